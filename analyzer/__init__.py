@@ -1,0 +1,9 @@
+"""Which TCP connections of a capture were alive, which were dead, and who knew."""
+
+from __future__ import annotations
+
+from analyzer.errors import AnalyzerError, CaptureError, UsageError
+from analyzer.pipeline import Analysis, analyze
+
+__version__ = "0.1.0"
+__all__ = ["Analysis", "AnalyzerError", "CaptureError", "UsageError", "analyze"]

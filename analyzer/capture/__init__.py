@@ -1,0 +1,7 @@
+"""A path or a pipe becomes a stream of Records; the format is recognised by content, and nothing is ever sought."""
+
+from __future__ import annotations
+
+from analyzer.capture.reader import Reader, open_capture
+
+__all__ = ["Reader", "open_capture"]

@@ -1,0 +1,172 @@
+"""pcapng (draft-ietf-opsawg-pcapng): sections, interfaces, packets; other blocks are passed over."""
+
+from __future__ import annotations
+
+from analyzer.errors import CaptureError
+from analyzer.kernels import Ints, Kernels
+from analyzer.kernels.records import (
+    AT,
+    BAD_LENGTH,
+    BIG_ENDIAN,
+    COUNT,
+    END,
+    IF_BINARY,
+    IF_DIVIDE,
+    IF_LINK,
+    IF_MULTIPLY,
+    IF_OFFSET_NS,
+    IF_SNAPLEN,
+    INTERFACE_SIZE,
+    LIMIT,
+    NEED_MORE,
+    NEED_ROOM,
+    OTHER_BLOCK,
+    SCAN_SIZE,
+    UNKNOWN_INTERFACE,
+)
+from analyzer.wire import (
+    PCAPNG_BYTE_ORDER,
+    PCAPNG_DEFAULT_TSRESOL,
+    PCAPNG_END_OF_OPTIONS,
+    PCAPNG_IF_TSOFFSET,
+    PCAPNG_IF_TSRESOL,
+    PCAPNG_INTERFACE,
+    PCAPNG_SECTION_HEADER,
+    link_type_name,
+)
+
+MAX_BLOCK = 1 << 24  # bounds the buffer; blocks that are passed over may be longer
+MAX_INTERFACES = 1 << 16
+SMALLEST_BLOCK = 12
+NANO = 9
+BINARY = 0x80  # if_tsresol: the other bits are a power of two, not of ten
+
+
+def is_pcapng(magic: bytes) -> bool:
+    """Whether a file that begins with these four bytes is pcapng."""
+    return magic == PCAPNG_SECTION_HEADER.to_bytes(4, "big")
+
+
+class PcapngFormat:
+    """Blocks; a section header starts the list of interfaces anew, perhaps in another byte order."""
+
+    name = "pcapng"
+
+    def __init__(self) -> None:
+        self.digits = 6
+        self.link_types: list[str] = []
+        self._order: str | None = None
+        self._skip = 0
+
+    def use(self, kernels: Kernels) -> None:
+        """Go on with these kernels."""
+        self._kernels = kernels
+        if self._order is None:
+            self._scan = kernels.ints(SCAN_SIZE)
+            self._interfaces = kernels.ints(0)
+        else:
+            self._scan = kernels.adopt(self._scan)
+            self._interfaces = kernels.adopt(self._interfaces)
+        self._scan[LIMIT] = MAX_BLOCK
+
+    def scan(self, buffer: bytearray, start: int, end: int, records: Ints) -> tuple[int, int, int]:
+        """Find records in [start, end); see `reader.Format.scan`."""
+        at = start
+        while True:
+            passed = min(self._skip, end - at)
+            self._skip -= passed
+            at += passed
+            if self._order is None:
+                status, count = OTHER_BLOCK, 0
+            else:
+                self._scan[AT], self._scan[END] = at, end
+                status = self._kernels.scan_pcapng(self._kernels.view(buffer), self._scan, self._interfaces, records)
+                at, count = int(self._scan[AT]), int(self._scan[COUNT])
+            if count:
+                return NEED_ROOM, at, count
+            if status == BAD_LENGTH:
+                raise CaptureError("a packet block whose lengths disagree: the capture is damaged here", offset=at)
+            if status == UNKNOWN_INTERFACE:
+                raise CaptureError("a packet of an interface that was never described", offset=at)
+            if status != OTHER_BLOCK or not self._other_block(buffer, at, end):
+                return NEED_MORE, at, 0
+
+    def _other_block(self, buffer: bytearray, at: int, end: int) -> bool:
+        """Take note of a block that is no packet, and mark it to be skipped; False when it is not all there."""
+        if end - at < SMALLEST_BLOCK:
+            return False
+        if bytes(buffer[at : at + 4]) == PCAPNG_SECTION_HEADER.to_bytes(4, "big"):
+            self._start_section(buffer, at)
+        kind = self._number(buffer, at, 4)
+        length = self._number(buffer, at + 4, 4)
+        if length < SMALLEST_BLOCK or length % 4:
+            raise CaptureError(f"a block of {length} bytes cannot be: the capture is damaged here", offset=at)
+        if kind == PCAPNG_INTERFACE:
+            if length > MAX_BLOCK:
+                raise CaptureError(f"an interface description of {length} bytes cannot be", offset=at)
+            if end - at < length:
+                return False
+            self._add_interface(buffer, at, length)
+        self._skip = length
+        return True
+
+    def _number(self, buffer: bytearray, at: int, size: int) -> int:
+        return int.from_bytes(buffer[at : at + size], "big" if self._order == "big" else "little")
+
+    def _start_section(self, buffer: bytearray, at: int) -> None:
+        magic = bytes(buffer[at + 8 : at + 12])
+        orders = {PCAPNG_BYTE_ORDER.to_bytes(4, "big"): "big", PCAPNG_BYTE_ORDER.to_bytes(4, "little"): "little"}
+        if magic not in orders:
+            raise CaptureError(f"a section header with the byte-order magic {magic.hex()}", offset=at)
+        self._order = orders[magic]
+        self._scan[BIG_ENDIAN] = int(self._order == "big")
+        self._interfaces = self._kernels.ints(0)
+
+    def _add_interface(self, buffer: bytearray, at: int, length: int) -> None:
+        count = len(self._interfaces)
+        if count >= MAX_INTERFACES * INTERFACE_SIZE:
+            raise CaptureError(f"more than {MAX_INTERFACES} interfaces in one section", offset=at)
+        link = self._number(buffer, at + 8, 2)
+        options = self._options(buffer, at + 16, at + length - 4)
+        resolution = options.get(PCAPNG_IF_TSRESOL, bytes([PCAPNG_DEFAULT_TSRESOL]))[:1]
+        offset = int.from_bytes(
+            options.get(PCAPNG_IF_TSOFFSET, b"")[:8], "big" if self._order == "big" else "little", signed=True
+        )
+        self._interfaces = self._kernels.adopt(self._interfaces, count + INTERFACE_SIZE)
+        row = self._interfaces
+        row[count + IF_LINK] = link
+        row[count + IF_SNAPLEN] = self._number(buffer, at + 12, 4)
+        row[count + IF_OFFSET_NS] = offset * 10**NANO if abs(offset) < 1 << 32 else 0
+        self._set_resolution(row, count, resolution[0] if resolution else PCAPNG_DEFAULT_TSRESOL, at)
+        name = link_type_name(link)
+        if name not in self.link_types:
+            self.link_types.append(name)
+
+    def _set_resolution(self, row: Ints, at: int, resolution: int, offset: int) -> None:
+        exponent = resolution & ~BINARY
+        row[at + IF_MULTIPLY], row[at + IF_DIVIDE], row[at + IF_BINARY] = 1, 1, 0
+        if resolution & BINARY:
+            if exponent > 63:
+                raise CaptureError(f"an interface that counts in 2**-{exponent} s", offset=offset)
+            row[at + IF_BINARY] = exponent
+            if exponent == 0:
+                row[at + IF_MULTIPLY] = 10**NANO
+            self.digits = NANO
+        elif exponent <= NANO:
+            row[at + IF_MULTIPLY] = 10 ** (NANO - exponent)
+            self.digits = max(self.digits, exponent)
+        elif exponent <= 2 * NANO:
+            row[at + IF_DIVIDE] = 10 ** (exponent - NANO)
+            self.digits = NANO
+        else:
+            raise CaptureError(f"an interface that counts in 10**-{exponent} s", offset=offset)
+
+    def _options(self, buffer: bytearray, at: int, end: int) -> dict[int, bytes]:
+        options: dict[int, bytes] = {}
+        while at + 4 <= end:
+            code, size = self._number(buffer, at, 2), self._number(buffer, at + 2, 2)
+            if code == PCAPNG_END_OF_OPTIONS or at + 4 + size > end:
+                break
+            options[code] = bytes(buffer[at + 4 : at + 4 + size])
+            at += 4 + (size + 3) // 4 * 4
+        return options

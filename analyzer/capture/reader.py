@@ -1,0 +1,159 @@
+"""One capture file: its octets pass through a buffer, and each batch of whole records in it is handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol, cast
+
+from analyzer.capture.pcap import PcapFormat, is_pcap
+from analyzer.capture.pcapng import PcapngFormat, is_pcapng
+from analyzer.capture.source import Source, open_source
+from analyzer.errors import CaptureError
+from analyzer.kernels import Ints, Kernels
+from analyzer.kernels.records import NEED_ROOM
+from analyzer.layout import RECORD_SIZE, RECORD_TIME
+from analyzer.model import CaptureFacts, Problem, Records
+
+BUFFER_SIZE = 1 << 20
+BATCH = 8192
+MAGIC_SIZE = 4
+
+
+class Format(Protocol):
+    """What a capture file format adds to the reader: its header, and where records lie."""
+
+    name: str
+    digits: int
+    link_types: list[str]
+
+    def use(self, kernels: Kernels) -> None:
+        """Go on with these kernels."""
+
+    def scan(self, buffer: bytearray, start: int, end: int, records: Ints) -> tuple[int, int, int]:
+        """Find records in [start, end); return why it stopped, where it stopped, and how many there are.
+
+        Raises CaptureError, its offset relative to the buffer, where the bytes make no sense.
+        """
+
+
+class Reader:
+    """Reads one capture; `facts` fills up on the way."""
+
+    def __init__(self, source: Source, kernels: Kernels) -> None:
+        self._source = source
+        self._buffer = bytearray(BUFFER_SIZE)
+        self._start = 0
+        self._end = 0
+        self._consumed = 0  # octets of the stream before the buffer's first
+        self.facts = CaptureFacts(source.path)
+        self._fill(MAGIC_SIZE)
+        magic = bytes(self._buffer[: self._end][:MAGIC_SIZE])
+        self._format: Format
+        if is_pcap(magic):
+            self._format = PcapFormat()
+        elif is_pcapng(magic):
+            self._format = PcapngFormat()
+        else:
+            raise CaptureError(_not_a_capture(magic), path=source.path)
+        self.use(kernels)
+
+    def use(self, kernels: Kernels) -> None:
+        """Go on with these kernels."""
+        self._kernels = kernels
+        self._records = kernels.ints(BATCH * RECORD_SIZE)
+        self._format.use(kernels)
+
+    @property
+    def size_hint(self) -> int:
+        """Octets in the file as it lies on disk; 0 where nobody can say."""
+        return self._source.size_hint
+
+    @property
+    def octets_read(self) -> int:
+        """Octets of the file as it lies on disk that have been read so far."""
+        return self._source.octets_read
+
+    def batches(self) -> Iterator[Records]:
+        """All records, in batches that are overwritten by the next; damage ends them and is noted in `facts`."""
+        facts = self.facts
+        try:
+            yield from self._scan()
+            while self._more():
+                yield from self._scan()
+        except CaptureError as error:
+            facts.problems.append(Problem(self._consumed + error.offset, error.reason))
+        finally:
+            facts.format = self._format.name + (" (gzip)" if self._source.gzipped else "")
+            facts.link_types = list(self._format.link_types)
+            facts.digits = self._format.digits
+            self._source.close()
+        left = self._end - self._start
+        if self._source.damage:
+            facts.problems.append(Problem(self._source.offset, self._source.damage))
+        elif left and not facts.problems:
+            offset = self._consumed + self._start
+            facts.problems.append(Problem(offset, f"cut short: the last record has {left} bytes and needs more"))
+
+    def _scan(self) -> Iterator[Records]:
+        """The whole records that are in the buffer now."""
+        status = NEED_ROOM
+        while status == NEED_ROOM:
+            status, at, count = self._format.scan(self._buffer, self._start, self._end, self._records)
+            self._start = at
+            if count:
+                first = self.facts.packets + 1
+                self.facts.packets += count
+                self._note_times(count)
+                yield Records(self._kernels.view(self._buffer), self._records, count, first)
+
+    def _note_times(self, count: int) -> None:
+        facts = self.facts
+        times = cast(Any, self._records)[RECORD_TIME : count * RECORD_SIZE : RECORD_SIZE]
+        if facts.first_time is None:
+            facts.first_time = int(times[0])
+        last = int(times.max() if self._kernels.compiled else max(times))
+        facts.last_time = last if facts.last_time is None else max(last, facts.last_time)
+
+    def _more(self) -> bool:
+        """Move the tail to the front, make room for the rest of it, and read on; False when there is no more."""
+        tail = self._buffer[self._start : self._end]
+        self._consumed += self._start
+        if len(tail) == len(self._buffer):
+            # One record fills the buffer: the formats bound how long a record may be. A new one, since views of the
+            # old may still be held.
+            self._buffer = bytearray(2 * len(self._buffer))
+        self._buffer[: len(tail)] = tail
+        self._start, self._end = 0, len(tail)
+        return self._fill(1)
+
+    def _fill(self, at_least: int) -> bool:
+        """Read until `at_least` more octets are there, or as many as come at once; False when none came."""
+        got = 0
+        while got < at_least:
+            count = self._source.readinto(memoryview(self._buffer)[self._end :])
+            if count == 0:
+                break
+            self._end += count
+            got += count
+        return got > 0
+
+
+def open_capture(path: str, kernels: Kernels) -> Reader:
+    """Open a capture file, or standard input for `-`.
+
+    Raises CaptureError when it cannot be read as a capture from its first byte on.
+    """
+    source = open_source(path)
+    try:
+        return Reader(source, kernels)
+    except CaptureError:
+        source.close()
+        raise
+
+
+def _not_a_capture(magic: bytes) -> str:
+    if not magic:
+        return "the file is empty"
+    if len(magic) < MAGIC_SIZE:
+        return f"only {len(magic)} bytes, too short for a capture"
+    return f"neither pcap nor pcapng: it begins with {magic.hex(' ')}"

@@ -1,0 +1,44 @@
+"""Records -> Packets; what gave no packet is counted by reason."""
+
+from __future__ import annotations
+
+from analyzer.kernels import Kernels
+from analyzer.layout import COUNTS_SIZE, FIRST_SKIP, PACKET_SIZE, SKIP_REASONS, TCP_PACKETS
+from analyzer.model import Packets, Records
+
+
+class Decoder:
+    """Decodes the records of one capture after another; the returned rows are overwritten by the next call."""
+
+    def __init__(self, kernels: Kernels) -> None:
+        self.use(kernels)
+
+    def use(self, kernels: Kernels) -> None:
+        """Go on with these kernels."""
+        self._kernels = kernels
+        self._rows = kernels.ints(0)
+
+    def start_capture(self) -> None:
+        """Count from zero."""
+        self._counts = self._kernels.ints(COUNTS_SIZE)
+
+    def feed(self, records: Records) -> Packets:
+        """Decode a batch."""
+        if len(self._rows) < records.size * PACKET_SIZE:
+            self._rows = self._kernels.ints(records.size * PACKET_SIZE)
+        self._counts = self._kernels.adopt(self._counts)
+        count = self._kernels.decode(
+            records.buffer, records.rows, records.size, records.first_frame, self._rows, self._counts
+        )
+        return Packets(self._rows, count)
+
+    @property
+    def tcp_packets(self) -> int:
+        """TCP segments decoded in this capture."""
+        return int(self._counts[TCP_PACKETS])
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many frames of this capture gave no packet, by reason."""
+        counts = {reason: int(self._counts[FIRST_SKIP + i]) for i, reason in enumerate(SKIP_REASONS)}
+        return {reason: count for reason, count in counts.items() if count}

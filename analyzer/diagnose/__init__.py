@@ -1,0 +1,8 @@
+"""Facts -> a verdict for every connection, and findings with their evidence."""
+
+from __future__ import annotations
+
+from analyzer.diagnose.registry import RULES, Context, Rule, find, load_rules
+from analyzer.diagnose.verdicts import VERDICTS, Verdict, judge
+
+__all__ = ["RULES", "VERDICTS", "Context", "Rule", "Verdict", "find", "judge", "load_rules"]

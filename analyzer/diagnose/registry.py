@@ -1,0 +1,73 @@
+"""The rules: one file each in rules/, registered by decorator, their docstrings the text of `keepalive explain`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from analyzer.model import Finding, Flow
+
+MAX_FRAMES = 20
+
+
+class Context(NamedTuple):
+    """What a rule may ask besides the connection itself."""
+
+    end: int  # time of the capture's last packet, nanoseconds
+    frame_text: Callable[[int], str]
+
+
+class Rule(NamedTuple):
+    """A rule looks only at connections with one of its verdicts and yields what it finds there."""
+
+    name: str
+    severity: str
+    verdicts: tuple[str, ...]
+    find: Callable[[Flow, Context], Iterator[Finding]]
+
+    @property
+    def explanation(self) -> str:
+        """What the finding means and how to mend it."""
+        return self.find.__doc__ or ""
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(name: str, *, severity: str, verdicts: tuple[str, ...]) -> Callable[..., Callable[..., Iterator[Finding]]]:
+    """Register a rule under its name; it runs on connections with these verdicts."""
+
+    def register(function: Callable[[Flow, Context], Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:
+        RULES[name] = Rule(name, severity, verdicts, function)
+        return function
+
+    return register
+
+
+def load_rules() -> dict[str, Rule]:
+    """All rules, by name."""
+    package = importlib.import_module("analyzer.diagnose.rules")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return RULES
+
+
+def find(verdicts: list[str], flow_of: Callable[[int], Flow], context: Context) -> list[Finding]:
+    """All findings, in order of severity and stream."""
+    findings: list[Finding] = []
+    streams_by_verdict: dict[str, list[int]] = {}
+    for stream, word in enumerate(verdicts):
+        streams_by_verdict.setdefault(word, []).append(stream)
+    for one in load_rules().values():
+        for word in one.verdicts:
+            for stream in streams_by_verdict.get(word, ()):
+                findings.extend(one.find(flow_of(stream), context))
+    return findings
+
+
+def frames_filter(frames: Iterable[int], context: Context) -> str:
+    """A Wireshark display filter that selects these frames of the file they are in."""
+    numbers = [context.frame_text(frame).rpartition(":")[2] for frame in frames]
+    return f"frame.number in {{{', '.join(numbers)}}}" if numbers else ""

@@ -1,0 +1,49 @@
+"""The finding lost-state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.diagnose.registry import Context, frames_filter, rule
+from analyzer.model import Evidence, Finding, Flow, Why
+
+
+@rule("lost-state", severity="high", verdicts=("lost_state",))
+def lost_state(flow: Flow, context: Context) -> Iterator[Finding]:
+    """The peer no longer knows the connection.
+
+    A probe (or data) reached a TCP that has no such connection, and it answered with a RST (RFC 9293 3.10.7.1). So the
+    path works and something answers, but the connection was gone on that side: the host restarted, its address moved
+    to another host, the kernel had dropped the socket, or a device on the path that keeps state forgot it and answers
+    in the peer's name.
+
+    Look at: when the peer was last heard, against its uptime, failover and deployment logs. If the RST's hop limit or
+    IP ID differs from the peer's own packets, it came from a device on the path.
+
+    Between the loss and the first probe the prober's application held a dead connection; a shorter
+    net.ipv4.tcp_keepalive_time (TCP_KEEPIDLE) shortens that time.
+    """
+    ending = flow.ending
+    answered = "a keepalive probe" if ending.why is Why.REPLY_TO_PROBE else "data"
+    teller = flow.server if ending.by == "server" else flow.client
+    frames: tuple[int, ...] = ()
+    for keepalive in flow.keepalive:
+        if keepalive.sender != ending.by:
+            frames = tuple(p.frame for p in keepalive.episodes[-1].probes[-3:])
+            frames += tuple(p.answer_frame for p in keepalive.episodes[-1].probes[-1:] if p.answer_frame)
+    yield Finding(
+        rule="lost-state",
+        severity="high",
+        confidence="certain",
+        stream=flow.stream,
+        summary=f"{teller} answered {answered} with RST: it no longer knew the connection",
+        remedy="Find out what made that side forget: a restart, a failover, a device on the path with a shorter memory "
+        "than the connection's idle time. Probe more often than that memory lasts.",
+        evidence=Evidence(
+            frames=frames,
+            observed=f"RST in answer to {answered}",
+            expected="an ACK",
+            source="RFC 9293 3.10.7.1",
+            display_filter=frames_filter(frames, context) or f"tcp.flags.reset == 1 && tcp.port == {flow.server.port}",
+        ),
+    )

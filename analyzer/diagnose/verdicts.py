@@ -1,0 +1,158 @@
+"""The verdict of every connection: one table, of which the first row that fits stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from analyzer.layout import (
+    DATA_TIME,
+    END_TIME,
+    ENDPOINT_SIZE,
+    FIN_ACKED,
+    FIN_TIME,
+    HEAD_SIZE,
+    KNOWN,
+    PACKETS,
+    RESENT,
+    RESET_REPLY_TO_ACK,
+    RESET_WHY,
+    SENT_FIN,
+    ZERO_SINCE,
+)
+from analyzer.model import Column, Facts, How, Mask, Why
+
+# Sent three times again without an acknowledgement, and still trying when the capture ends.
+STILL_RESENDING = 3
+# Timers are rounded up by an eighth at most (Linux kernel/time/timer.c): by then the next probe may have been due.
+ROUNDING = 8
+
+
+class Verdict(NamedTuple):
+    """A word, how urgent it is (as a finding's severity), what it means, and which connections it fits."""
+
+    word: str
+    severity: str
+    meaning: str
+    fits: Callable[[Facts, int], Mask]
+
+
+def _endpoints(facts: Facts, field: int) -> Column:
+    return facts.tracks.flows[:, [HEAD_SIZE + field, HEAD_SIZE + ENDPOINT_SIZE + field]]
+
+
+def _is_open(facts: Facts) -> Mask:
+    return np.isin(facts.how, (How.OPEN, How.HALF_CLOSED))
+
+
+def _peer(column: Column) -> Column:
+    """An endpoint column as each endpoint's peer sees it."""
+    return column[:, ::-1]
+
+
+def _either(column: Mask) -> Mask:
+    """Connections of which it holds for one endpoint or both."""
+    return np.asarray(column.any(axis=1))
+
+
+def _quiet(facts: Facts, idle_after: int) -> Mask:
+    """Connections without a packet for longer than `idle_after` at the end of the capture."""
+    return facts.end - facts.tracks.flows[:, END_TIME] > idle_after
+
+
+def _lost_state(facts: Facts, idle_after: int) -> Mask:
+    by = np.maximum(facts.by - 1, 0)
+    closed = _endpoints(facts, KNOWN)[np.arange(len(facts)), by] & SENT_FIN != 0
+    challenged = (facts.how == How.RST) & (facts.tracks.flows[:, RESET_WHY] == RESET_REPLY_TO_ACK)
+    return np.asarray((facts.why == Why.REPLY_TO_PROBE) | ((facts.why == Why.REPLY_TO_DATA) | challenged) & ~closed)
+
+
+def _dead_peer(facts: Facts, idle_after: int) -> Mask:
+    overdue = facts.end - facts.last_probe >= facts.interval - facts.interval // ROUNDING
+    peer_seen = _peer(_endpoints(facts, PACKETS)) > 0
+    waiting = (facts.trailing >= 2) & overdue & peer_seen & _is_open(facts)[:, None]
+    given_up = np.isin(facts.why, (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT))
+    return np.asarray(given_up | _either(waiting))
+
+
+def _retransmission_timeout(facts: Facts, idle_after: int) -> Mask:
+    resending = _either(_endpoints(facts, RESENT) >= STILL_RESENDING) & _is_open(facts)
+    return np.asarray((facts.how == How.TIMEOUT) | resending)
+
+
+def _close_wait_leak(facts: Facts, idle_after: int) -> Mask:
+    known = _endpoints(facts, KNOWN)
+    closed = (known & (SENT_FIN | FIN_ACKED)) == (SENT_FIN | FIN_ACKED)
+    since = np.maximum(_endpoints(facts, FIN_TIME), _peer(_endpoints(facts, DATA_TIME)))
+    return (facts.how == How.HALF_CLOSED) & _either(closed & (facts.end - since > idle_after))
+
+
+def _zero_window_stall(facts: Facts, idle_after: int) -> Mask:
+    shut = _endpoints(facts, ZERO_SINCE) > 0
+    waiting = _peer(facts.zero_window_probes) > 0
+    return _is_open(facts) & _either(shut & waiting)
+
+
+def _lossy_path(facts: Facts, idle_after: int) -> Mask:
+    return _is_open(facts) & _either(facts.unanswered > facts.trailing)
+
+
+def _unprotected(facts: Facts, idle_after: int) -> Mask:
+    return _is_open(facts) & _quiet(facts, idle_after) & (facts.probes.sum(axis=1) == 0)
+
+
+VERDICTS: tuple[Verdict, ...] = (
+    Verdict("refused", "low", "a SYN was answered by a RST", lambda facts, _: facts.how == How.REFUSED),
+    Verdict("no_answer", "low", "no SYN was answered", lambda facts, _: facts.how == How.NO_ANSWER),
+    Verdict(
+        "lost_state",
+        "high",
+        "the peer answered a probe or data with a RST: it no longer knows the connection",
+        _lost_state,
+    ),
+    Verdict(
+        "dead_peer",
+        "high",
+        "probes went unanswered until the prober gave up, or are unanswered when the capture ends",
+        _dead_peer,
+    ),
+    Verdict(
+        "retransmission_timeout",
+        "high",
+        "data or a FIN was sent again and again and never acknowledged",
+        _retransmission_timeout,
+    ),
+    Verdict(
+        "close_wait_leak", "medium", "one side closed, the other has not for longer than --idle-after", _close_wait_leak
+    ),
+    Verdict(
+        "zero_window_stall", "medium", "the receiver stopped reading and never reopened its window", _zero_window_stall
+    ),
+    Verdict("aborted", "low", "an endpoint's application reset the connection", lambda facts, _: facts.how == How.RST),
+    Verdict("closed", "info", "both sides closed it with FIN", lambda facts, _: facts.how == How.FIN),
+    Verdict("lossy_path", "medium", "some probes went unanswered, later ones were answered", _lossy_path),
+    Verdict(
+        "unprotected",
+        "medium",
+        "open, silent for longer than --idle-after at the end of the capture, and never probed: a leak and a quiet "
+        "connection look the same here",
+        _unprotected,
+    ),
+    Verdict(
+        "healthy",
+        "info",
+        "open, and probes are answered or traffic flows",
+        lambda facts, _: np.ones(len(facts), bool),
+    ),
+)
+
+
+def judge(facts: Facts, idle_after: int) -> list[str]:
+    """The verdict of every connection, in order of stream; `idle_after` in nanoseconds."""
+    if not len(facts):
+        return []
+    fits = np.array([verdict.fits(facts, idle_after) for verdict in VERDICTS])
+    words = [verdict.word for verdict in VERDICTS]
+    return [words[i] for i in fits.argmax(axis=0).tolist()]

@@ -1,0 +1,285 @@
+"""The flow table: which connection a packet belongs to, and whether the packet was seen before."""
+
+from __future__ import annotations
+
+from analyzer.kernels.arithmetic import mix, seq_diff
+from analyzer.kernels.registry import Ints, kernel
+from analyzer.layout import (
+    ACKNO,
+    CLIENT_IS_LOW,
+    DPORT,
+    DST_HI,
+    DST_LO,
+    ENDPOINT_SIZE,
+    FIRST_FRAME,
+    FIRST_TIME,
+    FLAGS,
+    FLOW_COUNT,
+    FLOW_SIZE,
+    FRAME,
+    HANDSHAKE,
+    HANDSHAKE_RTT,
+    HASH,
+    HEAD_SIZE,
+    HIGH_HI,
+    HIGH_LO,
+    IP_ID,
+    ISN,
+    KEY_HASH,
+    KEY_PORTS,
+    KNOWN,
+    LAST_ID,
+    LAST_RX,
+    LAST_TIME,
+    LEN,
+    LOW_HI,
+    LOW_LO,
+    MIN_RTT,
+    NEVER,
+    NXT,
+    OPTIONS,
+    PACKET_SIZE,
+    PREVIOUS,
+    RECENT_SETS,
+    SACK_LEFT,
+    SACK_RIGHT,
+    SAW_SERVER_SYN,
+    SAW_SYN,
+    SAW_SYN_ACK,
+    SENT_SYN,
+    SEQ,
+    SHIFT,
+    SPORT,
+    SRC_HI,
+    SRC_LO,
+    STATE,
+    TIME,
+    TSECR,
+    TSVAL,
+    TTL_RANGE,
+    WINDOW,
+)
+from analyzer.tcp import ACK, RST, SYN, State
+
+# Two copies of one packet lie this close (`-i any`, SPAN ports, a router's two sides); no sender repeats itself so
+# soon: TCP's retransmission timers start at 200 ms in practice (Linux TCP_RTO_MIN) and keepalive at 1 s.
+COPY_WITHIN_NS = 5_000_000
+IN_SYN_SENT = int(State.SYN_SENT)
+
+
+@kernel
+def source_is_low(packets: Ints, row: int) -> bool:
+    """Whether the sender is the numerically lower endpoint of its connection."""
+    if packets[row + SRC_HI] != packets[row + DST_HI]:
+        return packets[row + SRC_HI] < packets[row + DST_HI]
+    if packets[row + SRC_LO] != packets[row + DST_LO]:
+        return packets[row + SRC_LO] < packets[row + DST_LO]
+    return packets[row + SPORT] <= packets[row + DPORT]
+
+
+@kernel
+def key_hash(seed: int, low_hi: int, low_lo: int, high_hi: int, high_lo: int, ports: int) -> int:
+    """A hash of the key; the seed differs per run, so that no capture can be made to collide."""
+    h = mix(mix(seed, low_lo), high_lo)
+    if low_hi != 0 or high_hi != 0:
+        h = mix(mix(h, low_hi), high_hi)
+    h = mix(h, ports)
+    return h ^ (h >> 17)
+
+
+@kernel
+def is_copy(packets: Ints, row: int, recent: Ints) -> bool:
+    """Whether the same packet was captured a moment ago; remember this one if not.
+
+    The hop limit may differ (a router's two sides), and so may everything below IP. In IPv6 there is no IP ID: there
+    the timestamps and SACK blocks must tell two packets apart.
+    """
+    h = mix(packets[row + SRC_LO] ^ (packets[row + SRC_HI] << 1), packets[row + DST_LO] ^ (packets[row + DST_HI] << 1))
+    h = mix(h, (packets[row + SEQ] << 31) ^ packets[row + ACKNO])
+    h = mix(h, (packets[row + TSVAL] << 31) ^ packets[row + TSECR])
+    h = mix(h, (packets[row + SACK_LEFT] << 31) ^ packets[row + SACK_RIGHT])
+    h = mix(h, (packets[row + SPORT] << 32) | (packets[row + DPORT] << 16) | packets[row + WINDOW])
+    h = mix(
+        h,
+        (packets[row + LEN] << 34) ^ (packets[row + FLAGS] << 18) ^ packets[row + IP_ID] ^ packets[row + OPTIONS] << 26,
+    )
+    time = packets[row + TIME]
+    slot = ((h >> 20) & (RECENT_SETS - 1)) * 4
+    for way in range(slot, slot + 4, 2):
+        if recent[way] == h and abs(time - recent[way + 1]) <= COPY_WITHIN_NS:
+            return True
+    if recent[slot + 1] > recent[slot + 3]:
+        slot += 2
+    recent[slot] = h
+    recent[slot + 1] = time
+    return False
+
+
+@kernel
+def find_slot(packets: Ints, row: int, low: bool, h: int, flows: Ints, slots: Ints) -> int:
+    """The slot that holds this key, or the empty slot where it belongs (linear probing)."""
+    mask = len(slots) - 1
+    slot = h & mask
+    tag = h >> 32
+    src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
+    while slots[slot] != 0:
+        entry = slots[slot]
+        if entry >> 32 == tag:
+            f = ((entry & 0xFFFFFFFF) - 1) * FLOW_SIZE
+            if (
+                flows[f + LOW_LO] == packets[row + src + 1]
+                and flows[f + HIGH_LO] == packets[row + dst + 1]
+                and flows[f + KEY_PORTS] == key_ports(packets, row, low)
+                and flows[f + LOW_HI] == packets[row + src]
+                and flows[f + HIGH_HI] == packets[row + dst]
+            ):
+                return slot
+        slot = (slot + 1) & mask
+    return slot
+
+
+@kernel
+def key_ports(packets: Ints, row: int, low: bool) -> int:
+    """Both ports of the key, the lower endpoint's first."""
+    if low:
+        return (packets[row + SPORT] << 16) | packets[row + DPORT]
+    return (packets[row + DPORT] << 16) | packets[row + SPORT]
+
+
+@kernel
+def rehash(flows: Ints, count: int, slots: Ints) -> None:
+    """Fill an empty, larger slot table; of several connections on one key the last is found there."""
+    mask = len(slots) - 1
+    for stream in range(count):
+        f = stream * FLOW_SIZE
+        slot = flows[f + HASH] & mask
+        while slots[slot] != 0 and (slots[slot] & 0xFFFFFFFF) != flows[f + PREVIOUS]:
+            slot = (slot + 1) & mask
+        slots[slot] = (flows[f + HASH] >> 32 << 32) | (stream + 1)
+
+
+@kernel
+def sender_is_client(packets: Ints, row: int) -> bool:
+    """Who is the client of a connection that this packet shows first: by its SYN, else by the higher port."""
+    if packets[row + FLAGS] & SYN:
+        return packets[row + FLAGS] & ACK == 0
+    return packets[row + SPORT] >= packets[row + DPORT]
+
+
+@kernel
+def new_flow(packets: Ints, row: int, low: bool, h: int, previous: int, flows: Ints, counts: Ints) -> int:
+    """Start a connection with this packet; its row of flows is all zeros so far. Return its stream."""
+    stream = counts[FLOW_COUNT]
+    counts[FLOW_COUNT] = stream + 1
+    f = stream * FLOW_SIZE
+    src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
+    flows[f + LOW_HI] = packets[row + src]
+    flows[f + LOW_LO] = packets[row + src + 1]
+    flows[f + HIGH_HI] = packets[row + dst]
+    flows[f + HIGH_LO] = packets[row + dst + 1]
+    flows[f + KEY_PORTS] = key_ports(packets, row, low)
+    flows[f + HASH] = h
+    flows[f + CLIENT_IS_LOW] = 1 if sender_is_client(packets, row) == low else 0
+    flows[f + PREVIOUS] = previous
+    flows[f + FIRST_TIME] = packets[row + TIME]
+    flows[f + FIRST_FRAME] = packets[row + FRAME]
+    flows[f + HANDSHAKE_RTT] = -1
+    for x in (f + HEAD_SIZE, f + HEAD_SIZE + ENDPOINT_SIZE):
+        flows[x + LAST_RX] = NEVER
+        flows[x + MIN_RTT] = -1
+        flows[x + SHIFT] = -1
+        flows[x + LAST_ID] = -1
+    return stream
+
+
+@kernel
+def opens_anew(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int) -> bool:
+    """Whether this SYN begins another connection on the addresses and ports of flow `f`."""
+    seq = packets[row + SEQ]
+    if flows[x + KNOWN] & SENT_SYN:
+        return flows[x + ISN] != seq
+    if packets[row + FLAGS] & ACK == 0:
+        # The other side's lone SYN and this one are a simultaneous open (RFC 9293 3.5, figure 7).
+        return not (flows[y + KNOWN] & SENT_SYN and flows[f + HANDSHAKE] & ~(SAW_SYN | SAW_SERVER_SYN) == 0)
+    if flows[y + KNOWN] & SENT_SYN:
+        return False
+    return flows[x + KNOWN] & 1 != 0 and seq_diff(flows[x + NXT], seq) != 1
+
+
+@kernel
+def belongs_to_previous(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int) -> bool:
+    """Whether this segment is still about the connection before `f`, of which only a SYN was seen.
+
+    A server that still holds the old connection answers the SYN with a challenge ACK (RFC 9293 3.10.7.4), which the
+    client's TCP, being in SYN-SENT, answers with a RST (3.10.7.3).
+    """
+    if flows[x + STATE] != IN_SYN_SENT and flows[y + STATE] != IN_SYN_SENT:
+        return False
+    if flows[f + PREVIOUS] == 0 or flows[f + HANDSHAKE] & (SAW_SYN_ACK | SAW_SERVER_SYN):
+        return False
+    flags = packets[row + FLAGS]
+    if flags & SYN:
+        return False
+    if flows[x + KNOWN] & SENT_SYN:
+        return seq_diff(packets[row + SEQ], flows[x + NXT]) != 0 or flags & RST != 0
+    return flags & ACK == 0 or seq_diff(packets[row + ACKNO], flows[y + NXT]) != 0
+
+
+@kernel
+def look_ahead(packets: Ints, start: int, stop: int, flows: Ints, slots: Ints, seed: int) -> int:
+    """Hash the keys of some packets and touch the rows of flows that they will need.
+
+    One packet's row of flows is seldom in the processor's cache when its turn comes, and nothing can be done about the
+    packet until it is. Asking for several rows at once lets the memory deliver them together; the sum only keeps the
+    compiler from leaving the reads out.
+    """
+    mask = len(slots) - 1
+    touched = 0
+    for index in range(start, stop):
+        row = index * PACKET_SIZE
+        low = source_is_low(packets, row)
+        src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
+        h = key_hash(
+            seed,
+            packets[row + src],
+            packets[row + src + 1],
+            packets[row + dst],
+            packets[row + dst + 1],
+            key_ports(packets, row, low),
+        )
+        packets[row + KEY_HASH] = h
+        entry = slots[h & mask] & 0xFFFFFFFF
+        if entry != 0:
+            f = (entry - 1) * FLOW_SIZE
+            x = f + HEAD_SIZE
+            y = x + ENDPOINT_SIZE
+            touched ^= flows[f] ^ flows[x] ^ flows[x + LAST_TIME] ^ flows[x + TTL_RANGE]
+            touched ^= flows[y] ^ flows[y + LAST_TIME] ^ flows[y + TTL_RANGE]
+    return touched
+
+
+@kernel
+def find_stream(packets: Ints, row: int, flows: Ints, slots: Ints, counts: Ints) -> int:
+    """The stream that this packet belongs to, made when there is none; -1 for an ICMP error about none."""
+    low = source_is_low(packets, row)
+    h = packets[row + KEY_HASH]
+    slot = find_slot(packets, row, low, h, flows, slots)
+    stream = (slots[slot] & 0xFFFFFFFF) - 1
+    if packets[row] != 0:  # KIND: an ICMP error
+        return stream
+    if stream >= 0:
+        f = stream * FLOW_SIZE
+        x = f + HEAD_SIZE
+        y = x + ENDPOINT_SIZE
+        if (flows[f + CLIENT_IS_LOW] == 1) != low:
+            x, y = y, x
+        if packets[row + FLAGS] & (SYN | RST) == SYN:
+            if not opens_anew(packets, row, flows, f, x, y):
+                return stream
+        elif belongs_to_previous(packets, row, flows, f, x, y):
+            return flows[f + PREVIOUS] - 1
+        else:
+            return stream
+    stream = new_flow(packets, row, low, h, stream + 1, flows, counts)
+    slots[slot] = (h >> 32 << 32) | (stream + 1)
+    return stream

@@ -1,0 +1,277 @@
+"""Keepalive and window probes: which segments only ask whether the peer is there, and what answered them.
+
+A probe repeats the last sequence number that the peer has acknowledged: SEQ = SND.UNA - 1 with no data, or with one
+octet that the peer already has (RFC 9293 3.8.4, RFC 1122 4.2.3.6; Linux tcp_xmit_probe_skb). Everything here is
+anchored to what the peer acknowledged, not to what was seen sent: the capture may have missed segments.
+"""
+
+from __future__ import annotations
+
+from analyzer.kernels.arithmetic import seq_diff
+from analyzer.kernels.registry import Ints, kernel
+from analyzer.layout import (
+    ACKNO,
+    ADVANCE_LEN,
+    ADVANCE_SEQ,
+    ADVANCE_TIME,
+    ANSWER,
+    ANSWER_ACK,
+    ANSWER_FRAME,
+    ANSWER_IMPLICIT,
+    ANSWER_NONE,
+    ANSWER_RST,
+    ANSWER_TIME,
+    EARLY,
+    FIN_END,
+    FLAGS,
+    FRAME,
+    GAP_END,
+    GAP_END_TIME,
+    GAP_OPEN,
+    HAS_NXT,
+    HAS_UNA,
+    HELD,
+    HELD_BACK,
+    KNOWN,
+    LAST_PROBE,
+    LAST_RX,
+    LAST_TIME,
+    LAST_WINDOW,
+    LEN,
+    MIN_RTT,
+    NEW_OCTET,
+    NXT,
+    NXT_IS_GUESS,
+    OCTET,
+    ONE_OCTET,
+    ONE_SIDED,
+    OPTIONS,
+    OPTIONS_SEEN,
+    PACKETS,
+    PEER_WINDOW_ZERO,
+    PROBE_ACK,
+    PROBE_BEFORE,
+    PROBE_COUNT,
+    PROBE_FLAGS,
+    PROBE_FRAME,
+    PROBE_SEQ,
+    PROBE_SINCE,
+    PROBE_SIZE,
+    PROBE_TIME,
+    PROBER,
+    REJECTED,
+    RUN,
+    SENT_FIN,
+    SEQ,
+    TIME,
+    UNA,
+    WITHOUT_TIMESTAMPS,
+)
+from analyzer.tcp import HAS_TIMESTAMPS, PSH
+
+NOT_A_PROBE = -1
+# The shortest keepalive time is 1 s (Linux TCP_KEEPIDLE), and timers do not fire early by more than a tick; a tenth
+# is left for what the path adds between the prober and the capture.
+IDLE_NS = 900_000_000
+# How long an answer may take where the round trip is not known, or is short; beyond, the segment means something else.
+PATIENCE_NS = 3_000_000_000
+# Data that crosses a probe stands for its answer if it comes about when the answer would.
+CROSSING_NS = 1_000_000_000
+MAX_OUTSTANDING = 64
+
+
+@kernel
+def outstanding(flows: Ints, x: int) -> bool:
+    """Whether octets were seen that the peer was not seen to acknowledge."""
+    return flows[x + KNOWN] & HAS_NXT != 0 and seq_diff(flows[x + NXT], flows[x + UNA]) > 0
+
+
+@kernel
+def may_be_reordered(packets: Ints, row: int, flows: Ints, x: int) -> bool:
+    """Whether this could be an older pure ACK, sent just before the single octet (or FIN) at the same number."""
+    if flows[x + ADVANCE_LEN] != 1 or flows[x + ADVANCE_SEQ] != packets[row + SEQ]:
+        return False
+    return packets[row + TIME] - flows[x + ADVANCE_TIME] < IDLE_NS
+
+
+@kernel
+def zero_length_probe(packets: Ints, row: int, flows: Ints, x: int) -> int:
+    """PROBE_FLAGS of a zero-length segment that is, or may be, a probe; NOT_A_PROBE otherwise."""
+    seq = packets[row + SEQ]
+    known = flows[x + KNOWN]
+    quiet = packets[row + TIME] - flows[x + LAST_TIME] >= IDLE_NS
+    if may_be_reordered(packets, row, flows, x):
+        return NOT_A_PROBE
+    if known & HAS_UNA and not outstanding(flows, x):
+        return 0 if seq_diff(seq, flows[x + UNA]) == -1 else NOT_A_PROBE
+    if known & HAS_NXT and quiet and seq_diff(seq, flows[x + NXT]) == -1:
+        # Nothing else lies below NXT after a silence: the acknowledgement of NXT was not captured. But for the number
+        # of a FIN, which a pure ACK sent before it has too.
+        if known & SENT_FIN and seq_diff(seq, flows[x + FIN_END]) == -1:
+            return NOT_A_PROBE
+        return ONE_SIDED
+    if known & HAS_NXT and known & NXT_IS_GUESS == 0:
+        return NOT_A_PROBE
+    if known & HAS_NXT == 0 or (seq == flows[x + NXT] and quiet):
+        return HELD_BACK | ONE_SIDED
+    return NOT_A_PROBE
+
+
+@kernel
+def one_octet_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
+    """As `zero_length_probe`, for a segment with one octet."""
+    seq = packets[row + SEQ]
+    known = flows[x + KNOWN]
+    since_octet = packets[row + TIME] - flows[x + ADVANCE_TIME]
+    if known & HAS_UNA:
+        if flows[y + PACKETS] > 0 and flows[y + LAST_WINDOW] == 0 and seq == flows[x + UNA]:
+            return ONE_OCTET | NEW_OCTET
+        if seq_diff(seq, flows[x + UNA]) != -1 or outstanding(flows, x):
+            return NOT_A_PROBE
+        if since_octet > max(IDLE_NS, 4 * flows[x + MIN_RTT]):
+            return ONE_OCTET
+        return NOT_A_PROBE
+    if known & HAS_NXT and known & NXT_IS_GUESS == 0:
+        # Resending the last octet alone of a longer segment is no retransmission that any TCP makes.
+        if seq_diff(seq, flows[x + NXT]) == -1 and flows[x + ADVANCE_LEN] > 1 and since_octet >= IDLE_NS:
+            return ONE_OCTET | ONE_SIDED
+        return NOT_A_PROBE
+    # The first that is seen of this endpoint: data is pushed and seldom a lone zero, a garbage octet mostly is.
+    if packets[row + FLAGS] & PSH == 0 and packets[row + OCTET] <= 0:
+        if known & HAS_NXT == 0 or seq == flows[x + NXT]:
+            return ONE_OCTET | HELD_BACK | ONE_SIDED
+    return NOT_A_PROBE
+
+
+@kernel
+def probe_flags(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
+    """What kind of probe this plain ACK segment of zero or one octet is: PROBE_FLAGS, or NOT_A_PROBE."""
+    if packets[row + LEN] == 0:
+        bits = zero_length_probe(packets, row, flows, x)
+    else:
+        bits = one_octet_probe(packets, row, flows, x, y)
+    if bits == NOT_A_PROBE:
+        return NOT_A_PROBE
+    if flows[y + PACKETS] > 0 and flows[y + LAST_WINDOW] == 0:
+        bits |= PEER_WINDOW_ZERO
+    if packets[row + TIME] - flows[x + LAST_RX] < IDLE_NS:
+        bits |= EARLY
+    if flows[x + OPTIONS_SEEN] & HAS_TIMESTAMPS and packets[row + OPTIONS] & HAS_TIMESTAMPS == 0:
+        bits |= WITHOUT_TIMESTAMPS
+    return bits
+
+
+@kernel
+def log_probe(packets: Ints, row: int, flows: Ints, x: int, prober: int, bits: int, probes: Ints, counts: Ints) -> None:
+    """Append a probe to the log; its caller has seen to it that there is room."""
+    index = counts[PROBE_COUNT]
+    counts[PROBE_COUNT] = index + 1
+    p = index * PROBE_SIZE
+    probes[p + PROBE_FRAME] = packets[row + FRAME]
+    probes[p + PROBE_TIME] = packets[row + TIME]
+    probes[p + PROBER] = prober
+    probes[p + PROBE_SEQ] = packets[row + SEQ]
+    probes[p + PROBE_ACK] = packets[row + ACKNO]
+    probes[p + PROBE_FLAGS] = bits
+    probes[p + PROBE_SINCE] = flows[x + LAST_RX]
+    probes[p + PROBE_BEFORE] = flows[x + LAST_PROBE]
+    flows[x + LAST_PROBE] = index + 1
+    flows[x + RUN] += 1
+    if bits & HELD_BACK:
+        flows[x + HELD] = index + 1
+
+
+@kernel
+def settle_held(flows: Ints, x: int, nxt: int, probes: Ints) -> None:
+    """Now that the sender's next sequence number is known: were the segments held back probes, or plain ACKs?"""
+    index = flows[x + HELD]
+    flows[x + HELD] = 0
+    while index > 0:
+        p = (index - 1) * PROBE_SIZE
+        if probes[p + PROBE_FLAGS] & HELD_BACK == 0:
+            break
+        if seq_diff(nxt, probes[p + PROBE_SEQ]) == 1:
+            probes[p + PROBE_FLAGS] &= ~(HELD_BACK | ONE_SIDED)
+        else:
+            probes[p + PROBE_FLAGS] |= REJECTED
+            flows[x + LAST_PROBE] = probes[p + PROBE_BEFORE]
+            flows[x + RUN] = 0
+        index = probes[p + PROBE_BEFORE]
+
+
+@kernel
+def answered_probe(flows: Ints, x: int, time: int, ackno: int, probes: Ints) -> int:
+    """1 + the row of the probe that a segment acknowledging `ackno` answers; 0 for none.
+
+    The youngest that is old enough for a round trip: where the round trip exceeds the interval several are on their
+    way at once, and where probes were lost the answer belongs to the last.
+    """
+    oldest = 0
+    index = flows[x + LAST_PROBE]
+    enough = flows[x + MIN_RTT] - flows[x + MIN_RTT] // 4
+    for _ in range(MAX_OUTSTANDING):
+        if index == 0:
+            break
+        p = (index - 1) * PROBE_SIZE
+        age = time - probes[p + PROBE_TIME]
+        if probes[p + ANSWER] >= ANSWER_ACK or age > max(PATIENCE_NS, 4 * flows[x + MIN_RTT]):
+            break
+        if seq_diff(ackno, probes[p + PROBE_SEQ]) >= 1:
+            oldest = index
+            if age >= enough:
+                break
+        index = probes[p + PROBE_BEFORE]
+    return oldest
+
+
+@kernel
+def answer_probe(packets: Ints, row: int, flows: Ints, x: int, answer: int, probes: Ints) -> None:
+    """Pair this segment with the probe of `x` that it answers, if there is one."""
+    time = packets[row + TIME]
+    index = 0
+    if answer == ANSWER_RST:
+        index = flows[x + LAST_PROBE]
+    else:
+        index = answered_probe(flows, x, time, packets[row + ACKNO], probes)
+    if index == 0:
+        return
+    p = (index - 1) * PROBE_SIZE
+    age = time - probes[p + PROBE_TIME]
+    if answer == ANSWER_IMPLICIT and age > max(CROSSING_NS, 2 * flows[x + MIN_RTT]):
+        return
+    if answer == ANSWER_ACK and sole_outstanding(index, flows, x, probes):
+        # Probes are answered at once (they are out of window), so this is a round trip and not a delayed ACK.
+        if flows[x + MIN_RTT] < 0 or age < flows[x + MIN_RTT]:
+            flows[x + MIN_RTT] = age
+    probes[p + ANSWER] = answer
+    probes[p + ANSWER_FRAME] = packets[row + FRAME]
+    probes[p + ANSWER_TIME] = time
+
+
+@kernel
+def sole_outstanding(index: int, flows: Ints, x: int, probes: Ints) -> bool:
+    """Whether this probe is the last one sent and the one before it has been answered."""
+    before = probes[(index - 1) * PROBE_SIZE + PROBE_BEFORE]
+    if index != flows[x + LAST_PROBE]:
+        return False
+    return before == 0 or probes[(before - 1) * PROBE_SIZE + ANSWER] != ANSWER_NONE
+
+
+@kernel
+def end_gap(flows: Ints, x: int, how: int, time: int, probes: Ints) -> None:
+    """The idle gap in which `x` probed last is over; the first reason stands."""
+    index = flows[x + LAST_PROBE]
+    if index > 0:
+        p = (index - 1) * PROBE_SIZE
+        if probes[p + GAP_END] == GAP_OPEN:
+            probes[p + GAP_END] = how
+            probes[p + GAP_END_TIME] = time
+
+
+@kernel
+def accepted(flows: Ints, x: int, how: int, time: int, probes: Ints) -> None:
+    """The TCP of `x` accepted a segment: its idle clock starts again (Linux keepalive_time_elapsed)."""
+    if flows[x + RUN] > 0:
+        end_gap(flows, x, how, time, probes)
+        flows[x + RUN] = 0
+    flows[x + LAST_RX] = max(time, flows[x + LAST_RX])

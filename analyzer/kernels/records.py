@@ -1,0 +1,151 @@
+"""Record boundaries: where each packet of a pcap or pcapng stream lies in the buffer, and when it was captured."""
+
+from __future__ import annotations
+
+from analyzer.kernels.registry import Buffer, Ints, kernel
+from analyzer.layout import CAPLEN, LINK_TYPE, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
+from analyzer.wire import PCAP_RECORD_SIZE, PCAPNG_ENHANCED_PACKET, PCAPNG_SIMPLE_PACKET
+
+ENHANCED_HEAD = 28  # block type, length, interface, timestamp (2 words), captured length, original length
+SIMPLE_HEAD = 12  # block type, length, original length
+
+# Why a scan stopped.
+NEED_MORE = 0  # the next record is not wholly in the buffer
+NEED_ROOM = 1  # the table of records is full
+BAD_LENGTH = 2  # the next record's lengths make no sense
+OTHER_BLOCK = 3  # a pcapng block that is not a packet
+UNKNOWN_INTERFACE = 4
+
+# One interface of a pcapng section: time = (ticks * MULTIPLY // DIVIDE, or ticks / 2**SHIFT s) + SHIFT_NS.
+(IF_LINK, IF_MULTIPLY, IF_DIVIDE, IF_BINARY, IF_OFFSET_NS, IF_SNAPLEN) = range(6)
+INTERFACE_SIZE = 6
+
+# What a scan needs to know, and what it leaves behind.
+(AT, END, BIG_ENDIAN, SUBSECOND_NS, LINK, LIMIT, COUNT, LAST_RECORD_TIME) = range(8)
+SCAN_SIZE = 8
+
+
+@kernel
+def u32(buf: Buffer, at: int, big: int) -> int:
+    """The 32-bit number at `at` in the file's byte order."""
+    if big:
+        return (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]
+    return buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24)
+
+
+@kernel
+def scan_pcap(buf: Buffer, scan: Ints, records: Ints) -> int:
+    """Fill `records` from the buffer between scan[AT] and scan[END]; return why it stopped.
+
+    scan[AT] moves past the records taken and scan[COUNT] says how many they are. A record longer than scan[LIMIT]
+    is not believed.
+    """
+    at, end, big = scan[AT], scan[END], scan[BIG_ENDIAN]
+    room = len(records) // RECORD_SIZE
+    count = 0
+    status = NEED_MORE
+    while at + PCAP_RECORD_SIZE <= end:
+        caplen = u32(buf, at + 8, big)
+        if caplen > scan[LIMIT]:
+            status = BAD_LENGTH
+            break
+        if at + PCAP_RECORD_SIZE + caplen > end:
+            break
+        if count == room:
+            status = NEED_ROOM
+            break
+        row = count * RECORD_SIZE
+        records[row + OFFSET] = at + PCAP_RECORD_SIZE
+        records[row + CAPLEN] = caplen
+        records[row + ORIGLEN] = u32(buf, at + 12, big)
+        records[row + RECORD_TIME] = u32(buf, at, big) * 1000000000 + u32(buf, at + 4, big) * scan[SUBSECOND_NS]
+        records[row + LINK_TYPE] = scan[LINK]
+        at += PCAP_RECORD_SIZE + caplen
+        count += 1
+    scan[AT] = at
+    scan[COUNT] = count
+    return status
+
+
+@kernel
+def ticks_to_ns(high: int, low: int, interfaces: Ints, row: int) -> int:
+    """A pcapng timestamp, in the units of its interface, as nanoseconds (if_tsresol, if_tsoffset)."""
+    ticks = (high << 32) | low
+    bits = interfaces[row + IF_BINARY]
+    if bits == 0:
+        ns = ticks * interfaces[row + IF_MULTIPLY] // interfaces[row + IF_DIVIDE]
+    else:
+        fraction = ticks & ((1 << bits) - 1)
+        seconds = ticks >> bits
+        if bits > 32:  # keeps fraction * 10**9 within 63 bits; less than 0.3 ns is lost
+            fraction >>= bits - 32
+            bits = 32
+        ns = seconds * 1000000000 + ((fraction * 1000000000) >> bits)
+    return ns + interfaces[row + IF_OFFSET_NS]
+
+
+@kernel
+def packet_block(buf: Buffer, at: int, length: int, scan: Ints, interfaces: Ints, records: Ints, row: int) -> bool:
+    """Write the packet of one enhanced or simple packet block; False when its captured length does not fit."""
+    big = scan[BIG_ENDIAN]
+    if u32(buf, at, big) == PCAPNG_ENHANCED_PACKET:
+        head = ENHANCED_HEAD
+        interface = u32(buf, at + 8, big) * INTERFACE_SIZE
+        scan[LAST_RECORD_TIME] = ticks_to_ns(u32(buf, at + 12, big), u32(buf, at + 16, big), interfaces, interface)
+        caplen = u32(buf, at + 20, big)
+        origlen = u32(buf, at + 24, big)
+    else:
+        # A simple block has no time: the last one known stands in, so that time does not run backwards.
+        head = SIMPLE_HEAD
+        interface = 0
+        origlen = u32(buf, at + 8, big)
+        caplen = origlen
+        if interfaces[IF_SNAPLEN] > 0:
+            caplen = min(caplen, interfaces[IF_SNAPLEN])
+        caplen = min(caplen, length - head - 4)
+    if head + caplen + 4 > length:
+        return False
+    records[row + OFFSET] = at + head
+    records[row + CAPLEN] = caplen
+    records[row + ORIGLEN] = origlen
+    records[row + RECORD_TIME] = scan[LAST_RECORD_TIME]
+    records[row + LINK_TYPE] = interfaces[interface + IF_LINK]
+    return True
+
+
+@kernel
+def scan_pcapng(buf: Buffer, scan: Ints, interfaces: Ints, records: Ints) -> int:
+    """As `scan_pcap`, for the packet blocks of a pcapng section; stops at every other block for its caller."""
+    at, end, big = scan[AT], scan[END], scan[BIG_ENDIAN]
+    room = len(records) // RECORD_SIZE
+    known = len(interfaces) // INTERFACE_SIZE
+    count = 0
+    status = NEED_MORE
+    while at + 12 <= end:
+        kind = u32(buf, at, big)
+        if kind != PCAPNG_ENHANCED_PACKET and kind != PCAPNG_SIMPLE_PACKET:
+            status = OTHER_BLOCK
+            break
+        length = u32(buf, at + 4, big)
+        head = ENHANCED_HEAD if kind == PCAPNG_ENHANCED_PACKET else SIMPLE_HEAD
+        if length % 4 != 0 or length < head + 4 or length > scan[LIMIT]:
+            status = BAD_LENGTH
+            break
+        if at + length > end:
+            break
+        if known <= (u32(buf, at + 8, big) if kind == PCAPNG_ENHANCED_PACKET else 0):
+            status = UNKNOWN_INTERFACE
+            break
+        if count == room:
+            status = NEED_ROOM
+            break
+        if u32(buf, at + length - 4, big) != length or not packet_block(
+            buf, at, length, scan, interfaces, records, count * RECORD_SIZE
+        ):
+            status = BAD_LENGTH
+            break
+        at += length
+        count += 1
+    scan[AT] = at
+    scan[COUNT] = count
+    return status

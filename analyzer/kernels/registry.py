@@ -1,0 +1,30 @@
+"""The list of kernels: plain functions, in an order in which each calls only those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+KERNELS: dict[str, Callable[..., Any]] = {}
+
+
+class Buffer(Protocol):
+    """Captured octets: a bytearray when plain, a uint8 array when compiled."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+
+
+class Ints(Protocol):
+    """A flat table of 64-bit integers: a list when plain, an int64 array when compiled."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+    def __setitem__(self, index: int, value: int, /) -> None: ...
+    def __len__(self) -> int: ...
+
+
+def kernel(function: _Function) -> _Function:
+    """Register a function that runs plain as it stands and can be compiled by numba unchanged."""
+    KERNELS[function.__name__] = function
+    return function

@@ -1,0 +1,313 @@
+"""Handshake, acknowledgement, teardown and reset: what moves the two endpoints of a connection between states."""
+
+from __future__ import annotations
+
+from analyzer.kernels.arithmetic import seq_diff
+from analyzer.kernels.probes import answer_probe, end_gap, settle_held
+from analyzer.kernels.registry import Ints, kernel
+from analyzer.layout import (
+    ACKNO,
+    ADVANCE_TIME,
+    ANSWER_RST,
+    DATA_TIME,
+    EVENT_ACK,
+    EVENT_COUNT,
+    EVENT_COUNT_,
+    EVENT_ENDPOINT,
+    EVENT_FLAGS,
+    EVENT_FRAME,
+    EVENT_IP_ID,
+    EVENT_KIND,
+    EVENT_OPTIONS,
+    EVENT_RESENT,
+    EVENT_RST,
+    EVENT_SEQ,
+    EVENT_SINCE,
+    EVENT_SIZE,
+    EVENT_TIME,
+    EVENT_TTL,
+    EVENT_WHY,
+    EVENT_WINDOW,
+    EVENTS_KEPT,
+    EVENTS_PER_FLOW,
+    FIN_ACKED,
+    FIN_END,
+    FIN_FRAME,
+    FIN_TIME,
+    FLAGS,
+    FRAME,
+    GAP_OWN_FIN,
+    GAP_OWN_RST,
+    GAP_PEER_RST,
+    HANDSHAKE,
+    HANDSHAKE_RTT,
+    HAS_NXT,
+    HAS_UNA,
+    HELD,
+    IP_ID,
+    ISN,
+    KNOWN,
+    LAST_PROBE,
+    LAST_TIME,
+    LEN,
+    LONGEST_RESENT,
+    MIN_RTT,
+    NXT,
+    NXT_IS_GUESS,
+    OPTIONS,
+    PROBE_ACK,
+    PROBE_SIZE,
+    RESENT,
+    RESENT_FIRST,
+    RESET_ABORT,
+    RESET_FRAME,
+    RESET_GIVEN_UP,
+    RESET_REFUSED,
+    RESET_REPLY_TO_ACK,
+    RESET_REPLY_TO_DATA,
+    RESET_REPLY_TO_PROBE,
+    RESET_SIDE,
+    RESET_TIME,
+    RESET_WHY,
+    RUN,
+    SAW_ACK,
+    SAW_REFUSAL,
+    SAW_SERVER_SYN,
+    SAW_SYN,
+    SAW_SYN_ACK,
+    SENT_FIN,
+    SENT_RST,
+    SENT_SYN,
+    SEQ,
+    SHIFT,
+    STATE,
+    SYN_RETRANSMITTED,
+    SYN_TIME,
+    SYN_TSVAL,
+    TIME,
+    TSECR,
+    TSVAL,
+    TTL,
+    UNA,
+    WINDOW,
+    WSCALE,
+)
+from analyzer.tcp import ACK, EVENTS, NEXT_STATE, Event, State
+
+RCVD_ACK_OF_SYN = int(Event.RCVD_ACK_OF_SYN)
+RCVD_FIN = int(Event.RCVD_FIN)
+RCVD_ACK_OF_FIN = int(Event.RCVD_ACK_OF_FIN)
+RCVD_RST = int(Event.RCVD_RST)
+RESET_IN_DOUBT = int(Event.RESET_IN_DOUBT)
+SENDS_FIN = int(Event.SENT_FIN)
+SENDS_RST = int(Event.SENT_RST)
+SENDS_SYN = int(Event.SENT_SYN)
+SENDS_SYN_ACK = int(Event.SENT_SYN_ACK)
+IN_SYN_SENT = int(State.SYN_SENT)
+IN_SYN_RECEIVED = int(State.SYN_RECEIVED)
+# An acknowledgement this far ahead of everything seen is of another connection, not of segments that were missed.
+IMPLAUSIBLE = 1 << 30
+# A RST is made at once; where no round trip was measured, one this late answers nothing.
+PROMPT_NS = 200_000_000
+
+
+@kernel
+def move(flows: Ints, x: int, event: int) -> None:
+    """Move an endpoint by an event, as tcp.TRANSITIONS says."""
+    flows[x + STATE] = NEXT_STATE[flows[x + STATE] * EVENTS + event]
+
+
+@kernel
+def log_event(
+    packets: Ints, row: int, flows: Ints, f: int, endpoint: int, kind: int, events: Ints, counts: Ints
+) -> int:
+    """Append an event to the log; return its row, or -1 when this connection has had its share."""
+    if flows[f + EVENTS_KEPT] >= EVENTS_PER_FLOW:
+        return -1
+    flows[f + EVENTS_KEPT] += 1
+    e = counts[EVENT_COUNT_] * EVENT_SIZE
+    counts[EVENT_COUNT_] += 1
+    events[e + EVENT_KIND] = kind
+    events[e + EVENT_FRAME] = packets[row + FRAME]
+    events[e + EVENT_TIME] = packets[row + TIME]
+    events[e + EVENT_ENDPOINT] = endpoint
+    events[e + EVENT_SEQ] = packets[row + SEQ]
+    events[e + EVENT_ACK] = packets[row + ACKNO]
+    events[e + EVENT_FLAGS] = packets[row + FLAGS]
+    events[e + EVENT_TTL] = packets[row + TTL]
+    events[e + EVENT_IP_ID] = packets[row + IP_ID]
+    events[e + EVENT_WINDOW] = packets[row + WINDOW]
+    events[e + EVENT_OPTIONS] = packets[row + OPTIONS]
+    return e
+
+
+@kernel
+def on_syn(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, by_client: bool) -> None:
+    """A SYN or SYN-ACK of `x`."""
+    time = packets[row + TIME]
+    with_ack = packets[row + FLAGS] & ACK != 0
+    if flows[x + KNOWN] & SENT_SYN:
+        flows[f + HANDSHAKE] |= SYN_RETRANSMITTED
+        flows[x + ADVANCE_TIME] = time
+    else:
+        flows[x + ISN] = packets[row + SEQ]
+        flows[x + SYN_TIME] = time
+        flows[x + SYN_TSVAL] = packets[row + TSVAL]
+        flows[x + SHIFT] = packets[row + WSCALE]
+        flows[x + KNOWN] |= SENT_SYN
+    if with_ack:
+        if flows[f + HANDSHAKE] & SAW_SYN_ACK == 0 and flows[y + KNOWN] & SENT_SYN:
+            # With a retransmitted SYN only the timestamp tells which of them was answered (RFC 7323 4).
+            if flows[y + SYN_TSVAL] == 0 or packets[row + TSECR] != flows[y + SYN_TSVAL]:
+                flows[y + SYN_TIME] = max(flows[y + SYN_TIME], flows[y + ADVANCE_TIME])
+            flows[y + MIN_RTT] = time - flows[y + SYN_TIME]
+        flows[f + HANDSHAKE] |= SAW_SYN_ACK
+        move(flows, x, SENDS_SYN_ACK)
+    else:
+        flows[f + HANDSHAKE] |= SAW_SYN if by_client else SAW_SERVER_SYN
+        move(flows, x, SENDS_SYN)
+
+
+@kernel
+def on_handshake_ack(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, by_client: bool) -> None:
+    """The ACK of a SYN-ACK."""
+    move(flows, y, RCVD_ACK_OF_SYN)
+    if flows[f + HANDSHAKE] & SAW_ACK:
+        return
+    flows[f + HANDSHAKE] |= SAW_ACK
+    if flows[f + HANDSHAKE] & SAW_SYN:
+        client = x if by_client else y
+        flows[f + HANDSHAKE_RTT] = packets[row + TIME] - flows[client + SYN_TIME]
+    if flows[y + ADVANCE_TIME] <= flows[y + SYN_TIME]:
+        flows[y + MIN_RTT] = packets[row + TIME] - flows[y + SYN_TIME]
+
+
+@kernel
+def on_ack(
+    packets: Ints,
+    row: int,
+    flows: Ints,
+    f: int,
+    x: int,
+    y: int,
+    probes: Ints,
+    events: Ints,
+    counts: Ints,
+    endpoint: int,
+) -> None:
+    """The acknowledgement that a segment of `x` carries for what `y` sent."""
+    ackno = packets[row + ACKNO]
+    known = flows[y + KNOWN]
+    if known & HAS_UNA:
+        ahead = seq_diff(ackno, flows[y + UNA])
+        if ahead <= 0 or ahead > IMPLAUSIBLE:
+            return
+    flows[y + UNA] = ackno
+    if flows[y + HELD] > 0:
+        settle_held(flows, y, ackno, probes)
+    if known & HAS_NXT == 0 or known & NXT_IS_GUESS or seq_diff(ackno, flows[y + NXT]) > 0:
+        flows[y + NXT] = ackno
+        known = known & ~NXT_IS_GUESS | HAS_NXT
+    flows[y + KNOWN] = known | HAS_UNA
+    if flows[y + RESENT] > 0:
+        end_resending(packets, row, flows, f, y, endpoint ^ 1, events, counts)
+    if known & SENT_FIN and known & FIN_ACKED == 0 and seq_diff(ackno, flows[y + FIN_END]) >= 0:
+        flows[y + KNOWN] |= FIN_ACKED
+        move(flows, x, RCVD_FIN)
+        move(flows, y, RCVD_ACK_OF_FIN)
+    if flows[y + STATE] == IN_SYN_RECEIVED:
+        on_handshake_ack(packets, row, flows, f, x, y, endpoint & 1 == 0)
+
+
+@kernel
+def end_resending(
+    packets: Ints, row: int, flows: Ints, f: int, y: int, endpoint: int, events: Ints, counts: Ints
+) -> None:
+    """An acknowledgement ended a run of retransmissions of `y`; runs of three and more are kept as events."""
+    run = flows[y + RESENT]
+    flows[y + RESENT] = 0
+    flows[y + LONGEST_RESENT] = max(run, flows[y + LONGEST_RESENT])
+    if run >= 3:
+        e = log_event(packets, row, flows, f, endpoint, EVENT_RESENT, events, counts)
+        if e >= 0:
+            events[e + EVENT_SINCE] = flows[y + RESENT_FIRST]
+            events[e + EVENT_COUNT] = run
+
+
+@kernel
+def on_fin(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> None:
+    """A FIN of `x`."""
+    move(flows, x, SENDS_FIN)
+    if flows[x + KNOWN] & SENT_FIN == 0:
+        flows[x + KNOWN] |= SENT_FIN
+        flows[x + FIN_END] = (packets[row + SEQ] + packets[row + LEN] + 1) & 0xFFFFFFFF
+        flows[x + FIN_TIME] = packets[row + TIME]
+        flows[x + FIN_FRAME] = packets[row + FRAME]
+        end_gap(flows, x, GAP_OWN_FIN, packets[row + TIME], probes)
+
+
+@kernel
+def reset_reason(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: Ints) -> int:
+    """What the RST of `x` answered: RESET_*.
+
+    A RST made for a segment that no connection takes has the number that this segment acknowledged and no ACK flag
+    (RFC 9293 3.10.7.1); one that a TCP sends of its own accord has SND.NXT and ACK.
+    """
+    if flows[y + STATE] == IN_SYN_SENT:
+        return RESET_REFUSED
+    bare = packets[row + FLAGS] & ACK == 0
+    if flows[y + RUN] > 0:
+        p = (flows[y + LAST_PROBE] - 1) * PROBE_SIZE
+        if bare and packets[row + SEQ] == probes[p + PROBE_ACK]:
+            return RESET_REPLY_TO_PROBE
+    if flows[x + RUN] > 0:
+        return RESET_GIVEN_UP
+    if bare and flows[y + DATA_TIME] > 0 and seq_diff(flows[y + NXT], flows[y + UNA]) > 0:
+        return RESET_REPLY_TO_DATA
+    prompt = packets[row + TIME] - flows[y + LAST_TIME] <= max(PROMPT_NS, 2 * flows[y + MIN_RTT])
+    if bare and prompt and flows[y + LAST_TIME] >= flows[x + LAST_TIME] and packets[row + SEQ] == flows[x + UNA]:
+        return RESET_REPLY_TO_ACK
+    return RESET_ABORT
+
+
+@kernel
+def on_reset(
+    packets: Ints,
+    row: int,
+    flows: Ints,
+    f: int,
+    x: int,
+    y: int,
+    probes: Ints,
+    events: Ints,
+    counts: Ints,
+    endpoint: int,
+) -> None:
+    """A RST of `x`."""
+    why = reset_reason(packets, row, flows, x, y, probes)
+    time = packets[row + TIME]
+    if flows[x + HELD] > 0:
+        settle_held(flows, x, packets[row + SEQ], probes)
+        why = RESET_GIVEN_UP if flows[x + RUN] > 0 and why == RESET_ABORT else why
+    e = log_event(packets, row, flows, f, endpoint, EVENT_RST, events, counts)
+    if e >= 0:
+        events[e + EVENT_WHY] = why
+    if flows[f + RESET_SIDE] == 0:
+        flows[f + RESET_SIDE] = 1 + (endpoint & 1)
+        flows[f + RESET_WHY] = why
+        flows[f + RESET_TIME] = time
+        flows[f + RESET_FRAME] = packets[row + FRAME]
+    if why == RESET_REFUSED:
+        flows[f + HANDSHAKE] |= SAW_REFUSAL
+    if why == RESET_REPLY_TO_PROBE:
+        answer_probe(packets, row, flows, y, ANSWER_RST, probes)
+    end_gap(flows, x, GAP_OWN_RST, time, probes)
+    end_gap(flows, y, GAP_PEER_RST, time, probes)
+    flows[x + KNOWN] |= SENT_RST
+    move(flows, x, SENDS_RST)
+    if flows[x + RUN] > 0 or flows[x + RESENT] > 0:
+        move(flows, y, RESET_IN_DOUBT)
+    else:
+        move(flows, y, RCVD_RST)
+    flows[y + RUN] = 0
+    flows[x + RUN] = 0

@@ -1,0 +1,244 @@
+"""Where each fact lies in the rows of our tables.
+
+A table is one flat sequence of 64-bit integers: a list while the kernels run plain, an int64 array once they are
+compiled. Row r of a table starts at r * SIZE; the names below are offsets into a row. One flat sequence per table
+(rather than one array per column) keeps what a packet touches within a few cache lines, makes every kernel's
+parameters few, and needs no second layout for the plain run. Times are int64 nanoseconds since 1970, sequence
+numbers are below 2**32, and a field that knows nothing holds 0 unless its comment says otherwise.
+"""
+
+from __future__ import annotations
+
+# A record: where one captured packet lies in the buffer.
+(OFFSET, CAPLEN, ORIGLEN, RECORD_TIME, LINK_TYPE) = range(5)
+RECORD_SIZE = 5
+
+# A packet: one TCP segment, or one ICMP error that quotes a TCP segment (then the addresses, ports and SEQ are those
+# quoted, that is, of the segment's sender).
+(
+    KIND,  # 0: TCP segment; else 1 + ICMP type * 256 + code (+ ICMPV6 for version 6)
+    FRAME,  # number within its file, from 1; the file's index above FRAME_BITS
+    TIME,
+    SRC_HI,  # addresses are two signed 64-bit halves; IPv4 is written as ::ffff:a.b.c.d (RFC 4291 2.5.5.2)
+    SRC_LO,
+    DST_HI,
+    DST_LO,
+    SPORT,
+    DPORT,
+    SEQ,
+    ACKNO,
+    FLAGS,
+    LEN,
+    WINDOW,  # as in the header, unscaled
+    TTL,
+    IP_ID,  # -1: IPv6
+    TSVAL,
+    TSECR,
+    OPTIONS,  # tcp.HAS_* bits
+    WSCALE,  # -1: no such option
+    SACK_LEFT,
+    SACK_RIGHT,
+    OCTET,  # first payload octet, -1 when none was captured
+    KEY_HASH,  # of addresses and ports, the same for both directions
+) = range(24)
+PACKET_SIZE = 24
+ICMPV6 = 1 << 16
+FRAME_BITS = 40
+
+# A flow: its head, then its two endpoints (client first). Fields stand in the order of how often a packet touches
+# them: the first eight words of each part are one cache line.
+(
+    LOW_HI,  # the key: both addresses and ports, the numerically lower endpoint first
+    LOW_LO,
+    HIGH_HI,
+    HIGH_LO,
+    KEY_PORTS,  # low port << 16 | high port
+    CLIENT_IS_LOW,
+    END_TIME,
+    OPEN_GAP,  # a gap that only one end has spoken after, so far
+    OPEN_GAP_SIDE,
+    OPEN_GAP_END,
+    LONGEST_GAP,  # longest time without any packet after which both ends still spoke
+    LONGEST_GAP_END,
+    HASH,
+    HANDSHAKE,  # bits below
+    PREVIOUS,  # 1 + stream of the connection that used these addresses and ports before
+    FIRST_TIME,
+    FIRST_FRAME,
+    HANDSHAKE_RTT,  # -1: not seen
+    RESET_SIDE,  # 1 client, 2 server: who sent the first RST
+    RESET_WHY,  # RESET_* below
+    RESET_TIME,
+    RESET_FRAME,
+    EVENTS_KEPT,
+) = range(23)
+HEAD_SIZE = 24  # a multiple of 8 words: endpoints start on a cache line
+
+# HANDSHAKE bits.
+SAW_SYN = 0x01
+SAW_SYN_ACK = 0x02
+SAW_ACK = 0x04
+SAW_SERVER_SYN = 0x08  # a bare SYN from the second endpoint: simultaneous open
+SAW_REFUSAL = 0x10
+SYN_RETRANSMITTED = 0x20
+
+# What a RST answered.
+RESET_ABORT = 1  # nothing: the endpoint's own decision
+RESET_REPLY_TO_PROBE = 2
+RESET_REPLY_TO_DATA = 3
+RESET_GIVEN_UP = 4  # it ended a run of unanswered probes of its sender
+RESET_REFUSED = 5
+RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
+
+# An endpoint, seen as the sender of its segments.
+(
+    STATE,
+    KNOWN,  # bits below
+    NXT,  # highest sequence number sent + 1, probes excluded
+    UNA,  # highest acknowledgement received
+    LAST_RX,  # when its TCP last accepted a segment; NEVER before that
+    RUN,  # probes since LAST_RX
+    LAST_PROBE,  # 1 + row of its last probe
+    HELD,  # 1 + row of its last held probe
+    REQUEST_TIME,  # first data it sent since the peer's last data
+    RESENT,  # retransmissions in the run that no acknowledgement has ended
+    LAST_WINDOW,  # as it last advertised, unscaled
+    ZERO_SINCE,  # when its window closed; 0 while it is open
+    LAST_TIME,
+    LAST_FRAME,
+    PACKETS,
+    BYTES,
+    ADVANCE_TIME,  # the segment that last moved NXT: when, from where, how long
+    ADVANCE_SEQ,
+    ADVANCE_LEN,
+    DATA_TIME,  # when it last sent data
+    TTL_RANGE,  # lowest | highest << 8
+    ID_PATTERN,  # segments with IP ID 0 | with ID one above the last << 32
+    LAST_ID,
+    OPTIONS_SEEN,
+    MIN_RTT,  # -1 unknown: shortest time to an immediate answer, as seen at the capture point
+    ISN,
+    SYN_TIME,
+    SYN_TSVAL,
+    SHIFT,  # window scale it announced, -1 none
+    FIN_END,  # sequence number after its FIN
+    FIN_TIME,
+    FIN_FRAME,
+    REQUEST_FRAME,
+    RESENT_FIRST,
+    RESENT_LAST,
+    RESENT_GAP,  # time between the last two of them
+    RESENT_TOTAL,
+    LONGEST_RESENT,  # longest run that an acknowledgement ended
+    ZERO_TOTAL,  # nanoseconds it was closed before
+    ICMP_ERRORS,
+) = range(40)
+ENDPOINT_SIZE = 40
+FLOW_SIZE = HEAD_SIZE + 2 * ENDPOINT_SIZE
+NEVER = -(1 << 62)
+
+# KNOWN bits.
+HAS_NXT = 0x01
+NXT_IS_GUESS = 0x02  # only pure ACKs seen so far, and they may be probes
+HAS_UNA = 0x04
+SENT_SYN = 0x08
+SENT_FIN = 0x10
+FIN_ACKED = 0x20
+SENT_RST = 0x40
+RST_ARRIVED = 0x80
+
+# A probe: a segment that asks whether the peer is there, or may be one.
+(
+    PROBE_FRAME,
+    PROBE_TIME,
+    PROBER,  # stream * 2 + (0 client, 1 server)
+    PROBE_SEQ,
+    PROBE_ACK,
+    PROBE_FLAGS,  # bits below
+    PROBE_SINCE,  # the prober's LAST_RX (or its first segment) when it sent this
+    ANSWER,  # ANSWER_* below
+    ANSWER_FRAME,
+    ANSWER_TIME,
+    GAP_END,  # GAP_* below, in the last probe of an idle gap: what ended the gap
+    GAP_END_TIME,
+    PROBE_BEFORE,  # 1 + row of the same prober's probe before
+    PROBE_ICMP,  # frame of an ICMP error that quoted it
+) = range(14)
+PROBE_SIZE = 14
+
+# PROBE_FLAGS bits.
+ONE_OCTET = 0x01
+PEER_WINDOW_ZERO = 0x02
+HELD_BACK = 0x04  # shape unproven: no acknowledgement told where the prober's sequence space stands
+ONE_SIDED = 0x08  # accepted without any segment of the peer
+EARLY = 0x10  # sooner after a received segment than a keepalive timer can fire
+REJECTED = 0x20  # held back, and later shown to be an ordinary ACK
+NEW_OCTET = 0x40  # carries the next octet into a closed window: BSD and Windows probe windows so
+WITHOUT_TIMESTAMPS = 0x80
+
+# ANSWER values, from the weakest.
+ANSWER_NONE = 0
+ANSWER_IMPLICIT = 1  # data that acknowledges, within a round trip
+ANSWER_ACK = 2
+ANSWER_RST = 3
+
+# GAP_END values.
+GAP_OPEN = 0
+GAP_ANSWERED = 1  # the prober's TCP accepted a pure ACK
+GAP_DATA = 2  # ... or data
+GAP_PEER_RST = 3
+GAP_OWN_RST = 4
+GAP_OWN_DATA = 5
+GAP_OWN_FIN = 6
+GAP_PEER_FIN = 7
+
+# An event: what happens seldom and says why a connection ended. At most EVENTS_PER_FLOW are kept per flow.
+(
+    EVENT_KIND,  # EVENT_* below
+    EVENT_FRAME,
+    EVENT_TIME,
+    EVENT_ENDPOINT,  # stream * 2 + sender
+    EVENT_SEQ,
+    EVENT_ACK,
+    EVENT_FLAGS,
+    EVENT_TTL,
+    EVENT_IP_ID,
+    EVENT_WINDOW,
+    EVENT_OPTIONS,
+    EVENT_WHY,  # RESET_* of a RST; ICMP kind
+    EVENT_SINCE,  # start of what ended: a retransmission run, a closed window
+    EVENT_COUNT,
+) = range(14)
+EVENT_SIZE = 14
+EVENT_RST = 1
+EVENT_ICMP = 2
+EVENT_RESENT = 3
+EVENT_ZERO_WINDOW = 4
+EVENTS_PER_FLOW = 16
+
+# Recently seen segments, to recognise a second copy: RECENT_SETS sets of two (signature, time) pairs.
+RECENT_SETS = 8192
+RECENT_SIZE = RECENT_SETS * 4
+
+# Counters that kernels keep.
+(FLOW_COUNT, PROBE_COUNT, EVENT_COUNT_, DUPLICATES, TCP_PACKETS, ICMP_PACKETS, TOUCHED, FIRST_SKIP) = range(8)
+# Why a frame gave no packet: counts[FIRST_SKIP + reason].
+SKIP_REASONS = (
+    "unsupported_link_type",
+    "not_ip",
+    "not_tcp",
+    "ip_fragment",
+    "truncated",
+    "malformed",
+    "icmp_without_tcp",
+)
+(
+    UNSUPPORTED_LINK_TYPE,
+    NOT_IP,
+    NOT_TCP,
+    IP_FRAGMENT,
+    TRUNCATED,
+    MALFORMED,
+    ICMP_WITHOUT_TCP,
+) = range(7)
+COUNTS_SIZE = FIRST_SKIP + len(SKIP_REASONS)

@@ -1,0 +1,34 @@
+"""Tables of the tracker -> Facts in columns; for connections that are shown or found, Episodes and Flows."""
+
+from __future__ import annotations
+
+from analyzer.measure.endings import measure_endings
+from analyzer.measure.flows import make_flow
+from analyzer.measure.probes import measure_probes
+from analyzer.model import Facts, Tracks
+
+__all__ = ["make_flow", "measure"]
+
+
+def measure(tracks: Tracks, end: int) -> Facts:
+    """Measure all connections at once; `end` is the time of the capture's last packet in nanoseconds."""
+    probes = measure_probes(tracks)
+    endings = measure_endings(tracks, end, probes)
+    return Facts(
+        tracks=tracks,
+        end=end,
+        probe_kind=probes.kind,
+        handshake=endings.handshake,
+        how=endings.how,
+        by=endings.by,
+        why=endings.why,
+        ended=endings.ended,
+        probes=probes.probes,
+        answered=probes.answered,
+        reset=probes.reset,
+        icmp=probes.icmp,
+        trailing=probes.trailing,
+        interval=probes.interval,
+        last_probe=probes.last_probe,
+        zero_window_probes=probes.zero_window_probes,
+    )

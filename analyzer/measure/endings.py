@@ -1,0 +1,155 @@
+"""How each connection began and ended, in columns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analyzer.layout import (
+    ENDPOINT_SIZE,
+    FIN_TIME,
+    HANDSHAKE,
+    HEAD_SIZE,
+    KNOWN,
+    PACKETS,
+    RESENT,
+    RESENT_GAP,
+    RESENT_LAST,
+    RESET_ABORT,
+    RESET_GIVEN_UP,
+    RESET_REPLY_TO_DATA,
+    RESET_REPLY_TO_PROBE,
+    RESET_SIDE,
+    RESET_TIME,
+    RESET_WHY,
+    SAW_ACK,
+    SAW_REFUSAL,
+    SAW_SERVER_SYN,
+    SAW_SYN,
+    SAW_SYN_ACK,
+    SENT_FIN,
+    SYN_TIME,
+)
+from analyzer.measure.probes import ProbeMeasures
+from analyzer.model import Column, Handshake, How, Mask, Tracks, Why
+
+# A keepalive timer's gaps differ by no more than its rounding, an eighth (kernel/time/timer.c): a reset this close to
+# one interval after the last probe is the timer's, any other the application's.
+PACE = 0.13
+SLACK_NS = 100_000_000
+SHORTEST_INTERVAL_NS = 900_000_000
+# A sender that was resending with doubled gaps (RFC 6298 5.5) and then misses its turn by this much has given up.
+FELL_SILENT = 2.5
+
+
+class Endings(NamedTuple):
+    """Columns of model.Facts about the beginning and the end."""
+
+    handshake: Column
+    how: Column
+    by: Column
+    why: Column
+    ended: Column
+
+
+def endpoint_column(flows: Column, field: int) -> Column:
+    """One field of both endpoints: (flows, 2)."""
+    return flows[:, [HEAD_SIZE + field, HEAD_SIZE + ENDPOINT_SIZE + field]]
+
+
+def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:
+    """Handshake and ending of every connection; `end` is the time of the capture's last packet."""
+    flows = tracks.flows
+    handshake = _handshakes(flows)
+    reset_side = flows[:, RESET_SIDE]
+    fin = (endpoint_column(flows, KNOWN) & SENT_FIN) != 0
+    fin_time = endpoint_column(flows, FIN_TIME)
+    both_fins = fin.all(axis=1) & ((reset_side == 0) | (fin_time.max(axis=1) < flows[:, RESET_TIME]))
+    silent = fell_silent(flows, end)
+    made = ~np.isin(handshake, (int(Handshake.NO_ANSWER), int(Handshake.REFUSED)))
+    conditions = [
+        handshake == Handshake.REFUSED,
+        handshake == Handshake.NO_ANSWER,
+        both_fins & ~silent.any(axis=1),
+        reset_side > 0,
+        silent.any(axis=1),
+        fin.any(axis=1),
+    ]
+    words = [How.REFUSED, How.NO_ANSWER, How.FIN, How.RST, How.TIMEOUT, How.HALF_CLOSED]
+    how = np.select(conditions, [int(word) for word in words], int(How.OPEN))
+    first_fin = np.where(fin[:, 0] & (~fin[:, 1] | (fin_time[:, 0] <= fin_time[:, 1])), 1, 2)
+    who_silent = np.where(silent[:, 0], 1, 2)
+    by = np.select(
+        [np.isin(how, (How.REFUSED, How.RST)), np.isin(how, (How.FIN, How.HALF_CLOSED)), how == How.TIMEOUT],
+        [reset_side, first_fin, who_silent],
+        0,
+    )
+    last_resent = endpoint_column(flows, RESENT_LAST).max(axis=1)
+    ended = np.select(
+        [np.isin(how, (How.REFUSED, How.RST)), how == How.FIN, how == How.TIMEOUT],
+        [flows[:, RESET_TIME], fin_time.max(axis=1), last_resent],
+        0,
+    )
+    why = np.where(made & (how == How.RST), _reasons(flows, probes), int(Why.NONE))
+    return Endings(handshake, how, by, why, ended)
+
+
+def fell_silent(flows: Column, end: int) -> Mask:
+    """Endpoints that resent data or FIN, were not acknowledged, and missed their next turn: (flows, 2)."""
+    resent = endpoint_column(flows, RESENT)
+    patience = FELL_SILENT * endpoint_column(flows, RESENT_GAP) + SLACK_NS
+    quiet = end - endpoint_column(flows, RESENT_LAST) > patience
+    alive = (flows[:, [RESET_SIDE]] == 0) & (endpoint_column(flows, PACKETS)[:, ::-1] > 0)
+    silent: Mask = (resent > 0) & quiet & alive
+    return silent
+
+
+def _handshakes(flows: Column) -> Column:
+    seen = flows[:, HANDSHAKE]
+
+    def has(bit: int) -> Mask:
+        mask: Mask = (seen & bit) != 0
+        return mask
+
+    packets = endpoint_column(flows, PACKETS)
+    lone = has(SAW_SYN) & ~has(SAW_SYN_ACK)
+    conditions = [
+        has(SAW_SYN) & has(SAW_SERVER_SYN),
+        has(SAW_SYN) & has(SAW_SYN_ACK) & has(SAW_ACK),
+        lone & has(SAW_REFUSAL),
+        lone & (packets[:, 1] == 0) & (endpoint_column(flows, SYN_TIME)[:, 0] > 0),
+        seen == 0,
+    ]
+    words = [
+        Handshake.SIMULTANEOUS,
+        Handshake.COMPLETE,
+        Handshake.REFUSED,
+        Handshake.NO_ANSWER,
+        Handshake.NOT_CAPTURED,
+    ]
+    return np.select(conditions, [int(word) for word in words], int(Handshake.PARTIAL))
+
+
+def _reasons(flows: Column, probes: ProbeMeasures) -> Column:
+    """Why the first RST of each connection was sent."""
+    why = flows[:, RESET_WHY]
+    side = np.maximum(flows[:, RESET_SIDE] - 1, 0)
+    index = np.arange(len(flows))
+    trailing = probes.trailing[index, side]
+    interval = probes.interval[index, side]
+    waited = flows[:, RESET_TIME] - probes.last_probe[index, side]
+    on_time = np.where(
+        trailing >= 2, np.abs(waited - interval) <= PACE * interval + SLACK_NS, waited >= SHORTEST_INTERVAL_NS
+    )
+    given_up = (why == RESET_GIVEN_UP) & (trailing >= 1) & on_time
+    return np.select(
+        [
+            given_up,
+            why == RESET_REPLY_TO_PROBE,
+            why == RESET_REPLY_TO_DATA,
+            np.isin(why, (RESET_ABORT, RESET_GIVEN_UP)),
+        ],
+        [int(Why.KEEPALIVE_EXHAUSTED), int(Why.REPLY_TO_PROBE), int(Why.REPLY_TO_DATA), int(Why.ABORT)],
+        int(Why.NONE),
+    )

@@ -1,0 +1,274 @@
+"""The nouns that the rooms hand to each other: first columns, then, for what is shown, frozen objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from analyzer.tcp import State
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Column = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
+else:
+    Column = Mask = Any
+
+
+class Records(NamedTuple):
+    """Captured packets as they lie in a buffer: `size` rows of layout.RECORD_SIZE."""
+
+    buffer: Any
+    rows: Any
+    size: int
+    first_frame: int
+
+
+class Packets(NamedTuple):
+    """Decoded TCP segments and ICMP errors: `size` rows of layout.PACKET_SIZE."""
+
+    rows: Any
+    size: int
+
+
+class Tracks(NamedTuple):
+    """What the tracker knows when the capture ends: tables as two-dimensional int64 arrays, columns as in layout."""
+
+    flows: Column
+    probes: Column
+    events: Column
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Where a capture is damaged, and how."""
+
+    offset: int
+    reason: str
+
+
+@dataclass
+class CaptureFacts:
+    """What one capture file is and holds; times in nanoseconds, None when it holds no packet."""
+
+    path: str
+    format: str = ""
+    link_types: list[str] = field(default_factory=list)
+    packets: int = 0
+    tcp_packets: int = 0
+    first_time: int | None = None
+    last_time: int | None = None
+    digits: int = 6
+    skipped: dict[str, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    duplicates: int = 0
+
+
+class ProbeKind(IntEnum):
+    """What a row of the probe log turned out to be."""
+
+    NOT_A_PROBE = 0
+    KEEPALIVE = 1
+    ZERO_WINDOW = 2
+
+
+class Handshake(IntEnum):
+    """How a connection began."""
+
+    COMPLETE = 0
+    NO_ANSWER = 1
+    REFUSED = 2
+    PARTIAL = 3
+    SIMULTANEOUS = 4
+    NOT_CAPTURED = 5
+
+
+class How(IntEnum):
+    """How a connection ended."""
+
+    OPEN = 0
+    FIN = 1
+    RST = 2
+    HALF_CLOSED = 3
+    NO_ANSWER = 4
+    REFUSED = 5
+    TIMEOUT = 6
+
+
+class Why(IntEnum):
+    """Why a connection was reset."""
+
+    NONE = 0
+    KEEPALIVE_EXHAUSTED = 1
+    USER_TIMEOUT = 2
+    REPLY_TO_PROBE = 3
+    REPLY_TO_DATA = 4
+    ABORT = 5
+
+
+class Outcome(IntEnum):
+    """How an idle gap with probes in it ended."""
+
+    ANSWERED = 0
+    RECOVERED = 1
+    RESET = 2
+    TIMED_OUT = 3
+    CLOSED = 4
+    OPEN = 5
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What has been measured, in columns: one row per flow, or two per flow (client, server) where said so.
+
+    Endpoint columns have the shape (flows, 2). Times are nanoseconds.
+    """
+
+    tracks: Tracks
+    end: int  # the time of the capture's last packet of any kind
+    probe_kind: Column  # per row of the probe log: ProbeKind
+    handshake: Column
+    how: Column
+    by: Column  # 0 nobody, 1 client, 2 server
+    why: Column
+    ended: Column  # 0 while open
+    probes: Column  # (flows, 2), as are all below
+    answered: Column
+    reset: Column
+    icmp: Column
+    trailing: Column  # probes at the end of the log that nothing answered
+    interval: Column  # between the last two of those; 0 where there is one or none
+    last_probe: Column
+    zero_window_probes: Column
+
+    @property
+    def unanswered(self) -> Column:
+        """Probes that drew neither an answer nor a reset."""
+        return self.probes - self.answered - self.reset
+
+    def __len__(self) -> int:
+        return len(self.tracks.flows)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address and a port, as text and number."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One keepalive probe and its answer, if one came; times in nanoseconds."""
+
+    frame: int
+    time: int
+    answer_frame: int | None
+    answer_time: int | None
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One idle gap of one endpoint by its own receive clock: when it last received, its probes, what ended it."""
+
+    start: int
+    end: int
+    outcome: Outcome
+    probes: tuple[Probe, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A setting in seconds: the likeliest value, and bounds that hold the true one."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    samples: int
+
+
+@dataclass(frozen=True)
+class Keepalive:
+    """The keepalive probes of one endpoint of one connection."""
+
+    sender: str
+    probes: int
+    answered: int
+    unanswered: int
+    reset: int
+    icmp: int
+    probe_length: int
+    confidence: str
+    episodes: tuple[Episode, ...]
+    tcp_keepalive_time: Estimate | None = None
+    tcp_keepalive_intvl: Estimate | None = None
+    tcp_keepalive_probes: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a connection ended, by whom, when (nanoseconds) and why."""
+
+    how: How
+    by: str | None
+    time: int | None
+    why: Why
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One TCP connection. Pairs are (client, server); times in nanoseconds."""
+
+    stream: int
+    client: Endpoint
+    server: Endpoint
+    roles: str
+    start: int
+    end: int
+    packets: tuple[int, int]
+    bytes: tuple[int, int]
+    handshake: Handshake
+    handshake_rtt: int | None
+    state: tuple[State, State]
+    ending: Ending
+    verdict: str
+    keepalive: tuple[Keepalive, ...]
+    zero_window_probes: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a reader can check in Wireshark."""
+
+    frames: tuple[int, ...]
+    observed: str
+    expected: str
+    source: str
+    display_filter: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth telling, with what shows it and what mends it."""
+
+    rule: str
+    severity: str
+    confidence: str
+    stream: int | None
+    summary: str
+    remedy: str
+    evidence: Evidence
+    streams: Sequence[int] = ()
+
+
+SEVERITIES = ("info", "low", "medium", "high")
+SIDES = ("client", "server")

@@ -1,0 +1,1 @@
+"""An Analysis as text, JSON or tables: plain data first, then written to a handle that is given."""

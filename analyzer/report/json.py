@@ -1,0 +1,175 @@
+"""The JSON of `--format json` and `ndjson`, written flow by flow; `schema.json` beside this file describes it.
+
+Times must keep every digit that the capture has, which a float does not; so the text is composed here rather than by
+an encoder, which is also several times faster. Strings alone go through the encoder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from analyzer.model import SIDES, CaptureFacts, Endpoint, Episode, Estimate, Finding, Flow, Keepalive, Why
+from analyzer.report.times import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SCHEMA_VERSION = 1
+NANO_DIGITS = 9
+text = json.encoder.encode_basestring_ascii
+
+
+class Analysed(Protocol):
+    """What a reporter needs of an Analysis."""
+
+    captures: list[CaptureFacts]
+
+    @property
+    def digits(self) -> int:
+        """Decimals of a second that the captures resolve."""
+
+    def frame_text(self, frame: int) -> str:
+        """A frame number as it is shown."""
+
+
+class Writer:
+    """Composes JSON for one analysis: its time resolution, its way to number frames."""
+
+    def __init__(self, analysis: Analysed) -> None:
+        self._digits = analysis.digits
+        self._several = len(analysis.captures) != 1
+        self._frame_text = analysis.frame_text
+
+    def frame(self, frame: int) -> str:
+        """A frame number: a number for one capture, a string for several."""
+        return text(self._frame_text(frame)) if self._several else self._frame_text(frame)
+
+    def optional(self, value: int | None, write: Callable[[int], str]) -> str:
+        """`null` for what is not known."""
+        return "null" if value is None else write(value)
+
+    def time(self, nanoseconds: int) -> str:
+        """A point in time."""
+        return seconds(nanoseconds, self._digits)
+
+    def capture(self, facts: CaptureFacts) -> str:
+        """One element of `captures`."""
+        skipped = ", ".join(f"{text(reason)}: {count}" for reason, count in facts.skipped.items())
+        problems = ", ".join(f'{{"offset": {p.offset}, "reason": {text(p.reason)}}}' for p in facts.problems)
+        return (
+            f'{{"path": {text(facts.path)}, "format": {text(facts.format)}, '
+            f'"link_types": [{", ".join(map(text, facts.link_types))}], '
+            f'"packets": {facts.packets}, "tcp_packets": {facts.tcp_packets}, '
+            f'"first_time": {self.optional(facts.first_time, self.time)}, '
+            f'"last_time": {self.optional(facts.last_time, self.time)}, '
+            f'"skipped": {{{skipped}}}, "problems": [{problems}], "duplicates": {facts.duplicates}, "clock_steps": []}}'
+        )
+
+    def flow(self, flow: Flow) -> str:
+        """One element of `flows`."""
+        rtt = "null" if flow.handshake_rtt is None else seconds(flow.handshake_rtt, NANO_DIGITS)
+        why = "null" if flow.ending.why is Why.NONE else text(flow.ending.why.name.lower())
+        return (
+            f'{{"stream": {flow.stream}, "client": {self.endpoint(flow.client)}, '
+            f'"server": {self.endpoint(flow.server)}, "roles": "{flow.roles}", '
+            f'"start": {self.time(flow.start)}, "end": {self.time(flow.end)}, '
+            f'"packets": {pair(flow.packets)}, "bytes": {pair(flow.bytes)}, '
+            f'"handshake": "{flow.handshake.name.lower()}", "handshake_rtt_s": {rtt}, '
+            f'"state": {{"client": "{flow.state[0].label}", "server": "{flow.state[1].label}"}}, '
+            f'"ending": {{"how": "{flow.ending.how.name.lower()}", '
+            f'"by": {"null" if flow.ending.by is None else text(flow.ending.by)}, '
+            f'"time": {self.optional(flow.ending.time, self.time)}, "why": {why}}}, '
+            f'"verdict": "{flow.verdict}", '
+            f'"keepalive": [{", ".join(map(self.keepalive, flow.keepalive))}], '
+            f'"heartbeats": [], "zero_window_probes": {pair(flow.zero_window_probes)}}}'
+        )
+
+    def endpoint(self, endpoint: Endpoint) -> str:
+        """An address and a port."""
+        return f'{{"address": "{endpoint.address}", "port": {endpoint.port}}}'
+
+    def keepalive(self, entry: Keepalive) -> str:
+        """One element of a flow's `keepalive`."""
+        return (
+            f'{{"sender": "{entry.sender}", "probes": {entry.probes}, "answered": {entry.answered}, '
+            f'"unanswered": {entry.unanswered}, "reset": {entry.reset}, "icmp": {entry.icmp}, '
+            f'"probe_length": {entry.probe_length}, "confidence": "{entry.confidence}", '
+            f'"tcp_keepalive_time": {estimate(entry.tcp_keepalive_time)}, '
+            f'"tcp_keepalive_intvl": {estimate(entry.tcp_keepalive_intvl)}, '
+            f'"tcp_keepalive_probes": {estimate(entry.tcp_keepalive_probes)}, '
+            f'"user_timeout_s": null, "profiles": [], '
+            f'"episodes": [{", ".join(map(self.episode, entry.episodes))}]}}'
+        )
+
+    def episode(self, episode: Episode) -> str:
+        """One idle gap."""
+        probes = ", ".join(
+            f'{{"frame": {self.frame(p.frame)}, "time": {self.time(p.time)}, '
+            f'"answer_frame": {self.optional(p.answer_frame, self.frame)}, '
+            f'"answer_time": {self.optional(p.answer_time, self.time)}}}'
+            for p in episode.probes
+        )
+        return (
+            f'{{"start": {self.time(episode.start)}, "end": {self.time(episode.end)}, '
+            f'"outcome": "{episode.outcome.name.lower()}", "probes": [{probes}]}}'
+        )
+
+    def finding(self, finding: Finding) -> str:
+        """One element of `findings`."""
+        stream = f'"stream": {finding.stream}'
+        if finding.stream is None:
+            stream = f'"stream": null, "streams": [{", ".join(map(str, finding.streams))}]'
+        evidence = finding.evidence
+        return (
+            f'{{"rule": {text(finding.rule)}, "severity": "{finding.severity}", "confidence": "{finding.confidence}", '
+            f'{stream}, "summary": {text(finding.summary)}, "remedy": {text(finding.remedy)}, '
+            f'"evidence": {{"frames": [{", ".join(map(self.frame, evidence.frames))}], '
+            f'"observed": {text(evidence.observed)}, "expected": {text(evidence.expected)}, '
+            f'"source": {text(evidence.source)}, "display_filter": {text(evidence.display_filter)}}}}}'
+        )
+
+
+def pair(values: tuple[int, int]) -> str:
+    """A number for each side."""
+    return f'{{"{SIDES[0]}": {values[0]}, "{SIDES[1]}": {values[1]}}}'
+
+
+def estimate(value: Estimate | None) -> str:
+    """A setting with its bounds."""
+    if value is None:
+        return "null"
+    fields = {"value": value.value, "low": value.low, "high": value.high, "samples": value.samples}
+    return json.dumps(fields)
+
+
+def write_json(analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Finding], out: TextIO) -> None:
+    """One object, for `--format json`."""
+    writer = Writer(analysis)
+    captures = ",\n  ".join(map(writer.capture, analysis.captures))
+    out.write(f'{{"schema_version": {SCHEMA_VERSION},\n "captures": [{captures}],\n "flows": [')
+    _join(out, map(writer.flow, flows))
+    out.write('],\n "findings": [')
+    _join(out, map(writer.finding, findings))
+    out.write("]}\n")
+
+
+def write_ndjson(analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Finding], out: TextIO) -> None:
+    """One object a line, each with its `type`, for `--format ndjson`."""
+    writer = Writer(analysis)
+    for kind, lines in (
+        ("capture", map(writer.capture, analysis.captures)),
+        ("flow", map(writer.flow, flows)),
+        ("finding", map(writer.finding, findings)),
+    ):
+        for line in lines:
+            out.write(f'{{"type": "{kind}", {line[1:]}\n')
+
+
+def _join(out: TextIO, parts: Iterable[str]) -> None:
+    separator = "\n  "
+    for part in parts:
+        out.write(separator)
+        out.write(part)
+        separator = ",\n  "

@@ -1,0 +1,67 @@
+"""The flows as a CSV table, for `--format csv`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from typing import TextIO
+
+from analyzer.model import SIDES, Flow, Why
+from analyzer.report.json import Analysed
+from analyzer.report.times import seconds
+
+KEEPALIVE_COLUMNS = ("probes", "answered", "unanswered", "reset")
+COLUMNS = (
+    "stream",
+    *(f"{side}_{part}" for side in SIDES for part in ("address", "port")),
+    "roles",
+    "start",
+    "end",
+    *(f"{part}_{side}" for part in ("packets", "bytes") for side in SIDES),
+    "handshake",
+    "handshake_rtt_s",
+    *(f"state_{side}" for side in SIDES),
+    "ending_how",
+    "ending_by",
+    "ending_time",
+    "ending_why",
+    "verdict",
+    *(f"{part}_{side}" for side in SIDES for part in KEEPALIVE_COLUMNS),
+    *(f"zero_window_probes_{side}" for side in SIDES),
+)
+
+
+def write_csv(analysis: Analysed, flows: Iterable[Flow], out: TextIO) -> None:
+    """A header, then a line per connection; what is not known is empty."""
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for flow in flows:
+        table.writerow(_row(flow, analysis.digits))
+
+
+def _row(flow: Flow, digits: int) -> list[object]:
+    ending = flow.ending
+    counts = {entry.sender: [getattr(entry, name) for name in KEEPALIVE_COLUMNS] for entry in flow.keepalive}
+    return [
+        flow.stream,
+        flow.client.address,
+        flow.client.port,
+        flow.server.address,
+        flow.server.port,
+        flow.roles,
+        seconds(flow.start, digits),
+        seconds(flow.end, digits),
+        *flow.packets,
+        *flow.bytes,
+        flow.handshake.name.lower(),
+        "" if flow.handshake_rtt is None else seconds(flow.handshake_rtt, 9),
+        flow.state[0].label,
+        flow.state[1].label,
+        ending.how.name.lower(),
+        ending.by or "",
+        "" if ending.time is None else seconds(ending.time, digits),
+        "" if ending.why is Why.NONE else ending.why.name.lower(),
+        flow.verdict,
+        *(value for side in SIDES for value in counts.get(side, [0] * len(KEEPALIVE_COLUMNS))),
+        *flow.zero_window_probes,
+    ]

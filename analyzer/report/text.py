@@ -1,0 +1,139 @@
+"""The result for a reader: a summary, the connections worst first, a count per verdict, the findings."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TextIO
+
+from analyzer.model import SIDES, CaptureFacts, Endpoint, Finding, Flow, How, Why
+from analyzer.report.times import clock, duration, zone
+
+WIDTH = 100
+ADDRESS_WIDTH = 24
+Style = Callable[[str, str], str]
+
+COLOURS = {"high": "red", "medium": "yellow", "low": "cyan", "info": "green"}
+HEADINGS = ("#", "client", "server", "verdict", "lasted", "packets", "probes", "end")
+
+
+class Layout(NamedTuple):
+    """How text is laid out: for a terminal addresses are shortened, and severities coloured by `style`."""
+
+    terminal: bool
+    utc: bool
+    style: Style
+
+
+def write_text(
+    captures: Sequence[CaptureFacts],
+    flows: Iterable[Flow],
+    severity_of: dict[str, str],
+    counts: dict[str, int],
+    findings: Sequence[Finding],
+    layout: Layout,
+    out: TextIO,
+) -> None:
+    """Write it all; `flows` are those to list, `counts` says how many connections have each verdict."""
+    for facts in captures:
+        out.write(_capture_line(facts, layout) + "\n")
+    rows = [(severity_of[flow.verdict], _flow_cells(flow, layout)) for flow in flows]
+    if rows:
+        out.write("\n")
+        _write_table(rows, layout, out)
+    total = sum(counts.values())
+    if total > len(rows):
+        out.write(f"... and {total - len(rows)} more\n")
+    if counts:
+        words = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+        out.write(f"\n{total} connection{'s' if total != 1 else ''}: {words}\n")
+    for finding in findings:
+        out.write("\n" + _finding_text(finding, layout))
+
+
+def _capture_line(facts: CaptureFacts, layout: Layout) -> str:
+    if facts.first_time is None or facts.last_time is None:
+        return f"{facts.path}: no packets"
+    skipped = sum(facts.skipped.values())
+    parts = [
+        f"{facts.packets} packets",
+        f"{facts.tcp_packets} TCP",
+        *([f"{skipped} other"] if skipped else []),
+        *([f"{facts.duplicates} captured twice"] if facts.duplicates else []),
+    ]
+    when = f"{clock(facts.first_time, layout.utc)} {zone(facts.first_time, layout.utc)}"
+    return f"{facts.path}: {', '.join(parts)}; {duration(facts.last_time - facts.first_time)} from {when}"
+
+
+def _write_table(rows: list[tuple[str, tuple[str, ...]]], layout: Layout, out: TextIO) -> None:
+    cells = [HEADINGS, *(row for _, row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(HEADINGS))]
+    right = {0, 4, 5}
+
+    def line(row: tuple[str, ...]) -> list[str]:
+        return [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+
+    out.write("  ".join(line(HEADINGS)).rstrip() + "\n")
+    for severity, row in rows:
+        parts = line(row)
+        parts[3] = layout.style(parts[3], COLOURS[severity])
+        out.write("  ".join(parts).rstrip() + "\n")
+
+
+def _flow_cells(flow: Flow, layout: Layout) -> tuple[str, ...]:
+    return (
+        str(flow.stream),
+        _endpoint(flow.client, layout),
+        _endpoint(flow.server, layout),
+        flow.verdict,
+        duration(flow.end - flow.start),
+        str(sum(flow.packets)),
+        _probes(flow),
+        _ending(flow),
+    )
+
+
+def _endpoint(endpoint: Endpoint, layout: Layout) -> str:
+    whole = str(endpoint)
+    if not layout.terminal or len(whole) <= ADDRESS_WIDTH:
+        return whole
+    tail = ADDRESS_WIDTH // 2 + 2
+    return whole[: ADDRESS_WIDTH - tail - 1] + "…" + whole[-tail:]
+
+
+def _probes(flow: Flow) -> str:
+    """Who probed, how often, and how many were lost or reset: `client 12`, `server 4 (4 lost)`."""
+    parts = []
+    for entry in flow.keepalive:
+        troubles = [f"{n} {word}" for n, word in ((entry.unanswered, "lost"), (entry.reset, "reset")) if n]
+        parts.append(f"{entry.sender} {entry.probes}" + (f" ({', '.join(troubles)})" if troubles else ""))
+    for side, count in zip(SIDES, flow.zero_window_probes, strict=True):
+        if count:
+            parts.append(f"{side} {count} window")
+    return ", ".join(parts) or "-"
+
+
+def _ending(flow: Flow) -> str:
+    ending = flow.ending
+    word = {How.FIN: "FIN", How.RST: "RST"}.get(ending.how, ending.how.name.lower().replace("_", " "))
+    if ending.by and ending.how in (How.FIN, How.RST, How.TIMEOUT, How.HALF_CLOSED):
+        word += f" by {ending.by}"
+    return word if ending.why is Why.NONE else f"{word}: {ending.why.name.lower().replace('_', ' ')}"
+
+
+def _finding_text(finding: Finding, layout: Layout) -> str:
+    where = f"stream {finding.stream}" if finding.stream is not None else f"{len(finding.streams)} streams"
+    mark = layout.style(finding.severity.upper(), COLOURS[finding.severity])
+    lines = [f"{mark} {finding.rule} ({where}, {finding.confidence})"]
+    body = [
+        finding.summary + ".",
+        f"Seen: {finding.evidence.observed}; expected: {finding.evidence.expected}.",
+        f"Mend: {finding.remedy}",
+    ]
+    for part in body:
+        lines += textwrap.wrap(part, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
+    lines.append(f"  Wireshark: {finding.evidence.display_filter}")
+    return "\n".join(lines) + "\n"

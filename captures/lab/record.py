@@ -1,0 +1,150 @@
+"""Record the cases of `captures/` on this machine's kernel, side by side, each in namespaces of its own."""
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import pkgutil
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+from types import FrameType
+
+import checks
+import network
+import readme
+import scenarios
+import truth
+from stage import Interrupted, Scenario, Stage
+
+CAPTURES = Path(__file__).resolve().parent.parent
+WORK_PREFIX = f"{network.PREFIX}-"
+# Building a network is dozens of short commands; more at a time would disturb recordings that already run.
+BUILDERS = threading.Semaphore(2)
+
+
+def all_scenarios() -> dict[str, Scenario]:
+    """Every scenario by name."""
+    found: dict[str, Scenario] = {}
+    for module in pkgutil.iter_modules(scenarios.__path__):
+        loaded = importlib.import_module(f"scenarios.{module.name}")
+        for scenario in getattr(loaded, "SCENARIOS", None) or [loaded.SCENARIO]:
+            found[scenario.name] = scenario
+    return found
+
+
+def record(scenario: Scenario, number: int, work: Path, out: Path, stopping: threading.Event) -> str:
+    """Play one scenario, check it and publish it; says what was recorded."""
+    folder = work / scenario.name
+    folder.mkdir()
+    net = network.Network(str(number), scenario.offload, scenario.single_host)
+    stage = Stage(scenario, net, folder, stopping)
+    try:
+        with BUILDERS:
+            if stopping.is_set():
+                raise Interrupted
+            stage.open()
+        stage.begin()
+        scenario.play(stage)
+        stage.finish()
+        found = truth.gather(stage)
+        checks.check(stage, found)
+        publish(stage, found, out / scenario.name)
+    finally:
+        stage.close()
+    packets = sum(len(one.published) for one in found)
+    return f"{scenario.name}: {len(found)} connections, {packets} segments"
+
+
+def publish(stage: Stage, found: Sequence[truth.Evidence], target: Path) -> None:
+    """Put recording, truth and README into the case's folder."""
+    target.mkdir(parents=True, exist_ok=True)
+    for old in target.glob("capture.*"):
+        old.unlink()
+    shutil.copyfile(stage.capture_path(), target / stage.capture_path().name)
+    text = json.dumps(truth.truth(stage, found), indent=2, ensure_ascii=False)
+    (target / "truth.json").write_text(text + "\n", encoding="utf-8")
+    readme.write(target / "README.md", stage, found)
+
+
+def remove_leftovers() -> None:
+    """Remove what runs that were killed have left: namespaces, processes in them, and work folders."""
+    for name in network.remove_leftovers():
+        print(f"removed leftover {name}", file=sys.stderr)
+    for path in Path(tempfile.gettempdir()).glob(f"{WORK_PREFIX}*"):
+        if not network.is_recorder(int(path.name.split("-")[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def run_all(chosen: Sequence[Scenario], out: Path, keep: bool, stopping: threading.Event) -> int:
+    """Record scenarios side by side; the number that failed."""
+    work = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{os.getpid()}-"))
+    failed = 0
+    try:
+        with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
+            jobs = {
+                pool.submit(record, scenario, number, work, out, stopping): scenario
+                for number, scenario in enumerate(chosen)
+            }
+            for job in as_completed(jobs):
+                failed += not _report(job, jobs[job])
+    finally:
+        if keep:
+            print(f"kept {work}, until the next run", file=sys.stderr)
+        else:
+            shutil.rmtree(work, ignore_errors=True)
+    return failed
+
+
+def _report(job: Future[str], scenario: Scenario) -> bool:
+    try:
+        print(job.result(), flush=True)
+        return True
+    except Interrupted:
+        print(f"{scenario.name}: interrupted", file=sys.stderr)
+    except checks.Disagreement as disagreement:
+        print(f"{scenario.name}: not published: {disagreement}", file=sys.stderr)
+    except Exception:
+        print(f"{scenario.name}: failed", file=sys.stderr)
+        traceback.print_exc()
+    return False
+
+
+def main() -> int:
+    """The front door."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="record these cases alone")
+    parser.add_argument("--out", type=Path, default=CAPTURES, help="folder of the cases (default: captures)")
+    parser.add_argument("--keep", action="store_true", help="keep the witnesses' recordings and say where")
+    parser.add_argument("--list", action="store_true", help="list the cases and leave")
+    arguments = parser.parse_args()
+    known = all_scenarios()
+    if arguments.list:
+        for name, scenario in known.items():
+            print(f"{name:34} {scenario.title}")
+        return 0
+    unknown = set(arguments.only or []) - set(known)
+    if unknown:
+        parser.error(f"no such case: {', '.join(sorted(unknown))}")
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    remove_leftovers()
+    failed = run_all([known[name] for name in arguments.only or known], arguments.out, arguments.keep, stopping)
+    return 130 if stopping.is_set() else int(bool(failed))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        sys.exit(main())

@@ -1,0 +1,1 @@
+"""One file per case: its name, its settings, its events in time."""

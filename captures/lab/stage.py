@@ -1,0 +1,254 @@
+"""The stage on which a scenario plays: hosts, clock, connections and the recording."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import endpoints
+from endpoints import Keepalive, Talk
+from kernel import read_counters
+from network import ADDRESSES, Namespace, Network, Router
+from recorder import Recorder
+
+FIRST_CLIENT_PORT = 40001
+DEFAULT_SERVER_PORT = 7000
+# Headers are enough, and in a ring with room for whole packets of any device only eight fit.
+WITNESS_OPTIONS = ("-s", "256")
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Where and how the published recording is made."""
+
+    vantage: str = "client"
+    interface: str | None = None
+    options: Sequence[str] = ()
+    program: str = "tcpdump"
+    starts_later: bool = False
+
+    @property
+    def device(self) -> str:
+        """The interface to listen on."""
+        return self.interface or {"client": "c0", "server": "s0", "router": "rc", "both": "lo"}[self.vantage]
+
+    @property
+    def file_name(self) -> str:
+        """The name that fits the format."""
+        return "capture.pcapng" if self.program == "dumpcap" else "capture.pcap"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One case: what happens, where it is recorded, and what the recording cannot show."""
+
+    name: str
+    title: str
+    look_at: str
+    play: Callable[["Stage"], None]
+    capture: Capture = Capture()
+    offload: bool = False
+    single_host: bool = False
+    # How long the recording goes on after the last event, so that the last answers are in it.
+    settle_s: float = 0.4
+    not_shown: Sequence[str] = ()
+    chance: Sequence[str] = ()
+    # Keepalive probes that the script expects, by role, where it can know.
+    expected_probes: dict[str, int] = field(default_factory=dict)
+
+
+class Interrupted(Exception):
+    """The run was told to stop."""
+
+
+@dataclass
+class Stage:
+    """What a scenario's `play` function acts on."""
+
+    scenario: Scenario
+    network: Network
+    folder: Path
+    stopping: threading.Event
+    talks: list[Talk] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    counters: dict[str, dict[str, int]] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+    link_was_down: bool = False
+    captured_from: float = 0.0
+    captured_to: float = 0.0
+    _began: float = 0.0
+    _listeners: dict[tuple[int, int], socket.socket] = field(default_factory=dict)
+    _witnesses: list[Recorder] = field(default_factory=list)
+    _recorder: Recorder | None = None
+    _router: Router | None = None
+    _before: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def client(self) -> Namespace:
+        """The client's host."""
+        return self.network.hosts["client"]
+
+    @property
+    def server(self) -> Namespace:
+        """The server's host."""
+        return self.network.hosts["server"]
+
+    @property
+    def router(self) -> Router:
+        """The router in the middle."""
+        if self._router is None:
+            raise RuntimeError("the stage is not open")
+        return self._router
+
+    def open(self) -> None:
+        """Build the network and begin to watch it from both ends."""
+        # On any interface, because tcpdump ends when the one interface that it listens on goes down.
+        self.network.build()
+        self._router = Router(self.network.hosts.get("router", self.client))
+        if not self.network.single_host:
+            self._router.prepare()
+        devices = {"client": "lo"} if self.network.single_host else {"client": "any", "server": "any"}
+        for role, device in devices.items():
+            witness = Recorder(self.network.hosts[role], device, self.witness_path(role), WITNESS_OPTIONS)
+            witness.start()
+            self._witnesses.append(witness)
+        if not self.scenario.capture.starts_later:
+            self.start_capture()
+
+    def begin(self) -> None:
+        """Start the clock of the play."""
+        self._began = time.monotonic()
+
+    def witness_path(self, role: str) -> Path:
+        """The recording, never published, of all that one end sent and received."""
+        return self.folder / f"witness-{'client' if self.network.single_host else role}.pcap"
+
+    def capture_path(self) -> Path:
+        """The recording to publish."""
+        return self.folder / self.scenario.capture.file_name
+
+    def start_capture(self) -> None:
+        """Begin the published recording; the counters count from here."""
+        capture = self.scenario.capture
+        role = "client" if capture.vantage == "both" else capture.vantage
+        self._recorder = Recorder(
+            self.network.hosts[role], capture.device, self.capture_path(), capture.options, capture.program
+        )
+        self._recorder.start()
+        self.captured_from = time.time()
+        self._before = self._read_counters()
+
+    def _read_counters(self) -> dict[str, dict[str, int]]:
+        return {role: read_counters(host) for role, host in self.network.hosts.items() if role != "router"}
+
+    def finish(self) -> None:
+        """Let things settle, take the kernel's last word, and stop recording."""
+        self.sleep(self.scenario.settle_s)
+        self.captured_to = time.time()
+        after = self._read_counters()
+        if self._recorder:
+            self._recorder.stop()
+        for talk in self.talks:
+            talk.note()
+        self.counters = {
+            role: {name: after[role][name] - self._before[role][name] for name in after[role]} for role in after
+        }
+        if not self.network.single_host:
+            self.dropped = self.router.dropped()
+        for witness in self._witnesses:
+            witness.stop()
+
+    def addresses(self, role: str) -> set[str]:
+        """The addresses of one host."""
+        return {address for (owner, _), address in ADDRESSES.items() if owner == role}
+
+    def close(self) -> None:
+        """Close what is open and take the network down."""
+        for talk in self.talks:
+            talk.drop_sockets()
+        for listener in self._listeners.values():
+            listener.close()
+        self.network.remove()
+
+    def until(self, second: float) -> None:
+        """Wait for a second of the play."""
+        self.sleep(self._began + second - time.monotonic())
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless the run is stopped."""
+        if self.stopping.wait(max(0.0, seconds)):
+            raise Interrupted
+
+    def wait_for(self, condition: Callable[[], bool], within: float) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + within
+        while not condition():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.scenario.name}: nothing within {within} s")
+            self.sleep(0.005)
+
+    def chatter(self) -> None:
+        """Let the client send a datagram of no connection, which shows that the recording goes on."""
+        with self.client.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
+            datagram.sendto(b"<14>lab: still here", (ADDRESSES["router", 4], 514))
+
+    def cut_server_link(self) -> None:
+        """Take the link behind the router down: packets are lost without a rule that counts them."""
+        self.link_was_down = True
+        self.server.run("ip", "link", "set", "s0", "down")
+
+    def note(self, text: str) -> None:
+        """Put a sentence about how it was made into the README."""
+        self.notes.append(text)
+
+    def new_talk(self, family: int = 4, server_port: int = DEFAULT_SERVER_PORT, client_port: int | None = None) -> Talk:
+        """A connection with the next free client port, not made yet."""
+        port = client_port or FIRST_CLIENT_PORT + len(self.talks)
+        talk = endpoints.new_talk(self.network.hosts, family, (port, server_port), self.network.single_host)
+        self.talks.append(talk)
+        return talk
+
+    def listen(self, talk: Talk, family: int = 4, receive_buffer: int | None = None) -> socket.socket:
+        """The listener that a connection will meet; made once per port."""
+        key = (family, talk.server.address[1])
+        if key not in self._listeners:
+            self._listeners[key] = endpoints.open_listener(self.server, talk.server.address, family, receive_buffer)
+        return self._listeners[key]
+
+    def connect(
+        self,
+        client: Keepalive | None = None,
+        server: Keepalive | None = None,
+        *,
+        family: int = 4,
+        server_port: int = DEFAULT_SERVER_PORT,
+        client_port: int | None = None,
+        receive_buffer: int | None = None,
+    ) -> Talk:
+        """Make a connection from client to server, with keepalive as given."""
+        talk = self.new_talk(family, server_port, client_port)
+        listener = self.listen(talk, family, receive_buffer)
+        sock = endpoints.open_client(self.client, talk.client.address, family)
+        talk.client.handle = sock
+        if client:
+            talk.client.set_keepalive(client)
+        talk.opened = time.time()
+        sock.connect(talk.client.peer)
+        talk.server.handle, _ = listener.accept()
+        talk.server.sock.settimeout(endpoints.SO_ERROR_WAIT_S)
+        if server:
+            talk.server.set_keepalive(server)
+        return talk
+
+    def try_connect(self, talk: Talk, patience: float) -> None:
+        """Try to make a connection that will not be made."""
+        sock = endpoints.open_client(self.client, talk.client.address, 4)
+        talk.client.handle = sock
+        sock.settimeout(patience)
+        talk.opened = time.time()
+        try:
+            sock.connect(talk.client.peer)
+        except OSError as error:
+            talk.client.error = error.errno or 0
