@@ -8,25 +8,22 @@ from analyzer.model import Packets, Records
 
 
 class Decoder:
-    """Decodes the records of one capture after another; the returned rows are overwritten by the next call."""
+    """Decodes the records of one capture; the returned rows are overwritten by the next call."""
 
     def __init__(self, kernels: Kernels) -> None:
+        self._counts = kernels.ints(COUNTS_SIZE)
         self.use(kernels)
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
         self._kernels = kernels
+        self._counts = kernels.adopt(self._counts)
         self._rows = kernels.ints(0)
-
-    def start_capture(self) -> None:
-        """Count from zero."""
-        self._counts = self._kernels.ints(COUNTS_SIZE)
 
     def feed(self, records: Records) -> Packets:
         """Decode a batch."""
         if len(self._rows) < records.size * PACKET_SIZE:
             self._rows = self._kernels.ints(records.size * PACKET_SIZE)
-        self._counts = self._kernels.adopt(self._counts)
         count = self._kernels.decode(
             records.buffer, records.rows, records.size, records.first_frame, self._rows, self._counts
         )

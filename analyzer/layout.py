@@ -53,10 +53,11 @@ FRAME_BITS = 40
     HIGH_HI,
     HIGH_LO,
     KEY_PORTS,  # low port << 16 | high port
-    CLIENT_IS_LOW,
+    ROLES,  # bits below
     END_TIME,
+    REQUEST_TIME,  # first new data of whoever spoke last (ROLES says who): a request, as long as it is not replied to
+    REQUEST_FRAME,
     OPEN_GAP,  # a gap that only one end has spoken after, so far
-    OPEN_GAP_SIDE,
     OPEN_GAP_END,
     LONGEST_GAP,  # longest time without any packet after which both ends still spoke
     LONGEST_GAP_END,
@@ -71,8 +72,15 @@ FRAME_BITS = 40
     RESET_TIME,
     RESET_FRAME,
     EVENTS_KEPT,
-) = range(23)
+) = range(24)
 HEAD_SIZE = 24  # a multiple of 8 words: endpoints start on a cache line
+
+# ROLES bits.
+CLIENT_IS_LOW = 0x01
+GAP_IS_OPEN = 0x02
+SERVER_ENDED_GAP = 0x04
+CLIENT_ASKED = 0x08
+SERVER_ASKED = 0x10
 
 # HANDSHAKE bits.
 SAW_SYN = 0x01
@@ -97,26 +105,18 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     NXT,  # highest sequence number sent + 1, probes excluded
     UNA,  # highest acknowledgement received
     LAST_RX,  # when its TCP last accepted a segment; NEVER before that
-    RUN,  # probes since LAST_RX
+    RUN,  # probes since LAST_RX, or that its own RST ended
     LAST_PROBE,  # 1 + row of its last probe
-    HELD,  # 1 + row of its last held probe
-    REQUEST_TIME,  # first data it sent since the peer's last data
     RESENT,  # retransmissions in the run that no acknowledgement has ended
-    LAST_WINDOW,  # as it last advertised, unscaled
-    ZERO_SINCE,  # when its window closed; 0 while it is open
     LAST_TIME,
-    LAST_FRAME,
+    LAST_WINDOW,  # as it last advertised, unscaled
     PACKETS,
     BYTES,
-    ADVANCE_TIME,  # the segment that last moved NXT: when, from where, how long
-    ADVANCE_SEQ,
+    ADVANCE_TIME,  # the segment that last moved NXT: when, how long
     ADVANCE_LEN,
-    DATA_TIME,  # when it last sent data
-    TTL_RANGE,  # lowest | highest << 8
-    ID_PATTERN,  # segments with IP ID 0 | with ID one above the last << 32
-    LAST_ID,
-    OPTIONS_SEEN,
+    FINGERPRINT,  # fields below
     MIN_RTT,  # -1 unknown: shortest time to an immediate answer, as seen at the capture point
+    HELD,  # 1 + row of its last held probe
     ISN,
     SYN_TIME,
     SYN_TSVAL,
@@ -124,16 +124,16 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     FIN_END,  # sequence number after its FIN
     FIN_TIME,
     FIN_FRAME,
-    REQUEST_FRAME,
     RESENT_FIRST,
     RESENT_LAST,
     RESENT_GAP,  # time between the last two of them
     RESENT_TOTAL,
     LONGEST_RESENT,  # longest run that an acknowledgement ended
+    ZERO_SINCE,  # when its window closed; 0 while it is open
     ZERO_TOTAL,  # nanoseconds it was closed before
     ICMP_ERRORS,
-) = range(40)
-ENDPOINT_SIZE = 40
+) = range(32)
+ENDPOINT_SIZE = 32  # a multiple of 8 words
 FLOW_SIZE = HEAD_SIZE + 2 * ENDPOINT_SIZE
 NEVER = -(1 << 62)
 
@@ -145,7 +145,16 @@ SENT_SYN = 0x08
 SENT_FIN = 0x10
 FIN_ACKED = 0x20
 SENT_RST = 0x40
-RST_ARRIVED = 0x80
+HOLDS_BACK = 0x80  # HELD is not 0
+
+# FINGERPRINT: what tells a sender's packets from those that a middlebox makes in its name, in one word.
+TTL_LOW = 0  # shifts: eight bits each, lowest and highest seen
+TTL_HIGH = 8
+OPTIONS_SEEN = 16  # eight bits: tcp.HAS_* of any segment
+ID_LAST = 24  # sixteen bits
+ID_ZERO = 1 << 40  # bits: an IP ID of 0 was seen, one above the last, any other
+ID_NEXT = 1 << 41
+ID_OTHER = 1 << 42
 
 # A probe: a segment that asks whether the peer is there, or may be one.
 (

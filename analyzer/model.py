@@ -166,8 +166,7 @@ class Endpoint:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(NamedTuple):
     """One keepalive probe and its answer, if one came; times in nanoseconds."""
 
     frame: int
@@ -176,8 +175,7 @@ class Probe:
     answer_time: int | None
 
 
-@dataclass(frozen=True)
-class Episode:
+class Episode(NamedTuple):
     """One idle gap of one endpoint by its own receive clock: when it last received, its probes, what ended it."""
 
     start: int
@@ -208,7 +206,7 @@ class Keepalive:
     icmp: int
     probe_length: int
     confidence: str
-    episodes: tuple[Episode, ...]
+    episodes: Sequence[Episode]
     tcp_keepalive_time: Estimate | None = None
     tcp_keepalive_intvl: Estimate | None = None
     tcp_keepalive_probes: Estimate | None = None

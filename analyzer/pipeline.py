@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from analyzer.capture import Reader, open_capture
 from analyzer.decode import Decoder
 from analyzer.errors import CaptureError, UsageError
-from analyzer.kernels import cached, compiled, plain
-from analyzer.layout import FRAME_BITS
-from analyzer.model import SEVERITIES, CaptureFacts, Facts, Finding, Flow, Problem
+from analyzer.kernels import Kernels, cached, compiled, plain
+from analyzer.layout import FRAME_BITS, PACKET_SIZE, TIME
+from analyzer.model import SEVERITIES, CaptureFacts, Facts, Finding, Flow, Packets, Problem
 from analyzer.track import Tracker
 
 if TYPE_CHECKING:
     from analyzer.diagnose import Context
-    from analyzer.model import Column
 
 NANO = 1_000_000_000
 IDLE_AFTER_S = 10.0
@@ -63,9 +62,7 @@ class Analysis:
         """One connection."""
         from analyzer.measure import make_flow
 
-        client, server, end = self._probe_bounds[2 * stream : 2 * stream + 3].tolist()
-        rows = (self._probe_rows[client:server], self._probe_rows[server:end])
-        return make_flow(self.facts, stream, self.verdicts[stream], rows)
+        return make_flow(self.facts, stream, self.verdicts[stream])
 
     @cached_property
     def severities(self) -> dict[str, str]:
@@ -102,27 +99,6 @@ class Analysis:
 
         return Context(self.facts.end, self.frame_text)
 
-    @cached_property
-    def _probe_rows(self) -> Column:
-        """The keepalive rows of the probe log, each prober's together and in order."""
-        import numpy as np
-
-        from analyzer.layout import PROBER
-        from analyzer.model import ProbeKind
-
-        rows = self.facts.tracks.probes[self.facts.probe_kind == ProbeKind.KEEPALIVE]
-        ordered: Column = rows[np.argsort(rows[:, PROBER], kind="stable")]
-        return ordered
-
-    @cached_property
-    def _probe_bounds(self) -> Column:
-        """Where each prober's rows begin."""
-        import numpy as np
-
-        from analyzer.layout import PROBER
-
-        return np.searchsorted(self._probe_rows[:, PROBER], np.arange(2 * len(self) + 1))
-
 
 def analyze(
     *paths: str,
@@ -148,81 +124,107 @@ def analyze(
     return run.finish(int(idle_after_s * NANO))
 
 
+class _Lane:
+    """One capture on its way through decoding; several lanes are merged by time."""
+
+    def __init__(self, index: int, reader: Reader, kernels: Kernels) -> None:
+        self.reader = reader
+        self._frames = index << FRAME_BITS
+        self._decoder = Decoder(kernels)
+        self._batches = reader.batches()
+        self._packets = Packets((), 0)
+        self._row = 0
+
+    def advance(self) -> bool:
+        """Decode the next batch that holds packets; False at the end of the capture."""
+        self._row = 0
+        for records in self._batches:
+            self._packets = self._decoder.feed(records._replace(first_frame=records.first_frame + self._frames))
+            if self._packets.size:
+                return True
+        self.reader.facts.tcp_packets = self._decoder.tcp_packets
+        self.reader.facts.skipped = self._decoder.skipped
+        return False
+
+    @property
+    def time(self) -> int:
+        """The time of the next packet."""
+        return int(self._packets.rows[self._row * PACKET_SIZE + TIME])
+
+    def feed(self, tracker: Tracker, until: int | None) -> bool:
+        """Track the packets at hand, those up to `until` if a time is given; return whether more can follow."""
+        start, self._row = self._row, self._packets.size
+        if until is not None:
+            self._row = start + 1
+            while self._row < self._packets.size and self.time <= until:
+                self._row += 1
+        before = tracker.duplicates
+        tracker.feed(self._packets, start, self._row)
+        self.reader.facts.duplicates += tracker.duplicates - before
+        return self._row < self._packets.size or self.advance()
+
+    def use(self, kernels: Kernels) -> None:
+        """Go on with these kernels."""
+        self.reader.use(kernels)
+        self._decoder.use(kernels)
+        self._packets = self._packets._replace(rows=kernels.adopt(self._packets.rows))
+
+
 class _Run:
     """One analysis under way."""
 
     def __init__(self, engine: str, notify: Callable[[str], None], progress: Callable[[int, int], None]) -> None:
         self._notify = notify
         self._progress = progress
-        self._octets = 0
         self._may_switch = engine == "auto"
         self._kernels = compiled(notify) if engine == "compiled" else plain()
-        self._worth_compiling = 0
-        if self._may_switch:
-            self._worth_compiling = WARM_PACKETS if cached() else COLD_PACKETS
-        self._decoder = Decoder(self._kernels)
         self._tracker = Tracker(self._kernels)
-        self._readers: list[Reader] = []
-        self._unreadable: list[tuple[int, CaptureError]] = []
-        self._named = 0
-        self._packets = 0
+        self._lanes: list[_Lane] = []
+        self._captures: list[CaptureFacts] = []
 
     def open(self, path: str) -> None:
-        """Open one capture; what cannot be read is remembered, for others may be."""
-        index = self._named
-        self._named += 1
+        """Open one capture; what cannot be read is noted, for others may be."""
         try:
-            self._readers.append(open_capture(path, self._kernels))
+            reader = open_capture(path, self._kernels)
         except CaptureError as error:
-            self._unreadable.append((index, error))
+            self._captures.append(CaptureFacts(error.path, problems=[Problem(error.offset, error.reason)]))
+        else:
+            self._lanes.append(_Lane(len(self._captures), reader, self._kernels))
+            self._captures.append(reader.facts)
 
     def read_all(self) -> None:
-        """Read the captures to their ends, in order of time."""
-        if not self._readers:
-            raise self._unreadable[0][1]
-        self._total = sum(reader.size_hint for reader in self._readers)
-        if self._may_switch and self._total > self._worth_compiling * SMALL_RECORD:
-            self._switch()
-        for index, reader in enumerate(self._readers):
-            self._read(index, reader)
+        """Read the captures to their ends, as one timeline."""
+        size = sum(lane.reader.size_hint for lane in self._lanes)
+        self._switch_if_worth_it(size // SMALL_RECORD)
+        waiting = [lane for lane in self._lanes if lane.advance()]
+        while waiting:
+            waiting.sort(key=lambda lane: lane.time)
+            until = waiting[1].time if len(waiting) > 1 else None
+            if not waiting[0].feed(self._tracker, until):
+                del waiting[0]
+            self._progress(sum(lane.reader.octets_read for lane in self._lanes), size)
+            self._switch_if_worth_it(sum(facts.packets for facts in self._captures))
 
-    def _read(self, index: int, reader: Reader) -> None:
-        self._decoder.start_capture()
-        before = self._tracker.duplicates
-        for records in reader.batches():
-            first_frame = records.first_frame + (index << FRAME_BITS)
-            self._tracker.feed(self._decoder.feed(records._replace(first_frame=first_frame)))
-            self._packets += records.size
-            self._progress(self._octets + reader.octets_read, self._total)
-            if self._may_switch and self._packets > self._worth_compiling:
-                self._switch()
-                reader.use(self._kernels)
-        self._octets += reader.octets_read
-        facts = reader.facts
-        facts.tcp_packets = self._decoder.tcp_packets
-        facts.skipped = self._decoder.skipped
-        facts.duplicates = self._tracker.duplicates - before
-
-    def _switch(self) -> None:
+    def _switch_if_worth_it(self, packets: int) -> None:
         """Go on compiled, at a batch boundary; where numba cannot be had, everything works plain."""
+        if not self._may_switch or packets < WARM_PACKETS or (packets < COLD_PACKETS and not cached()):
+            return
         self._may_switch = False
         try:
             self._kernels = compiled(self._notify)
         except ImportError as error:
             self._notify(f"numba is not available ({error}): continuing without it, slowly")
             return
-        self._decoder.use(self._kernels)
         self._tracker.use(self._kernels)
-        for reader in self._readers:
-            reader.use(self._kernels)
+        for lane in self._lanes:
+            lane.use(self._kernels)
 
     def finish(self, idle_after: int) -> Analysis:
         """Measure what was tracked."""
         from analyzer.measure import measure
 
-        captures = [reader.facts for reader in self._readers]
-        for index, error in self._unreadable:
-            facts = CaptureFacts(error.path, problems=[Problem(error.offset, error.reason)])
-            captures.insert(index, facts)
-        end = max((facts.last_time for facts in captures if facts.last_time is not None), default=0)
-        return Analysis(captures, measure(self._tracker.finish(), end), idle_after)
+        if all(facts.problems and facts.problems[0].offset == 0 and not facts.packets for facts in self._captures):
+            problem = self._captures[0].problems[0]
+            raise CaptureError(problem.reason, path=self._captures[0].path)
+        end = max((facts.last_time for facts in self._captures if facts.last_time is not None), default=0)
+        return Analysis(self._captures, measure(self._tracker.finish(), end), idle_after)

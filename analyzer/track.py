@@ -44,15 +44,15 @@ class Tracker:
         for name in ("_flows", "_probes", "_events", "_slots", "_recent", "_counts"):
             setattr(self, name, kernels.adopt(getattr(self, name)))
 
-    def feed(self, packets: Packets) -> None:
-        """Track a batch of packets."""
-        row = 0
-        while row < packets.size:
+    def feed(self, packets: Packets, start: int = 0, stop: int | None = None) -> None:
+        """Track a batch of packets, or its rows from `start` to before `stop`."""
+        stop = packets.size if stop is None else stop
+        while start < stop:
             self._make_room()
-            row = self._kernels.track(
+            start = self._kernels.track(
                 packets.rows,
-                row,
-                packets.size,
+                start,
+                stop,
                 self._flows,
                 self._slots,
                 self._recent,

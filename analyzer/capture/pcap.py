@@ -15,6 +15,7 @@ from analyzer.kernels.records import (
     LIMIT,
     LINK,
     NEED_MORE,
+    NEED_ROOM,
     SCAN_SIZE,
     SUBSECOND_NS,
 )
@@ -42,6 +43,8 @@ class PcapFormat:
     def __init__(self) -> None:
         self.digits = 6
         self.link_types: list[str] = []
+        self.problems: list[tuple[int, str]] = []
+        self.other_records = 0
         self._header_read = False
         self._scan: Ints = []
 
@@ -49,6 +52,11 @@ class PcapFormat:
         """Go on with these kernels."""
         self._kernels = kernels
         self._scan = kernels.adopt(self._scan) if self._header_read else kernels.ints(SCAN_SIZE)
+
+    @property
+    def unfinished(self) -> tuple[int, int]:
+        """Nothing is ever passed over."""
+        return 0, 0
 
     def scan(self, buffer: bytearray, start: int, end: int, records: Ints) -> tuple[int, int, int]:
         """Find records in [start, end); see `reader.Format.scan`."""
@@ -60,7 +68,9 @@ class PcapFormat:
         self._scan[AT], self._scan[END] = start, end
         status = self._kernels.scan_pcap(self._kernels.view(buffer), self._scan, records)
         at, count = int(self._scan[AT]), int(self._scan[COUNT])
-        if status == BAD_LENGTH and count == 0:
+        if status == BAD_LENGTH and count:
+            return NEED_ROOM, at, count  # once the good ones are taken, what follows them is looked at again
+        if status == BAD_LENGTH:
             length = int.from_bytes(buffer[at + 8 : at + 12], "big" if self._scan[BIG_ENDIAN] else "little")
             raise CaptureError(f"a record of {length} bytes cannot be: the capture is damaged here", offset=at)
         return status, at, count

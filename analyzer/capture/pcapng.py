@@ -31,6 +31,7 @@ from analyzer.wire import (
     PCAPNG_IF_TSOFFSET,
     PCAPNG_IF_TSRESOL,
     PCAPNG_INTERFACE,
+    PCAPNG_OTHER_RECORDS,
     PCAPNG_SECTION_HEADER,
     link_type_name,
 )
@@ -38,6 +39,8 @@ from analyzer.wire import (
 MAX_BLOCK = 1 << 24  # bounds the buffer; blocks that are passed over may be longer
 MAX_INTERFACES = 1 << 16
 SMALLEST_BLOCK = 12
+SMALLEST_SECTION = 28
+VERSIONS = ((1, 0), (1, 2))  # 1.2 is written by some and the same (draft-ietf-opsawg-pcapng 4.1)
 NANO = 9
 BINARY = 0x80  # if_tsresol: the other bits are a power of two, not of ten
 
@@ -55,8 +58,11 @@ class PcapngFormat:
     def __init__(self) -> None:
         self.digits = 6
         self.link_types: list[str] = []
+        self.problems: list[tuple[int, str]] = []
         self._order: str | None = None
         self._skip = 0
+        self._passed = 0
+        self.other_records = 0
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
@@ -75,6 +81,7 @@ class PcapngFormat:
         while True:
             passed = min(self._skip, end - at)
             self._skip -= passed
+            self._passed += passed
             at += passed
             if self._order is None:
                 status, count = OTHER_BLOCK, 0
@@ -84,31 +91,66 @@ class PcapngFormat:
                 at, count = int(self._scan[AT]), int(self._scan[COUNT])
             if count:
                 return NEED_ROOM, at, count
-            if status == BAD_LENGTH:
-                raise CaptureError("a packet block whose lengths disagree: the capture is damaged here", offset=at)
-            if status == UNKNOWN_INTERFACE:
-                raise CaptureError("a packet of an interface that was never described", offset=at)
+            if status in (BAD_LENGTH, UNKNOWN_INTERFACE):
+                if not self._pass_damage(buffer, at, end, status):
+                    return NEED_MORE, at, 0
+                continue
             if status != OTHER_BLOCK or not self._other_block(buffer, at, end):
                 return NEED_MORE, at, 0
+
+    def _pass_damage(self, buffer: bytearray, at: int, end: int, status: int) -> bool:
+        """Pass over one packet block that makes no sense; False when more octets must tell.
+
+        Raises CaptureError when its length cannot be believed, for then nobody knows where the next block begins.
+        """
+        length = self._number(buffer, at + 4, 4)
+        if length < SMALLEST_BLOCK or length % 4 or length > MAX_BLOCK:
+            raise CaptureError(f"a packet block of {length} bytes cannot be: the capture is damaged here", offset=at)
+        if end - at < length:
+            return False
+        reason = "a packet whose length exceeds its block"
+        if self._number(buffer, at + length - 4, 4) != length:
+            reason = "a packet block whose two lengths disagree"
+            follower = self._number(buffer, at + length + 4, 4)
+            if end - at < length + 8 or follower < SMALLEST_BLOCK or follower % 4 or follower > MAX_BLOCK:
+                raise CaptureError(f"{reason}: the capture is damaged here", offset=at)
+        if status == UNKNOWN_INTERFACE:
+            reason = "a packet of an interface that was never described"
+        self.problems.append((at, reason))
+        self._pass_over(length)
+        return True
+
+    @property
+    def unfinished(self) -> tuple[int, int]:
+        """Of a block that is being passed over: octets passed, octets still to come."""
+        return self._passed, self._skip
 
     def _other_block(self, buffer: bytearray, at: int, end: int) -> bool:
         """Take note of a block that is no packet, and mark it to be skipped; False when it is not all there."""
         if end - at < SMALLEST_BLOCK:
             return False
         if bytes(buffer[at : at + 4]) == PCAPNG_SECTION_HEADER.to_bytes(4, "big"):
+            if end - at < SMALLEST_SECTION:
+                return False
             self._start_section(buffer, at)
         kind = self._number(buffer, at, 4)
         length = self._number(buffer, at + 4, 4)
         if length < SMALLEST_BLOCK or length % 4:
             raise CaptureError(f"a block of {length} bytes cannot be: the capture is damaged here", offset=at)
+        if kind in PCAPNG_OTHER_RECORDS:
+            self.other_records += 1
         if kind == PCAPNG_INTERFACE:
             if length > MAX_BLOCK:
                 raise CaptureError(f"an interface description of {length} bytes cannot be", offset=at)
             if end - at < length:
                 return False
             self._add_interface(buffer, at, length)
-        self._skip = length
+        self._pass_over(length)
         return True
+
+    def _pass_over(self, length: int) -> None:
+        self._skip = length
+        self._passed = 0
 
     def _number(self, buffer: bytearray, at: int, size: int) -> int:
         return int.from_bytes(buffer[at : at + size], "big" if self._order == "big" else "little")
@@ -119,6 +161,9 @@ class PcapngFormat:
         if magic not in orders:
             raise CaptureError(f"a section header with the byte-order magic {magic.hex()}", offset=at)
         self._order = orders[magic]
+        major, minor = self._number(buffer, at + 12, 2), self._number(buffer, at + 14, 2)
+        if (major, minor) not in VERSIONS:
+            raise CaptureError(f"pcapng version {major}.{minor}, which nobody has defined", offset=at)
         self._scan[BIG_ENDIAN] = int(self._order == "big")
         self._interfaces = self._kernels.ints(0)
 

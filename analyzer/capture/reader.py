@@ -25,6 +25,12 @@ class Format(Protocol):
     name: str
     digits: int
     link_types: list[str]
+    other_records: int  # numbered as frames by Wireshark, but no packets
+    problems: list[tuple[int, str]]  # met and passed since they were last taken: offset in the buffer, reason
+
+    @property
+    def unfinished(self) -> tuple[int, int]:
+        """Of something that is being passed over: octets passed, octets still to come."""
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
@@ -54,7 +60,7 @@ class Reader:
         elif is_pcapng(magic):
             self._format = PcapngFormat()
         else:
-            raise CaptureError(_not_a_capture(magic), path=source.path)
+            raise CaptureError(source.damage or _not_a_capture(magic), path=source.path)
         self.use(kernels)
 
     def use(self, kernels: Kernels) -> None:
@@ -80,6 +86,7 @@ class Reader:
             yield from self._scan()
             while self._more():
                 yield from self._scan()
+            self._note_end()
         except CaptureError as error:
             facts.problems.append(Problem(self._consumed + error.offset, error.reason))
         finally:
@@ -87,21 +94,29 @@ class Reader:
             facts.link_types = list(self._format.link_types)
             facts.digits = self._format.digits
             self._source.close()
+
+    def _note_end(self) -> None:
+        """The octets have come to an end: at the end of a record, or not."""
         left = self._end - self._start
+        passed, missing = self._format.unfinished
+        offset = self._consumed + self._start
         if self._source.damage:
-            facts.problems.append(Problem(self._source.offset, self._source.damage))
-        elif left and not facts.problems:
-            offset = self._consumed + self._start
-            facts.problems.append(Problem(offset, f"cut short: the last record has {left} bytes and needs more"))
+            self.facts.problems.append(Problem(offset, self._source.damage))
+        elif left:
+            self.facts.problems.append(Problem(offset, f"cut short: only {left} bytes of the next record are there"))
+        elif missing:
+            self.facts.problems.append(Problem(offset - passed, f"cut short: the block here lacks {missing} bytes"))
 
     def _scan(self) -> Iterator[Records]:
         """The whole records that are in the buffer now."""
         status = NEED_ROOM
         while status == NEED_ROOM:
             status, at, count = self._format.scan(self._buffer, self._start, self._end, self._records)
+            self.facts.problems += [Problem(self._consumed + at, reason) for at, reason in self._format.problems]
+            self._format.problems.clear()
             self._start = at
             if count:
-                first = self.facts.packets + 1
+                first = self.facts.packets + self._format.other_records + 1
                 self.facts.packets += count
                 self._note_times(count)
                 yield Records(self._kernels.view(self._buffer), self._records, count, first)

@@ -2,91 +2,124 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import sys
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from analyzer.errors import CaptureError
 from analyzer.wire import GZIP_MAGIC
 
 STANDARD_INPUT = "-"
+CHUNK = 1 << 16
 
 
 class Source:
-    """Octets in order, read once; `offset` counts those handed out."""
+    """Octets in order, read once."""
 
     def __init__(self, path: str, raw: Any) -> None:
         self.path = path
-        self.offset = 0
+        self.damage: str | None = None  # why the octets ended early, if they did
+        self.octets_read = 0  # of the file as it lies on disk
         self._raw = raw
-        self._damage: str | None = None
-        head = _read_head(raw)
-        self._replay = _Replayed(head, raw)
-        self._stream: io.RawIOBase | io.BufferedIOBase = self._replay
-        self.gzipped = head == GZIP_MAGIC
-        if self.gzipped:
-            self._stream = gzip.GzipFile(fileobj=io.BufferedReader(self._replay, 1 << 16))
+        self._head = self._read_head()
+        self.gzipped = self._head == GZIP_MAGIC
+        self._gunzip = Gunzip(self._read_raw) if self.gzipped else None
 
     def readinto(self, view: memoryview) -> int:
-        """Fill some of `view`, as much as is there; 0 at the end. Damage to the compression ends it, and is noted."""
+        """Fill some of `view`, as much as is there; 0 at the end, or at damage, which is noted."""
         try:
-            count = self._stream.readinto(view) or 0
-        except EOFError:
-            self._damage = "the gzip stream ends before its end marker"
-            return 0
-        except (OSError, zlib.error) as error:
-            self._damage = f"reading failed: {error}"
-            return 0
-        self.offset += count
-        return count
-
-    @property
-    def damage(self) -> str | None:
-        """Why the octets ended early, if they did."""
-        return self._damage
-
-    @property
-    def octets_read(self) -> int:
-        """Octets taken from the file as it lies on disk."""
-        return self._replay.octets
+            if self._gunzip is not None:
+                return self._gunzip.readinto(view)
+            if self._head:
+                count = min(len(self._head), len(view))
+                view[:count] = self._head[:count]
+                self._head = self._head[count:]
+                return count
+            count = self._raw.readinto(view) or 0
+            self.octets_read += count
+            return count
+        except OSError as error:
+            self.damage = f"reading failed: {error.strerror or error}"
+        except EOFError as error:
+            self.damage = str(error)
+        return 0
 
     @property
     def size_hint(self) -> int:
         """Octets in the file as it lies on disk; 0 where nobody can say."""
         try:
-            status = os.fstat(self._raw.fileno())
+            return os.fstat(self._raw.fileno()).st_size
         except (OSError, ValueError):
             return 0
-        return status.st_size
 
     def close(self) -> None:
         """Give the file back; standard input stays open."""
         self._raw.close()
 
+    def _read_head(self) -> bytes:
+        """The first octets (fewer when there are no more): enough to know gzip by."""
+        head = b""
+        try:
+            while len(head) < len(GZIP_MAGIC):
+                more = self._raw.read(len(GZIP_MAGIC) - len(head))
+                if not more:
+                    break
+                head += more
+        except OSError as error:
+            self.damage = f"reading failed: {error.strerror or error}"
+        self.octets_read = len(head)
+        return head
 
-class _Replayed(io.RawIOBase):
-    """A raw stream whose first octets have been read already."""
-
-    def __init__(self, head: bytes, raw: Any) -> None:
-        self._head = head
-        self._raw = raw
-        self.octets = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview | bytearray) -> int:  # type: ignore[override]
+    def _read_raw(self) -> bytes:
+        """Some of the file as it lies on disk."""
         if self._head:
-            count = min(len(self._head), len(buffer))
-            buffer[:count] = self._head[:count]
-            self._head = self._head[count:]
-        else:
-            count = self._raw.readinto(buffer) or 0
-        self.octets += count
-        return count
+            head, self._head = self._head, b""
+            return head
+        chunk = bytes(self._raw.read(CHUNK) or b"")
+        self.octets_read += len(chunk)
+        return chunk
+
+
+class Gunzip:
+    """The octets inside gzip (RFC 1952), member after member; what precedes damage is handed out first."""
+
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        self._read = read
+        self._packed = b""
+        self._start_member()
+
+    def _start_member(self) -> None:
+        self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        self._fresh = True
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill some of `view`; 0 at the end. Raises EOFError, saying why, where the gzip stream is damaged."""
+        while True:
+            ended = not self._packed and not self._refill()
+            if ended and self._fresh:
+                return 0
+            try:
+                octets = self._member.decompress(self._packed, len(view))
+            except zlib.error as error:
+                raise EOFError(f"the gzip stream is damaged: {error}") from error
+            self._fresh = False
+            self._packed = self._member.unconsumed_tail
+            if self._member.eof:
+                # Zero octets after a member are padding (gzip(1)).
+                self._packed = self._member.unused_data.lstrip(b"\0")
+                self._start_member()
+            if octets:
+                view[: len(octets)] = octets
+                return len(octets)
+            if ended and not self._fresh:
+                raise EOFError("the gzip stream ends before its end marker")
+
+    def _refill(self) -> bool:
+        self._packed = self._read()
+        return bool(self._packed)
 
 
 def open_source(path: str) -> Source:
@@ -101,14 +134,3 @@ def open_source(path: str) -> Source:
     except (OSError, io.UnsupportedOperation) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CaptureError(f"cannot be opened: {reason}", path=path) from error
-
-
-def _read_head(raw: Any) -> bytes:
-    """The first two octets (fewer when there are no more): enough to know gzip by."""
-    head = b""
-    while len(head) < len(GZIP_MAGIC):
-        more = raw.read(len(GZIP_MAGIC) - len(head))
-        if not more:
-            break
-        head += more
-    return head

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.layout import (
-    DATA_TIME,
+    ADVANCE_TIME,
     END_TIME,
     ENDPOINT_SIZE,
     FIN_ACKED,
@@ -59,7 +59,8 @@ def _either(column: Mask) -> Mask:
 
 def _quiet(facts: Facts, idle_after: int) -> Mask:
     """Connections without a packet for longer than `idle_after` at the end of the capture."""
-    return facts.end - facts.tracks.flows[:, END_TIME] > idle_after
+    quiet: Mask = facts.end - facts.tracks.flows[:, END_TIME] > idle_after
+    return quiet
 
 
 def _lost_state(facts: Facts, idle_after: int) -> Mask:
@@ -85,8 +86,9 @@ def _retransmission_timeout(facts: Facts, idle_after: int) -> Mask:
 def _close_wait_leak(facts: Facts, idle_after: int) -> Mask:
     known = _endpoints(facts, KNOWN)
     closed = (known & (SENT_FIN | FIN_ACKED)) == (SENT_FIN | FIN_ACKED)
-    since = np.maximum(_endpoints(facts, FIN_TIME), _peer(_endpoints(facts, DATA_TIME)))
-    return (facts.how == How.HALF_CLOSED) & _either(closed & (facts.end - since > idle_after))
+    since = np.maximum(_endpoints(facts, FIN_TIME), _peer(_endpoints(facts, ADVANCE_TIME)))
+    leaks: Mask = (facts.how == How.HALF_CLOSED) & _either(closed & (facts.end - since > idle_after))
+    return leaks
 
 
 def _zero_window_stall(facts: Facts, idle_after: int) -> Mask:
@@ -100,7 +102,8 @@ def _lossy_path(facts: Facts, idle_after: int) -> Mask:
 
 
 def _unprotected(facts: Facts, idle_after: int) -> Mask:
-    return _is_open(facts) & _quiet(facts, idle_after) & (facts.probes.sum(axis=1) == 0)
+    unprotected: Mask = _is_open(facts) & _quiet(facts, idle_after) & (facts.probes.sum(axis=1) == 0)
+    return unprotected
 
 
 VERDICTS: tuple[Verdict, ...] = (

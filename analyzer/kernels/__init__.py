@@ -31,15 +31,9 @@ OUTLINED = (
     "on_icmp",
     "on_syn",
     "on_fin",
-    "log_event",
     "end_resending",
     "on_handshake_ack",
-    "settle_held",
     "new_flow",
-    "log_probe",
-    "answer_probe",
-    "probe_flags",
-    "tcp_option",
     "icmp",
 )
 COMPLETE = "complete"

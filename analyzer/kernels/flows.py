@@ -10,6 +10,7 @@ from analyzer.layout import (
     DPORT,
     DST_HI,
     DST_LO,
+    END_TIME,
     ENDPOINT_SIZE,
     FIRST_FRAME,
     FIRST_TIME,
@@ -28,7 +29,6 @@ from analyzer.layout import (
     KEY_HASH,
     KEY_PORTS,
     KNOWN,
-    LAST_ID,
     LAST_RX,
     LAST_TIME,
     LEN,
@@ -41,6 +41,7 @@ from analyzer.layout import (
     PACKET_SIZE,
     PREVIOUS,
     RECENT_SETS,
+    ROLES,
     SACK_LEFT,
     SACK_RIGHT,
     SAW_SERVER_SYN,
@@ -56,7 +57,6 @@ from analyzer.layout import (
     TIME,
     TSECR,
     TSVAL,
-    TTL_RANGE,
     WINDOW,
 )
 from analyzer.tcp import ACK, RST, SYN, State
@@ -116,6 +116,14 @@ def is_copy(packets: Ints, row: int, recent: Ints) -> bool:
 
 
 @kernel
+def key_ports(packets: Ints, row: int, low: bool) -> int:
+    """Both ports of the key, the lower endpoint's first."""
+    if low:
+        return (packets[row + SPORT] << 16) | packets[row + DPORT]
+    return (packets[row + DPORT] << 16) | packets[row + SPORT]
+
+
+@kernel
 def find_slot(packets: Ints, row: int, low: bool, h: int, flows: Ints, slots: Ints) -> int:
     """The slot that holds this key, or the empty slot where it belongs (linear probing)."""
     mask = len(slots) - 1
@@ -136,14 +144,6 @@ def find_slot(packets: Ints, row: int, low: bool, h: int, flows: Ints, slots: In
                 return slot
         slot = (slot + 1) & mask
     return slot
-
-
-@kernel
-def key_ports(packets: Ints, row: int, low: bool) -> int:
-    """Both ports of the key, the lower endpoint's first."""
-    if low:
-        return (packets[row + SPORT] << 16) | packets[row + DPORT]
-    return (packets[row + DPORT] << 16) | packets[row + SPORT]
 
 
 @kernel
@@ -179,16 +179,16 @@ def new_flow(packets: Ints, row: int, low: bool, h: int, previous: int, flows: I
     flows[f + HIGH_LO] = packets[row + dst + 1]
     flows[f + KEY_PORTS] = key_ports(packets, row, low)
     flows[f + HASH] = h
-    flows[f + CLIENT_IS_LOW] = 1 if sender_is_client(packets, row) == low else 0
+    flows[f + ROLES] = CLIENT_IS_LOW if sender_is_client(packets, row) == low else 0
     flows[f + PREVIOUS] = previous
     flows[f + FIRST_TIME] = packets[row + TIME]
     flows[f + FIRST_FRAME] = packets[row + FRAME]
+    flows[f + END_TIME] = packets[row + TIME]
     flows[f + HANDSHAKE_RTT] = -1
     for x in (f + HEAD_SIZE, f + HEAD_SIZE + ENDPOINT_SIZE):
         flows[x + LAST_RX] = NEVER
         flows[x + MIN_RTT] = -1
         flows[x + SHIFT] = -1
-        flows[x + LAST_ID] = -1
     return stream
 
 
@@ -196,6 +196,11 @@ def new_flow(packets: Ints, row: int, low: bool, h: int, previous: int, flows: I
 def opens_anew(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int) -> bool:
     """Whether this SYN begins another connection on the addresses and ports of flow `f`."""
     seq = packets[row + SEQ]
+    if packets[row + FLAGS] & ACK and flows[y + KNOWN] & SENT_SYN:
+        # One that acknowledges this connection's SYN belongs to it, whatever its own number: a server with SYN cookies
+        # numbers each answer anew.
+        if seq_diff(packets[row + ACKNO], flows[y + ISN]) == 1:
+            return False
     if flows[x + KNOWN] & SENT_SYN:
         return flows[x + ISN] != seq
     if packets[row + FLAGS] & ACK == 0:
@@ -248,13 +253,13 @@ def look_ahead(packets: Ints, start: int, stop: int, flows: Ints, slots: Ints, s
             key_ports(packets, row, low),
         )
         packets[row + KEY_HASH] = h
-        entry = slots[h & mask] & 0xFFFFFFFF
+        touched ^= slots[h & mask]
+    for index in range(start, stop):
+        entry = slots[packets[index * PACKET_SIZE + KEY_HASH] & mask] & 0xFFFFFFFF
         if entry != 0:
-            f = (entry - 1) * FLOW_SIZE
-            x = f + HEAD_SIZE
+            x = (entry - 1) * FLOW_SIZE + HEAD_SIZE
             y = x + ENDPOINT_SIZE
-            touched ^= flows[f] ^ flows[x] ^ flows[x + LAST_TIME] ^ flows[x + TTL_RANGE]
-            touched ^= flows[y] ^ flows[y + LAST_TIME] ^ flows[y + TTL_RANGE]
+            touched ^= flows[x - HEAD_SIZE] ^ flows[x] ^ flows[x + LAST_TIME] ^ flows[y] ^ flows[y + LAST_TIME]
     return touched
 
 
@@ -271,7 +276,7 @@ def find_stream(packets: Ints, row: int, flows: Ints, slots: Ints, counts: Ints)
         f = stream * FLOW_SIZE
         x = f + HEAD_SIZE
         y = x + ENDPOINT_SIZE
-        if (flows[f + CLIENT_IS_LOW] == 1) != low:
+        if (flows[f + ROLES] & CLIENT_IS_LOW == 1) != low:
             x, y = y, x
         if packets[row + FLAGS] & (SYN | RST) == SYN:
             if not opens_anew(packets, row, flows, f, x, y):

@@ -12,7 +12,6 @@ from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
     ACKNO,
     ADVANCE_LEN,
-    ADVANCE_SEQ,
     ADVANCE_TIME,
     ANSWER,
     ANSWER_ACK,
@@ -23,6 +22,7 @@ from analyzer.layout import (
     ANSWER_TIME,
     EARLY,
     FIN_END,
+    FINGERPRINT,
     FLAGS,
     FRAME,
     GAP_END,
@@ -32,6 +32,7 @@ from analyzer.layout import (
     HAS_UNA,
     HELD,
     HELD_BACK,
+    HOLDS_BACK,
     KNOWN,
     LAST_PROBE,
     LAST_RX,
@@ -39,6 +40,7 @@ from analyzer.layout import (
     LAST_WINDOW,
     LEN,
     MIN_RTT,
+    NEVER,
     NEW_OCTET,
     NXT,
     NXT_IS_GUESS,
@@ -89,20 +91,31 @@ def outstanding(flows: Ints, x: int) -> bool:
 @kernel
 def may_be_reordered(packets: Ints, row: int, flows: Ints, x: int) -> bool:
     """Whether this could be an older pure ACK, sent just before the single octet (or FIN) at the same number."""
-    if flows[x + ADVANCE_LEN] != 1 or flows[x + ADVANCE_SEQ] != packets[row + SEQ]:
+    if flows[x + ADVANCE_LEN] != 1 or seq_diff(flows[x + NXT], packets[row + SEQ]) != 1:
         return False
     return packets[row + TIME] - flows[x + ADVANCE_TIME] < IDLE_NS
 
 
 @kernel
-def zero_length_probe(packets: Ints, row: int, flows: Ints, x: int) -> int:
+def since_rx(packets: Ints, row: int, flows: Ints, x: int) -> int:
+    """How long before this segment the TCP of `x` last accepted one; very long when none was seen."""
+    return packets[row + TIME] - flows[x + LAST_RX]
+
+
+@kernel
+def zero_length_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
     """PROBE_FLAGS of a zero-length segment that is, or may be, a probe; NOT_A_PROBE otherwise."""
     seq = packets[row + SEQ]
     known = flows[x + KNOWN]
     quiet = packets[row + TIME] - flows[x + LAST_TIME] >= IDLE_NS
     if may_be_reordered(packets, row, flows, x):
         return NOT_A_PROBE
+    # A probe carries RCV.NXT: an acknowledgement below one that was sent before makes it an old segment.
+    if flows[y + KNOWN] & HAS_UNA and seq_diff(packets[row + ACKNO], flows[y + UNA]) < 0:
+        return NOT_A_PROBE
     if known & HAS_UNA and not outstanding(flows, x):
+        if known & SENT_FIN and seq_diff(seq, flows[x + FIN_END]) == -1 and since_rx(packets, row, flows, x) < IDLE_NS:
+            return NOT_A_PROBE
         return 0 if seq_diff(seq, flows[x + UNA]) == -1 else NOT_A_PROBE
     if known & HAS_NXT and quiet and seq_diff(seq, flows[x + NXT]) == -1:
         # Nothing else lies below NXT after a silence: the acknowledgement of NXT was not captured. But for the number
@@ -147,16 +160,16 @@ def one_octet_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int
 def probe_flags(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
     """What kind of probe this plain ACK segment of zero or one octet is: PROBE_FLAGS, or NOT_A_PROBE."""
     if packets[row + LEN] == 0:
-        bits = zero_length_probe(packets, row, flows, x)
+        bits = zero_length_probe(packets, row, flows, x, y)
     else:
         bits = one_octet_probe(packets, row, flows, x, y)
     if bits == NOT_A_PROBE:
         return NOT_A_PROBE
     if flows[y + PACKETS] > 0 and flows[y + LAST_WINDOW] == 0:
         bits |= PEER_WINDOW_ZERO
-    if packets[row + TIME] - flows[x + LAST_RX] < IDLE_NS:
+    if since_rx(packets, row, flows, x) < IDLE_NS:
         bits |= EARLY
-    if flows[x + OPTIONS_SEEN] & HAS_TIMESTAMPS and packets[row + OPTIONS] & HAS_TIMESTAMPS == 0:
+    if (flows[x + FINGERPRINT] >> OPTIONS_SEEN) & HAS_TIMESTAMPS and packets[row + OPTIONS] & HAS_TIMESTAMPS == 0:
         bits |= WITHOUT_TIMESTAMPS
     return bits
 
@@ -179,19 +192,26 @@ def log_probe(packets: Ints, row: int, flows: Ints, x: int, prober: int, bits: i
     flows[x + RUN] += 1
     if bits & HELD_BACK:
         flows[x + HELD] = index + 1
+        flows[x + KNOWN] |= HOLDS_BACK
 
 
 @kernel
-def settle_held(flows: Ints, x: int, nxt: int, probes: Ints) -> None:
-    """Now that the sender's next sequence number is known: were the segments held back probes, or plain ACKs?"""
+def settle_held(flows: Ints, x: int, nxt: int, since: int, probes: Ints) -> None:
+    """Now that the sender's next sequence number is known: were the segments held back probes, or plain ACKs?
+
+    The peer's acknowledgement proves it, and then `since` is NEVER. Otherwise the sender's own next segment told, that
+    came at `since`: between a plain ACK and it a single octet may have been missed, unless a silence lies between.
+    """
+    proven = since == NEVER
     index = flows[x + HELD]
     flows[x + HELD] = 0
+    flows[x + KNOWN] &= ~HOLDS_BACK
     while index > 0:
         p = (index - 1) * PROBE_SIZE
         if probes[p + PROBE_FLAGS] & HELD_BACK == 0:
             break
-        if seq_diff(nxt, probes[p + PROBE_SEQ]) == 1:
-            probes[p + PROBE_FLAGS] &= ~(HELD_BACK | ONE_SIDED)
+        if seq_diff(nxt, probes[p + PROBE_SEQ]) == 1 and (proven or since - probes[p + PROBE_TIME] >= IDLE_NS):
+            probes[p + PROBE_FLAGS] &= ~(HELD_BACK | ONE_SIDED) if proven else ~HELD_BACK
         else:
             probes[p + PROBE_FLAGS] |= REJECTED
             flows[x + LAST_PROBE] = probes[p + PROBE_BEFORE]
@@ -216,7 +236,7 @@ def answered_probe(flows: Ints, x: int, time: int, ackno: int, probes: Ints) -> 
         age = time - probes[p + PROBE_TIME]
         if probes[p + ANSWER] >= ANSWER_ACK or age > max(PATIENCE_NS, 4 * flows[x + MIN_RTT]):
             break
-        if seq_diff(ackno, probes[p + PROBE_SEQ]) >= 1:
+        if seq_diff(ackno, probes[p + PROBE_SEQ]) == 1:
             oldest = index
             if age >= enough:
                 break

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from analyzer.kernels.arithmetic import SEQ_HALF
 from analyzer.kernels.registry import Buffer, Ints, kernel
 from analyzer.layout import CAPLEN, LINK_TYPE, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
 from analyzer.wire import PCAP_RECORD_SIZE, PCAPNG_ENHANCED_PACKET, PCAPNG_SIMPLE_PACKET
 
 ENHANCED_HEAD = 28  # block type, length, interface, timestamp (2 words), captured length, original length
 SIMPLE_HEAD = 12  # block type, length, original length
+# Times beyond this (the year 2116) are damage, and held here so that differences of two times fit 64 bits.
+MAX_TIME = (1 << 62) - 1
 
 # Why a scan stopped.
 NEED_MORE = 0  # the next record is not wholly in the buffer
@@ -70,18 +73,20 @@ def scan_pcap(buf: Buffer, scan: Ints, records: Ints) -> int:
 @kernel
 def ticks_to_ns(high: int, low: int, interfaces: Ints, row: int) -> int:
     """A pcapng timestamp, in the units of its interface, as nanoseconds (if_tsresol, if_tsoffset)."""
-    ticks = (high << 32) | low
+    # Writers with a clock before 1970 mean a negative number.
+    ticks = ((high - ((high & SEQ_HALF) << 1)) << 32) | low
     bits = interfaces[row + IF_BINARY]
     if bits == 0:
-        ns = ticks * interfaces[row + IF_MULTIPLY] // interfaces[row + IF_DIVIDE]
+        limit = MAX_TIME // interfaces[row + IF_MULTIPLY]
+        ns = max(-limit, min(ticks, limit)) * interfaces[row + IF_MULTIPLY] // interfaces[row + IF_DIVIDE]
     else:
         fraction = ticks & ((1 << bits) - 1)
-        seconds = ticks >> bits
+        seconds = max(-MAX_TIME // 1000000000, min(ticks >> bits, MAX_TIME // 1000000000))
         if bits > 32:  # keeps fraction * 10**9 within 63 bits; less than 0.3 ns is lost
             fraction >>= bits - 32
             bits = 32
         ns = seconds * 1000000000 + ((fraction * 1000000000) >> bits)
-    return ns + interfaces[row + IF_OFFSET_NS]
+    return max(-MAX_TIME, min(ns + interfaces[row + IF_OFFSET_NS], MAX_TIME))
 
 
 @kernel

@@ -9,13 +9,12 @@ from analyzer.kernels.registry import Ints, kernel
 from analyzer.kernels.states import log_event, move, on_ack, on_fin, on_reset, on_syn
 from analyzer.layout import (
     ADVANCE_LEN,
-    ADVANCE_SEQ,
     ADVANCE_TIME,
     ANSWER_ACK,
     ANSWER_IMPLICIT,
     BYTES,
+    CLIENT_ASKED,
     CLIENT_IS_LOW,
-    DATA_TIME,
     DUPLICATES,
     END_TIME,
     ENDPOINT_SIZE,
@@ -25,42 +24,48 @@ from analyzer.layout import (
     EVENT_SIZE,
     EVENT_WHY,
     EVENT_ZERO_WINDOW,
+    FINGERPRINT,
     FLAGS,
     FLOW_COUNT,
     FLOW_SIZE,
     FRAME,
     GAP_ANSWERED,
     GAP_DATA,
+    GAP_IS_OPEN,
     GAP_OWN_DATA,
     GAP_PEER_FIN,
     HAS_NXT,
     HAS_UNA,
     HEAD_SIZE,
-    HELD,
     HELD_BACK,
+    HOLDS_BACK,
     ICMP_ERRORS,
-    ID_PATTERN,
+    ID_LAST,
+    ID_NEXT,
+    ID_OTHER,
+    ID_ZERO,
     IP_ID,
+    ISN,
     KIND,
     KNOWN,
-    LAST_FRAME,
-    LAST_ID,
     LAST_PROBE,
     LAST_TIME,
     LAST_WINDOW,
     LEN,
     LONGEST_GAP,
     LONGEST_GAP_END,
+    NEVER,
     NXT,
     NXT_IS_GUESS,
     OPEN_GAP,
     OPEN_GAP_END,
-    OPEN_GAP_SIDE,
     OPTIONS,
     OPTIONS_SEEN,
     PACKET_SIZE,
     PACKETS,
+    PEER_WINDOW_ZERO,
     PROBE_COUNT,
+    PROBE_FLAGS,
     PROBE_FRAME,
     PROBE_ICMP,
     PROBE_SEQ,
@@ -72,12 +77,17 @@ from analyzer.layout import (
     RESENT_GAP,
     RESENT_LAST,
     RESENT_TOTAL,
+    ROLES,
     RUN,
+    SENT_SYN,
     SEQ,
+    SERVER_ASKED,
+    SERVER_ENDED_GAP,
     TIME,
     TOUCHED,
     TTL,
-    TTL_RANGE,
+    TTL_HIGH,
+    TTL_LOW,
     UNA,
     WINDOW,
     ZERO_SINCE,
@@ -97,18 +107,21 @@ REORDERED_NS = 3_000_000
 def fingerprint(packets: Ints, row: int, flows: Ints, x: int) -> None:
     """What tells this sender's packets from those that a middlebox would make in its name."""
     ttl = packets[row + TTL]
-    seen = flows[x + TTL_RANGE]
-    if seen == 0:
-        flows[x + TTL_RANGE] = ttl | (ttl << 8)
-    elif ttl < seen & 0xFF or ttl > seen >> 8:
-        flows[x + TTL_RANGE] = min(ttl, seen & 0xFF) | (max(ttl, seen >> 8) << 8)
     ip_id = packets[row + IP_ID]
+    seen = flows[x + FINGERPRINT]
+    if flows[x + PACKETS] == 0:
+        seen = (ttl << TTL_LOW) | (ttl << TTL_HIGH)
+    elif ip_id == ((seen >> ID_LAST) + 1) & 0xFFFF and ip_id != 0:
+        seen |= ID_NEXT
+    elif ip_id != 0:
+        seen |= ID_OTHER
     if ip_id == 0:
-        flows[x + ID_PATTERN] += 1
-    elif ip_id == (flows[x + LAST_ID] + 1) & 0xFFFF:
-        flows[x + ID_PATTERN] += 1 << 32
-    flows[x + LAST_ID] = ip_id
-    flows[x + OPTIONS_SEEN] |= packets[row + OPTIONS]
+        seen |= ID_ZERO
+    if ttl < seen & 0xFF or ttl > (seen >> TTL_HIGH) & 0xFF:
+        low, high = min(ttl, seen & 0xFF), max(ttl, (seen >> TTL_HIGH) & 0xFF)
+        seen = seen & ~0xFFFF | (low << TTL_LOW) | (high << TTL_HIGH)
+    seen = seen & ~(0xFFFF << ID_LAST) | ((ip_id & 0xFFFF) << ID_LAST)
+    flows[x + FINGERPRINT] = seen | (packets[row + OPTIONS] << OPTIONS_SEEN)
 
 
 @kernel
@@ -116,16 +129,17 @@ def idle_gap(packets: Ints, row: int, flows: Ints, f: int, side: int) -> None:
     """The time since the connection's last packet: survived once both ends have spoken after it."""
     time = packets[row + TIME]
     gap = time - flows[f + END_TIME]
-    if flows[f + OPEN_GAP] > 0:
-        if flows[f + OPEN_GAP_SIDE] != side:
+    roles = flows[f + ROLES]
+    if roles & GAP_IS_OPEN:
+        if (roles & SERVER_ENDED_GAP != 0) != (side == 1):
             if flows[f + OPEN_GAP] > flows[f + LONGEST_GAP]:
                 flows[f + LONGEST_GAP] = flows[f + OPEN_GAP]
                 flows[f + LONGEST_GAP_END] = flows[f + OPEN_GAP_END]
-            flows[f + OPEN_GAP] = 0
-    elif gap >= GAP_NS and flows[f + END_TIME] > 0:
+            flows[f + ROLES] = roles & ~(GAP_IS_OPEN | SERVER_ENDED_GAP)
+    elif gap >= GAP_NS:
         flows[f + OPEN_GAP] = gap
         flows[f + OPEN_GAP_END] = time
-        flows[f + OPEN_GAP_SIDE] = side
+        flows[f + ROLES] = roles | GAP_IS_OPEN | (SERVER_ENDED_GAP if side else 0)
     flows[f + END_TIME] = max(time, flows[f + END_TIME])
 
 
@@ -141,17 +155,16 @@ def advance(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> bool:
     ahead = 1
     if known & HAS_NXT:
         ahead = seq_diff(end, flows[x + NXT])
-    if flows[x + HELD] > 0 and (length > 0 or ahead != 0):
-        settle_held(flows, x, seq, probes)
+    if known & HOLDS_BACK and (length > 0 or ahead != 0):
+        settle_held(flows, x, seq, time, probes)
     if known & HAS_NXT == 0 or ahead > 0:
         flows[x + NXT] = end
         if length > 0:
             flows[x + ADVANCE_TIME] = time
-            flows[x + ADVANCE_SEQ] = seq
             flows[x + ADVANCE_LEN] = length
-            flows[x + KNOWN] = known & ~NXT_IS_GUESS | HAS_NXT
+            flows[x + KNOWN] = flows[x + KNOWN] & ~NXT_IS_GUESS | HAS_NXT
         elif known & HAS_NXT == 0:
-            flows[x + KNOWN] = known | HAS_NXT | NXT_IS_GUESS
+            flows[x + KNOWN] |= HAS_NXT | NXT_IS_GUESS
         return length > 0
     if length > 0:
         resent(flows, x, end, time)
@@ -180,12 +193,14 @@ def window_of(packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: in
     """The window that `x` advertises: closed since when, and for how long before."""
     window = packets[row + WINDOW]
     time = packets[row + TIME]
+    before = flows[x + LAST_WINDOW]
     flows[x + LAST_WINDOW] = window
     if window == 0:
-        if flows[x + ZERO_SINCE] == 0:
+        if before != 0 or flows[x + ZERO_SINCE] == 0:
             flows[x + ZERO_SINCE] = time
-    elif flows[x + ZERO_SINCE] > 0:
-        flows[x + ZERO_TOTAL] += time - flows[x + ZERO_SINCE]
+    elif before == 0 and flows[x + ZERO_SINCE] > 0:
+        # Bounded, for a clock that jumps about may close the window at 1970 and open it today, again and again.
+        flows[x + ZERO_TOTAL] = min(flows[x + ZERO_TOTAL] + max(0, time - flows[x + ZERO_SINCE]), -NEVER)
         e = log_event(packets, row, flows, f, endpoint, EVENT_ZERO_WINDOW, events, counts)
         if e >= 0:
             events[e + EVENT_SINCE] = flows[x + ZERO_SINCE]
@@ -204,6 +219,9 @@ def received(packets: Ints, row: int, flows: Ints, x: int, y: int, is_new: bool,
             return
         if flows[y + LAST_PROBE] > 0:
             answer_probe(packets, row, flows, y, ANSWER_ACK, probes)
+            if flows[x + PACKETS] == 0 and packets[row + WINDOW] == 0:
+                # The first that is seen of the peer: its window was closed when it was probed.
+                probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_FLAGS] |= PEER_WINDOW_ZERO
         accepted(flows, y, GAP_ANSWERED, time, probes)
         return
     if not is_new and seq_diff(packets[row + SEQ] + length, flows[x + UNA]) <= 0:
@@ -214,16 +232,24 @@ def received(packets: Ints, row: int, flows: Ints, x: int, y: int, is_new: bool,
 
 
 @kernel
-def request_reply(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: Ints) -> None:
-    """New data of `x`: a reply to what `y` asked, and perhaps a request of its own."""
+def request_reply(packets: Ints, row: int, flows: Ints, f: int, x: int, side: int, probes: Ints) -> None:
+    """New data of `x`: a reply to what its peer asked, and perhaps a request of its own."""
     time = packets[row + TIME]
-    if flows[x + REQUEST_TIME] == 0:
-        flows[x + REQUEST_TIME] = time
-        flows[x + REQUEST_FRAME] = packets[row + FRAME]
-    flows[y + REQUEST_TIME] = 0
-    flows[x + DATA_TIME] = time
+    asks = SERVER_ASKED if side else CLIENT_ASKED
+    if flows[f + ROLES] & asks == 0:
+        flows[f + ROLES] = flows[f + ROLES] & ~(CLIENT_ASKED | SERVER_ASKED) | asks
+        flows[f + REQUEST_TIME] = time
+        flows[f + REQUEST_FRAME] = packets[row + FRAME]
     if flows[x + RUN] > 0:
         end_gap(flows, x, GAP_OWN_DATA, time, probes)
+
+
+@kernel
+def renumber(packets: Ints, row: int, flows: Ints, x: int) -> None:
+    """A second SYN-ACK with another number: it counts if the first has not been acknowledged."""
+    if flows[x + KNOWN] & HAS_UNA == 0:
+        flows[x + ISN] = packets[row + SEQ]
+        flows[x + NXT] = (packets[row + SEQ] + 1) & 0xFFFFFFFF
 
 
 @kernel
@@ -237,7 +263,9 @@ def on_segment(
     endpoint = stream * 2 + side
     idle_gap(packets, row, flows, f, side)
     fingerprint(packets, row, flows, x)
-    if flags & RST:
+    if flags & (SYN | ACK) == SYN | ACK and flows[x + KNOWN] & SENT_SYN and flows[x + ISN] != packets[row + SEQ]:
+        renumber(packets, row, flows, x)
+    elif flags & RST:
         on_reset(packets, row, flows, f, x, y, probes, events, counts, endpoint)
     else:
         if flags & ACK:
@@ -251,7 +279,7 @@ def on_segment(
                 flows[x + NXT] = packets[row + SEQ]
                 flows[x + KNOWN] |= HAS_NXT | NXT_IS_GUESS
             elif bits & HELD_BACK == 0 and flows[x + KNOWN] & NXT_IS_GUESS:
-                settle_held(flows, x, flows[x + NXT], probes)
+                settle_held(flows, x, flows[x + NXT], packets[row + TIME], probes)
                 flows[x + KNOWN] &= ~NXT_IS_GUESS
         else:
             flows[x + BYTES] += packets[row + LEN]
@@ -259,18 +287,16 @@ def on_segment(
             is_new = advance(packets, row, flows, x, probes)
             received(packets, row, flows, x, y, is_new, expected, probes)
             if is_new and packets[row + LEN] > 0:
-                request_reply(packets, row, flows, x, y, probes)
+                request_reply(packets, row, flows, f, x, side, probes)
         if flags & SYN:
             on_syn(packets, row, flows, f, x, y, side == 0)
         elif flags & FIN:
             on_fin(packets, row, flows, x, probes)
         elif flags & ACK:
             move(flows, x, SENDS_SEGMENT)
-        if flags & SYN == 0:
-            window_of(packets, row, flows, f, x, endpoint, events, counts)
+        window_of(packets, row, flows, f, x, endpoint, events, counts)
     flows[x + PACKETS] += 1
     flows[x + LAST_TIME] = packets[row + TIME]
-    flows[x + LAST_FRAME] = packets[row + FRAME]
 
 
 @kernel
@@ -326,7 +352,7 @@ def track(
         y = x + ENDPOINT_SIZE
         side = 0
         low = source_is_low(packets, row)
-        if (flows[f + CLIENT_IS_LOW] == 1) != low:
+        if (flows[f + ROLES] & CLIENT_IS_LOW == 1) != low:
             x, y = y, x
             side = 1
         if packets[row + KIND] != 0:

@@ -9,7 +9,7 @@ from analyzer.layout import (
     ACKNO,
     ADVANCE_TIME,
     ANSWER_RST,
-    DATA_TIME,
+    BYTES,
     EVENT_ACK,
     EVENT_COUNT,
     EVENT_COUNT_,
@@ -44,6 +44,7 @@ from analyzer.layout import (
     HAS_NXT,
     HAS_UNA,
     HELD,
+    HOLDS_BACK,
     IP_ID,
     ISN,
     KNOWN,
@@ -52,10 +53,13 @@ from analyzer.layout import (
     LEN,
     LONGEST_RESENT,
     MIN_RTT,
+    NEVER,
+    NEW_OCTET,
     NXT,
     NXT_IS_GUESS,
     OPTIONS,
     PROBE_ACK,
+    PROBE_FLAGS,
     PROBE_SIZE,
     RESENT,
     RESENT_FIRST,
@@ -203,8 +207,13 @@ def on_ack(
         if ahead <= 0 or ahead > IMPLAUSIBLE:
             return
     flows[y + UNA] = ackno
-    if flows[y + HELD] > 0:
-        settle_held(flows, y, ackno, probes)
+    if known & HOLDS_BACK:
+        settle_held(flows, y, ackno, NEVER, probes)
+        known = flows[y + KNOWN]
+    if known & HAS_NXT and seq_diff(ackno, flows[y + NXT]) == 1 and flows[y + LAST_PROBE] > 0:
+        # A window probe's octet was taken after all.
+        if probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_FLAGS] & NEW_OCTET:
+            flows[y + BYTES] += 1
     if known & HAS_NXT == 0 or known & NXT_IS_GUESS or seq_diff(ackno, flows[y + NXT]) > 0:
         flows[y + NXT] = ackno
         known = known & ~NXT_IS_GUESS | HAS_NXT
@@ -262,7 +271,7 @@ def reset_reason(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: I
             return RESET_REPLY_TO_PROBE
     if flows[x + RUN] > 0:
         return RESET_GIVEN_UP
-    if bare and flows[y + DATA_TIME] > 0 and seq_diff(flows[y + NXT], flows[y + UNA]) > 0:
+    if bare and flows[y + BYTES] > 0 and seq_diff(flows[y + NXT], flows[y + UNA]) > 0:
         return RESET_REPLY_TO_DATA
     prompt = packets[row + TIME] - flows[y + LAST_TIME] <= max(PROMPT_NS, 2 * flows[y + MIN_RTT])
     if bare and prompt and flows[y + LAST_TIME] >= flows[x + LAST_TIME] and packets[row + SEQ] == flows[x + UNA]:
@@ -287,7 +296,7 @@ def on_reset(
     why = reset_reason(packets, row, flows, x, y, probes)
     time = packets[row + TIME]
     if flows[x + HELD] > 0:
-        settle_held(flows, x, packets[row + SEQ], probes)
+        settle_held(flows, x, packets[row + SEQ], time, probes)
         why = RESET_GIVEN_UP if flows[x + RUN] > 0 and why == RESET_ABORT else why
     e = log_event(packets, row, flows, f, endpoint, EVENT_RST, events, counts)
     if e >= 0:
@@ -310,4 +319,3 @@ def on_reset(
     else:
         move(flows, y, RCVD_RST)
     flows[y + RUN] = 0
-    flows[x + RUN] = 0

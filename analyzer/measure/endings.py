@@ -7,10 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.layout import (
-    ENDPOINT_SIZE,
     FIN_TIME,
     HANDSHAKE,
-    HEAD_SIZE,
     KNOWN,
     PACKETS,
     RESENT,
@@ -31,6 +29,7 @@ from analyzer.layout import (
     SENT_FIN,
     SYN_TIME,
 )
+from analyzer.measure.columns import endpoint_column
 from analyzer.measure.probes import ProbeMeasures
 from analyzer.model import Column, Handshake, How, Mask, Tracks, Why
 
@@ -51,11 +50,6 @@ class Endings(NamedTuple):
     by: Column
     why: Column
     ended: Column
-
-
-def endpoint_column(flows: Column, field: int) -> Column:
-    """One field of both endpoints: (flows, 2)."""
-    return flows[:, [HEAD_SIZE + field, HEAD_SIZE + ENDPOINT_SIZE + field]]
 
 
 def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import overload
+
+import numpy as np
+
 from analyzer.layout import (
     ANSWER,
     ANSWER_FRAME,
@@ -45,7 +51,7 @@ def make_keepalive(side: int, rows: Column, gave_up: bool) -> Keepalive:
         icmp=int(((answer == ANSWER_NONE) & (rows[:, PROBE_ICMP] > 0)).sum()),
         probe_length=int((flags & ONE_OCTET).any()),
         confidence=_confidence(flags),
-        episodes=make_episodes(rows, gave_up),
+        episodes=Episodes(rows, gave_up),
     )
 
 
@@ -58,21 +64,38 @@ def _confidence(flags: Column) -> str:
     return "possible"
 
 
-def make_episodes(rows: Column, gave_up: bool) -> tuple[Episode, ...]:
-    """One Episode per idle gap of the prober: probes with the same last reception belong together."""
-    episodes = []
-    first = 0
-    table = rows.tolist()
-    for i in range(1, len(table) + 1):
-        if i == len(table) or table[i][PROBE_SINCE] != table[first][PROBE_SINCE]:
-            episodes.append(_episode(table[first:i], gave_up))
-            first = i
-    return tuple(episodes)
+class Episodes(Sequence[Episode]):
+    """The Episodes of one endpoint, each made when it is asked for: a long connection has thousands."""
+
+    def __init__(self, rows: Column, gave_up: bool) -> None:
+        since = rows[:, PROBE_SINCE]
+        # Probes with the same last reception belong together.
+        self._bounds = [0, *(np.flatnonzero(np.diff(since)) + 1).tolist(), len(rows)]
+        self._rows = rows
+        self._gave_up = gave_up
+
+    def __len__(self) -> int:
+        return len(self._bounds) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Episode: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Episode]: ...
+    def __getitem__(self, index: int | slice) -> Episode | list[Episode]:
+        if isinstance(index, slice):
+            return list(self)[index]
+        position = range(len(self))[index]
+        return _episode(self._rows[self._bounds[position] : self._bounds[position + 1]].tolist(), self._gave_up)
+
+    def __iter__(self) -> Iterator[Episode]:
+        table = self._rows.tolist()
+        for first, end in pairwise(self._bounds):
+            yield _episode(table[first:end], self._gave_up)
 
 
 def _episode(rows: list[list[int]], gave_up: bool) -> Episode:
     probes = tuple(
-        Probe(row[PROBE_FRAME], row[PROBE_TIME], row[ANSWER_FRAME] or None, row[ANSWER_TIME] or None) for row in rows
+        [Probe(row[PROBE_FRAME], row[PROBE_TIME], row[ANSWER_FRAME] or None, row[ANSWER_TIME] or None) for row in rows]
     )
     last = rows[-1]
     start = rows[0][PROBE_SINCE] if rows[0][PROBE_SINCE] != NEVER else rows[0][PROBE_TIME]
@@ -82,7 +105,7 @@ def _episode(rows: list[list[int]], gave_up: bool) -> Episode:
 
 def _outcome(rows: list[list[int]], gave_up: bool) -> Outcome:
     gap = rows[-1][GAP_END]
-    lost = any(row[ANSWER] == ANSWER_NONE for row in rows)
+    lost = rows[0][ANSWER] == ANSWER_NONE if len(rows) == 1 else any(row[ANSWER] == ANSWER_NONE for row in rows)
     if gap == GAP_PEER_RST:
         return Outcome.RESET
     if gap == GAP_OWN_RST:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
+import numpy as np
+
 from analyzer.layout import (
     BYTES,
     CLIENT_IS_LOW,
@@ -16,14 +18,17 @@ from analyzer.layout import (
     HIGH_HI,
     HIGH_LO,
     KEY_PORTS,
+    LAST_PROBE,
     LOW_HI,
     LOW_LO,
     PACKETS,
+    PROBE_BEFORE,
+    ROLES,
     SAW_SYN,
     STATE,
 )
 from analyzer.measure.episodes import make_keepalive
-from analyzer.model import SIDES, Column, Ending, Endpoint, Facts, Flow, Handshake, How, Why
+from analyzer.model import SIDES, Column, Ending, Endpoint, Facts, Flow, Handshake, How, ProbeKind, Why
 from analyzer.tcp import State
 
 WORD = (1 << 64) - 1
@@ -31,14 +36,20 @@ MAPPED = 0xFFFF
 GAVE_UP = (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)
 
 
-def make_flow(facts: Facts, stream: int, verdict: str, rows: tuple[Column, Column]) -> Flow:
-    """The Flow of one stream; `rows` are the keepalive rows of the probe log of its client and its server."""
+def make_flow(facts: Facts, stream: int, verdict: str) -> Flow:
+    """The Flow of one stream, with the verdict that it was given."""
     head = facts.tracks.flows[stream].tolist()
     client, server = _endpoints(head)
     x, y = HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE
     by = int(facts.by[stream])
     ended = int(facts.ended[stream])
+    why = Why(int(facts.why[stream]))
     rtt = head[HANDSHAKE_RTT]
+    keepalive = []
+    for side, last in enumerate((head[x + LAST_PROBE], head[y + LAST_PROBE])):
+        rows = probe_rows(facts, last)
+        if len(rows):
+            keepalive.append(make_keepalive(side, rows, why in GAVE_UP and by == side + 1))
     return Flow(
         stream=stream,
         client=client,
@@ -51,24 +62,30 @@ def make_flow(facts: Facts, stream: int, verdict: str, rows: tuple[Column, Colum
         handshake=Handshake(int(facts.handshake[stream])),
         handshake_rtt=rtt if rtt >= 0 else None,
         state=(State(head[x + STATE]), State(head[y + STATE])),
-        ending=Ending(
-            How(int(facts.how[stream])), SIDES[by - 1] if by else None, ended or None, Why(int(facts.why[stream]))
-        ),
+        ending=Ending(How(int(facts.how[stream])), SIDES[by - 1] if by else None, ended or None, why),
         verdict=verdict,
-        keepalive=tuple(
-            make_keepalive(side, rows[side], facts.why[stream] in GAVE_UP and by == side + 1)
-            for side in (0, 1)
-            if len(rows[side])
-        ),
+        keepalive=tuple(keepalive),
         zero_window_probes=(int(facts.zero_window_probes[stream, 0]), int(facts.zero_window_probes[stream, 1])),
     )
+
+
+def probe_rows(facts: Facts, last: int) -> Column:
+    """One prober's keepalive rows of the probe log in order, found backwards from 1 + the row of its last probe."""
+    rows = []
+    before = facts.tracks.probes[:, PROBE_BEFORE]
+    while last:
+        rows.append(last - 1)
+        last = int(before[last - 1])
+    index = np.array(rows[::-1], np.int64)
+    chosen: Column = facts.tracks.probes[index[facts.probe_kind[index] == ProbeKind.KEEPALIVE]]
+    return chosen
 
 
 def _endpoints(head: list[int]) -> tuple[Endpoint, Endpoint]:
     """Client and server, from the key of the flow table."""
     low = Endpoint(address_text(head[LOW_HI], head[LOW_LO]), head[KEY_PORTS] >> 16)
     high = Endpoint(address_text(head[HIGH_HI], head[HIGH_LO]), head[KEY_PORTS] & 0xFFFF)
-    return (low, high) if head[CLIENT_IS_LOW] else (high, low)
+    return (low, high) if head[ROLES] & CLIENT_IS_LOW else (high, low)
 
 
 def address_text(high: int, low: int) -> str:

@@ -11,15 +11,14 @@ from analyzer.layout import (
     ANSWER_NONE,
     ANSWER_RST,
     EARLY,
-    GAP_END,
-    GAP_OPEN,
-    GAP_OWN_RST,
     HELD_BACK,
+    LAST_PROBE,
     NEVER,
     NEW_OCTET,
     ONE_OCTET,
     PEER_WINDOW_ZERO,
     PROBE_ACK,
+    PROBE_BEFORE,
     PROBE_FLAGS,
     PROBE_ICMP,
     PROBE_SEQ,
@@ -27,8 +26,10 @@ from analyzer.layout import (
     PROBE_TIME,
     PROBER,
     REJECTED,
+    RUN,
 )
-from analyzer.model import Column, ProbeKind, Tracks
+from analyzer.measure.columns import endpoint_column
+from analyzer.model import Column, Mask, ProbeKind, Tracks
 
 # Held-back segments that no acknowledgement ever explained count as probes when they keep a pace: the gaps between
 # them differ by less than this factor. Linux's timer rounds up by an eighth at most (kernel/time/timer.c).
@@ -58,24 +59,23 @@ def measure_probes(tracks: Tracks) -> ProbeMeasures:
     log = tracks.probes
     endpoints = 2 * len(tracks.flows)
     kind = classify(log)
-    keepalives = log[kind == ProbeKind.KEEPALIVE]
-    answer = keepalives[:, ANSWER]
-    unanswered = answer == ANSWER_NONE
-    run = trailing_runs(keepalives, endpoints)
+    prober, answer = log[:, PROBER], log[:, ANSWER]
+    keepalive = kind == ProbeKind.KEEPALIVE
+    run = trailing_runs(tracks, kind)
 
-    def count(rows: Column) -> Column:
-        return np.bincount(rows[:, PROBER], minlength=endpoints).astype(np.int64).reshape(-1, 2)
+    def count(chosen: Mask) -> Column:
+        return np.bincount(prober[chosen], minlength=endpoints).astype(np.int64).reshape(-1, 2)
 
     return ProbeMeasures(
         kind=kind,
-        probes=count(keepalives),
-        answered=count(keepalives[(answer > ANSWER_NONE) & (answer < ANSWER_RST)]),
-        reset=count(keepalives[answer == ANSWER_RST]),
-        icmp=count(keepalives[unanswered & (keepalives[:, PROBE_ICMP] > 0)]),
-        trailing=run.length.reshape(-1, 2),
-        interval=run.interval.reshape(-1, 2),
-        last_probe=run.last.reshape(-1, 2),
-        zero_window_probes=count(log[kind == ProbeKind.ZERO_WINDOW]),
+        probes=count(keepalive),
+        answered=count(keepalive & (answer > ANSWER_NONE) & (answer < ANSWER_RST)),
+        reset=count(keepalive & (answer == ANSWER_RST)),
+        icmp=count(keepalive & (answer == ANSWER_NONE) & (log[:, PROBE_ICMP] > 0)),
+        trailing=run.length,
+        interval=run.interval,
+        last_probe=run.last,
+        zero_window_probes=count(kind == ProbeKind.ZERO_WINDOW),
     )
 
 
@@ -139,22 +139,17 @@ class _Runs(NamedTuple):
     last: Column
 
 
-def trailing_runs(keepalives: Column, endpoints: int) -> _Runs:
-    """Per endpoint: how many of its last probes nothing answered, the gap between the last two, the last one's time."""
-    length = np.zeros(endpoints, np.int64)
-    interval = np.zeros(endpoints, np.int64)
-    last = np.zeros(endpoints, np.int64)
-    if len(keepalives):
-        rows = keepalives[np.argsort(keepalives[:, PROBER], kind="stable")]
-        ends = np.append(np.flatnonzero(np.diff(rows[:, PROBER])), len(rows) - 1)
-        starts = np.append(0, ends[:-1] + 1)
-        gap = rows[:, GAP_END]
-        heard = (rows[:, ANSWER] != ANSWER_NONE) | ((gap != GAP_OPEN) & (gap != GAP_OWN_RST))
-        position = np.where(heard, np.arange(len(rows)), -1)
-        last_heard = np.maximum(np.maximum.reduceat(position, starts), starts - 1)
-        who = rows[ends, PROBER]
-        length[who] = ends - last_heard
-        last[who] = rows[ends, PROBE_TIME]
-        several = length[who] >= 2
-        interval[who[several]] = (rows[ends, PROBE_TIME] - rows[ends - 1, PROBE_TIME])[several]
-    return _Runs(length, interval, last)
+def trailing_runs(tracks: Tracks, kind: Column) -> _Runs:
+    """Of each endpoint's last keepalive probes that nothing answered: how many, the gap between the last two, when."""
+    log = tracks.probes
+    last = endpoint_column(tracks.flows, LAST_PROBE)
+    length = endpoint_column(tracks.flows, RUN)
+    interval = np.zeros_like(last)
+    when = np.zeros_like(last)
+    who = np.nonzero(last)
+    rows = last[who] - 1
+    when[who] = log[rows, PROBE_TIME]
+    length[who] = np.where(kind[rows] == ProbeKind.KEEPALIVE, length[who], 0)
+    before = log[rows, PROBE_BEFORE]
+    interval[who] = np.where((length[who] >= 2) & (before > 0), when[who] - log[before - 1, PROBE_TIME], 0)
+    return _Runs(length, interval, when)

@@ -10,7 +10,19 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from analyzer.model import SIDES, CaptureFacts, Endpoint, Episode, Estimate, Finding, Flow, Keepalive, Why
+from analyzer.model import (
+    SIDES,
+    CaptureFacts,
+    Endpoint,
+    Episode,
+    Estimate,
+    Finding,
+    Flow,
+    Keepalive,
+    Outcome,
+    Probe,
+    Why,
+)
 from analyzer.report.times import seconds
 
 if TYPE_CHECKING:
@@ -39,12 +51,13 @@ class Writer:
 
     def __init__(self, analysis: Analysed) -> None:
         self._digits = analysis.digits
+        self._outcomes = {outcome: outcome.name.lower() for outcome in Outcome}
         self._several = len(analysis.captures) != 1
         self._frame_text = analysis.frame_text
 
     def frame(self, frame: int) -> str:
         """A frame number: a number for one capture, a string for several."""
-        return text(self._frame_text(frame)) if self._several else self._frame_text(frame)
+        return text(self._frame_text(frame)) if self._several else str(frame)
 
     def optional(self, value: int | None, write: Callable[[int], str]) -> str:
         """`null` for what is not known."""
@@ -105,16 +118,19 @@ class Writer:
 
     def episode(self, episode: Episode) -> str:
         """One idle gap."""
-        probes = ", ".join(
-            f'{{"frame": {self.frame(p.frame)}, "time": {self.time(p.time)}, '
-            f'"answer_frame": {self.optional(p.answer_frame, self.frame)}, '
-            f'"answer_time": {self.optional(p.answer_time, self.time)}}}'
-            for p in episode.probes
-        )
+        start, end, outcome, probes = episode
         return (
-            f'{{"start": {self.time(episode.start)}, "end": {self.time(episode.end)}, '
-            f'"outcome": "{episode.outcome.name.lower()}", "probes": [{probes}]}}'
+            f'{{"start": {self.time(start)}, "end": {self.time(end)}, '
+            f'"outcome": "{self._outcomes[outcome]}", "probes": [{", ".join([self.probe(p) for p in probes])}]}}'
         )
+
+    def probe(self, probe: Probe) -> str:
+        """One probe and its answer."""
+        frame, time, answer_frame, answer_time = probe
+        answer = '"answer_frame": null, "answer_time": null'
+        if answer_frame is not None and answer_time is not None:
+            answer = f'"answer_frame": {self.frame(answer_frame)}, "answer_time": {self.time(answer_time)}'
+        return f'{{"frame": {self.frame(frame)}, "time": {self.time(time)}, {answer}}}'
 
     def finding(self, finding: Finding) -> str:
         """One element of `findings`."""

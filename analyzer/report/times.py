@@ -8,12 +8,13 @@ SECOND = 1_000_000_000
 
 
 def seconds(nanoseconds: int, digits: int) -> str:
-    """Nanoseconds as a decimal literal of seconds with this many digits."""
-    sign = "-" if nanoseconds < 0 else ""
-    whole, rest = divmod(abs(nanoseconds), SECOND)
-    if digits == 0:
-        return f"{sign}{whole}"
-    return f"{sign}{whole}.{rest // 10 ** (9 - digits):0{digits}d}"
+    """Nanoseconds as a decimal literal of seconds, cut to this many digits (0 to 9)."""
+    # Cutting a string in two is several times faster than dividing, and large captures have a million times.
+    text = str(nanoseconds)
+    if nanoseconds < SECOND:
+        sign = "-" if nanoseconds < 0 else ""
+        text = sign + str(abs(nanoseconds)).rjust(10, "0")
+    return f"{text[:-9]}.{text[-9:][:digits]}" if digits else text[:-9]
 
 
 def clock(nanoseconds: int, utc: bool, form: str = "%Y-%m-%d %H:%M:%S") -> str:

@@ -1,0 +1,128 @@
+"""One endpoint as the naive tracker knows it, and the rules R1, R2, R3, R6, R7 and R10 by which it probes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from analyzer.tcp import TRANSITIONS, Event, State
+from naive_packets import Address, Packet
+
+WRAP = 1 << 32
+SECOND = 10**9
+QUIET = SECOND * 9 // 10  # R9: no keepalive timer fires sooner
+
+
+@dataclass
+class Probe:
+    """A segment that asks whether the peer is there; `proven` once its number is known to be old."""
+
+    packet: Packet
+    sender: str
+    seq: int
+    proven: bool = True
+    rejected: bool = False
+    answer: Packet | None = None
+    kind: str | None = None
+    icmp: Packet | None = None
+
+
+@dataclass
+class End:
+    """One endpoint, and what the capture has shown of it so far."""
+
+    name: str
+    address: Address
+    state: State = State.UNKNOWN
+    near: int | None = None  # any unwrapped number of its sequence space
+    nxt: int | None = None
+    nxt_is_guess: bool = False
+    acked: int | None = None
+    packets: int = 0
+    bytes: int = 0
+    last: Packet | None = None
+    window: int | None = None
+    syn: Packet | None = None
+    syn_again: int = 0
+    newest: Packet | None = None  # the segment that last moved `nxt`
+    newest_seq: int = 0
+    last_data: int | None = None
+    fin_end: int | None = None
+    fin_frame: int | None = None
+    fin_acked: bool = False
+    resent: int = 0
+    rtt: int | None = None
+    probes: list[Probe] = field(default_factory=list)
+    held: list[Probe] = field(default_factory=list)
+    run: int = 0  # probes since its TCP last accepted a segment
+
+    def unwrap(self, number: int) -> int:
+        """The number of its sequence space nearest to those seen before."""
+        self.near = self.nearest(number)
+        return self.near
+
+    def nearest(self, number: int) -> int:
+        """The same, to look at without believing it."""
+        if self.near is None:
+            return number
+        return self.near + (number - self.near + WRAP // 2) % WRAP - WRAP // 2
+
+    @property
+    def outstanding(self) -> bool:
+        return self.nxt is not None and self.acked is not None and self.nxt > self.acked
+
+    def move(self, event: Event) -> None:
+        self.state = TRANSITIONS[self.state].get(event, self.state)
+
+    def settle(self, nxt: int) -> None:
+        """Its next number is known now: what was held back is a probe if it stood just below."""
+        for probe in reversed(self.held):
+            probe.proven = nxt == probe.seq + 1
+            if not probe.proven:
+                probe.rejected = True
+                self.probes.remove(probe)
+                self.run = 0
+        self.held.clear()
+
+
+def as_probe(packet: Packet, x: End, y: End) -> Probe | None:
+    """The probe that a plain ACK of no or one octet is, or may be (then not `proven`)."""
+    seq = x.unwrap(packet.seq)
+    if packet.length == 0:
+        proven = zero_length(packet, seq, x)
+    else:
+        proven = one_octet(packet, seq, x, y)
+    return None if proven is None else Probe(packet, x.name, seq, proven)
+
+
+def zero_length(packet: Packet, seq: int, x: End) -> bool | None:
+    """True: a probe. False: perhaps. None: certainly not."""
+    quiet = x.last is None or packet.time - x.last.time >= QUIET
+    # R7, R10: an ACK sent just before one octet, or before the FIN, has the number that a probe after it would have.
+    if x.newest is not None and x.newest.space == 1 and x.newest_seq == seq and packet.time - x.newest.time < QUIET:
+        return None
+    if x.acked is not None and not x.outstanding:
+        return True if seq == x.acked - 1 else None
+    # The acknowledgement of the last octet was not captured: nothing else stands below NXT after a silence.
+    if x.nxt is not None and quiet and seq == x.nxt - 1:
+        return None if x.fin_end is not None and seq == x.fin_end - 1 else True
+    if x.nxt is not None and not x.nxt_is_guess:
+        return None
+    # R2: the capture has shown nothing yet by which to tell.
+    return False if x.nxt is None or (quiet and seq == x.nxt) else None
+
+
+def one_octet(packet: Packet, seq: int, x: End, y: End) -> bool | None:
+    """R6: the octet was acknowledged long ago."""
+    since = packet.time - x.newest.time if x.newest is not None else packet.time
+    if x.acked is not None:
+        if y.window == 0 and seq == x.acked:
+            return True  # R5: new data to ask whether the window has opened
+        if x.outstanding or seq != x.acked - 1:
+            return None
+        return True if since > max(QUIET, 4 * (x.rtt or 0)) else None
+    if x.nxt is not None and not x.nxt_is_guess:
+        alone = seq == x.nxt - 1 and x.newest is not None and x.newest.space > 1 and since >= QUIET
+        return True if alone else None
+    if packet.pushed_or_nonzero:
+        return None
+    return False if x.nxt is None or seq == x.nxt else None

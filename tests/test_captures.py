@@ -1,0 +1,138 @@
+"""What the analyzer says of each recording, against what is true: the truth was told by script, kernel and far end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from results import ROOT, TRUTHS, result
+
+SIDES = ("client", "server")
+MAX_SIZE = 200_000
+Json = dict[str, Any]
+EVERY_TRUTH = pytest.mark.parametrize("path", TRUTHS, ids=lambda path: path.parent.name)
+# Where a recording cannot show the truth, what it shows instead, as its README says; elsewhere UNKNOWN or null.
+INSTEAD = {
+    ("user-timeout", "connections.0.ending.why"): ["keepalive_exhausted"],
+    ("dead-peer", "connections.0.state.server"): ["UNKNOWN", "ESTABLISHED"],
+}
+
+
+def truth_of(path: Path) -> Json:
+    truth: Json = json.loads(path.read_text(encoding="utf-8"))
+    return truth
+
+
+def claims(flow: Json) -> Json:
+    """What the analyzer claims of a connection, in the shape of a truth."""
+    by_sender = {entry["sender"]: entry for entry in flow["keepalive"]}
+    entries = {side: by_sender.get(side, {}) for side in SIDES}
+    answers = ("answered", "unanswered", "reset")
+    return {
+        "client": flow["client"],
+        "server": flow["server"],
+        "roles": flow["roles"],
+        "probes": {side: entries[side].get("probes", 0) for side in SIDES},
+        "answers": {side: {name: entries[side].get(name, 0) for name in answers} for side in SIDES},
+        "probe_length": {side: entries[side].get("probe_length") for side in SIDES},
+        "zero_window_probes": flow["zero_window_probes"],
+        "handshake": flow["handshake"],
+        "state": flow["state"],
+        "ending": {name: flow["ending"][name] for name in ("how", "by", "why")},
+        "verdict": flow["verdict"],
+    }
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a tree with its dotted path."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else None
+    if items is None:
+        yield path, node
+        return
+    for key, value in items:
+        yield from leaves(value, f"{path}.{key}" if path else str(key))
+
+
+def is_hidden(path: str, not_shown: list[str]) -> bool:
+    """Whether a path lies at or below one that the recording cannot show."""
+    return any(path == hidden or path.startswith(hidden + ".") for hidden in not_shown)
+
+
+def swapped(flow: Json) -> Json:
+    """The same claims with the roles exchanged: a guess may take the server for the client."""
+    other = dict(zip(SIDES, reversed(SIDES), strict=True))
+
+    def turn(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {other.get(key, key): turn(value) for key, value in node.items()}
+        return other.get(node, node) if isinstance(node, str) else node
+
+    turned: Json = turn(flow)
+    return turned
+
+
+def test_there_are_recordings() -> None:
+    assert len(TRUTHS) >= 25
+
+
+def test_a_path_hides_itself_and_what_lies_below_it() -> None:
+    hidden = ["connections.1.state", "connections.0.ending.why"]
+    assert is_hidden("connections.1.state", hidden)
+    assert is_hidden("connections.1.state.client", hidden)
+    assert not is_hidden("connections.1.states", hidden)
+    assert not is_hidden("connections.10.state", hidden)
+    assert not is_hidden("connections.0.ending", hidden)
+
+
+@EVERY_TRUTH
+def test_the_analyzer_tells_the_truth(path: Path) -> None:
+    truth = truth_of(path)
+    flows = [claims(flow) for flow in result(path.parent / truth["capture"])["flows"]]
+    assert len(flows) == len(truth["connections"])
+    for i, (said, true) in enumerate(zip(flows, truth["connections"], strict=True)):
+        if said["roles"] == true["roles"] == "guess" and said["client"] != true["client"]:
+            flows[i] = swapped(said)
+    wanted = [{name: true[name] for name in said} for said, true in zip(flows, truth["connections"], strict=True)]
+    told = dict(leaves({"connections": flows}))
+    wrong = {}
+    for name, value in leaves({"connections": wanted}):
+        allowed = [value]
+        if is_hidden(name, truth["not_shown"]):
+            allowed += INSTEAD.get((truth["scenario"], name), ["UNKNOWN", None])
+        if told[name] not in allowed:
+            wrong[name] = (told[name], allowed)
+    assert wrong == {}
+    assert told.keys() == dict(leaves({"connections": wanted})).keys()
+
+
+@EVERY_TRUTH
+def test_what_a_recording_does_not_show_is_named_in_its_truth(path: Path) -> None:
+    """A path in `not_shown` leads to something: a spelling mistake would hide nothing and look like honesty."""
+    truth = truth_of(path)
+    for hidden in truth["not_shown"]:
+        node = truth
+        for part in hidden.split("."):
+            node = node[int(part)] if isinstance(node, list) else node[part]
+    for scenario, name in INSTEAD:
+        if scenario == truth["scenario"]:
+            assert name in truth["not_shown"]
+
+
+@EVERY_TRUTH
+def test_a_recording_stands_with_its_truth_and_its_story(path: Path) -> None:
+    truth = truth_of(path)
+    folder = path.parent
+    assert sorted(file.name for file in folder.iterdir()) == sorted(["README.md", truth["capture"], "truth.json"])
+    assert (folder / truth["capture"]).stat().st_size < MAX_SIZE
+    assert truth["scenario"] == folder.name
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert readme.startswith(f"# {folder.name}\n")
+    assert "CC0" in readme
+
+
+def test_no_folder_of_recordings_lacks_its_truth() -> None:
+    folders = {folder.name for folder in (ROOT / "captures").iterdir() if folder.is_dir()} - {"lab", "__pycache__"}
+    assert folders == {path.parent.name for path in TRUTHS}

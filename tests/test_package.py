@@ -1,0 +1,147 @@
+"""What is shipped: wheel and sdist hold what they must and nothing else, and the wheel works wherever it is put."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from commands import PLAIN_ENVIRONMENT
+from results import ROOT, result
+
+CAPTURE = ROOT / "captures" / "dead-peer" / "capture.pcap"
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist, and the wheel that was built from it."""
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (path,) = built.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel unpacked into a folder of its own, which everybody may read and nobody may write."""
+    target = tmp_path_factory.mktemp("site")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(target)
+    for path in [target, *target.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    for parent in [*target.parents][:2]:  # pytest makes its folders private
+        parent.chmod(0o755)
+    return target
+
+
+def test_the_sdist_holds_what_building_and_testing_need(built: Path) -> None:
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    assert not [name for name in names if name.startswith(("captures", "notebooks", ".git/", ".venv"))]
+    assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+    for name in ("pyproject.toml", "README.md", "LICENSE", "analyzer/cli.py", "tests/test_package.py", "PKG-INFO"):
+        assert name in names
+    assert path.stat().st_size < 1 << 20
+
+
+def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"analyzer"}
+    for name in ("analyzer/report/schema.json", "analyzer/py.typed", "analyzer/__main__.py"):
+        assert name in names
+    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "analyzer").rglob("*.py")}
+    assert sources <= set(names)
+    assert not [name for name in names if name.endswith(".pyc")]
+
+
+def test_the_wheel_says_who_it_is(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        text = archive.read(metadata).decode()
+        entries = archive.read(metadata.replace("METADATA", "entry_points.txt")).decode()
+    for line in ("Name: tcp-keepalive-analyzer", "Requires-Python: >=3.11", "License-Expression: MIT"):
+        assert line in text.splitlines()
+    assert "keepalive = analyzer.cli:main" in entries
+
+
+def as_nobody() -> Callable[[], None] | None:
+    """For root, to whom modes mean nothing: become somebody to whom they do."""
+    if os.geteuid() != 0:
+        return None
+
+    def become() -> None:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+    return become
+
+
+def run_installed(installed: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[bytes]:
+    """Run Python in `folder`, with the wheel, as a user who may write only to `folder`, and not to HOME."""
+    home = folder / "home"
+    home.mkdir()
+    home.chmod(0o555)
+    folder.chmod(0o777)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "NUMBA_"))}
+    variables |= {**PLAIN_ENVIRONMENT, "PYTHONPATH": str(installed), "HOME": str(home), "TMPDIR": str(folder)}
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, cwd=folder, env=variables, preexec_fn=as_nobody(), check=False
+    )
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder that is neither the repository nor anybody's home, with a capture in it."""
+    for parent in [tmp_path, *tmp_path.parents][:3]:
+        parent.chmod(0o755)
+    (tmp_path / "small.pcap").write_bytes(CAPTURE.read_bytes())
+    return tmp_path
+
+
+def test_the_wheel_analyses_from_anywhere_with_a_home_that_is_read_only(installed: Path, elsewhere: Path) -> None:
+    run = run_installed(installed, elsewhere, "-m", "analyzer", "analyze", "small.pcap", "--format", "json")
+    assert (run.returncode, run.stderr) == (0, b"")
+    (flow,) = json.loads(run.stdout)["flows"]
+    assert flow["verdict"] == result(CAPTURE)["flows"][0]["verdict"]
+    assert list((elsewhere / "home").iterdir()) == []
+
+
+def test_the_wheel_compiles_with_a_home_that_is_read_only(installed: Path, elsewhere: Path) -> None:
+    code = (
+        "import analyzer, analyzer.kernels as kernels\n"
+        "assert analyzer.__file__.startswith(__import__('os').environ['PYTHONPATH'])\n"
+        "for engine in ('plain', 'compiled', 'compiled'):\n"
+        "    print(engine, [flow.verdict for flow in analyzer.analyze('small.pcap', engine=engine).flows])\n"
+        "print(kernels.cached())\n"
+    )
+    run = run_installed(installed, elsewhere, "-c", code)
+    assert (run.returncode, run.stderr) == (0, b"")
+    verdicts = [flow["verdict"] for flow in result(CAPTURE)["flows"]]
+    lines = [f"{engine} {verdicts}" for engine in ("plain", "compiled", "compiled")]
+    assert run.stdout.decode().splitlines() == [*lines, "True"]
+    (cache,) = elsewhere.glob("tcp-keepalive-analyzer*")
+    assert cache.stat().st_mode & 0o077 == 0
+
+
+def test_the_schema_is_found_in_the_installed_package(installed: Path, elsewhere: Path) -> None:
+    code = "import importlib.resources as r; print(r.files('analyzer').joinpath('report/schema.json').read_text())"
+    run = run_installed(installed, elsewhere, "-c", code)
+    assert json.loads(run.stdout)["properties"]["schema_version"] == {"const": 1}
