@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from analyzer.console import OutputError, check_output, open_output, progress_bar, say
 from analyzer.errors import CaptureError, UsageError
 
 if TYPE_CHECKING:
@@ -53,10 +53,6 @@ class Severity(StrEnum):
     high = "high"
 
 
-class OutputError(Exception):
-    """The result could not be written."""
-
-
 SELECT = "Select what is shown"
 Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...", help="pcap or pcapng files; - is standard input")]
 Streams = Annotated[list[int] | None, typer.Option("--stream", metavar="N", rich_help_panel=SELECT, help="This stream")]
@@ -78,14 +74,21 @@ Start = Annotated[
 End = Annotated[str | None, typer.Option("--end", metavar="TIME", rich_help_panel=SELECT, help="Not those begun after")]
 
 
-@app.callback()
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
-    """Which TCP connections were alive, which were dead, and who knew."""
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from analyzer import __version__
 
         typer.echo(f"keepalive {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Which TCP connections were alive, which were dead, and who knew."""
 
 
 @app.command()
@@ -113,8 +116,10 @@ def analyze(
     from analyzer.select import Selection
 
     selection = Selection(tuple(stream or ()), tuple(host or ()), tuple(port or ()), tuple(verdict or ()), start, end)
+    selection.check()
+    check_output(output, captures)
     note = _noter(quiet)
-    with _progress(captures, progress, quiet) as advance:
+    with progress_bar(progress, quiet) as advance:
         analysis = run(*captures, idle_after_s=idle_after, notify=note, progress=advance)
     for facts in analysis.captures:
         for problem in facts.problems:
@@ -122,7 +127,7 @@ def analyze(
         if verbose:
             skipped = ", ".join(f"{count} {reason}" for reason, count in facts.skipped.items())
             note(f"{facts.path}: {facts.format}, {', '.join(facts.link_types)}; skipped: {skipped or 'nothing'}")
-    with _output(output, captures) as out:
+    with open_output(output) as out:
         _write(analysis, selection, form, limit, utc, color, out)
     if fail_on is not None and _is_as_severe(analysis, fail_on.value):
         raise typer.Exit(EXIT_FINDING)
@@ -130,7 +135,9 @@ def analyze(
 
 @app.command()
 def explain(
-    topic: Annotated[str | None, typer.Argument(metavar="[RULE]", help="A finding's rule, or `verdicts`")] = None,
+    topic: Annotated[
+        str | None, typer.Argument(metavar="[RULE]", help="A finding's rule, `verdicts` or `skipped`")
+    ] = None,
 ) -> None:
     """What a finding means and how to mend it; without RULE a list."""
     import inspect
@@ -142,10 +149,17 @@ def explain(
         for rule in rules.values():
             typer.echo(f"{rule.name:24} {inspect.cleandoc(rule.explanation).splitlines()[0]}")
         typer.echo(f"{'verdicts':24} The verdict of a connection: which words there are, and which one stands.")
+        typer.echo(f"{'skipped':24} Why a frame took no part in the analysis.")
     elif topic == "verdicts":
         typer.echo("Where several fit, the first stands:")
         for verdict in VERDICTS:
             typer.echo(f"  {verdict.word:24} {verdict.meaning}")
+    elif topic == "skipped":
+        from analyzer.layout import SKIP_REASONS
+
+        typer.echo("Frames that took no part in the analysis, by reason:")
+        for reason, meaning in SKIP_REASONS.items():
+            typer.echo(f"  {reason:24} {meaning}")
     elif topic in rules:
         typer.echo(f"{topic} ({rules[topic].severity})\n\n{inspect.cleandoc(rules[topic].explanation)}")
     else:
@@ -203,82 +217,41 @@ def _noter(quiet: bool) -> Callable[[str], None]:
     """Notes go to standard error, and nowhere when quiet."""
     if quiet:
         return lambda text: None
-    return lambda text: print(f"keepalive: {text}", file=sys.stderr)  # noqa: T201
-
-
-@contextlib.contextmanager
-def _output(path: str | None, captures: list[str]) -> Iterator[TextIO]:
-    """Standard output, or a new file that only its owner can read.
-
-    Raises UsageError when it would overwrite a capture that was read, OutputError when it cannot be written.
-    """
-    try:
-        if path is None:
-            yield sys.stdout
-            sys.stdout.flush()
-            return
-        target = Path(path)
-        if target.exists() and any(Path(name).exists() and target.samefile(name) for name in captures):
-            raise UsageError(f"-o {path}: would overwrite the capture itself")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as out:  # noqa: PTH123
-            yield out
-    except BrokenPipeError as error:
-        # Whoever read has seen enough; the interpreter must not try again when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise OutputError from error
-    except OSError as error:
-        raise OutputError(f"{path or 'standard output'}: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
-def _progress(captures: list[str], wanted: bool | None, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error once the work has lasted a second, on a terminal or when asked for."""
-    import time
-
-    if wanted is False or (wanted is None and (quiet or not sys.stderr.isatty())):
-        yield lambda done, total: None
-        return
-    began = time.monotonic()
-    bars: list[Callable[[int, int], None]] = []
-    with contextlib.ExitStack() as stack:
-
-        def advance(done: int, total: int) -> None:
-            if not bars and time.monotonic() - began > 1:
-                bars.append(_bar(stack, total))
-            for bar in bars:
-                bar(done, total)
-
-        yield advance
-
-
-def _bar(stack: contextlib.ExitStack, total: int) -> Callable[[int, int], None]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
-    task = bar.add_task("reading", total=total or None)
-    return lambda done, total: bar.update(task, completed=done)
+    return say
 
 
 def main() -> None:
     """Run the command line and turn what goes wrong into a message and an exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be text
     try:
-        status = app(standalone_mode=False) or 0
+        status = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has seen enough; the interpreter must not try again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = EXIT_UNWRITABLE
+    sys.exit(status)
+
+
+def _run() -> int:
+    try:
+        return app(standalone_mode=False) or 0
     except (UsageError, CaptureError, OutputError) as error:
-        if str(error):
-            print(f"keepalive: {error}", file=sys.stderr)  # noqa: T201
-        status = {UsageError: EXIT_USAGE, CaptureError: EXIT_UNREADABLE}.get(type(error), EXIT_UNWRITABLE)
+        say(str(error))
+        return {UsageError: EXIT_USAGE, CaptureError: EXIT_UNREADABLE}.get(type(error), EXIT_UNWRITABLE)
     except (KeyboardInterrupt, typer.Abort):
-        status = EXIT_INTERRUPTED
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        raise
     except Exception as error:
         # typer's own usage errors know how to show themselves; their class is not part of its public interface.
-        if not hasattr(error, "show"):
-            import traceback
+        if hasattr(error, "show"):
+            error.show()
+            return EXIT_USAGE
+        import traceback
 
-            traceback.print_exc()
-            print("keepalive: internal error: please report it with the lines above", file=sys.stderr)  # noqa: T201
-            sys.exit(EXIT_INTERNAL)
-        error.show()
-        status = EXIT_USAGE
-    sys.exit(status)
+        traceback.print_exc()
+        say("internal error: please report it with the lines above")
+        return EXIT_INTERNAL

@@ -232,15 +232,15 @@ RECENT_SIZE = RECENT_SETS * 4
 # Counters that kernels keep.
 (FLOW_COUNT, PROBE_COUNT, EVENT_COUNT_, DUPLICATES, TCP_PACKETS, ICMP_PACKETS, TOUCHED, FIRST_SKIP) = range(8)
 # Why a frame gave no packet: counts[FIRST_SKIP + reason].
-SKIP_REASONS = (
-    "unsupported_link_type",
-    "not_ip",
-    "not_tcp",
-    "ip_fragment",
-    "truncated",
-    "malformed",
-    "icmp_without_tcp",
-)
+SKIP_REASONS = {
+    "unsupported_link_type": "a link type that is not decoded",
+    "not_ip": "no IP packet: ARP, LLDP, spanning tree and the like",
+    "not_tcp": "IP, but not TCP, nor an ICMP error",
+    "ip_fragment": "a later fragment of an IP packet: the first one carries the TCP header",
+    "truncated": "captured too short to hold a TCP header",
+    "malformed": "lengths in the headers contradict each other",
+    "icmp_without_tcp": "an ICMP error that does not quote TCP, or too little of it",
+}
 (
     UNSUPPORTED_LINK_TYPE,
     NOT_IP,

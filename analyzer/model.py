@@ -214,12 +214,13 @@ class Keepalive:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a connection ended, by whom, when (nanoseconds) and why."""
+    """How a connection ended, by whom, when (nanoseconds), why, and the frame of the RST if one did."""
 
     how: How
     by: str | None
     time: int | None
     why: Why
+    frame: int | None = None
 
 
 @dataclass(frozen=True)

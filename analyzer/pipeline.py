@@ -115,6 +115,8 @@ def analyze(
     """
     if not paths:
         raise UsageError("no capture was named")
+    if not 0 <= idle_after_s < float("inf"):
+        raise UsageError(f"{idle_after_s} s is no time to be idle")
     if engine not in ENGINES:
         raise UsageError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
     run = _Run(engine, notify, progress)
@@ -224,7 +226,9 @@ class _Run:
         from analyzer.measure import measure
 
         if all(facts.problems and facts.problems[0].offset == 0 and not facts.packets for facts in self._captures):
-            problem = self._captures[0].problems[0]
-            raise CaptureError(problem.reason, path=self._captures[0].path)
+            *others, last = self._captures
+            for facts in others:
+                self._notify(str(CaptureError(facts.problems[0].reason, path=facts.path)))
+            raise CaptureError(last.problems[0].reason, path=last.path)
         end = max((facts.last_time for facts in self._captures if facts.last_time is not None), default=0)
         return Analysis(self._captures, measure(self._tracker.finish(), end), idle_after)

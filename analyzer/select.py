@@ -31,19 +31,24 @@ class Selection:
     start: str | None = None
     end: str | None = None
 
-    def streams_of(self, analysis: Analysis) -> list[int]:
-        """The selected streams, in order.
-
-        Raises UsageError for a host that is no address, an unknown verdict, or a time that cannot be read.
-        """
-        import numpy as np
-
+    def check(self) -> None:
+        """Raise UsageError for a host that is no address, an unknown verdict, or a time that cannot be read."""
         from analyzer.diagnose import VERDICTS
 
         known = [verdict.word for verdict in VERDICTS]
         for word in self.verdicts:
             if word not in known:
                 raise UsageError(f"--verdict {word}: no such verdict; there are {', '.join(known)}")
+        for host in self.hosts:
+            parse_address(host)
+        for time in (self.start, self.end):
+            if time is not None:
+                parse_time(time, 0)
+
+    def streams_of(self, analysis: Analysis) -> list[int]:
+        """The selected streams, in order; raises UsageError as `check` does."""
+        import numpy as np
+
         flows = analysis.facts.tracks.flows
         chosen = np.ones(len(flows), bool)
         if self.streams:
@@ -64,16 +69,23 @@ class Selection:
         return streams
 
 
-def _has_host(flows: Column, host: str) -> Mask:
+def parse_address(host: str) -> tuple[int, int]:
+    """An IP address as the flow table has it: two signed halves.
+
+    Raises UsageError for anything else; names are never looked up.
+    """
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError as error:
         raise UsageError(f"--host {host}: not an IP address (names are never looked up)") from error
     if address.version == 4:
-        high, low = 0, MAPPED | int(address)
-    else:
-        high, low = int(address) >> 64, int(address) & (HALF - 1)
-    high, low = (value - HALF if value >= HALF // 2 else value for value in (high, low))
+        return 0, MAPPED | int(address)
+    high, low = int(address) >> 64, int(address) & (HALF - 1)
+    return (high - HALF if high >= HALF // 2 else high), (low - HALF if low >= HALF // 2 else low)
+
+
+def _has_host(flows: Column, host: str) -> Mask:
+    high, low = parse_address(host)
     at_low = (flows[:, LOW_HI] == high) & (flows[:, LOW_LO] == low)
     at_high = (flows[:, HIGH_HI] == high) & (flows[:, HIGH_LO] == low)
     mask: Mask = at_low | at_high

@@ -16,29 +16,30 @@ from results import ROOT
 
 from analyzer.cli import app
 
+Variables = dict[str, str]
 KEEPALIVE = [sys.executable, "-m", "analyzer"]
 PLAIN_ENVIRONMENT = {"PYTHONPATH": str(ROOT), "TZ": "UTC", "COLUMNS": "200", "TERM": "xterm"}
 
 
-def environment(**changes: str) -> dict[str, str]:
+def environment(changes: Variables | None = None) -> Variables:
     """The environment, without what would colour or resize the output."""
     kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "LINES")}
-    return {**kept, **PLAIN_ENVIRONMENT, **changes}
+    return {**kept, **PLAIN_ENVIRONMENT, **(changes or {})}
 
 
 def keepalive(
-    *arguments: str | Path, stdin: bytes = b"", cwd: Path = ROOT, **variables: str
+    *arguments: str | Path, stdin: bytes = b"", variables: Variables | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run one command to its end."""
     command = [*KEEPALIVE, *map(str, arguments)]
     return subprocess.run(
-        command, input=stdin, capture_output=True, cwd=cwd, env=environment(**variables), check=False, timeout=120
+        command, input=stdin, capture_output=True, env=environment(variables), check=False, timeout=120
     )
 
 
-def output(*arguments: str | Path, **variables: str) -> str:
+def output(*arguments: str | Path, variables: Variables | None = None) -> str:
     """Standard output of a command that succeeds and has nothing to remark."""
-    run = keepalive(*arguments, **variables)
+    run = keepalive(*arguments, variables=variables)
     assert (run.returncode, run.stderr) == (0, b"")
     return run.stdout.decode()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from analyzer.kernels import Kernels
 from compiled_kernels import compiled_once
 from hypothesis import settings
+
+from analyzer.kernels import Kernels
 
 pytest.register_assert_rewrite("observe")
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from dialogue import CLIENT, FIN_SENT, SERVER, BuiltProbe, Dialogue
+from dialogue import Dialogue
+from sides import CLIENT, FIN_SENT, SERVER, BuiltProbe
 from wirebytes import WRAP, Segment
 
 __all__ = ["CLIENT", "SERVER", "BuiltProbe", "Conversation"]
@@ -141,7 +142,7 @@ class Conversation(Dialogue):
     def persist(
         self, sender: str, count: int, *, first: float = 0.22, ceiling: float = 120, reply_window: int | None = 0
     ) -> Self:
-        """Probes of a closed window as Linux sends them: the same segments, at intervals that double up to a ceiling."""
+        """Probes of a closed window as Linux sends them: at intervals that double up to a ceiling."""
         wait, longest = round(first * 1e9), round(ceiling * 1e9)
         other = self._other(sender)
         for _ in range(count):

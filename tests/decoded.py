@@ -101,8 +101,7 @@ def _decode(frames: Sequence[Frame], snaplen: int | None, engine: str) -> Decode
         table += [len(buffer), len(kept), len(octets), 1000 + i, link]
         buffer += kept  # nothing between the frames: a read past the end of one lands in the next
     decoder = Decoder(kernels)
-    decoder.start_capture()
-    packets = decoder.feed(Records(kernels.view(buffer), kernels.adopt(table), len(frames), 1))  # type: ignore[arg-type]
+    packets = decoder.feed(Records(kernels.view(buffer), kernels.adopt(table), len(frames), 1))
     size, fields = layout.PACKET_SIZE, len(Row._fields)
     rows = [Row(*map(int, packets.rows[i * size : i * size + fields])).quoted for i in range(packets.size)]
     assert decoder.tcp_packets == sum(row.kind == 0 for row in rows)

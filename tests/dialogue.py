@@ -2,63 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Self
 
+from sides import CLIENT, OWN_FIN_ACKED, PEER_FIN_ACKED, SERVER, START_S, BuiltProbe, Side, Truth
 from wirebytes import WRAP, Encapsulation, Host, Segment, in_order, pcap_bytes
-
-CLIENT, SERVER = "client", "server"
-START_S = 1_700_000_000
-# RFC 9293 3.6: where a FIN sent, the acknowledgement of it, and (once acknowledged) a FIN received lead.
-FIN_SENT = {"ESTABLISHED": "FIN-WAIT-1", "CLOSE-WAIT": "LAST-ACK", "SYN-RECEIVED": "FIN-WAIT-1"}
-OWN_FIN_ACKED = {"FIN-WAIT-1": "FIN-WAIT-2", "CLOSING": "TIME-WAIT", "LAST-ACK": "CLOSED"}
-PEER_FIN_ACKED = {"ESTABLISHED": "CLOSE-WAIT", "FIN-WAIT-1": "CLOSING", "FIN-WAIT-2": "TIME-WAIT"}
-
-
-@dataclass
-class Side:
-    """One end, with the variables that RFC 9293 3.3.1 names."""
-
-    name: str
-    host: Host
-    iss: int
-    nxt: int
-    rcv_nxt: int = 0
-    una: int = 0
-    window: int = 502
-    ip_id: int = 100
-    ts_recent: int = 0
-    state: str = "UNKNOWN"
-    fin_end: int | None = None
-    fin_acked: bool = False
-    in_vain: int = 0  # probes and retransmissions that nothing in the capture has answered
-    last: Segment | None = None
-
-
-@dataclass
-class BuiltProbe:
-    """A probe that was built in, and what was built in as its answer: `ack`, `data`, `rst` or None."""
-
-    segment: Segment
-    sender: str
-    answer: Segment | None = None
-    kind: str | None = None
-    error: Segment | None = None
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether the capture holds an answer."""
-        return self.answer is not None and self.answer.captured
-
-
-@dataclass
-class Truth:
-    """What the capture must show."""
-
-    handshake: str = "not_captured"
-    probes: list[BuiltProbe] = field(default_factory=list)
-    window_probes: list[Segment] = field(default_factory=list)
-    ending: tuple[str, str | None] = ("open", None)
 
 
 class Dialogue:
@@ -163,18 +111,23 @@ class Dialogue:
         length = len(payload) + ("S" in flags) + ("F" in flags)
         if segment.seq == side.nxt:
             side.nxt += length
-        if arrives and in_window:
-            peer.rcv_nxt = max(peer.rcv_nxt, segment.seq + length)
-            peer.ts_recent = (sent // 10**6 + side.iss) % WRAP
-        if arrives and in_window and "A" in flags:
-            peer.una = max(peer.una, segment.ack)
-            peer.in_vain = 0 if segment.captured else peer.in_vain
-        if segment.captured and "A" in flags and peer.fin_end is not None and segment.ack >= peer.fin_end:
-            self._fin_acknowledged(peer, side)
         if length and in_window:
             side.last = segment
+        if arrives and in_window:
+            self._deliver(segment, length, peer, sent // 10**6 + side.iss)
+        if segment.captured and "A" in flags and peer.fin_end is not None and segment.ack >= peer.fin_end:
+            self._fin_acknowledged(peer, side)
         self.segments.append(segment)
         return segment
+
+    @staticmethod
+    def _deliver(segment: Segment, length: int, receiver: Side, tsval: int) -> None:
+        """What an acceptable segment does to its receiver."""
+        receiver.rcv_nxt = max(receiver.rcv_nxt, segment.seq + length)
+        receiver.ts_recent = tsval % WRAP
+        if "A" in segment.flags:
+            receiver.una = max(receiver.una, segment.ack)
+            receiver.in_vain = 0 if segment.captured else receiver.in_vain
 
     def _fin_acknowledged(self, closer: Side, side: Side) -> None:
         if not closer.fin_acked:
@@ -269,7 +222,7 @@ class Dialogue:
         self.truth.handshake = "not_captured"
         return self
 
-    def start_capture(self) -> Self:
+    def capture_begins(self) -> Self:
         """The capture starts here."""
         for segment in self.segments:
             segment.captured = False

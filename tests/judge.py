@@ -38,7 +38,8 @@ def random_frame(rng: random.Random) -> tuple[int, bytes]:
 
 def judged(link: int, octets: bytes) -> Facts:
     """What scapy reads there."""
-    packet = {1: Ether, 101: _raw, 113: CookedLinux}[link](octets)
+    readers: dict[int, Any] = {1: Ether, 101: _raw, 113: CookedLinux}
+    packet = readers[link](octets)
     tcp = packet[TCP]
     over_ipv6 = IPv6 in packet
     ip = packet[IPv6] if over_ipv6 else packet[IP]

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import naive
+from naive_packets import Address
+from wirebytes import PCAP_NANOSECONDS
+
 from analyzer import layout
 from analyzer.decode import Decoder
 from analyzer.kernels import Kernels
@@ -15,7 +18,6 @@ from analyzer.measure.flows import address_text
 from analyzer.model import Records, Tracks
 from analyzer.tcp import State
 from analyzer.track import Tracker
-from wirebytes import PCAP_NANOSECONDS
 
 ANSWERS = {layout.ANSWER_IMPLICIT: "data", layout.ANSWER_ACK: "ack", layout.ANSWER_RST: "rst"}
 REASONS = {
@@ -51,8 +53,8 @@ class SeenProbe:
 class SeenConnection:
     """One connection; pairs are (client, server)."""
 
-    client: naive.Address
-    server: naive.Address
+    client: Address
+    server: Address
     handshake: frozenset[str]
     states: tuple[State, State]
     packets: tuple[int, int]
@@ -146,7 +148,6 @@ def run_kernels(capture: bytes, engines: Sequence[Kernels], sizes: Sequence[int]
     """The tables of a capture fed in batches of these sizes, over and over, each with the next of these engines."""
     rows = record_rows(capture)
     decoder, tracker = Decoder(engines[0]), Tracker(engines[0])
-    decoder.start_capture()
     done = batch = 0
     while done < len(rows):
         kernels = engines[min(batch, len(engines) - 1)]

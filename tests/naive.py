@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from analyzer.tcp import Event, State
 from naive_packets import Address, Packet, read
 from naive_rules import SECOND, WRAP, End, Probe, as_probe
+
+from analyzer.tcp import Event, State
 
 REORDERED = 3_000_000  # a segment this soon after a later one was overtaken on its way
 PATIENCE = 3 * SECOND
@@ -103,7 +104,7 @@ class Connection:
         if x.held and (packet.space > 0 or end != x.nxt):
             x.settle(seq)
         if x.nxt is None or end > x.nxt:
-            x.nxt_is_guess = x.nxt_is_guess and not is_new or (x.nxt is None and not is_new)
+            x.nxt_is_guess = (x.nxt_is_guess and not is_new) or (x.nxt is None and not is_new)
             x.nxt = end
             if is_new:
                 x.newest, x.newest_seq = packet, seq

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from scapy.layers.inet import IP, TCP, TCPerror
 from scapy.layers.inet6 import IPv6
@@ -61,7 +61,7 @@ def read(capture: bytes) -> list[Packet]:
     """The TCP segments, and the ICMP errors about any, without second copies."""
     packets = []
     counted: dict[tuple[Any, ...], int] = {}
-    with PcapReader(io.BytesIO(capture)) as reader:
+    with PcapReader(cast(Any, io.BytesIO(capture))) as reader:
         for frame, layers in enumerate(reader, 1):
             packet = one(frame, layers)
             if packet is None:
@@ -91,7 +91,9 @@ def segment(frame: int, time: int, tcp: Any, quoted: bool) -> Packet:
     while not (isinstance(ip, (IP, IPv6))):
         ip = ip.underlayer
     if quoted:
-        return Packet(frame, time, (ip.src, tcp.sport), (ip.dst, tcp.dport), tcp.seq, 0, "", 0, 0, None, None, (), quoted=True)
+        return Packet(
+            frame, time, (ip.src, tcp.sport), (ip.dst, tcp.dport), tcp.seq, 0, "", 0, 0, None, None, (), quoted=True
+        )
     payload = b"" if isinstance(tcp.payload, Padding) else tcp.payload.original
     # The headers say how long the payload was; the capture may have cut it off.
     below = len(ip) - len(tcp)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from analyzer.tcp import TRANSITIONS, Event, State
 from naive_packets import Address, Packet
+
+from analyzer.tcp import TRANSITIONS, Event, State
 
 WRAP = 1 << 32
 SECOND = 10**9

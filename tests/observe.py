@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from analyzer.model import SIDES, Flow, Keepalive
-from analyzer.pipeline import Analysis, analyze
 from conversation import Conversation
 from wirebytes import Segment, pcap_bytes
+
+from analyzer.model import SIDES, Flow, Keepalive
+from analyzer.pipeline import Analysis, analyze
 
 
 def analyzed(*talks: Conversation, engine: str = "plain", nanoseconds: bool = True) -> Analysis:

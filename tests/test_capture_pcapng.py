@@ -68,11 +68,20 @@ def test_ticks_are_counted_in_the_units_of_the_interface(
 
 @pytest.mark.parametrize("bits", [33, 40, 52, 63])
 def test_finer_binary_units_lose_no_more_than_a_nanosecond(tmp_path: Path, bits: int) -> None:
-    ticks = [(1 << 64) // 11 * 10, (1 << 63) // 3, (1 << 62) + 12345, 1, 0]
+    ticks = [(1 << 63) // 3, (1 << 62) + 12345, 1, 0]
     blocks = [enhanced("<", 0, count, FRAME, 61) for count in ticks]
     path = written(tmp_path, section("<"), interface("<", tsresol=0x80 | bits), *blocks)
     for time, count in zip(times(path), ticks, strict=True):
         assert -1 <= time - count * SECOND // 2**bits <= 0
+
+
+@ORDERS
+@pytest.mark.parametrize("tsresol", [None, 6, 9, 0x80 | 32])
+def test_ticks_of_a_clock_before_1970_are_negative(tmp_path: Path, order: str, tsresol: int | None) -> None:
+    """The draft knows no sign, but a writer whose clock was never set writes one."""
+    per_second = 2**32 if tsresol == 0x80 | 32 else 10 ** (tsresol or 6)
+    packet = enhanced(order, 0, (1 << 64) - 505 * per_second, FRAME, 61)
+    assert times(written(tmp_path, section(order), interface(order, tsresol=tsresol), packet)) == [-505 * SECOND]
 
 
 @ORDERS
@@ -146,6 +155,29 @@ def test_other_blocks_are_passed_over_wherever_they_stand(tmp_path: Path, order:
     packets, facts = packets_of(path)
     assert packets == [Captured(FRAME, 1000, 61), Captured(FRAME, 2000, 61)]
     assert facts.problems == []
+
+
+@ORDERS
+@pytest.mark.parametrize("kind", [9, 0x0BAD, CUSTOM, 0x204], ids=["journal", "custom", "custom-not-copied", "sysdig"])
+def test_frames_are_numbered_as_wireshark_numbers_them(tmp_path: Path, order: str, kind: int) -> None:
+    """It shows some blocks that are no packets as frames, and counts them; statistics and names it does not."""
+    packets = [enhanced(order, 0, packet.time, packet.octets, packet.wire_length) for packet in ethernet_talk()]
+    head = [section(order), interface(order, tsresol=9)]
+    other = [block(order, kind, struct.pack(order + "I", 32473) + bytes(28)), block(order, STATISTICS, bytes(12))]
+    numbers = []
+    for blocks in (packets, [*packets[:7], *other, *packets[7:]]):
+        (flow,) = result(written(tmp_path, *head, *blocks))["flows"]
+        numbers.append([probe["frame"] for e in flow["keepalive"][0]["episodes"] for probe in e["probes"]])
+    plain, counted = numbers
+    assert counted == [number + (number > 7) for number in plain]
+
+
+@ORDERS
+def test_obsolete_packet_blocks_are_packets(tmp_path: Path, order: str) -> None:
+    """Block type 2 (draft-ietf-opsawg-pcapng, obsolete blocks): written by the first tools that knew the format."""
+    head = struct.pack(order + "HHIIII", 1, 0xFFFF, 0, 5_000_000, 61, 1500)
+    path = written(tmp_path, section(order), interface(order), interface(order, RAW), block(order, 2, head + FRAME))
+    assert packets_of(path)[0] == [Captured(FRAME, 5 * SECOND, 1500, RAW)]
 
 
 def test_options_do_not_get_in_the_way(tmp_path: Path) -> None:

@@ -11,16 +11,19 @@ import sys
 import threading
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from captures_in_bytes import pcap, pcapng
+from captures_in_bytes import boundaries, pcap, pcapng
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from results import CAPTURES, EVERY_CAPTURE, ROOT, dribble, result
+from results import CAPTURES, EVERY_CAPTURE, ROOT, Dribble, dribble, kernels_of, result
 from talks_in_bytes import ethernet_talk
 
 import analyzer.capture.reader
 from analyzer import CaptureError, pipeline
+from analyzer.capture.source import Source
+from analyzer.kernels import Kernels
 
 SMALL = {"pcap": pcap(ethernet_talk()), "pcapng": pcapng(ethernet_talk(), ">")}
 
@@ -35,7 +38,7 @@ def through_a_pipe(data: bytes) -> dict[str, object]:
     reading, writing = os.pipe()
 
     def write() -> None:
-        with open(writing, "wb", buffering=0) as pipe:
+        with os.fdopen(writing, "wb", buffering=0) as pipe:
             pipe.write(data)
 
     writer = threading.Thread(target=write)
@@ -77,11 +80,15 @@ def test_switching_to_compiled_in_the_middle_changes_nothing(capture: Path, monk
     for name in ("WARM_PACKETS", "COLD_PACKETS"):
         monkeypatch.setattr(pipeline, name, half)
     monkeypatch.setattr(analyzer.capture.reader, "BATCH", 7)
-    engines = []
-    kernels = pipeline.compiled
-    monkeypatch.setattr(pipeline, "compiled", lambda notify: engines.append("compiled") or kernels(notify))
+    switched = []
+
+    def switch(notify: object) -> Kernels:
+        switched.append(True)
+        return kernels_of("compiled")
+
+    monkeypatch.setattr(pipeline, "compiled", switch)
     assert result(dribble(monkeypatch, capture.read_bytes()), engine="auto") == whole
-    assert engines == ["compiled"]
+    assert switched == [True]
 
 
 @pytest.mark.parametrize("form", SMALL)
@@ -137,25 +144,22 @@ def test_several_captures_are_one_timeline(tmp_path: Path) -> None:
     assert frames == [f"0:{n}" if n <= 9 else f"1:{n - 9}" for n in numbers]
 
 
-def test_captures_named_out_of_order_are_read_in_order_of_time(tmp_path: Path) -> None:
-    packets = ethernet_talk()
-    (tmp_path / "early").write_bytes(pcap(packets[:9]))
-    (tmp_path / "late").write_bytes(pcap(packets[9:]))
-    forth = result(tmp_path / "early", tmp_path / "late")["flows"]
-    back = result(tmp_path / "late", tmp_path / "early")["flows"]
-    assert [flow["verdict"] for flow in back] == [flow["verdict"] for flow in forth]
-    assert [flow["packets"] for flow in back] == [flow["packets"] for flow in forth]
+def test_a_device_that_fails_while_reading_costs_only_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(Dribble):
+        def readinto(self, buffer: Any) -> int:
+            count = super().readinto(buffer)
+            if count == 0:
+                raise OSError(5, "Input/output error")
+            return count
 
-
-def test_captures_that_overlap_are_merged_by_time(tmp_path: Path) -> None:
-    """Two interfaces, one file each: `tcpdump -i eth0`, `tcpdump -i eth1`."""
-    packets = ethernet_talk()
-    (tmp_path / "even").write_bytes(pcap(packets[::2]))
-    (tmp_path / "odd").write_bytes(pcap(packets[1::2]))
-    (tmp_path / "whole").write_bytes(pcap(packets))
-    (flow,), (expected,) = result(tmp_path / "even", tmp_path / "odd")["flows"], result(tmp_path / "whole")["flows"]
-    for field in ("verdict", "state", "ending", "packets", "handshake"):
-        assert flow[field] == expected[field]
+    data = SMALL["pcap"]
+    monkeypatch.setattr(
+        "analyzer.capture.reader.open_source", lambda path: Source(path, Failing(data[:900], [97] * 10))
+    )
+    got = result("failing")
+    assert got["captures"][0]["packets"] == sum(end <= 900 for end in boundaries(data)[1:])
+    (problem,) = got["captures"][0]["problems"]
+    assert "Input/output error" in problem["reason"]
 
 
 def test_a_missing_file_alone_cannot_be_read(tmp_path: Path) -> None:

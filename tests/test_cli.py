@@ -12,12 +12,13 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from captures_in_bytes import captured, pcap
-from commands import KEEPALIVE, as_json, environment, inside, keepalive, output
+from commands import KEEPALIVE, Variables, as_json, environment, inside, keepalive, output
 from frames_in_bytes import ethernet, ipv6, tcp
 from results import EVERY_CAPTURE, ROOT
 from talks_in_bytes import ethernet_talk
@@ -29,13 +30,11 @@ FOUR_ENDS = ROOT / "captures" / "refused-and-no-answer" / "capture.pcap"
 ESCAPE = "\x1b"
 
 
-def on_a_terminal(*arguments: str | Path, columns: int = 120, **variables: str) -> str:
+def on_a_terminal(*arguments: str | Path, variables: Variables | None = None) -> str:
     """What a command prints to a terminal."""
     leader, follower = pty.openpty()
     command = [*KEEPALIVE, *map(str, arguments)]
-    child = subprocess.Popen(
-        command, stdin=follower, stdout=follower, stderr=follower, env=environment(COLUMNS=str(columns), **variables)
-    )
+    child = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=environment(variables))
     os.close(follower)
     printed = b""
     with contextlib.suppress(OSError):  # EIO: the other side is closed
@@ -141,8 +140,9 @@ def test_an_output_file_that_others_could_read_is_closed_to_them(tmp_path: Path)
 
 
 def test_utc_and_local_time_are_named() -> None:
-    zone = {"TZ": "XYZ-5:30"}
-    local, universal = output("analyze", DEAD_PEER, **zone), output("analyze", DEAD_PEER, "--utc", **zone)
+    local, universal = (
+        output("analyze", DEAD_PEER, *options, variables={"TZ": "XYZ-5:30"}) for options in ([], ["--utc"])
+    )
     pattern = r"from (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (\w+)\n"
     (when, name), (utc_when, utc_name) = (re.search(pattern, text).groups() for text in (local, universal))  # type: ignore[union-attr]
     assert (name, utc_name) == ("XYZ", "UTC")
@@ -164,13 +164,16 @@ def test_long_addresses_are_shortened_in_the_middle_on_a_terminal_alone(tmp_path
 
 def test_a_terminal_gets_colour_unless_refused() -> None:
     assert ESCAPE in on_a_terminal("analyze", DEAD_PEER)
-    for text in (on_a_terminal("analyze", DEAD_PEER, "--no-color"), on_a_terminal("analyze", DEAD_PEER, NO_COLOR="1")):
+    for text in (
+        on_a_terminal("analyze", DEAD_PEER, "--no-color"),
+        on_a_terminal("analyze", DEAD_PEER, variables={"NO_COLOR": "1"}),
+    ):
         assert ESCAPE not in text
         assert table_of(text)[1][3] == "dead_peer"
 
 
 def test_elsewhere_nothing_is_coloured_or_shortened() -> None:
-    text = output("analyze", IPV6, COLUMNS="20")
+    text = output("analyze", IPV6, variables={"COLUMNS": "20"})
     (flow,) = as_json(IPV6)["flows"]
     for side in ("client", "server"):
         assert f"[{flow[side]['address']}]:{flow[side]['port']}" in text
@@ -189,6 +192,35 @@ def test_quiet_and_verbose_change_standard_error_alone(tmp_path: Path) -> None:
     assert f"{cut}: byte {offset}: " in plain.stderr.decode()
     assert verbose.stderr.startswith(plain.stderr)
     assert "ETHERNET" in verbose.stderr.decode()
+
+
+def test_text_names_the_damage(tmp_path: Path) -> None:
+    """Standard error may be lost or silenced: whoever reads the result must know that it is of a part."""
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(pcap(ethernet_talk())[:-5])
+    run = keepalive("analyze", cut, tmp_path / "missing.pcap", "-q")
+    assert (run.returncode, run.stderr) == (0, b"")
+    text = run.stdout.decode()
+    assert f"byte {len(pcap(ethernet_talk()[:-1]))}" in text
+    assert "No such file" in text
+    assert "missing.pcap: no packets" not in text
+
+
+def test_a_progress_bar_is_drawn_on_standard_error_alone() -> None:
+    data = pcap(ethernet_talk())
+    silent = keepalive("analyze", "-", "--no-progress", stdin=data)
+    command = [*KEEPALIVE, "analyze", "-", "--progress"]
+    child = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    )
+    assert child.stdin
+    for part in (data[:500], data[500:]):
+        child.stdin.write(part)
+        child.stdin.flush()
+        time.sleep(1.2)
+    out, _ = child.communicate(timeout=60)
+    assert (child.returncode, out) == (0, silent.stdout)
+    assert silent.stderr == b""
 
 
 def test_explain_covers_every_rule_and_every_verdict() -> None:
@@ -216,11 +248,10 @@ def test_every_command_has_help() -> None:
 
 def test_help_of_analyze_names_every_option() -> None:
     text = output("analyze", "--help")
-    for option in (
-        "--format --output -o --stream --host --port --verdict --start --end --limit --idle-after --fail-on "
-        "--utc --no-color --progress --no-progress --quiet -q --verbose -v"
-    ).split():
-        assert option in text, option
+    selectors = ["--stream", "--host", "--port", "--verdict", "--start", "--end", "--limit"]
+    output_options = ["--format", "--output", "-o", "--utc", "--no-color"]
+    others = ["--idle-after", "--fail-on", "--progress", "--no-progress", "--quiet", "-q", "--verbose", "-v"]
+    assert [option for option in selectors + output_options + others if option not in text] == []
 
 
 def test_the_version_is_that_of_the_package() -> None:

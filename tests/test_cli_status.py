@@ -157,7 +157,8 @@ def long_capture(path: Path) -> Path:
 
 @pytest.mark.parametrize("form", ["text", "json", "ndjson", "csv"])
 def test_a_reader_that_has_seen_enough_is_no_trouble(tmp_path: Path, form: str) -> None:
-    command = [*KEEPALIVE, "analyze", long_capture(tmp_path / "long.pcap"), "--limit", "0", "--format", form]
+    path = long_capture(tmp_path / "long.pcap")
+    command = [*KEEPALIVE, "analyze", str(path), "--limit", "0", "--format", form]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
     assert child.stdout
     assert child.stderr
@@ -202,4 +203,4 @@ def test_a_terminal_is_not_driven_by_the_name_of_a_capture(tmp_path: Path) -> No
 def test_an_output_encoding_without_the_letters_is_no_defect(tmp_path: Path) -> None:
     path = tmp_path / "größe.pcap"
     path.write_bytes(pcap(ethernet_talk()))
-    check(keepalive("analyze", path, PYTHONIOENCODING="ascii"), 0, silent=False)
+    check(keepalive("analyze", path, variables={"PYTHONIOENCODING": "ascii"}), 0, silent=False)

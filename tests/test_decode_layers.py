@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import frames_in_bytes as frames
 import pytest
 from decoded import Row, address, decode, only_reason, only_row
@@ -38,7 +40,7 @@ from analyzer import layout
 
 SEGMENT = tcp(seq=77, ack=88, payload=b"hello")
 V4, V6 = ipv4(SEGMENT), ipv6(SEGMENT)
-LINKS = {
+LINKS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
     "ethernet": (1, ethernet),
     "vlan": (1, lambda packet: ethernet(packet, VLAN)),
     "qinq": (1, lambda packet: ethernet(packet, QINQ, VLAN)),
@@ -198,8 +200,10 @@ def chain(*kinds: int) -> bytes:
     rest = SEGMENT
     following = [*kinds[1:], TCP]
     for kind, after in reversed(list(zip(kinds, following, strict=True))):
-        head = {FRAGMENT: fragment_header, AUTHENTICATION: authentication_header}.get(kind, extension)(after)
-        rest = head + rest
+        if kind == FRAGMENT:
+            rest = fragment_header(after) + rest
+        else:
+            rest = (authentication_header if kind == AUTHENTICATION else extension)(after) + rest
     return ipv6(rest, kinds[0])
 
 

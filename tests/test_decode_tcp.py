@@ -81,7 +81,7 @@ def test_options_are_read_in_any_order() -> None:
 @pytest.mark.parametrize("options", [
     NOP + NOP + STAMP, STAMP + NOP + NOP, NOP + STAMP + NOP, STAMP, NOP * 3 + STAMP + NOP * 7,
     SACK_PERMITTED + STAMP, STAMP + END + b"\xff\xff",
-])  # fmt: skip
+], ids=bytes.hex)  # fmt: skip
 def test_timestamps_are_found_wherever_they_stand(options: bytes) -> None:
     row = segment(options)
     assert row.options & ~HAS_SACK_PERMITTED == HAS_TIMESTAMPS
@@ -112,7 +112,9 @@ def test_an_option_longer_than_the_header_ends_them(kind: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [b"\x08\x08" + bytes(6), b"\x08\x0c" + bytes(10), b"\x03\x04\x07\0", b"\x05\x02", b"\x05\x06" + bytes(4)]
+    "option",
+    [b"\x08\x08" + bytes(6), b"\x08\x0c" + bytes(10), b"\x03\x04\x07\0", b"\x05\x02", b"\x05\x06" + bytes(4)],
+    ids=bytes.hex,
 )
 def test_a_known_option_of_the_wrong_length_is_not_believed(option: bytes) -> None:
     row = segment(option + STAMP)
@@ -208,7 +210,7 @@ def test_an_error_packet_may_have_options_itself() -> None:
     b"", ipv4(QUOTED)[:19], ipv4(QUOTED)[:27], ipv4(bytes(20), UDP), ipv4(QUOTED, fragment=5), bytes(60),
     ipv6(QUOTED)[:47], ipv6(bytes(20), UDP), ipv6(fragment_header(TCP, 3) + QUOTED, FRAGMENT),
     ipv4(icmp_error(3, 1, ipv4(QUOTED)), ICMP),
-])  # fmt: skip
+], ids=range(10))  # fmt: skip
 def test_an_error_about_something_else_is_counted(quoted: bytes) -> None:
     assert only_reason(error4(quoted)) == "icmp_without_tcp"
     assert only_reason(error6(quoted)) == "icmp_without_tcp"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from compiled_kernels import dispatchers
 
 from analyzer import kernels
 from analyzer.capture import open_capture
@@ -16,7 +17,6 @@ from analyzer.kernels import ENTRY_POINTS, KERNELS, Kernels, cache_folder, diges
 from analyzer.kernels.arithmetic import seq_diff
 from analyzer.tcp import EVENTS, NEXT_STATE, TRANSITIONS, Event, State
 from analyzer.track import Tracker
-from compiled_kernels import dispatchers
 
 ROOT = Path(__file__).parent.parent
 CAPTURES = sorted((ROOT / "captures").glob("*/capture.pcap"))[:6]
@@ -25,7 +25,6 @@ CAPTURES = sorted((ROOT / "captures").glob("*/capture.pcap"))[:6]
 def track_capture(path: Path, kernels: Kernels) -> Tracker:
     """One capture through the rooms that call kernels."""
     reader, decoder, tracker = open_capture(str(path), kernels), Decoder(kernels), Tracker(kernels)
-    decoder.start_capture()
     for records in reader.batches():
         tracker.feed(decoder.feed(records))
     return tracker

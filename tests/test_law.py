@@ -70,7 +70,7 @@ def public(path: Path) -> Iterator[ast.AST]:
 
 
 def test_the_import_contracts_hold() -> None:
-    command = [Path(sys.executable).parent / "lint-imports", "--no-cache"]
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert re.search(r"Contracts: \d+ kept, 0 broken\.", run.stdout)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-
-from analyzer.model import Outcome
 from conversation import CLIENT, SERVER, Conversation
 from observe import assert_as_built, built_probes, keepalive, only_flow, probes_of
+
+from analyzer.model import Outcome
 
 
 def talk(**how: object) -> Conversation:
@@ -66,7 +66,9 @@ def test_nothing_answers() -> None:
 
 @pytest.mark.parametrize("at", [CLIENT, SERVER])
 @pytest.mark.parametrize(("rtt", "every"), [(1.4, 1.0), (2.5, 1.0), (3.7, 1.0), (2.9, 2.0)])
-def test_round_trips_longer_than_the_interval_pair_each_answer_with_its_probe(rtt: float, every: float, at: str) -> None:
+def test_round_trips_longer_than_the_interval_pair_each_answer_with_its_probe(
+    rtt: float, every: float, at: str
+) -> None:
     probed = talk(rtt=rtt, at=at).idle(10).probes(CLIENT, 6, every=every)
     probed.idle(10)
     assert probes_of(only_flow(probed), CLIENT) == built_probes(probed, CLIENT)

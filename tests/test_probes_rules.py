@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from conversation import CLIENT, SERVER, Conversation
 from observe import assert_as_built, built_probes, keepalive, only_flow, probes_of
 
@@ -78,20 +77,20 @@ def test_a_probe_after_unseen_data_stands_below_what_the_peer_acknowledged() -> 
 
 @pytest.mark.parametrize("sender", [CLIENT, SERVER])
 def test_a_capture_that_starts_in_an_idle_connection_finds_its_first_probe(sender: str) -> None:
-    probed = talk().idle(15).start_capture().probe(sender).idle(15).probe(sender)
+    probed = talk().idle(15).capture_begins().probe(sender).idle(15).probe(sender)
     flow = only_flow(probed)
     assert_as_built(probed, flow)
     assert flow.verdict == "healthy"
 
 
 def test_a_capture_that_starts_in_an_unanswered_run_finds_all_of_it() -> None:
-    probed = talk().idle(15).start_capture().probes(CLIENT, 4, every=5, answered=False).rst(CLIENT)
+    probed = talk().idle(15).capture_begins().probes(CLIENT, 4, every=5, answered=False).rst(CLIENT)
     flow = only_flow(probed)
     assert probes_of(flow, CLIENT) == built_probes(probed, CLIENT)
 
 
 def test_an_answer_after_an_unanswered_run_proves_the_whole_run() -> None:
-    probed = talk().idle(15).start_capture().probes(CLIENT, 4, every=5, answered=False).probe(CLIENT)
+    probed = talk().idle(15).capture_begins().probes(CLIENT, 4, every=5, answered=False).probe(CLIENT)
     flow = only_flow(probed)
     assert probes_of(flow, CLIENT) == built_probes(probed, CLIENT)
     entry = keepalive(flow, CLIENT)
@@ -99,19 +98,19 @@ def test_an_answer_after_an_unanswered_run_proves_the_whole_run() -> None:
 
 
 def test_data_shows_a_held_back_probe_to_be_one() -> None:
-    probed = talk().idle(15).start_capture().probes(CLIENT, 1, every=5, answered=False).data(CLIENT, 40)
+    probed = talk().idle(15).capture_begins().probes(CLIENT, 1, every=5, answered=False).data(CLIENT, 40)
     assert probes_of(only_flow(probed), CLIENT) == built_probes(probed, CLIENT)
 
 
 def test_data_shows_a_held_back_ack_to_be_an_ordinary_one() -> None:
-    plain = talk().idle(15).start_capture()
+    plain = talk().idle(15).capture_begins()
     plain.acknowledge(CLIENT)
     plain.idle(2).data(CLIENT, 40)
     assert only_flow(plain).keepalive == ()
 
 
 def test_a_lone_ack_at_the_start_of_a_capture_is_no_probe() -> None:
-    plain = talk().start_capture()
+    plain = talk().capture_begins()
     plain.acknowledge(CLIENT)
     plain.idle(0.01).data(SERVER, 1000)
     assert only_flow(plain).keepalive == ()
@@ -121,7 +120,7 @@ def test_a_lone_ack_at_the_start_of_a_capture_is_no_probe() -> None:
 
 
 def test_even_pure_acks_without_any_of_the_peer_are_possible_probes_and_never_a_dead_peer() -> None:
-    probed = talk().idle(15).start_capture().probes(CLIENT, 6, every=15, answered=False)
+    probed = talk().idle(15).capture_begins().probes(CLIENT, 6, every=15, answered=False)
     flow = only_flow(probed)
     entry = keepalive(flow, CLIENT)
     assert entry is not None and entry.probes == 6
@@ -130,7 +129,7 @@ def test_even_pure_acks_without_any_of_the_peer_are_possible_probes_and_never_a_
 
 
 def test_two_identical_acks_within_a_second_and_alone_are_no_probes() -> None:
-    plain = talk().start_capture()
+    plain = talk().capture_begins()
     plain.acknowledge(CLIENT)
     plain.idle(0.3).acknowledge(CLIENT)
     assert only_flow(plain).keepalive == ()
@@ -164,12 +163,12 @@ def test_one_acknowledged_octet_sent_again_at_once_is_a_spurious_retransmission(
 
 
 def test_one_octet_at_the_start_of_a_capture_that_is_answered_is_a_probe() -> None:
-    probed = talk().idle(15).start_capture().probe(CLIENT, octets=1).idle(15).probe(CLIENT, octets=1)
+    probed = talk().idle(15).capture_begins().probe(CLIENT, octets=1).idle(15).probe(CLIENT, octets=1)
     assert probes_of(only_flow(probed), CLIENT) == built_probes(probed, CLIENT)
 
 
 def test_one_pushed_octet_of_data_at_the_start_of_a_capture_is_no_probe() -> None:
-    plain = talk().idle(15).start_capture().data(CLIENT, 1).idle(15).data(CLIENT, 1)
+    plain = talk().idle(15).capture_begins().data(CLIENT, 1).idle(15).data(CLIENT, 1)
     assert only_flow(plain).keepalive == ()
 
 

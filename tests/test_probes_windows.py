@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from conversation import CLIENT, SERVER, Conversation
 from observe import assert_as_built, built_probes, keepalive, only_flow, probes_of
 
@@ -91,7 +90,7 @@ def test_keepalive_of_the_stalled_end_is_keepalive() -> None:
 
 
 def test_probes_of_a_window_that_closed_before_the_capture() -> None:
-    talk = stalled().persist(CLIENT, 2).start_capture().persist(CLIENT, 5, first=0.9)
+    talk = stalled().persist(CLIENT, 2).capture_begins().persist(CLIENT, 5, first=0.9)
     flow = only_flow(talk)
     assert flow.zero_window_probes[0] >= 4
     assert flow.keepalive == ()
@@ -119,3 +118,11 @@ def test_the_octets_of_window_probes_count_as_payload_once() -> None:
     talk.acknowledge(SERVER)
     talk.idle(0.05).data(CLIENT, 10)
     assert only_flow(talk).bytes == (4011, 0)
+
+
+@pytest.mark.parametrize("at", [CLIENT, SERVER])
+@pytest.mark.parametrize("rtt", [0.3, 0.7, 1.5])
+def test_window_probes_over_a_long_round_trip_are_window_probes(rtt: float, at: str) -> None:
+    flow = only_flow(stalled(rtt=rtt, at=at).persist(CLIENT, 3))
+    assert flow.zero_window_probes == (3, 0)
+    assert flow.keepalive == ()

@@ -76,8 +76,8 @@ def test_several_captures_one_missing_are_valid_and_number_frames_by_file(tmp_pa
 
 @pytest.mark.parametrize(
     "octets",
-    [pcap([]), pcapng([]), pcap([])[:20], pcap(ethernet_talk())[:-7], gzip.compress(pcap([]))],
-    ids=["pcap", "pcapng", "half-a-header", "cut", "gzip"],
+    [pcap([]), pcapng([]), pcap(ethernet_talk())[:-7], gzip.compress(pcap([]))],
+    ids=["pcap", "pcapng", "cut", "gzip"],
 )
 def test_an_empty_or_damaged_captures_result_is_valid(tmp_path: Path, octets: bytes) -> None:
     path = tmp_path / "capture"
@@ -107,7 +107,7 @@ def test_times_are_decimal_literals_at_the_resolution_of_the_capture(capture: Pa
     literals = [text for text in TIME.findall(json_text(analysed(capture))) if text != "null"]
     assert literals
     for literal in literals:
-        assert re.fullmatch(rf"\d+\.\d{{{digits}}}", literal), literal
+        assert re.fullmatch(rf"-?\d+\.\d{{{digits}}}", literal), literal
 
 
 @EVERY_CAPTURE

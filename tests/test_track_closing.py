@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from conversation import CLIENT, SERVER, Conversation
 from observe import assert_as_built, ending, flows, only_flow, states
 
@@ -99,7 +98,7 @@ def test_a_fin_resent_until_its_sender_falls_silent_is_a_timeout() -> None:
 
 
 def test_a_close_seen_only_from_its_last_ack_on_is_no_new_state() -> None:
-    closed = talk().fin(CLIENT).fin(SERVER, acked=False).start_capture()
+    closed = talk().fin(CLIENT).fin(SERVER, acked=False).capture_begins()
     closed.acknowledge(CLIENT)
     flow = only_flow(closed)
     assert flow.handshake.name == "NOT_CAPTURED"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from conversation import CLIENT, SERVER, Conversation
 from observe import assert_as_built, ending, flows, handshake, only_flow, states
 
@@ -80,7 +79,7 @@ def test_a_syn_again_after_a_refusal_is_one_refused_connection() -> None:
 
 @pytest.mark.parametrize("v6", [False, True])
 def test_a_capture_that_starts_in_mid_stream_guesses_the_lower_port_to_be_the_server(v6: bool) -> None:
-    talk = Conversation(v6=v6).handshake().start_capture().data(SERVER, 100).data(CLIENT, 10)
+    talk = Conversation(v6=v6).handshake().capture_begins().data(SERVER, 100).data(CLIENT, 10)
     flow = only_flow(talk)
     assert_as_built(talk, flow)
     assert flow.roles == "guess"
@@ -97,7 +96,7 @@ def test_a_capture_that_starts_with_the_syn_ack_knows_who_is_the_server() -> Non
 
 
 def test_an_endpoint_that_was_never_seen_has_no_known_state() -> None:
-    talk = Conversation().handshake().start_capture()
+    talk = Conversation().handshake().capture_begins()
     talk.data(CLIENT, 10, ack_captured=False)
     flow = only_flow(talk)
     assert states(flow) == ("ESTABLISHED", "UNKNOWN")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import naive
+from conversation import Conversation
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import naive
-from analyzer.kernels import Kernels, plain
-from conversation import Conversation
 from kernel_view import from_naive, from_tables, run_kernels
 from observe import assert_as_built, flows, only_flow
 from timelines import conversations
+
+from analyzer.kernels import Kernels, plain
 
 SIZES = st.lists(st.integers(1, 97), min_size=1, max_size=5)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-
-from analyzer.model import Outcome, Why
 from conversation import CLIENT, SERVER, Conversation
 from observe import assert_as_built, ending, keepalive, only_flow, states
+
+from analyzer.model import Outcome, Why
 
 
 def talk(**how: object) -> Conversation:

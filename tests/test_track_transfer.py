@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed, assert_as_built, ending, flows, only_flow, states
 from wirebytes import Segment

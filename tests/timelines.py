@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from hypothesis import strategies as st
-
 from conversation import CLIENT, SERVER, Conversation
+from hypothesis import strategies as st
 
 Step = Callable[[Conversation], object]
 
@@ -179,7 +178,7 @@ HALF_CLOSED_ENDINGS = [nothing, abort, exhausted, no_state]
 
 def begin_capture(talk: Conversation, octets: int) -> None:
     """The capture starts in a silence, which both ends' answered probes end."""
-    talk.idle(15).start_capture().probe(CLIENT, octets=octets).idle(2).probe(SERVER, octets=octets)
+    talk.idle(15).capture_begins().probe(CLIENT, octets=octets).idle(2).probe(SERVER, octets=octets)
 
 
 @st.composite

@@ -76,6 +76,7 @@ def tcp_layers(segment: Segment) -> Any:
         window=segment.window,
         options=segment.options,
     )
+    ip: Any
     if segment.around.v6:
         ip = IPv6(src=segment.source.address, dst=segment.target.address, hlim=segment.source.ttl)
         if segment.around.extension_headers:

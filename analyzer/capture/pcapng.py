@@ -111,8 +111,10 @@ class PcapngFormat:
         reason = "a packet whose length exceeds its block"
         if self._number(buffer, at + length - 4, 4) != length:
             reason = "a packet block whose two lengths disagree"
+            if end - at < length + 8:
+                return False
             follower = self._number(buffer, at + length + 4, 4)
-            if end - at < length + 8 or follower < SMALLEST_BLOCK or follower % 4 or follower > MAX_BLOCK:
+            if follower < SMALLEST_BLOCK or follower % 4 or follower > MAX_BLOCK:
                 raise CaptureError(f"{reason}: the capture is damaged here", offset=at)
         if status == UNKNOWN_INTERFACE:
             reason = "a packet of an interface that was never described"

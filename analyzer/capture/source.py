@@ -89,6 +89,7 @@ class Gunzip:
     def __init__(self, read: Callable[[], bytes]) -> None:
         self._read = read
         self._packed = b""
+        self._rest = b""
         self._start_member()
 
     def _start_member(self) -> None:
@@ -101,15 +102,23 @@ class Gunzip:
             ended = not self._packed and not self._refill()
             if ended and self._fresh:
                 return 0
+            before = self._member.copy()
             try:
                 octets = self._member.decompress(self._packed, len(view))
             except zlib.error as error:
-                raise EOFError(f"the gzip stream is damaged: {error}") from error
+                # zlib keeps what it unpacked before the damage: go again in smaller pieces, to the very octet.
+                if len(self._packed) <= 1:
+                    raise EOFError(f"the gzip stream is damaged: {error}") from error
+                self._member = before
+                self._rest = self._packed[len(self._packed) // 2 :] + self._rest
+                self._packed = self._packed[: len(self._packed) // 2]
+                continue
             self._fresh = False
             self._packed = self._member.unconsumed_tail
             if self._member.eof:
                 # Zero octets after a member are padding (gzip(1)).
-                self._packed = self._member.unused_data.lstrip(b"\0")
+                self._packed = (self._member.unused_data + self._rest).lstrip(b"\0")
+                self._rest = b""
                 self._start_member()
             if octets:
                 view[: len(octets)] = octets
@@ -118,7 +127,7 @@ class Gunzip:
                 raise EOFError("the gzip stream ends before its end marker")
 
     def _refill(self) -> bool:
-        self._packed = self._read()
+        self._packed, self._rest = self._rest or self._read(), b""
         return bool(self._packed)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from analyzer.kernels import arithmetic, flows, headers, probes, records, segments, states, transport
+from analyzer.kernels import flows, records, segments, transport
 from analyzer.kernels.registry import KERNELS, Buffer, Ints
 
 __all__ = ["KERNELS", "Buffer", "Ints", "Kernels", "cached", "compiled", "plain"]
@@ -213,6 +213,3 @@ def digest() -> str:
     for part in (version("numba"), sys.version, os.environ.get("NUMBA_BOUNDSCHECK", "")):
         state.update(part.encode())
     return state.hexdigest()[:16]
-
-
-_ = (arithmetic, headers, probes, states)  # imported so that they register their kernels

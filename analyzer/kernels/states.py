@@ -1,14 +1,13 @@
-"""Handshake, acknowledgement, teardown and reset: what moves the two endpoints of a connection between states."""
+"""Handshake, acknowledgement and teardown: what moves the two endpoints of a connection between states."""
 
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.kernels.probes import answer_probe, end_gap, settle_held
+from analyzer.kernels.probes import end_gap, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
     ACKNO,
     ADVANCE_TIME,
-    ANSWER_RST,
     BYTES,
     EVENT_ACK,
     EVENT_COUNT,
@@ -20,13 +19,11 @@ from analyzer.layout import (
     EVENT_KIND,
     EVENT_OPTIONS,
     EVENT_RESENT,
-    EVENT_RST,
     EVENT_SEQ,
     EVENT_SINCE,
     EVENT_SIZE,
     EVENT_TIME,
     EVENT_TTL,
-    EVENT_WHY,
     EVENT_WINDOW,
     EVENTS_KEPT,
     EVENTS_PER_FLOW,
@@ -37,19 +34,15 @@ from analyzer.layout import (
     FLAGS,
     FRAME,
     GAP_OWN_FIN,
-    GAP_OWN_RST,
-    GAP_PEER_RST,
     HANDSHAKE,
     HANDSHAKE_RTT,
     HAS_NXT,
     HAS_UNA,
-    HELD,
     HOLDS_BACK,
     IP_ID,
     ISN,
     KNOWN,
     LAST_PROBE,
-    LAST_TIME,
     LEN,
     LONGEST_RESENT,
     MIN_RTT,
@@ -58,29 +51,15 @@ from analyzer.layout import (
     NXT,
     NXT_IS_GUESS,
     OPTIONS,
-    PROBE_ACK,
     PROBE_FLAGS,
     PROBE_SIZE,
     RESENT,
     RESENT_FIRST,
-    RESET_ABORT,
-    RESET_FRAME,
-    RESET_GIVEN_UP,
-    RESET_REFUSED,
-    RESET_REPLY_TO_ACK,
-    RESET_REPLY_TO_DATA,
-    RESET_REPLY_TO_PROBE,
-    RESET_SIDE,
-    RESET_TIME,
-    RESET_WHY,
-    RUN,
     SAW_ACK,
-    SAW_REFUSAL,
     SAW_SERVER_SYN,
     SAW_SYN,
     SAW_SYN_ACK,
     SENT_FIN,
-    SENT_RST,
     SENT_SYN,
     SEQ,
     SHIFT,
@@ -101,18 +80,12 @@ from analyzer.tcp import ACK, EVENTS, NEXT_STATE, Event, State
 RCVD_ACK_OF_SYN = int(Event.RCVD_ACK_OF_SYN)
 RCVD_FIN = int(Event.RCVD_FIN)
 RCVD_ACK_OF_FIN = int(Event.RCVD_ACK_OF_FIN)
-RCVD_RST = int(Event.RCVD_RST)
-RESET_IN_DOUBT = int(Event.RESET_IN_DOUBT)
 SENDS_FIN = int(Event.SENT_FIN)
-SENDS_RST = int(Event.SENT_RST)
 SENDS_SYN = int(Event.SENT_SYN)
 SENDS_SYN_ACK = int(Event.SENT_SYN_ACK)
-IN_SYN_SENT = int(State.SYN_SENT)
 IN_SYN_RECEIVED = int(State.SYN_RECEIVED)
 # An acknowledgement this far ahead of everything seen is of another connection, not of segments that were missed.
 IMPLAUSIBLE = 1 << 30
-# A RST is made at once; where no round trip was measured, one this late answers nothing.
-PROMPT_NS = 200_000_000
 
 
 @kernel
@@ -253,69 +226,3 @@ def on_fin(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> None:
         flows[x + FIN_TIME] = packets[row + TIME]
         flows[x + FIN_FRAME] = packets[row + FRAME]
         end_gap(flows, x, GAP_OWN_FIN, packets[row + TIME], probes)
-
-
-@kernel
-def reset_reason(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: Ints) -> int:
-    """What the RST of `x` answered: RESET_*.
-
-    A RST made for a segment that no connection takes has the number that this segment acknowledged and no ACK flag
-    (RFC 9293 3.10.7.1); one that a TCP sends of its own accord has SND.NXT and ACK.
-    """
-    if flows[y + STATE] == IN_SYN_SENT:
-        return RESET_REFUSED
-    bare = packets[row + FLAGS] & ACK == 0
-    if flows[y + RUN] > 0:
-        p = (flows[y + LAST_PROBE] - 1) * PROBE_SIZE
-        if bare and packets[row + SEQ] == probes[p + PROBE_ACK]:
-            return RESET_REPLY_TO_PROBE
-    if flows[x + RUN] > 0:
-        return RESET_GIVEN_UP
-    if bare and flows[y + BYTES] > 0 and seq_diff(flows[y + NXT], flows[y + UNA]) > 0:
-        return RESET_REPLY_TO_DATA
-    prompt = packets[row + TIME] - flows[y + LAST_TIME] <= max(PROMPT_NS, 2 * flows[y + MIN_RTT])
-    if bare and prompt and flows[y + LAST_TIME] >= flows[x + LAST_TIME] and packets[row + SEQ] == flows[x + UNA]:
-        return RESET_REPLY_TO_ACK
-    return RESET_ABORT
-
-
-@kernel
-def on_reset(
-    packets: Ints,
-    row: int,
-    flows: Ints,
-    f: int,
-    x: int,
-    y: int,
-    probes: Ints,
-    events: Ints,
-    counts: Ints,
-    endpoint: int,
-) -> None:
-    """A RST of `x`."""
-    why = reset_reason(packets, row, flows, x, y, probes)
-    time = packets[row + TIME]
-    if flows[x + HELD] > 0:
-        settle_held(flows, x, packets[row + SEQ], time, probes)
-        why = RESET_GIVEN_UP if flows[x + RUN] > 0 and why == RESET_ABORT else why
-    e = log_event(packets, row, flows, f, endpoint, EVENT_RST, events, counts)
-    if e >= 0:
-        events[e + EVENT_WHY] = why
-    if flows[f + RESET_SIDE] == 0:
-        flows[f + RESET_SIDE] = 1 + (endpoint & 1)
-        flows[f + RESET_WHY] = why
-        flows[f + RESET_TIME] = time
-        flows[f + RESET_FRAME] = packets[row + FRAME]
-    if why == RESET_REFUSED:
-        flows[f + HANDSHAKE] |= SAW_REFUSAL
-    if why == RESET_REPLY_TO_PROBE:
-        answer_probe(packets, row, flows, y, ANSWER_RST, probes)
-    end_gap(flows, x, GAP_OWN_RST, time, probes)
-    end_gap(flows, y, GAP_PEER_RST, time, probes)
-    flows[x + KNOWN] |= SENT_RST
-    move(flows, x, SENDS_RST)
-    if flows[x + RUN] > 0 or flows[x + RESENT] > 0:
-        move(flows, y, RESET_IN_DOUBT)
-    else:
-        move(flows, y, RCVD_RST)
-    flows[y + RUN] = 0

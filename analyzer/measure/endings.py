@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.layout import (
+    FIN_FRAME,
     FIN_TIME,
     HANDSHAKE,
     KNOWN,
@@ -72,7 +73,12 @@ def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:
     ]
     words = [How.REFUSED, How.NO_ANSWER, How.FIN, How.RST, How.TIMEOUT, How.HALF_CLOSED]
     how = np.select(conditions, [int(word) for word in words], int(How.OPEN))
-    first_fin = np.where(fin[:, 0] & (~fin[:, 1] | (fin_time[:, 0] <= fin_time[:, 1])), 1, 2)
+    fin_frame = endpoint_column(flows, FIN_FRAME)
+    # Clocks are coarse: of two FINs with one time, the one captured first.
+    client_first = (fin_time[:, 0] < fin_time[:, 1]) | (
+        (fin_time[:, 0] == fin_time[:, 1]) & (fin_frame[:, 0] < fin_frame[:, 1])
+    )
+    first_fin = np.where(fin[:, 0] & (~fin[:, 1] | client_first), 1, 2)
     who_silent = np.where(silent[:, 0], 1, 2)
     by = np.select(
         [np.isin(how, (How.REFUSED, How.RST)), np.isin(how, (How.FIN, How.HALF_CLOSED)), how == How.TIMEOUT],

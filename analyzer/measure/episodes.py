@@ -77,6 +77,11 @@ class Episodes(Sequence[Episode]):
     def __len__(self) -> int:
         return len(self._bounds) - 1
 
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Episodes) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
     @overload
     def __getitem__(self, index: int) -> Episode: ...
     @overload

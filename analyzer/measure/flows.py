@@ -23,6 +23,7 @@ from analyzer.layout import (
     LOW_LO,
     PACKETS,
     PROBE_BEFORE,
+    RESET_FRAME,
     ROLES,
     SAW_SYN,
     STATE,
@@ -44,6 +45,10 @@ def make_flow(facts: Facts, stream: int, verdict: str) -> Flow:
     by = int(facts.by[stream])
     ended = int(facts.ended[stream])
     why = Why(int(facts.why[stream]))
+    how = How(int(facts.how[stream]))
+    state = [State(head[x + STATE]), State(head[y + STATE])]
+    if how is How.TIMEOUT:
+        state[by - 1] = State.UNKNOWN  # gone, or silent for another reason: silence does not show which
     rtt = head[HANDSHAKE_RTT]
     keepalive = []
     for side, last in enumerate((head[x + LAST_PROBE], head[y + LAST_PROBE])):
@@ -61,8 +66,8 @@ def make_flow(facts: Facts, stream: int, verdict: str) -> Flow:
         bytes=(head[x + BYTES], head[y + BYTES]),
         handshake=Handshake(int(facts.handshake[stream])),
         handshake_rtt=rtt if rtt >= 0 else None,
-        state=(State(head[x + STATE]), State(head[y + STATE])),
-        ending=Ending(How(int(facts.how[stream])), SIDES[by - 1] if by else None, ended or None, why),
+        state=(state[0], state[1]),
+        ending=Ending(how, SIDES[by - 1] if by else None, ended or None, why, head[RESET_FRAME] or None),
         verdict=verdict,
         keepalive=tuple(keepalive),
         zero_window_probes=(int(facts.zero_window_probes[stream, 0]), int(facts.zero_window_probes[stream, 1])),

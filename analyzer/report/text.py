@@ -52,8 +52,9 @@ def write_text(
 
 
 def _capture_line(facts: CaptureFacts, layout: Layout) -> str:
+    path = printable(facts.path)
     if facts.first_time is None or facts.last_time is None:
-        return f"{facts.path}: no packets"
+        return f"{path}: no packets"
     skipped = sum(facts.skipped.values())
     parts = [
         f"{facts.packets} packets",
@@ -62,7 +63,12 @@ def _capture_line(facts: CaptureFacts, layout: Layout) -> str:
         *([f"{facts.duplicates} captured twice"] if facts.duplicates else []),
     ]
     when = f"{clock(facts.first_time, layout.utc)} {zone(facts.first_time, layout.utc)}"
-    return f"{facts.path}: {', '.join(parts)}; {duration(facts.last_time - facts.first_time)} from {when}"
+    return f"{path}: {', '.join(parts)}; {duration(facts.last_time - facts.first_time)} from {when}"
+
+
+def printable(text: str) -> str:
+    """A name from outside, without what would move a terminal's cursor or fake a line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def _write_table(rows: list[tuple[str, tuple[str, ...]]], layout: Layout, out: TextIO) -> None:

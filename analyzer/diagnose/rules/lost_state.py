@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from analyzer.diagnose.registry import Context, frames_filter, rule
 from analyzer.model import Evidence, Finding, Flow, Why
 
+ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
+
 
 @rule("lost-state", severity="high", verdicts=("lost_state",))
 def lost_state(flow: Flow, context: Context) -> Iterator[Finding]:
@@ -24,13 +26,14 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Finding]:
     net.ipv4.tcp_keepalive_time (TCP_KEEPIDLE) shortens that time.
     """
     ending = flow.ending
-    answered = "a keepalive probe" if ending.why is Why.REPLY_TO_PROBE else "data"
+    answered = ANSWERED.get(ending.why, "an acknowledgement")
     teller = flow.server if ending.by == "server" else flow.client
     frames: tuple[int, ...] = ()
     for keepalive in flow.keepalive:
-        if keepalive.sender != ending.by:
-            frames = tuple(p.frame for p in keepalive.episodes[-1].probes[-3:])
-            frames += tuple(p.answer_frame for p in keepalive.episodes[-1].probes[-1:] if p.answer_frame)
+        if keepalive.sender != ending.by and ending.why is Why.REPLY_TO_PROBE:
+            frames = tuple(probe.frame for probe in keepalive.episodes[-1].probes[-3:])
+    if ending.frame is not None:
+        frames += (ending.frame,)
     yield Finding(
         rule="lost-state",
         severity="high",
@@ -44,6 +47,6 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Finding]:
             observed=f"RST in answer to {answered}",
             expected="an ACK",
             source="RFC 9293 3.10.7.1",
-            display_filter=frames_filter(frames, context) or f"tcp.flags.reset == 1 && tcp.port == {flow.server.port}",
+            display_filter=frames_filter(frames, context),
         ),
     )

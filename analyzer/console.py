@@ -1,0 +1,79 @@
+"""Standard output and standard error: where the result goes, and everything else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from analyzer.errors import UsageError
+from analyzer.report.text import printable
+
+
+class OutputError(Exception):
+    """The result could not be written."""
+
+
+def say(text: str) -> None:
+    """A line on standard error."""
+    print(f"keepalive: {printable(text)}", file=sys.stderr)  # noqa: T201
+
+
+def check_output(path: str | None, captures: list[str]) -> None:
+    """Raise UsageError when writing there would overwrite a capture that is read."""
+    if path is not None and Path(path).exists():
+        if any(Path(name).exists() and Path(path).samefile(name) for name in captures):
+            raise UsageError(f"-o {path}: would overwrite the capture itself")
+
+
+@contextlib.contextmanager
+def open_output(path: str | None) -> Iterator[TextIO]:
+    """Standard output, or a file that only its owner can read. Raises OutputError when it cannot be written."""
+    try:
+        if path is None:
+            yield sys.stdout
+            sys.stdout.flush()
+            return
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            Path(path).chmod(0o600)
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as out:  # noqa: PTH123
+            yield out
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{path or 'standard output'}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def progress_bar(wanted: bool | None, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error once the work has lasted a second, on a terminal or when asked for."""
+    import time
+
+    if wanted is False or (wanted is None and (quiet or not sys.stderr.isatty())):
+        yield lambda done, total: None
+        return
+    began = time.monotonic()
+    bars: list[Callable[[int, int], None]] = []
+    with contextlib.ExitStack() as stack:
+
+        def advance(done: int, total: int) -> None:
+            if not bars and time.monotonic() - began > 1:
+                bars.append(_rich_bar(stack, total))
+            for bar in bars:
+                bar(done, total)
+
+        yield advance
+
+
+def _rich_bar(stack: contextlib.ExitStack, total: int) -> Callable[[int, int], None]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
+    task = bar.add_task("reading", total=total or None)
+    return lambda done, total: bar.update(task, completed=done)

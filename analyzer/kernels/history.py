@@ -1,0 +1,185 @@
+"""What is kept of a connection besides its states: numbers sent, gaps, windows, requests, the sender's fingerprint."""
+
+from __future__ import annotations
+
+from analyzer.kernels.arithmetic import seq_diff
+from analyzer.kernels.probes import end_gap, settle_held
+from analyzer.kernels.registry import Ints, kernel
+from analyzer.kernels.states import log_event
+from analyzer.layout import (
+    ADVANCE_LEN,
+    ADVANCE_TIME,
+    CLIENT_ASKED,
+    END_TIME,
+    EVENT_SINCE,
+    EVENT_ZERO_WINDOW,
+    FINGERPRINT,
+    FLAGS,
+    FRAME,
+    GAP_IS_OPEN,
+    GAP_OWN_DATA,
+    HAS_NXT,
+    HAS_UNA,
+    HOLDS_BACK,
+    ID_LAST,
+    ID_NEXT,
+    ID_OTHER,
+    ID_ZERO,
+    IP_ID,
+    KNOWN,
+    LAST_WINDOW,
+    LEN,
+    LONGEST_GAP,
+    LONGEST_GAP_END,
+    NEVER,
+    NXT,
+    NXT_IS_GUESS,
+    OPEN_GAP,
+    OPEN_GAP_END,
+    OPTIONS,
+    OPTIONS_SEEN,
+    PACKETS,
+    REQUEST_FRAME,
+    REQUEST_TIME,
+    RESENT,
+    RESENT_FIRST,
+    RESENT_GAP,
+    RESENT_LAST,
+    RESENT_TOTAL,
+    ROLES,
+    RUN,
+    SEQ,
+    SERVER_ASKED,
+    SERVER_ENDED_GAP,
+    TIME,
+    TTL,
+    TTL_HIGH,
+    TTL_LOW,
+    UNA,
+    WINDOW,
+    ZERO_SINCE,
+    ZERO_TOTAL,
+)
+from analyzer.tcp import SYN
+
+# An idle gap shorter than this tells nothing about a middlebox.
+GAP_NS = 1_000_000_000
+# A segment below NXT this soon after NXT moved was overtaken on its way, not sent again (Wireshark's limit too).
+REORDERED_NS = 3_000_000
+
+
+@kernel
+def fingerprint(packets: Ints, row: int, flows: Ints, x: int) -> None:
+    """What tells this sender's packets from those that a middlebox would make in its name."""
+    ttl = packets[row + TTL]
+    ip_id = packets[row + IP_ID]
+    seen = flows[x + FINGERPRINT]
+    if flows[x + PACKETS] == 0:
+        seen = (ttl << TTL_LOW) | (ttl << TTL_HIGH)
+    elif ip_id == ((seen >> ID_LAST) + 1) & 0xFFFF and ip_id != 0:
+        seen |= ID_NEXT
+    elif ip_id != 0:
+        seen |= ID_OTHER
+    if ip_id == 0:
+        seen |= ID_ZERO
+    if ttl < seen & 0xFF or ttl > (seen >> TTL_HIGH) & 0xFF:
+        low, high = min(ttl, seen & 0xFF), max(ttl, (seen >> TTL_HIGH) & 0xFF)
+        seen = seen & ~0xFFFF | (low << TTL_LOW) | (high << TTL_HIGH)
+    seen = seen & ~(0xFFFF << ID_LAST) | ((ip_id & 0xFFFF) << ID_LAST)
+    flows[x + FINGERPRINT] = seen | (packets[row + OPTIONS] << OPTIONS_SEEN)
+
+
+@kernel
+def idle_gap(packets: Ints, row: int, flows: Ints, f: int, side: int) -> None:
+    """The time since the connection's last packet: survived once both ends have spoken after it."""
+    time = packets[row + TIME]
+    gap = time - flows[f + END_TIME]
+    roles = flows[f + ROLES]
+    if roles & GAP_IS_OPEN:
+        if (roles & SERVER_ENDED_GAP != 0) != (side == 1):
+            if flows[f + OPEN_GAP] > flows[f + LONGEST_GAP]:
+                flows[f + LONGEST_GAP] = flows[f + OPEN_GAP]
+                flows[f + LONGEST_GAP_END] = flows[f + OPEN_GAP_END]
+            flows[f + ROLES] = roles & ~(GAP_IS_OPEN | SERVER_ENDED_GAP)
+    elif gap >= GAP_NS:
+        flows[f + OPEN_GAP] = gap
+        flows[f + OPEN_GAP_END] = time
+        flows[f + ROLES] = roles | GAP_IS_OPEN | (SERVER_ENDED_GAP if side else 0)
+    flows[f + END_TIME] = max(time, flows[f + END_TIME])
+
+
+@kernel
+def resent(flows: Ints, x: int, end: int, time: int) -> None:
+    """A segment of `x` that was sent before: part of a run unless it was only overtaken, or acknowledged already."""
+    if time - flows[x + ADVANCE_TIME] < REORDERED_NS and flows[x + RESENT] == 0:
+        return
+    flows[x + RESENT_TOTAL] += 1
+    if flows[x + KNOWN] & HAS_UNA and seq_diff(end, flows[x + UNA]) <= 0:
+        return
+    if flows[x + RESENT] == 0:
+        flows[x + RESENT_FIRST] = time
+        flows[x + RESENT_GAP] = time - flows[x + ADVANCE_TIME]
+    else:
+        flows[x + RESENT_GAP] = time - flows[x + RESENT_LAST]
+    flows[x + RESENT] += 1
+    flows[x + RESENT_LAST] = time
+
+
+@kernel
+def advance(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> bool:
+    """Move NXT by this segment, or count it as sent again; return whether it carries something new."""
+    flags = packets[row + FLAGS]
+    length = packets[row + LEN] + (flags & 1) + ((flags & SYN) >> 1)
+    seq = packets[row + SEQ]
+    end = (seq + length) & 0xFFFFFFFF
+    known = flows[x + KNOWN]
+    time = packets[row + TIME]
+    ahead = 1
+    if known & HAS_NXT:
+        ahead = seq_diff(end, flows[x + NXT])
+    if known & HOLDS_BACK and (length > 0 or ahead != 0):
+        settle_held(flows, x, seq, time, probes)
+    if known & HAS_NXT == 0 or ahead > 0:
+        flows[x + NXT] = end
+        if length > 0:
+            flows[x + ADVANCE_TIME] = time
+            flows[x + ADVANCE_LEN] = length
+            flows[x + KNOWN] = flows[x + KNOWN] & ~NXT_IS_GUESS | HAS_NXT
+        elif known & HAS_NXT == 0:
+            flows[x + KNOWN] |= HAS_NXT | NXT_IS_GUESS
+        return length > 0
+    if length > 0:
+        resent(flows, x, end, time)
+    return False
+
+
+@kernel
+def window_of(packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: int, events: Ints, counts: Ints) -> None:
+    """The window that `x` advertises: closed since when, and for how long before."""
+    window = packets[row + WINDOW]
+    time = packets[row + TIME]
+    before = flows[x + LAST_WINDOW]
+    flows[x + LAST_WINDOW] = window
+    if window == 0:
+        if before != 0 or flows[x + ZERO_SINCE] == 0:
+            flows[x + ZERO_SINCE] = time
+    elif before == 0 and flows[x + ZERO_SINCE] > 0:
+        # Bounded, for a clock that jumps about may close the window at 1970 and open it today, again and again.
+        flows[x + ZERO_TOTAL] = min(flows[x + ZERO_TOTAL] + max(0, time - flows[x + ZERO_SINCE]), -NEVER)
+        e = log_event(packets, row, flows, f, endpoint, EVENT_ZERO_WINDOW, events, counts)
+        if e >= 0:
+            events[e + EVENT_SINCE] = flows[x + ZERO_SINCE]
+        flows[x + ZERO_SINCE] = 0
+
+
+@kernel
+def request_reply(packets: Ints, row: int, flows: Ints, f: int, x: int, side: int, probes: Ints) -> None:
+    """New data of `x`: a reply to what its peer asked, and perhaps a request of its own."""
+    time = packets[row + TIME]
+    asks = SERVER_ASKED if side else CLIENT_ASKED
+    if flows[f + ROLES] & asks == 0:
+        flows[f + ROLES] = flows[f + ROLES] & ~(CLIENT_ASKED | SERVER_ASKED) | asks
+        flows[f + REQUEST_TIME] = time
+        flows[f + REQUEST_FRAME] = packets[row + FRAME]
+    if flows[x + RUN] > 0:
+        end_gap(flows, x, GAP_OWN_DATA, time, probes)
