@@ -243,6 +243,8 @@ def _run() -> int:
         return {UsageError: EXIT_USAGE, CaptureError: EXIT_UNREADABLE}.get(type(error), EXIT_UNWRITABLE)
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
+    except SystemExit as error:
+        raise BrokenPipeError from error  # what typer makes of a closed pipe
     except BrokenPipeError:
         raise
     except Exception as error:

@@ -155,8 +155,7 @@ class Facts:
         return len(self.tracks.flows)
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An address and a port, as text and number."""
 
     address: str
@@ -212,8 +211,7 @@ class Keepalive:
     tcp_keepalive_probes: Estimate | None = None
 
 
-@dataclass(frozen=True)
-class Ending:
+class Ending(NamedTuple):
     """How a connection ended, by whom, when (nanoseconds), why, and the frame of the RST if one did."""
 
     how: How
@@ -241,7 +239,7 @@ class Flow:
     ending: Ending
     verdict: str
     keepalive: tuple[Keepalive, ...]
-    zero_window_probes: tuple[int, int]
+    zero_window_probes: tuple[int, ...]
 
 
 @dataclass(frozen=True)

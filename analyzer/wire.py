@@ -12,6 +12,7 @@ PCAP_RECORD_SIZE = 16
 PCAPNG_SECTION_HEADER = 0x0A0D0D0A  # the same in both byte orders
 PCAPNG_BYTE_ORDER = 0x1A2B3C4D
 PCAPNG_INTERFACE = 1
+PCAPNG_PACKET = 2  # obsolete, still met (appendix A)
 PCAPNG_SIMPLE_PACKET = 3
 PCAPNG_ENHANCED_PACKET = 6
 # Blocks that are no packets but that Wireshark numbers as frames: systemd journal, custom, sysdig.

@@ -116,10 +116,11 @@ def _connection(row: list[int], probes: list[SeenProbe]) -> SeenConnection:
     low = (address_text(row[layout.LOW_HI], row[layout.LOW_LO]), row[layout.KEY_PORTS] >> 16)
     high = (address_text(row[layout.HIGH_HI], row[layout.HIGH_LO]), row[layout.KEY_PORTS] & 0xFFFF)
     x, y = layout.HEAD_SIZE, layout.HEAD_SIZE + layout.ENDPOINT_SIZE
+    client_is_low = row[layout.ROLES] & layout.CLIENT_IS_LOW
     side = row[layout.RESET_SIDE]
     return SeenConnection(
-        low if row[layout.CLIENT_IS_LOW] else high,
-        high if row[layout.CLIENT_IS_LOW] else low,
+        low if client_is_low else high,
+        high if client_is_low else low,
         frozenset(word for bit, word in HANDSHAKE.items() if row[layout.HANDSHAKE] & bit),
         (State(row[x + layout.STATE]), State(row[y + layout.STATE])),
         (row[x + layout.PACKETS], row[y + layout.PACKETS]),

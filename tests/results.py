@@ -30,9 +30,21 @@ Result = dict[str, Any]
 
 
 @cache
+def _compiled_once() -> Kernels | Exception:
+    try:
+        return compiled()
+    except Exception as error:  # remembered, for trying takes half a minute
+        return error
+
+
 def kernels_of(engine: str) -> Kernels:
     """The kernels of one engine."""
-    return compiled() if engine == "compiled" else plain()
+    if engine == "plain":
+        return plain()
+    kernels = _compiled_once()
+    if isinstance(kernels, Exception):
+        raise kernels
+    return kernels
 
 
 def json_text(analysis: analyzer.Analysis) -> str:

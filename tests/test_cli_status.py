@@ -140,7 +140,9 @@ def test_130_when_interrupted_while_reading_a_pipe() -> None:
     assert child.stdin
     child.stdin.write(pcap(ethernet_talk())[:500])
     child.stdin.flush()
-    while not drained(child.stdin.fileno()):
+    for _ in range(1000):
+        if drained(child.stdin.fileno()):
+            break
         time.sleep(0.01)
     time.sleep(0.1)
     child.send_signal(signal.SIGINT)
@@ -192,12 +194,13 @@ def test_a_name_that_is_no_text_is_printed_somehow(tmp_path: Path) -> None:
 
 def test_a_terminal_is_not_driven_by_the_name_of_a_capture(tmp_path: Path) -> None:
     """Names come from archives and tickets: their control characters are shown, not obeyed."""
-    path = tmp_path / "a\x1b[2J\nb.pcap"
-    path.write_bytes(pcap(ethernet_talk())[:-3])
+    path, plain = tmp_path / "a\x1b[2J\nb.pcap", tmp_path / "plain.pcap"
+    for name in (path, plain):
+        name.write_bytes(pcap(ethernet_talk())[:-3])
     run = keepalive("analyze", path)
     said = check(run, 0, silent=False)
     assert "\x1b" not in run.stdout.decode() + said
-    assert run.stdout.count(b"\n") == keepalive("analyze", DEAD_PEER).stdout.count(b"\n")
+    assert run.stdout.count(b"\n") == keepalive("analyze", plain).stdout.count(b"\n")
 
 
 def test_an_output_encoding_without_the_letters_is_no_defect(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The kernels: their arithmetic, their tables, how they are compiled, and where the machine code is kept."""
+"""The kernels: their arithmetic, their tables, how they are compiled, and that they keep within bounds."""
 
 from __future__ import annotations
 
@@ -6,28 +6,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from compiled_kernels import dispatchers
 
-from analyzer import kernels
-from analyzer.capture import open_capture
-from analyzer.decode import Decoder
-from analyzer.kernels import ENTRY_POINTS, KERNELS, Kernels, cache_folder, digest, plain
+from analyzer.kernels import ENTRY_POINTS, KERNELS, Kernels, machine, plain
 from analyzer.kernels.arithmetic import seq_diff
+from analyzer.layout import FLOW_SIZE
 from analyzer.tcp import EVENTS, NEXT_STATE, TRANSITIONS, Event, State
-from analyzer.track import Tracker
 
 ROOT = Path(__file__).parent.parent
 CAPTURES = sorted((ROOT / "captures").glob("*/capture.pcap"))[:6]
-
-
-def track_capture(path: Path, kernels: Kernels) -> Tracker:
-    """One capture through the rooms that call kernels."""
-    reader, decoder, tracker = open_capture(str(path), kernels), Decoder(kernels), Tracker(kernels)
-    for records in reader.batches():
-        tracker.feed(decoder.feed(records))
-    return tracker
 
 
 @pytest.mark.parametrize("half", [2, 8, 32])
@@ -91,84 +81,33 @@ def test_plain_and_compiled_offer_the_same(compiled: Kernels) -> None:
     assert set(Kernels._fields[1:]) <= set(ENTRY_POINTS)
 
 
-def test_every_entry_point_is_compiled_for_the_signature_of_its_annotations(compiled: Kernels) -> None:
+@pytest.fixture(scope="module")
+def dispatchers() -> dict[str, Any]:
+    """Every kernel as numba holds it, compiled here and now as `machine` compiles it."""
     numba = pytest.importorskip("numba")
-    for name in Kernels._fields[1:]:
-        assert getattr(compiled, name).signatures == [kernels.signature(numba, KERNELS[name])], name
+    made = machine.make_dispatchers(numba, ENTRY_POINTS)
+    for name in ENTRY_POINTS:
+        made[name].compile(machine.signature(numba, KERNELS[name]))
+    return made
 
 
-def test_no_kernel_has_a_second_signature_after_use(compiled: Kernels) -> None:
-    for path in CAPTURES[:3]:
-        track_capture(path, compiled)
-    made = dispatchers(compiled)
-    assert set(made) == set(KERNELS)
-    for name, dispatcher in made.items():
-        assert len(dispatcher.signatures) <= 1, f"{name}: {dispatcher.signatures}"
+def test_every_entry_point_is_compiled_for_the_signature_of_its_annotations(dispatchers: dict[str, Any]) -> None:
+    numba = pytest.importorskip("numba")
+    for name in ENTRY_POINTS:
+        assert dispatchers[name].signatures == [machine.signature(numba, KERNELS[name])], name
 
 
-# -- the cache of machine code
+def test_every_kernel_is_compiled_for_one_signature(dispatchers: dict[str, Any]) -> None:
+    assert set(dispatchers) == set(KERNELS)
+    for name, dispatcher in dispatchers.items():
+        assert len(dispatcher.signatures) == 1, f"{name}: {dispatcher.signatures}"
 
 
-def test_the_cache_is_named_after_every_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "analyzer"
-    sources = [*(ROOT / "analyzer" / "kernels").glob("*.py")]
-    sources += [ROOT / "analyzer" / name for name in ("tcp.py", "wire.py", "layout.py")]
-    (package / "kernels").mkdir(parents=True)
-    copies = [package / source.relative_to(ROOT / "analyzer") for source in sources]
-    for source, copy in zip(sources, copies, strict=True):
-        copy.write_bytes(source.read_bytes())
-    monkeypatch.setattr(kernels, "__file__", str(package / "kernels" / "__init__.py"))
-    digests = [digest()]
-    for copy in copies:
-        copy.write_text(copy.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
-        digests.append(digest())
-    assert len(set(digests)) == len(digests)
-
-
-def test_the_cache_is_named_after_bounds_checking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NUMBA_BOUNDSCHECK", raising=False)
-    unchecked = digest()
-    monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1")
-    assert digest() != unchecked
-
-
-@pytest.fixture
-def cache_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Both places where a cache may lie, below one empty folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "temporary"))
-    return tmp_path
-
-
-def test_the_cache_lies_in_the_users_cache_directory(cache_home: Path) -> None:
-    folder = cache_folder()
-    assert folder is not None
-    assert folder.is_relative_to(cache_home / "home")
-    assert folder.stat().st_mode & 0o077 == 0
-
-
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="POSIX permissions")
-@pytest.mark.parametrize("which", ["folder", "parent"])
-@pytest.mark.parametrize("mode", [0o770, 0o707])
-def test_a_cache_that_others_can_write_to_is_passed_over(cache_home: Path, mode: int, which: str) -> None:
-    trusted = cache_folder()
-    assert trusted is not None
-    (trusted if which == "folder" else trusted.parent).chmod(mode)
-    second = cache_folder()
-    assert second is not None and second.is_relative_to(cache_home / "temporary")
-    (second if which == "folder" else second.parent).chmod(mode)
-    assert cache_folder() is None
-
-
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="POSIX permissions")
-def test_a_cache_that_is_a_link_to_elsewhere_is_passed_over(cache_home: Path) -> None:
-    trusted = cache_folder()
-    assert trusted is not None
-    elsewhere = cache_home / "elsewhere"
-    trusted.rename(elsewhere)
-    trusted.symlink_to(elsewhere)
-    second = cache_folder()
-    assert second is None or second.is_relative_to(cache_home / "temporary")
+@pytest.mark.parametrize("table", [[0] * FLOW_SIZE, np.zeros(FLOW_SIZE, np.int32), np.zeros(2 * FLOW_SIZE)[::2]])
+def test_a_compiled_kernel_refuses_a_table_of_another_kind(compiled: Kernels, table: Any) -> None:
+    """It takes an address and a length: anything but a plain int64 array would be misread, or read beyond."""
+    with pytest.raises((TypeError, ValueError, AttributeError)):
+        compiled.rehash(table, 0, compiled.ints(8))
 
 
 # -- bounds

@@ -35,8 +35,22 @@ def test_data_that_crosses_a_probe_answers_it_implicitly() -> None:
     assert counts(probed) == (1, 0, 0)
 
 
-def test_data_long_after_a_probe_does_not_answer_it() -> None:
-    probed = talk().idle(15).probe(CLIENT, answered=False).idle(7).data(SERVER, 50)
+@pytest.mark.parametrize("after", [1.5, 2.5, 7])
+def test_data_long_after_a_probe_does_not_answer_it(after: float) -> None:
+    probed = talk().idle(15).probe(CLIENT, answered=False).idle(after).data(SERVER, 50)
+    assert counts(probed) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("after", [4, 60])
+def test_an_ack_long_after_a_probe_does_not_answer_it(after: float) -> None:
+    probed = talk().idle(15).probe(CLIENT, answered=False).idle(after).window_update(SERVER, 400)
+    assert counts(probed) == (0, 1, 0)
+
+
+def test_an_ack_below_what_the_prober_has_received_does_not_answer() -> None:
+    """The prober's TCP finds it out of window (RFC 9293 3.10.7.4): it was sent before the data, and delayed."""
+    probed = talk().idle(15).probe(CLIENT, answered=False)
+    probed.send(SERVER, "A", seq=probed.sides[SERVER].nxt - 50, in_window=False)
     assert counts(probed) == (0, 1, 0)
 
 

@@ -7,6 +7,7 @@ from conversation import Conversation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_view import from_naive, from_tables, run_kernels
+from noise import noise
 from observe import assert_as_built, flows, only_flow
 from timelines import conversations
 
@@ -46,3 +47,13 @@ def test_connections_in_one_capture_do_not_touch_each_other(talks: list[Conversa
     found = {flow.client.port: flow for flow in flows(*talks)}
     for number, talk in enumerate(talks):
         assert_as_built(talk, found[40_000 + number])
+
+
+@given(talk=noise(), sizes=SIZES)
+def test_segments_that_no_tcp_would_send_show_the_same_to_plain_and_compiled_kernels(
+    compiled: Kernels, talk: Conversation, sizes: list[int]
+) -> None:
+    capture = talk.pcap()
+    expected = from_tables(run_kernels(capture, [plain()], [10**6]))
+    assert from_tables(run_kernels(capture, [compiled], sizes)) == expected
+    assert sum(sum(connection.packets) for connection in expected) <= len(talk.segments)

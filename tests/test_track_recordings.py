@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 import naive
-from analyzer.kernels import Kernels, plain
+import pytest
 from kernel_view import from_naive, from_tables, run_kernels
+
+from analyzer.kernels import Kernels, plain
 
 RECORDINGS = sorted((Path(__file__).parent.parent / "captures").glob("*/capture.pcap"))
 

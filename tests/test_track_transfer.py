@@ -91,6 +91,17 @@ def test_data_captured_twice_is_no_retransmission() -> None:
     assert_as_built(copied, only_flow(copied))
 
 
+@pytest.mark.parametrize("apart", [0.006, 0.5, 1.0])
+def test_two_equal_segments_further_apart_than_copies_are_two(apart: float) -> None:
+    """Without timestamps, and in IPv6 without an IP ID, nothing but time tells them apart."""
+    repeated = talk(v6=True, timestamps=False)
+    repeated.acknowledge(CLIENT)
+    repeated.idle(apart).acknowledge(CLIENT)
+    analysis = analyzed(repeated)
+    assert analysis.captures[0].duplicates == 0
+    assert analysis.flow(0).packets == (6, 3)
+
+
 def test_two_connections_between_the_same_hosts_do_not_mix() -> None:
     one = talk().idle(15).probe(CLIENT)
     two = talk(ports=(40_001, 5432), start=0.01).idle(10).probes(SERVER, 3, every=5, answered=False)

@@ -1,19 +1,14 @@
 """The per-packet work, written once: run plain as it stands, or compiled by numba from the same source.
 
 Plain needs no import and no compiling and suits small captures. Compiled is a hundred times faster per packet; its
-machine code is kept in the user's cache directory, in a folder named by a digest of everything it was made from,
-because numba itself does not notice when an inner kernel or a constant in another file changes.
+machine code is kept in the user's cache directory, in a folder named by a digest of everything it was made from.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 import os
 import stat
 import sys
-import tempfile
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -24,19 +19,9 @@ from analyzer.kernels.registry import KERNELS, Buffer, Ints
 __all__ = ["KERNELS", "Buffer", "Ints", "Kernels", "cached", "compiled", "plain"]
 
 # What is called from outside; everything else is inlined into these.
-ENTRY_POINTS = ("scan_pcap", "scan_pcapng", "decode", "look_ahead", "track", "rehash")
-# Seldom run and large: inlining them would only slow down the compiler.
-OUTLINED = (
-    "on_reset",
-    "on_icmp",
-    "on_syn",
-    "on_fin",
-    "end_resending",
-    "on_handshake_ack",
-    "new_flow",
-    "icmp",
-)
-COMPLETE = "complete"
+ENTRY_POINTS = ("scan_pcap", "scan_pcapng", "decode", "track", "rehash")
+SYMBOL = ".symbol"
+OBJECT = ".o"
 
 
 class Kernels(NamedTuple):
@@ -47,7 +32,7 @@ class Kernels(NamedTuple):
     scan_pcapng: Callable[..., int]
     decode: Callable[..., int]
     track: Callable[..., int]
-    rehash: Callable[..., None]
+    rehash: Callable[..., int]
 
     def ints(self, size: int) -> Ints:
         """A table of `size` zeros."""
@@ -96,74 +81,64 @@ def plain() -> Kernels:
 def compiled(notify: Callable[[str], None] = lambda text: None) -> Kernels:
     """The kernels as machine code; `notify` is told when they must be compiled first.
 
-    Raises ImportError where numba cannot be had.
+    Raises ImportError where numba cannot be had, or is of a kind that we do not know.
     """
-    numba = importlib.import_module("numba")
+    from analyzer.kernels import machine
+
     folder = cache_folder()
-    fresh = folder is None or not (folder / COMPLETE).exists()
-    if fresh:
+    codes = _stored(folder)
+    if codes is None:
+        import numba
+
         notify("compiling the kernels for this machine, once: about 15 seconds")
-    before = numba.config.CACHE_DIR
-    try:
-        if folder is not None:
-            numba.config.CACHE_DIR = str(folder)
-        made = _compile_all(numba, cache=folder is not None)
-    finally:
-        numba.config.CACHE_DIR = before
-    if fresh and folder is not None:
-        (folder / COMPLETE).touch()
-    return Kernels(True, *(made[name] for name in Kernels._fields[1:]))
+        codes = machine.compile_kernels(numba, ENTRY_POINTS)
+        _store(folder, codes)
+    made = machine.load_kernels(codes)
+    return Kernels(True, *[made[name] for name in Kernels._fields[1:]])
 
 
 def cached() -> bool:
     """Whether `compiled` would find its machine code ready."""
     folder = cache_folder()
-    return folder is not None and (folder / COMPLETE).exists()
+    return folder is not None and all((folder / (name + SYMBOL)).exists() for name in ENTRY_POINTS)
 
 
-def _compile_all(numba: Any, cache: bool) -> dict[str, Any]:
-    """Every kernel as a dispatcher that calls the others; the entry points are compiled, for one signature each."""
-    made: dict[str, Any] = {}
-    spaces: dict[str, dict[str, Any]] = {}
-    for name, function in KERNELS.items():
-        space = {key: _constant(value) for key, value in function.__globals__.items()}
-        copy = types.FunctionType(function.__code__, space, name, function.__defaults__)
-        copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
-        copy.__annotations__ = function.__annotations__
-        # Kernels never allocate, so numba's reference counting (atomic, per call and array) can be left out: it
-        # costs two thirds of the time.
-        options = {"cache": cache and name in ENTRY_POINTS, "nogil": True, "_nrt": False}
-        options["forceinline"] = name not in ENTRY_POINTS and name not in OUTLINED
-        made[name] = numba.njit(**options)(copy)
-        spaces[name] = space
-    for space in spaces.values():
-        space.update({name: made[name] for name in made if name in space})
-    for name in ENTRY_POINTS:
-        made[name].compile(signature(numba, KERNELS[name]))
-    return made
+def _stored(folder: Path | None) -> dict[str, Any] | None:
+    """The machine code in this folder, or None when it is not all there."""
+    from analyzer.kernels.machine import Code
+
+    if folder is None or not cached():
+        return None
+    return {
+        name: Code((folder / (name + SYMBOL)).read_text(), (folder / (name + OBJECT)).read_bytes())
+        for name in ENTRY_POINTS
+    }
 
 
-def signature(numba: Any, function: Callable[..., Any]) -> tuple[Any, ...]:
-    """The argument types of a kernel, from its annotations."""
-    kinds = {"int": numba.int64, "bool": numba.boolean, "Ints": numba.int64[::1], "Buffer": numba.uint8[::1]}
-    return tuple(kinds[kind] for name, kind in function.__annotations__.items() if name != "return")
-
-
-def _constant(value: Any) -> Any:
-    """A tuple of numbers as an array: numba would copy the tuple to the stack at each use."""
-    if isinstance(value, tuple) and value and all(type(item) is int for item in value):
-        import numpy as np
-
-        return np.array(value, np.int64)
-    return value
+def _store(folder: Path | None, codes: dict[str, Any]) -> None:
+    """Keep the machine code for the next run, if there is a place; each file appears whole or not at all."""
+    if folder is None:
+        return
+    for name, code in codes.items():
+        # The symbol last: it says that the object is there.
+        for suffix, content in ((OBJECT, code.object), (SYMBOL, code.symbol.encode())):
+            part = folder / f"{name}{suffix}.{os.getpid()}"
+            try:
+                part.write_bytes(content)
+                part.replace(folder / (name + suffix))
+            except OSError:
+                return
 
 
 def cache_folder() -> Path | None:
-    """The folder for this very source's machine code; None where no folder is ours alone.
+    """The folder for this very source's machine code; None where no folder is ours alone, or numba is absent.
 
     Loading machine code means trusting it, so a folder that others can write to is passed over.
     """
-    name = f"kernels-{digest()}"
+    try:
+        name = f"kernels-{digest()}"
+    except ImportError:
+        return None
     for base in _cache_bases():
         folder = base / name
         try:
@@ -177,6 +152,8 @@ def cache_folder() -> Path | None:
 
 def _cache_bases() -> list[Path]:
     """Where a cache may lie, best first (XDG Base Directory Specification; its counterparts elsewhere)."""
+    import tempfile
+
     user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
     fallback = Path(tempfile.gettempdir()) / f"tcp-keepalive-analyzer{user}"
     if "XDG_CACHE_HOME" in os.environ:
@@ -202,14 +179,19 @@ def _is_ours(folder: Path) -> bool:
 
 
 def digest() -> str:
-    """What the machine code depends on, as a short hash: our sources, numba, Python, bounds checking."""
-    from importlib.metadata import version
+    """What the machine code depends on, as a short hash: our sources, numba, the processor, bounds checking."""
+    import hashlib
+
+    import llvmlite
+    from llvmlite import binding
 
     here = Path(__file__).parent
     sources = sorted([*here.glob("*.py"), *(here.parent / name for name in ("tcp.py", "wire.py", "layout.py"))])
     state = hashlib.sha256()
     for path in sources:
         state.update(path.read_bytes())
-    for part in (version("numba"), sys.version, os.environ.get("NUMBA_BOUNDSCHECK", "")):
+    processor = f"{binding.get_default_triple()} {binding.get_host_cpu_name()} {sys.byteorder}"
+    # llvmlite's version stands for numba's, which it is released with: reading that would mean importing it.
+    for part in (llvmlite.__version__, sys.version, processor, os.environ.get("NUMBA_BOUNDSCHECK", "")):
         state.update(part.encode())
     return state.hexdigest()[:16]

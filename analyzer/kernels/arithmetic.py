@@ -5,6 +5,9 @@ from __future__ import annotations
 from analyzer.kernels.registry import Buffer, kernel
 
 SEQ_HALF = 1 << 31
+# Octets are unsigned, and numba makes a float of an unsigned and a signed number: a mask makes them signed.
+MASK_16 = 0xFFFF
+MASK_32 = 0xFFFFFFFF
 MASK_63 = (1 << 63) - 1
 # Multiplier of Knuth's MMIX linear congruential generator: odd, well mixed, fits a signed word.
 MULTIPLIER = 6364136223846793005
@@ -19,13 +22,13 @@ def seq_diff(a: int, b: int, half: int = SEQ_HALF) -> int:
 @kernel
 def be16(buf: Buffer, at: int) -> int:
     """The 16-bit big-endian number at `at`."""
-    return (buf[at] << 8) | buf[at + 1]
+    return ((buf[at] << 8) | buf[at + 1]) & MASK_16
 
 
 @kernel
 def be32(buf: Buffer, at: int) -> int:
     """The 32-bit big-endian number at `at`."""
-    return (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]
+    return ((buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]) & MASK_32
 
 
 @kernel

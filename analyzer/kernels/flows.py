@@ -147,8 +147,8 @@ def find_slot(packets: Ints, row: int, low: bool, h: int, flows: Ints, slots: In
 
 
 @kernel
-def rehash(flows: Ints, count: int, slots: Ints) -> None:
-    """Fill an empty, larger slot table; of several connections on one key the last is found there."""
+def rehash(flows: Ints, count: int, slots: Ints) -> int:
+    """Fill an empty, larger slot table; of several connections on one key the last is found there. Return `count`."""
     mask = len(slots) - 1
     for stream in range(count):
         f = stream * FLOW_SIZE
@@ -156,6 +156,7 @@ def rehash(flows: Ints, count: int, slots: Ints) -> None:
         while slots[slot] != 0 and (slots[slot] & 0xFFFFFFFF) != flows[f + PREVIOUS]:
             slot = (slot + 1) & mask
         slots[slot] = (flows[f + HASH] >> 32 << 32) | (stream + 1)
+    return count
 
 
 @kernel

@@ -80,6 +80,7 @@ PATIENCE_NS = 3_000_000_000
 # Data that crosses a probe stands for its answer if it comes about when the answer would.
 CROSSING_NS = 1_000_000_000
 MAX_OUTSTANDING = 64
+LONGEST_RTT_NS = 3_600_000_000_000
 
 
 @kernel
@@ -105,8 +106,7 @@ def since_rx(packets: Ints, row: int, flows: Ints, x: int) -> int:
 @kernel
 def zero_length_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
     """PROBE_FLAGS of a zero-length segment that is, or may be, a probe; NOT_A_PROBE otherwise."""
-    seq = packets[row + SEQ]
-    known = flows[x + KNOWN]
+    seq, known = packets[row + SEQ], flows[x + KNOWN]
     quiet = packets[row + TIME] - flows[x + LAST_TIME] >= IDLE_NS
     if may_be_reordered(packets, row, flows, x):
         return NOT_A_PROBE
@@ -245,13 +245,26 @@ def answered_probe(flows: Ints, x: int, time: int, ackno: int, probes: Ints) -> 
 
 
 @kernel
+def sole_outstanding(index: int, flows: Ints, x: int, probes: Ints) -> bool:
+    """Whether this probe is the last one sent and the one before it has been answered."""
+    before = probes[(index - 1) * PROBE_SIZE + PROBE_BEFORE]
+    answered = before == 0 or probes[(before - 1) * PROBE_SIZE + ANSWER] != ANSWER_NONE
+    return index == flows[x + LAST_PROBE] and answered
+
+
+@kernel
+def note_rtt(flows: Ints, x: int, took: int) -> None:
+    """Take a round trip of `x` into account, unless the clock stepped meanwhile."""
+    if 0 <= took < LONGEST_RTT_NS and (flows[x + MIN_RTT] < 0 or took < flows[x + MIN_RTT]):
+        flows[x + MIN_RTT] = took
+
+
+@kernel
 def answer_probe(packets: Ints, row: int, flows: Ints, x: int, answer: int, probes: Ints) -> None:
     """Pair this segment with the probe of `x` that it answers, if there is one."""
     time = packets[row + TIME]
-    index = 0
-    if answer == ANSWER_RST:
-        index = flows[x + LAST_PROBE]
-    else:
+    index = flows[x + LAST_PROBE]
+    if answer != ANSWER_RST:
         index = answered_probe(flows, x, time, packets[row + ACKNO], probes)
     if index == 0:
         return
@@ -261,20 +274,10 @@ def answer_probe(packets: Ints, row: int, flows: Ints, x: int, answer: int, prob
         return
     if answer == ANSWER_ACK and sole_outstanding(index, flows, x, probes):
         # Probes are answered at once (they are out of window), so this is a round trip and not a delayed ACK.
-        if flows[x + MIN_RTT] < 0 or age < flows[x + MIN_RTT]:
-            flows[x + MIN_RTT] = age
+        note_rtt(flows, x, age)
     probes[p + ANSWER] = answer
     probes[p + ANSWER_FRAME] = packets[row + FRAME]
     probes[p + ANSWER_TIME] = time
-
-
-@kernel
-def sole_outstanding(index: int, flows: Ints, x: int, probes: Ints) -> bool:
-    """Whether this probe is the last one sent and the one before it has been answered."""
-    before = probes[(index - 1) * PROBE_SIZE + PROBE_BEFORE]
-    if index != flows[x + LAST_PROBE]:
-        return False
-    return before == 0 or probes[(before - 1) * PROBE_SIZE + ANSWER] != ANSWER_NONE
 
 
 @kernel

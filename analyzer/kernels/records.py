@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from analyzer.kernels.arithmetic import SEQ_HALF
+from analyzer.kernels.arithmetic import MASK_16, MASK_32, SEQ_HALF, be32
 from analyzer.kernels.registry import Buffer, Ints, kernel
 from analyzer.layout import CAPLEN, LINK_TYPE, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
-from analyzer.wire import PCAP_RECORD_SIZE, PCAPNG_ENHANCED_PACKET, PCAPNG_SIMPLE_PACKET
+from analyzer.wire import PCAP_RECORD_SIZE, PCAPNG_ENHANCED_PACKET, PCAPNG_PACKET, PCAPNG_SIMPLE_PACKET
 
 ENHANCED_HEAD = 28  # block type, length, interface, timestamp (2 words), captured length, original length
 SIMPLE_HEAD = 12  # block type, length, original length
@@ -32,8 +32,8 @@ SCAN_SIZE = 8
 def u32(buf: Buffer, at: int, big: int) -> int:
     """The 32-bit number at `at` in the file's byte order."""
     if big:
-        return (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]
-    return buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24)
+        return be32(buf, at)
+    return (buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24)) & MASK_32
 
 
 @kernel
@@ -90,12 +90,24 @@ def ticks_to_ns(high: int, low: int, interfaces: Ints, row: int) -> int:
 
 
 @kernel
+def interface_of(buf: Buffer, at: int, big: int) -> int:
+    """The interface of a packet block: 32 bits, but 16 in the obsolete kind and always the first in the simple one."""
+    kind = u32(buf, at, big)
+    if kind == PCAPNG_SIMPLE_PACKET:
+        return 0
+    if kind == PCAPNG_PACKET:
+        number = u32(buf, at + 8, big)
+        return number >> 16 if big else number & MASK_16
+    return u32(buf, at + 8, big)
+
+
+@kernel
 def packet_block(buf: Buffer, at: int, length: int, scan: Ints, interfaces: Ints, records: Ints, row: int) -> bool:
-    """Write the packet of one enhanced or simple packet block; False when its captured length does not fit."""
+    """Write the packet of one packet block; False when its captured length does not fit."""
     big = scan[BIG_ENDIAN]
-    if u32(buf, at, big) == PCAPNG_ENHANCED_PACKET:
+    if u32(buf, at, big) != PCAPNG_SIMPLE_PACKET:
         head = ENHANCED_HEAD
-        interface = u32(buf, at + 8, big) * INTERFACE_SIZE
+        interface = interface_of(buf, at, big) * INTERFACE_SIZE
         scan[LAST_RECORD_TIME] = ticks_to_ns(u32(buf, at + 12, big), u32(buf, at + 16, big), interfaces, interface)
         caplen = u32(buf, at + 20, big)
         origlen = u32(buf, at + 24, big)
@@ -128,17 +140,17 @@ def scan_pcapng(buf: Buffer, scan: Ints, interfaces: Ints, records: Ints) -> int
     status = NEED_MORE
     while at + 12 <= end:
         kind = u32(buf, at, big)
-        if kind != PCAPNG_ENHANCED_PACKET and kind != PCAPNG_SIMPLE_PACKET:
+        if kind != PCAPNG_ENHANCED_PACKET and kind != PCAPNG_SIMPLE_PACKET and kind != PCAPNG_PACKET:
             status = OTHER_BLOCK
             break
         length = u32(buf, at + 4, big)
-        head = ENHANCED_HEAD if kind == PCAPNG_ENHANCED_PACKET else SIMPLE_HEAD
+        head = SIMPLE_HEAD if kind == PCAPNG_SIMPLE_PACKET else ENHANCED_HEAD
         if length % 4 != 0 or length < head + 4 or length > scan[LIMIT]:
             status = BAD_LENGTH
             break
         if at + length > end:
             break
-        if known <= (u32(buf, at + 8, big) if kind == PCAPNG_ENHANCED_PACKET else 0):
+        if known <= interface_of(buf, at, big):
             status = UNKNOWN_INTERFACE
             break
         if count == room:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.kernels.probes import end_gap, settle_held
+from analyzer.kernels.probes import end_gap, note_rtt, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
     ACKNO,
@@ -45,7 +45,6 @@ from analyzer.layout import (
     LAST_PROBE,
     LEN,
     LONGEST_RESENT,
-    MIN_RTT,
     NEVER,
     NEW_OCTET,
     NXT,
@@ -137,7 +136,7 @@ def on_syn(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, by_clie
             # With a retransmitted SYN only the timestamp tells which of them was answered (RFC 7323 4).
             if flows[y + SYN_TSVAL] == 0 or packets[row + TSECR] != flows[y + SYN_TSVAL]:
                 flows[y + SYN_TIME] = max(flows[y + SYN_TIME], flows[y + ADVANCE_TIME])
-            flows[y + MIN_RTT] = time - flows[y + SYN_TIME]
+            note_rtt(flows, y, time - flows[y + SYN_TIME])
         flows[f + HANDSHAKE] |= SAW_SYN_ACK
         move(flows, x, SENDS_SYN_ACK)
     else:
@@ -156,7 +155,7 @@ def on_handshake_ack(packets: Ints, row: int, flows: Ints, f: int, x: int, y: in
         client = x if by_client else y
         flows[f + HANDSHAKE_RTT] = packets[row + TIME] - flows[client + SYN_TIME]
     if flows[y + ADVANCE_TIME] <= flows[y + SYN_TIME]:
-        flows[y + MIN_RTT] = packets[row + TIME] - flows[y + SYN_TIME]
+        note_rtt(flows, y, packets[row + TIME] - flows[y + SYN_TIME])
 
 
 @kernel

@@ -34,6 +34,10 @@ from analyzer.tcp import State
 
 WORD = (1 << 64) - 1
 MAPPED = 0xFFFF
+STATES = tuple(State)  # looking one up is several times faster than State(number)
+HANDSHAKES = tuple(Handshake)
+HOWS = tuple(How)
+WHYS = tuple(Why)
 GAVE_UP = (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)
 
 
@@ -44,16 +48,15 @@ def make_flow(facts: Facts, stream: int, verdict: str) -> Flow:
     x, y = HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE
     by = int(facts.by[stream])
     ended = int(facts.ended[stream])
-    why = Why(int(facts.why[stream]))
-    how = How(int(facts.how[stream]))
-    state = [State(head[x + STATE]), State(head[y + STATE])]
+    why = WHYS[facts.why[stream]]
+    how = HOWS[facts.how[stream]]
+    state = [STATES[head[x + STATE]], STATES[head[y + STATE]]]
     if how is How.TIMEOUT:
         state[by - 1] = State.UNKNOWN  # gone, or silent for another reason: silence does not show which
     rtt = head[HANDSHAKE_RTT]
     keepalive = []
     for side, last in enumerate((head[x + LAST_PROBE], head[y + LAST_PROBE])):
-        rows = probe_rows(facts, last)
-        if len(rows):
+        if last and len(rows := probe_rows(facts, last)):
             keepalive.append(make_keepalive(side, rows, why in GAVE_UP and by == side + 1))
     return Flow(
         stream=stream,
@@ -64,13 +67,13 @@ def make_flow(facts: Facts, stream: int, verdict: str) -> Flow:
         end=head[END_TIME],
         packets=(head[x + PACKETS], head[y + PACKETS]),
         bytes=(head[x + BYTES], head[y + BYTES]),
-        handshake=Handshake(int(facts.handshake[stream])),
+        handshake=HANDSHAKES[facts.handshake[stream]],
         handshake_rtt=rtt if rtt >= 0 else None,
         state=(state[0], state[1]),
         ending=Ending(how, SIDES[by - 1] if by else None, ended or None, why, head[RESET_FRAME] or None),
         verdict=verdict,
         keepalive=tuple(keepalive),
-        zero_window_probes=(int(facts.zero_window_probes[stream, 0]), int(facts.zero_window_probes[stream, 1])),
+        zero_window_probes=tuple(facts.zero_window_probes[stream].tolist()),
     )
 
 

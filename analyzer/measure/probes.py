@@ -13,7 +13,6 @@ from analyzer.layout import (
     EARLY,
     HELD_BACK,
     LAST_PROBE,
-    NEVER,
     NEW_OCTET,
     ONE_OCTET,
     PEER_WINDOW_ZERO,
@@ -22,7 +21,6 @@ from analyzer.layout import (
     PROBE_FLAGS,
     PROBE_ICMP,
     PROBE_SEQ,
-    PROBE_SINCE,
     PROBE_TIME,
     PROBER,
     REJECTED,
@@ -36,6 +34,8 @@ from analyzer.model import Column, Mask, ProbeKind, Tracks
 STEADY = 1.3
 # Successive gaps of a persist timer double (RFC 9293 3.8.6.1); those of a keepalive timer do not.
 DOUBLING = 1.5
+# No keepalive interval is shorter than 1 s; a tenth is left for what the path adds.
+SHORTEST_INTERVAL_NS = 900_000_000
 # Linux's persist timer stops doubling at TCP_RTO_MAX.
 PERSIST_MAX_NS = 120_000_000_000
 
@@ -126,8 +126,9 @@ def _is_persist_timer(log: Column, rows: Column) -> bool:
     times = log[rows, PROBE_TIME]
     if log[rows[0], PROBE_FLAGS] & EARLY or len(rows) < 3:
         return True
-    since = log[rows[0], PROBE_SINCE]
-    gaps = np.diff(times if since == NEVER else np.concatenate(([since], times)))
+    gaps = np.diff(times)
+    if gaps.min() < SHORTEST_INTERVAL_NS:
+        return True
     if gaps[0] >= PERSIST_MAX_NS * 0.95 and gaps[-1] <= PERSIST_MAX_NS * 1.05:
         return True
     return bool(np.median(gaps[1:] / gaps[:-1]) >= DOUBLING)

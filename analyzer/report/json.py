@@ -20,10 +20,9 @@ from analyzer.model import (
     Flow,
     Keepalive,
     Outcome,
-    Probe,
     Why,
 )
-from analyzer.report.times import seconds
+from analyzer.report.times import seconds, seconds_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +30,10 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 NANO_DIGITS = 9
 text = json.encoder.encode_basestring_ascii
+OUTCOMES = [outcome.name.lower() for outcome in Outcome]
+EPISODE = '{"start": %s, "end": %s, "outcome": "%s", "probes": [%s]}'
+UNANSWERED = '{"frame": %s, "time": %s, "answer_frame": null, "answer_time": null}'
+ANSWERED = '{"frame": %s, "time": %s, "answer_frame": %s, "answer_time": %s}'
 
 
 class Analysed(Protocol):
@@ -50,22 +53,15 @@ class Writer:
     """Composes JSON for one analysis: its time resolution, its way to number frames."""
 
     def __init__(self, analysis: Analysed) -> None:
-        self._digits = analysis.digits
-        self._outcomes = {outcome: outcome.name.lower() for outcome in Outcome}
-        self._several = len(analysis.captures) != 1
-        self._frame_text = analysis.frame_text
-
-    def frame(self, frame: int) -> str:
-        """A frame number: a number for one capture, a string for several."""
-        return text(self._frame_text(frame)) if self._several else str(frame)
+        self.time = seconds_writer(analysis.digits)
+        # A number for one capture, a string for several.
+        self.frame: Callable[[int], str] = str
+        if len(analysis.captures) != 1:
+            self.frame = lambda frame: text(analysis.frame_text(frame))
 
     def optional(self, value: int | None, write: Callable[[int], str]) -> str:
         """`null` for what is not known."""
         return "null" if value is None else write(value)
-
-    def time(self, nanoseconds: int) -> str:
-        """A point in time."""
-        return seconds(nanoseconds, self._digits)
 
     def capture(self, facts: CaptureFacts) -> str:
         """One element of `captures`."""
@@ -113,24 +109,25 @@ class Writer:
             f'"tcp_keepalive_intvl": {estimate(entry.tcp_keepalive_intvl)}, '
             f'"tcp_keepalive_probes": {estimate(entry.tcp_keepalive_probes)}, '
             f'"user_timeout_s": null, "profiles": [], '
-            f'"episodes": [{", ".join(map(self.episode, entry.episodes))}]}}'
+            f'"episodes": [{self.episodes(entry.episodes)}]}}'
         )
 
-    def episode(self, episode: Episode) -> str:
-        """One idle gap."""
-        start, end, outcome, probes = episode
-        return (
-            f'{{"start": {self.time(start)}, "end": {self.time(end)}, '
-            f'"outcome": "{self._outcomes[outcome]}", "probes": [{", ".join([self.probe(p) for p in probes])}]}}'
-        )
-
-    def probe(self, probe: Probe) -> str:
-        """One probe and its answer."""
-        frame, time, answer_frame, answer_time = probe
-        answer = '"answer_frame": null, "answer_time": null'
-        if answer_frame is not None and answer_time is not None:
-            answer = f'"answer_frame": {self.frame(answer_frame)}, "answer_time": {self.time(answer_time)}'
-        return f'{{"frame": {self.frame(frame)}, "time": {self.time(time)}, {answer}}}'
+    def episodes(self, episodes: Iterable[Episode]) -> str:
+        """The idle gaps of one endpoint; a large capture has most of its output here, hence few calls."""
+        time, frame = self.time, self.frame
+        parts = []
+        for start, end, outcome, probes in episodes:
+            rows, ended = [], ""
+            for number, sent, answer_frame, answered in probes:
+                if answer_frame is None or answered is None:
+                    rows.append(UNANSWERED % (frame(number), time(sent)))
+                    continue
+                answer_time = time(answered)
+                rows.append(ANSWERED % (frame(number), time(sent), frame(answer_frame), answer_time))
+                if answered == end:
+                    ended = answer_time
+            parts.append(EPISODE % (time(start), ended or time(end), OUTCOMES[outcome], ", ".join(rows)))
+        return ", ".join(parts)
 
     def finding(self, finding: Finding) -> str:
         """One element of `findings`."""
@@ -147,7 +144,7 @@ class Writer:
         )
 
 
-def pair(values: tuple[int, int]) -> str:
+def pair(values: tuple[int, ...]) -> str:
     """A number for each side."""
     return f'{{"{SIDES[0]}": {values[0]}, "{SIDES[1]}": {values[1]}}}'
 

@@ -37,6 +37,8 @@ def write_text(
     """Write it all; `flows` are those to list, `counts` says how many connections have each verdict."""
     for facts in captures:
         out.write(_capture_line(facts, layout) + "\n")
+        for problem in facts.problems:
+            out.write(f"  damaged at byte {problem.offset}: {problem.reason}\n")
     rows = [(severity_of[flow.verdict], _flow_cells(flow, layout)) for flow in flows]
     if rows:
         out.write("\n")
@@ -54,7 +56,7 @@ def write_text(
 def _capture_line(facts: CaptureFacts, layout: Layout) -> str:
     path = printable(facts.path)
     if facts.first_time is None or facts.last_time is None:
-        return f"{path}: no packets"
+        return f"{path}: no packets" if facts.format else f"{path}: not read"
     skipped = sum(facts.skipped.values())
     parts = [
         f"{facts.packets} packets",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 SECOND = 1_000_000_000
@@ -15,6 +16,19 @@ def seconds(nanoseconds: int, digits: int) -> str:
         sign = "-" if nanoseconds < 0 else ""
         text = sign + str(abs(nanoseconds)).rjust(10, "0")
     return f"{text[:-9]}.{text[-9:][:digits]}" if digits else text[:-9]
+
+
+def seconds_writer(digits: int) -> Callable[[int], str]:
+    """`seconds` with so many digits, for many times of day."""
+    end = digits - 9 if digits < 9 else None
+
+    def write(nanoseconds: int) -> str:
+        if nanoseconds < SECOND or not digits:
+            return seconds(nanoseconds, digits)
+        text = str(nanoseconds)
+        return f"{text[:-9]}.{text[-9:end]}"
+
+    return write
 
 
 def clock(nanoseconds: int, utc: bool, form: str = "%Y-%m-%d %H:%M:%S") -> str:

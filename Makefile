@@ -1,0 +1,60 @@
+# Two commands set everything up on a fresh Debian machine with Python: `make demo`, then `make test`.
+VENV := .venv
+BIN := $(VENV)/bin
+CAPTURE := captures/dead-peer/capture.pcap
+DEBIAN_TOOLS := tshark tcpdump
+
+.PHONY: demo test lint check benchmark captures lock clean help
+
+help: ## these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: $(VENV)/installed ## make .venv, install, analyse a capture
+	$(BIN)/keepalive analyze $(CAPTURE)
+
+test: $(VENV)/ready tools lint check ## install what the tests need, then run everything
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy analyzer tests captures/lab
+	$(BIN)/lint-imports
+
+check: $(VENV)/ready
+	$(BIN)/python -m pytest
+
+benchmark: $(VENV)/ready ## time and memory beside tshark, tcptrace and tcpdump
+	$(BIN)/python tests/benchmarks/bench_analyze.py --command $(BIN)/keepalive
+
+captures: ## record the captures again (root, Linux)
+	python3 captures/lab/record.py
+
+lock: ## write requirements.lock anew (needs uv)
+	uv pip compile --universal --no-header --no-annotate --extra test pyproject.toml -o requirements.lock
+
+clean: ## remove what make has made
+	rm -rf $(VENV) dist build
+
+.PHONY: tools
+tools:
+	@for tool in $(DEBIAN_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then run=; elif command -v sudo >/dev/null; then run=sudo; \
+	  else echo "the tests need$$missing: install them, or run this as root" >&2; exit 1; fi; \
+	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq $$missing </dev/null; \
+	fi
+
+# Debian's Python comes without ensurepip: its venv package is fetched when it lacks.
+$(VENV)/bin/python:
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then run=; else run=sudo; fi; \
+	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq python3-venv </dev/null; }
+	python3 -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e .
+	@touch $@
+
+$(VENV)/ready: $(VENV)/installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[test]'
+	@touch $@
