@@ -183,6 +183,14 @@ class Episode(NamedTuple):
     probes: tuple[Probe, ...]
 
 
+class Episodes(Sequence[Episode]):
+    """The Episodes of one endpoint; a long connection has thousands, nearly all of one kind."""
+
+    def steady(self) -> Column | None:
+        """If each is one answered probe: an array of start, end, frame, time, answer_frame and answer_time."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A setting in seconds: the likeliest value, and bounds that hold the true one."""
@@ -205,7 +213,7 @@ class Keepalive:
     icmp: int
     probe_length: int
     confidence: str
-    episodes: Sequence[Episode]
+    episodes: Episodes
     tcp_keepalive_time: Estimate | None = None
     tcp_keepalive_intvl: Estimate | None = None
     tcp_keepalive_probes: Estimate | None = None

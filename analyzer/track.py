@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import TYPE_CHECKING, Any
 
 from analyzer.kernels import Ints, Kernels
@@ -36,7 +36,7 @@ class Tracker:
         self._slots = kernels.ints(4 * FIRST_ROOM)
         self._recent = kernels.ints(RECENT_SIZE)
         self._counts = kernels.ints(COUNTS_SIZE)
-        self._seed = secrets.randbits(62)
+        self._seed = int.from_bytes(os.urandom(7))
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels, from the same state."""

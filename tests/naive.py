@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from naive_packets import Address, Packet, read
-from naive_rules import SECOND, WRAP, End, Probe, as_probe
+from naive_rules import QUIET, SECOND, WRAP, End, Probe, as_probe
 
 from analyzer.tcp import Event, State
 
@@ -71,7 +71,7 @@ class Connection:
             return
         acked = y.unwrap(packet.ack)
         y.acked = acked
-        y.settle(acked)
+        y.settle(acked, packet.time)
         if y.nxt is None or y.nxt_is_guess or acked > y.nxt:
             y.nxt, y.nxt_is_guess = acked, False
         y.resent = 0
@@ -92,7 +92,7 @@ class Connection:
             x.held.append(probe)
             x.nxt, x.nxt_is_guess = probe.seq, True
         elif x.nxt_is_guess and x.nxt is not None:
-            x.settle(x.nxt)
+            x.settle(x.nxt, probe.packet.time - QUIET)
             x.nxt_is_guess = False
 
     def transfer(self, packet: Packet, x: End, y: End) -> None:
@@ -102,7 +102,7 @@ class Connection:
         expected = seq if x.nxt is None else x.nxt
         is_new = packet.space > 0 and (x.nxt is None or end > x.nxt)
         if x.held and (packet.space > 0 or end != x.nxt):
-            x.settle(seq)
+            x.settle(seq, packet.time - QUIET)
         if x.nxt is None or end > x.nxt:
             x.nxt_is_guess = (x.nxt_is_guess and not is_new) or (x.nxt is None and not is_new)
             x.nxt = end
@@ -168,7 +168,7 @@ class Connection:
     def reset(self, packet: Packet, x: End, y: End) -> None:
         why = self.reset_reason(packet, x, y)
         if x.held:
-            x.settle(x.unwrap(packet.seq))
+            x.settle(x.unwrap(packet.seq), packet.time - QUIET)
             why = "given_up" if x.run and why == "abort" else why
         if why == "refused":
             self.handshake.add("refusal")

@@ -21,7 +21,6 @@ class Probe:
     sender: str
     seq: int
     proven: bool = True
-    rejected: bool = False
     answer: Packet | None = None
     kind: str | None = None
     icmp: Packet | None = None
@@ -74,12 +73,15 @@ class End:
     def move(self, event: Event) -> None:
         self.state = TRANSITIONS[self.state].get(event, self.state)
 
-    def settle(self, nxt: int) -> None:
-        """Its next number is known now: what was held back is a probe if it stood just below."""
+    def settle(self, nxt: int, latest: int) -> None:
+        """Its next number is known now: what was held back is a probe if it stood just below.
+
+        Where its own next segment told, what was sent after `latest`, shortly before, is none: one octet may have been
+        sent between, and missed.
+        """
         for probe in reversed(self.held):
-            probe.proven = nxt == probe.seq + 1
+            probe.proven = nxt == probe.seq + 1 and probe.packet.time <= latest
             if not probe.proven:
-                probe.rejected = True
                 self.probes.remove(probe)
                 self.run = 0
         self.held.clear()

@@ -109,10 +109,21 @@ def _stored(folder: Path | None) -> dict[str, Any] | None:
 
     if folder is None or not cached():
         return None
-    return {
-        name: Code((folder / (name + SYMBOL)).read_text(), (folder / (name + OBJECT)).read_bytes())
-        for name in ENTRY_POINTS
-    }
+    codes = {}
+    for name in ENTRY_POINTS:
+        # A file that a crash cut short would be executed as it is: the checksum is the first word beside the symbol.
+        checksum, _, symbol = (folder / (name + SYMBOL)).read_text().partition(" ")
+        content = (folder / (name + OBJECT)).read_bytes()
+        if _checksum(content) != checksum:
+            return None
+        codes[name] = Code(symbol, content)
+    return codes
+
+
+def _checksum(content: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(content).hexdigest()
 
 
 def _store(folder: Path | None, codes: dict[str, Any]) -> None:
@@ -121,7 +132,7 @@ def _store(folder: Path | None, codes: dict[str, Any]) -> None:
         return
     for name, code in codes.items():
         # The symbol last: it says that the object is there.
-        for suffix, content in ((OBJECT, code.object), (SYMBOL, code.symbol.encode())):
+        for suffix, content in ((OBJECT, code.object), (SYMBOL, f"{_checksum(code.object)} {code.symbol}".encode())):
             part = folder / f"{name}{suffix}.{os.getpid()}"
             try:
                 part.write_bytes(content)

@@ -14,9 +14,15 @@ MULTIPLIER = 6364136223846793005
 
 
 @kernel
-def seq_diff(a: int, b: int, half: int = SEQ_HALF) -> int:
-    """How far sequence number `a` is ahead of `b` modulo 2 * half, in [-half, half) (RFC 9293 3.4)."""
+def serial_diff(a: int, b: int, half: int) -> int:
+    """How far serial number `a` is ahead of `b` modulo 2 * half, in [-half, half) (RFC 1982 3.2)."""
     return ((a - b + half) & (2 * half - 1)) - half
+
+
+@kernel
+def seq_diff(a: int, b: int) -> int:
+    """How far sequence number `a` is ahead of `b`, in [-2**31, 2**31) (RFC 9293 3.4)."""
+    return serial_diff(a, b, SEQ_HALF)
 
 
 @kernel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.kernels.probes import end_gap, settle_held
+from analyzer.kernels.probes import IDLE_NS, end_gap, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.kernels.states import log_event
 from analyzer.layout import (
@@ -138,7 +138,7 @@ def advance(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> bool:
     if known & HAS_NXT:
         ahead = seq_diff(end, flows[x + NXT])
     if known & HOLDS_BACK and (length > 0 or ahead != 0):
-        settle_held(flows, x, seq, time, probes)
+        settle_held(flows, x, seq, time, time - IDLE_NS, probes)
     if known & HAS_NXT == 0 or ahead > 0:
         flows[x + NXT] = end
         if length > 0:

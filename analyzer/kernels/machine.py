@@ -38,7 +38,6 @@ def compile_kernels(numba: Any, names: Iterable[str]) -> dict[str, Code]:
     dispatchers = make_dispatchers(numba, names)
     for name in names:
         kinds = signature(numba, KERNELS[name])
-        dispatchers[name].compile(kinds)
         module = _llvm().parse_assembly(dispatchers[name].inspect_llvm(kinds))
         symbol = dispatchers[name].overloads[kinds].fndesc.llvm_func_name
         codes[name] = Code(symbol, machine.emit_object(module))
@@ -64,6 +63,11 @@ def make_dispatchers(numba: Any, entry_points: tuple[str, ...]) -> dict[str, Any
         spaces.append(space)
     for space in spaces:
         space.update({name: made[name] for name in made if name in space})
+    for name, dispatcher in made.items():
+        # In their order, so that what a kernel calls has its one signature by then; otherwise numba would make another
+        # one for every constant that is passed.
+        dispatcher.compile(signature(numba, KERNELS[name]))
+        dispatcher.disable_compile()
     return made
 
 
@@ -112,6 +116,8 @@ def _function(engine: Any, kernel: Callable[..., Any], symbol: str) -> Callable[
         flat: list[int | None] = [ctypes.addressof(result), ctypes.addressof(error)]
         for size, argument in zip(sizes, arguments, strict=True):
             if size:
+                if argument.dtype.itemsize != size or argument.dtype.kind == "f" or not argument.flags.c_contiguous:
+                    raise TypeError(f"{kernel.__name__} works on plain arrays of {size} octets an item")
                 length = len(argument)
                 flat += [None, None, length, size, argument.__array_interface__["data"][0], length, size]
             else:

@@ -40,7 +40,6 @@ from analyzer.layout import (
     LAST_WINDOW,
     LEN,
     MIN_RTT,
-    NEVER,
     NEW_OCTET,
     NXT,
     NXT_IS_GUESS,
@@ -196,13 +195,14 @@ def log_probe(packets: Ints, row: int, flows: Ints, x: int, prober: int, bits: i
 
 
 @kernel
-def settle_held(flows: Ints, x: int, nxt: int, since: int, probes: Ints) -> None:
+def settle_held(flows: Ints, x: int, nxt: int, now: int, latest: int, probes: Ints) -> None:
     """Now that the sender's next sequence number is known: were the segments held back probes, or plain ACKs?
 
-    The peer's acknowledgement proves it, and then `since` is NEVER. Otherwise the sender's own next segment told, that
-    came at `since`: between a plain ACK and it a single octet may have been missed, unless a silence lies between.
+    The peer's acknowledgement proves it: then `latest` is `now`. Where only the sender's own next segment told, those
+    sent after `latest` are none: a single octet may have been missed between a plain ACK and that segment, unless a
+    silence lies between.
     """
-    proven = since == NEVER
+    clears = HELD_BACK | ONE_SIDED if latest == now else HELD_BACK
     index = flows[x + HELD]
     flows[x + HELD] = 0
     flows[x + KNOWN] &= ~HOLDS_BACK
@@ -210,8 +210,8 @@ def settle_held(flows: Ints, x: int, nxt: int, since: int, probes: Ints) -> None
         p = (index - 1) * PROBE_SIZE
         if probes[p + PROBE_FLAGS] & HELD_BACK == 0:
             break
-        if seq_diff(nxt, probes[p + PROBE_SEQ]) == 1 and (proven or since - probes[p + PROBE_TIME] >= IDLE_NS):
-            probes[p + PROBE_FLAGS] &= ~(HELD_BACK | ONE_SIDED) if proven else ~HELD_BACK
+        if seq_diff(nxt, probes[p + PROBE_SEQ]) == 1 and probes[p + PROBE_TIME] <= latest:
+            probes[p + PROBE_FLAGS] &= ~clears
         else:
             probes[p + PROBE_FLAGS] |= REJECTED
             flows[x + LAST_PROBE] = probes[p + PROBE_BEFORE]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.kernels.probes import answer_probe, end_gap, settle_held
+from analyzer.kernels.probes import IDLE_NS, answer_probe, end_gap, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.kernels.states import log_event, move
 from analyzer.layout import (
@@ -94,7 +94,7 @@ def on_reset(
     why = reset_reason(packets, row, flows, x, y, probes)
     time = packets[row + TIME]
     if flows[x + HELD] > 0:
-        settle_held(flows, x, packets[row + SEQ], time, probes)
+        settle_held(flows, x, packets[row + SEQ], time, time - IDLE_NS, probes)
         why = RESET_GIVEN_UP if flows[x + RUN] > 0 and why == RESET_ABORT else why
     e = log_event(packets, row, flows, f, endpoint, EVENT_RST, events, counts)
     if e >= 0:

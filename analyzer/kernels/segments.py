@@ -5,7 +5,7 @@ from __future__ import annotations
 from analyzer.kernels.arithmetic import seq_diff
 from analyzer.kernels.flows import find_stream, is_copy, look_ahead, source_is_low
 from analyzer.kernels.history import advance, fingerprint, idle_gap, request_reply, window_of
-from analyzer.kernels.probes import NOT_A_PROBE, accepted, answer_probe, log_probe, probe_flags, settle_held
+from analyzer.kernels.probes import IDLE_NS, NOT_A_PROBE, accepted, answer_probe, log_probe, probe_flags, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.kernels.resets import on_reset
 from analyzer.kernels.states import log_event, move, on_ack, on_fin, on_syn
@@ -123,7 +123,7 @@ def on_segment(
                 flows[x + NXT] = packets[row + SEQ]
                 flows[x + KNOWN] |= HAS_NXT | NXT_IS_GUESS
             elif bits & HELD_BACK == 0 and flows[x + KNOWN] & NXT_IS_GUESS:
-                settle_held(flows, x, flows[x + NXT], packets[row + TIME], probes)
+                settle_held(flows, x, flows[x + NXT], packets[row + TIME], packets[row + TIME] - IDLE_NS, probes)
                 flows[x + KNOWN] &= ~NXT_IS_GUESS
         else:
             flows[x + BYTES] += packets[row + LEN]

@@ -45,7 +45,6 @@ from analyzer.layout import (
     LAST_PROBE,
     LEN,
     LONGEST_RESENT,
-    NEVER,
     NEW_OCTET,
     NXT,
     NXT_IS_GUESS,
@@ -159,6 +158,21 @@ def on_handshake_ack(packets: Ints, row: int, flows: Ints, f: int, x: int, y: in
 
 
 @kernel
+def end_resending(
+    packets: Ints, row: int, flows: Ints, f: int, y: int, endpoint: int, events: Ints, counts: Ints
+) -> None:
+    """An acknowledgement ended a run of retransmissions of `y`; runs of three and more are kept as events."""
+    run = flows[y + RESENT]
+    flows[y + RESENT] = 0
+    flows[y + LONGEST_RESENT] = max(run, flows[y + LONGEST_RESENT])
+    if run >= 3:
+        e = log_event(packets, row, flows, f, endpoint, EVENT_RESENT, events, counts)
+        if e >= 0:
+            events[e + EVENT_SINCE] = flows[y + RESENT_FIRST]
+            events[e + EVENT_COUNT] = run
+
+
+@kernel
 def on_ack(
     packets: Ints,
     row: int,
@@ -180,7 +194,7 @@ def on_ack(
             return
     flows[y + UNA] = ackno
     if known & HOLDS_BACK:
-        settle_held(flows, y, ackno, NEVER, probes)
+        settle_held(flows, y, ackno, packets[row + TIME], packets[row + TIME], probes)
         known = flows[y + KNOWN]
     if known & HAS_NXT and seq_diff(ackno, flows[y + NXT]) == 1 and flows[y + LAST_PROBE] > 0:
         # A window probe's octet was taken after all.
@@ -198,21 +212,6 @@ def on_ack(
         move(flows, y, RCVD_ACK_OF_FIN)
     if flows[y + STATE] == IN_SYN_RECEIVED:
         on_handshake_ack(packets, row, flows, f, x, y, endpoint & 1 == 0)
-
-
-@kernel
-def end_resending(
-    packets: Ints, row: int, flows: Ints, f: int, y: int, endpoint: int, events: Ints, counts: Ints
-) -> None:
-    """An acknowledgement ended a run of retransmissions of `y`; runs of three and more are kept as events."""
-    run = flows[y + RESENT]
-    flows[y + RESENT] = 0
-    flows[y + LONGEST_RESENT] = max(run, flows[y + LONGEST_RESENT])
-    if run >= 3:
-        e = log_event(packets, row, flows, f, endpoint, EVENT_RESENT, events, counts)
-        if e >= 0:
-            events[e + EVENT_SINCE] = flows[y + RESENT_FIRST]
-            events[e + EVENT_COUNT] = run
 
 
 @kernel

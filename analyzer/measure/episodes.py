@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import overload
 
@@ -32,7 +32,7 @@ from analyzer.layout import (
     PROBE_SINCE,
     PROBE_TIME,
 )
-from analyzer.model import SIDES, Column, Episode, Keepalive, Outcome, Probe
+from analyzer.model import SIDES, Column, Episode, Episodes, Keepalive, Outcome, Probe
 
 
 def make_keepalive(side: int, rows: Column, gave_up: bool) -> Keepalive:
@@ -51,7 +51,7 @@ def make_keepalive(side: int, rows: Column, gave_up: bool) -> Keepalive:
         icmp=int(((answer == ANSWER_NONE) & (rows[:, PROBE_ICMP] > 0)).sum()),
         probe_length=int((flags & ONE_OCTET).any()),
         confidence=_confidence(flags),
-        episodes=Episodes(rows, gave_up),
+        episodes=LazyEpisodes(rows, gave_up),
     )
 
 
@@ -64,8 +64,8 @@ def _confidence(flags: Column) -> str:
     return "possible"
 
 
-class Episodes(Sequence[Episode]):
-    """The Episodes of one endpoint, each made when it is asked for: a long connection has thousands."""
+class LazyEpisodes(Episodes):
+    """The Episodes of one endpoint, each made when it is asked for."""
 
     def __init__(self, rows: Column, gave_up: bool) -> None:
         since = rows[:, PROBE_SINCE]
@@ -78,9 +78,21 @@ class Episodes(Sequence[Episode]):
         return len(self._bounds) - 1
 
     def __eq__(self, other: object) -> bool:
-        return list(self) == list(other) if isinstance(other, Episodes) else NotImplemented
+        return list(self) == list(other) if isinstance(other, LazyEpisodes) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
+
+    def steady(self) -> Column | None:
+        """See model.Episodes."""
+        rows = self._rows
+        answer, gap, since = rows[:, ANSWER], rows[:, GAP_END], rows[:, PROBE_SINCE]
+        if len(self) != len(rows) or answer.min() == ANSWER_NONE or answer.max() == ANSWER_RST or since[0] == NEVER:
+            return None
+        if not np.isin(gap, (GAP_OPEN, GAP_ANSWERED, GAP_DATA)).all():
+            return None
+        end = np.where(gap == GAP_OPEN, np.maximum(rows[:, PROBE_TIME], rows[:, ANSWER_TIME]), rows[:, GAP_END_TIME])
+        columns = (since, end, *(rows[:, field] for field in (PROBE_FRAME, PROBE_TIME, ANSWER_FRAME, ANSWER_TIME)))
+        return np.stack(columns, axis=1)
 
     @overload
     def __getitem__(self, index: int) -> Episode: ...

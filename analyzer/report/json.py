@@ -10,11 +10,14 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+import numpy as np
+
 from analyzer.model import (
     SIDES,
     CaptureFacts,
+    Column,
     Endpoint,
-    Episode,
+    Episodes,
     Estimate,
     Finding,
     Flow,
@@ -22,7 +25,7 @@ from analyzer.model import (
     Outcome,
     Why,
 )
-from analyzer.report.times import seconds, seconds_writer
+from analyzer.report.times import SECOND, seconds, seconds_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +34,7 @@ SCHEMA_VERSION = 1
 NANO_DIGITS = 9
 text = json.encoder.encode_basestring_ascii
 OUTCOMES = [outcome.name.lower() for outcome in Outcome]
+START, END, FRAME, TIME, ANSWER_FRAME, ANSWER_TIME = range(6)  # columns of model.Episodes.steady
 EPISODE = '{"start": %s, "end": %s, "outcome": "%s", "probes": [%s]}'
 UNANSWERED = '{"frame": %s, "time": %s, "answer_frame": null, "answer_time": null}'
 ANSWERED = '{"frame": %s, "time": %s, "answer_frame": %s, "answer_time": %s}'
@@ -53,10 +57,15 @@ class Writer:
     """Composes JSON for one analysis: its time resolution, its way to number frames."""
 
     def __init__(self, analysis: Analysed) -> None:
+        self._digits = analysis.digits
+        self._one_capture = len(analysis.captures) == 1
+        moment = f"%d.%0{self._digits}d" if self._digits else "%d%.0s"
+        answered = ANSWERED % ("%d", moment, "%d", moment)
+        self._steady = EPISODE % (moment, moment, OUTCOMES[Outcome.ANSWERED], answered) + ", "
         self.time = seconds_writer(analysis.digits)
         # A number for one capture, a string for several.
         self.frame: Callable[[int], str] = str
-        if len(analysis.captures) != 1:
+        if not self._one_capture:
             self.frame = lambda frame: text(analysis.frame_text(frame))
 
     def optional(self, value: int | None, write: Callable[[int], str]) -> str:
@@ -112,8 +121,11 @@ class Writer:
             f'"episodes": [{self.episodes(entry.episodes)}]}}'
         )
 
-    def episodes(self, episodes: Iterable[Episode]) -> str:
+    def episodes(self, episodes: Episodes) -> str:
         """The idle gaps of one endpoint; a large capture has most of its output here, hence few calls."""
+        steady = episodes.steady() if self._one_capture else None
+        if steady is not None:
+            return self.steady_episodes(steady)
         time, frame = self.time, self.frame
         parts = []
         for start, end, outcome, probes in episodes:
@@ -128,6 +140,15 @@ class Writer:
                     ended = answer_time
             parts.append(EPISODE % (time(start), ended or time(end), OUTCOMES[outcome], ", ".join(rows)))
         return ", ".join(parts)
+
+    def steady_episodes(self, rows: Column) -> str:
+        """Idle gaps of one answered probe each, formatted all at once; rows as of model.Episodes.steady."""
+        unit = 10 ** (9 - self._digits)
+        whole, fraction = rows // SECOND, rows % SECOND // unit
+        times = np.stack((whole, fraction), axis=2)
+        frames = rows[:, [FRAME, ANSWER_FRAME]]
+        columns = [times[:, START], times[:, END], frames[:, :1], times[:, TIME], frames[:, 1:], times[:, ANSWER_TIME]]
+        return (self._steady * len(rows))[:-2] % tuple(np.concatenate(columns, axis=1).ravel().tolist())
 
     def finding(self, finding: Finding) -> str:
         """One element of `findings`."""
