@@ -88,7 +88,7 @@ class LazyEpisodes(Episodes):
         answer, gap, since = rows[:, ANSWER], rows[:, GAP_END], rows[:, PROBE_SINCE]
         if len(self) != len(rows) or answer.min() == ANSWER_NONE or answer.max() == ANSWER_RST or since[0] == NEVER:
             return None
-        if not np.isin(gap, (GAP_OPEN, GAP_ANSWERED, GAP_DATA)).all():
+        if gap.max() > GAP_DATA:  # beyond GAP_OPEN, GAP_ANSWERED and GAP_DATA are the ways to end badly
             return None
         end = np.where(gap == GAP_OPEN, np.maximum(rows[:, PROBE_TIME], rows[:, ANSWER_TIME]), rows[:, GAP_END_TIME])
         columns = (since, end, *(rows[:, field] for field in (PROBE_FRAME, PROBE_TIME, ANSWER_FRAME, ANSWER_TIME)))

@@ -83,7 +83,7 @@ def probe_rows(facts: Facts, last: int) -> Column:
     before = facts.tracks.probes[:, PROBE_BEFORE]
     while last:
         rows.append(last - 1)
-        last = int(before[last - 1])
+        last = before.item(last - 1)
     index = np.array(rows[::-1], np.int64)
     chosen: Column = facts.tracks.probes[index[facts.probe_kind[index] == ProbeKind.KEEPALIVE]]
     return chosen
