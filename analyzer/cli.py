@@ -227,11 +227,15 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # names of files need not be text
     try:
         status = _run()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read has seen enough; the interpreter must not try again when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if status != EXIT_UNWRITABLE:
+            sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # then whoever read has seen enough
+            say(f"standard output: {error.strerror or error}")
         status = EXIT_UNWRITABLE
+    if status == EXIT_UNWRITABLE:
+        # The interpreter must not try again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)
 
 
@@ -245,7 +249,7 @@ def _run() -> int:
         return EXIT_INTERRUPTED
     except SystemExit as error:
         raise BrokenPipeError from error  # what typer makes of a closed pipe
-    except BrokenPipeError:
+    except OSError:
         raise
     except Exception as error:
         # typer's own usage errors know how to show themselves; their class is not part of its public interface.
