@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from analyzer.model import Column
 
 FIRST_ROOM = 64
+LARGE = 1 << 18  # words: 2 MB
 
 
 class Tracker:
@@ -88,10 +89,14 @@ class Tracker:
             self._kernels.rehash(self._flows, int(self._counts[FLOW_COUNT]), self._slots)
 
     def _grown(self, table: Ints, rows: int, size: int) -> Ints:
-        """The table with room for at least `rows`, by half as much again when it is full."""
+        """The table with room for at least `rows`: half as much again while it is small, a sixteenth when it is large.
+
+        Growing moves no octets (see `Kernels.adopt`), and room that is not used yet counts as memory all the same.
+        """
         if rows * size <= len(table):
             return table
-        return self._kernels.adopt(table, (len(table) // size * 3 // 2 + 1) * size)
+        room = len(table) // size
+        return self._kernels.adopt(table, (room + (room // 2 if len(table) < LARGE else room // 16) + 1) * size)
 
 
 def _rows(table: Any, count: int, size: int) -> Column:
