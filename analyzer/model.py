@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from analyzer.layout import ENDPOINT_SIZE, HEAD_SIZE
 from analyzer.tcp import State
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class Tracks(NamedTuple):
     probes: Column
     events: Column
     duplicates: int
+
+    def endpoints(self, field: int) -> Column:
+        """One field of both endpoints of every flow, client first: a copy of shape (flows, 2)."""
+        return self.flows[:, [HEAD_SIZE + field, HEAD_SIZE + ENDPOINT_SIZE + field]]
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,8 @@ import numpy as np
 from analyzer.layout import (
     ADVANCE_TIME,
     END_TIME,
-    ENDPOINT_SIZE,
     FIN_ACKED,
     FIN_TIME,
-    HEAD_SIZE,
     KNOWN,
     PACKETS,
     RESENT,
@@ -39,10 +37,6 @@ class Verdict(NamedTuple):
     fits: Callable[[Facts, int], Mask]
 
 
-def _endpoints(facts: Facts, field: int) -> Column:
-    return facts.tracks.flows[:, [HEAD_SIZE + field, HEAD_SIZE + ENDPOINT_SIZE + field]]
-
-
 def _is_open(facts: Facts) -> Mask:
     return np.isin(facts.how, (How.OPEN, How.HALF_CLOSED))
 
@@ -65,34 +59,34 @@ def _quiet(facts: Facts, idle_after: int) -> Mask:
 
 def _lost_state(facts: Facts, idle_after: int) -> Mask:
     by = np.maximum(facts.by - 1, 0)
-    closed = _endpoints(facts, KNOWN)[np.arange(len(facts)), by] & SENT_FIN != 0
+    closed = facts.tracks.endpoints(KNOWN)[np.arange(len(facts)), by] & SENT_FIN != 0
     challenged = (facts.how == How.RST) & (facts.tracks.flows[:, RESET_WHY] == RESET_REPLY_TO_ACK)
     return np.asarray((facts.why == Why.REPLY_TO_PROBE) | ((facts.why == Why.REPLY_TO_DATA) | challenged) & ~closed)
 
 
 def _dead_peer(facts: Facts, idle_after: int) -> Mask:
     overdue = facts.end - facts.last_probe >= facts.interval - facts.interval // ROUNDING
-    peer_seen = _peer(_endpoints(facts, PACKETS)) > 0
+    peer_seen = _peer(facts.tracks.endpoints(PACKETS)) > 0
     waiting = (facts.trailing >= 2) & overdue & peer_seen & _is_open(facts)[:, None]
     given_up = np.isin(facts.why, (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT))
     return np.asarray(given_up | _either(waiting))
 
 
 def _retransmission_timeout(facts: Facts, idle_after: int) -> Mask:
-    resending = _either(_endpoints(facts, RESENT) >= STILL_RESENDING) & _is_open(facts)
+    resending = _either(facts.tracks.endpoints(RESENT) >= STILL_RESENDING) & _is_open(facts)
     return np.asarray((facts.how == How.TIMEOUT) | resending)
 
 
 def _close_wait_leak(facts: Facts, idle_after: int) -> Mask:
-    known = _endpoints(facts, KNOWN)
+    known = facts.tracks.endpoints(KNOWN)
     closed = (known & (SENT_FIN | FIN_ACKED)) == (SENT_FIN | FIN_ACKED)
-    since = np.maximum(_endpoints(facts, FIN_TIME), _peer(_endpoints(facts, ADVANCE_TIME)))
+    since = np.maximum(facts.tracks.endpoints(FIN_TIME), _peer(facts.tracks.endpoints(ADVANCE_TIME)))
     leaks: Mask = (facts.how == How.HALF_CLOSED) & _either(closed & (facts.end - since > idle_after))
     return leaks
 
 
 def _zero_window_stall(facts: Facts, idle_after: int) -> Mask:
-    shut = _endpoints(facts, ZERO_SINCE) > 0
+    shut = facts.tracks.endpoints(ZERO_SINCE) > 0
     waiting = _peer(facts.zero_window_probes) > 0
     return _is_open(facts) & _either(shut & waiting)
 

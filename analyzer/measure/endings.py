@@ -30,7 +30,6 @@ from analyzer.layout import (
     SENT_FIN,
     SYN_TIME,
 )
-from analyzer.measure.columns import endpoint_column
 from analyzer.measure.probes import ProbeMeasures
 from analyzer.model import Column, Handshake, How, Mask, Tracks, Why
 
@@ -56,12 +55,12 @@ class Endings(NamedTuple):
 def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:
     """Handshake and ending of every connection; `end` is the time of the capture's last packet."""
     flows = tracks.flows
-    handshake = _handshakes(flows)
+    handshake = _handshakes(tracks)
     reset_side = flows[:, RESET_SIDE]
-    fin = (endpoint_column(flows, KNOWN) & SENT_FIN) != 0
-    fin_time = endpoint_column(flows, FIN_TIME)
+    fin = (tracks.endpoints(KNOWN) & SENT_FIN) != 0
+    fin_time = tracks.endpoints(FIN_TIME)
     both_fins = fin.all(axis=1) & ((reset_side == 0) | (fin_time.max(axis=1) < flows[:, RESET_TIME]))
-    silent = fell_silent(flows, end)
+    silent = fell_silent(tracks, end)
     made = ~np.isin(handshake, (int(Handshake.NO_ANSWER), int(Handshake.REFUSED)))
     conditions = [
         handshake == Handshake.REFUSED,
@@ -73,7 +72,7 @@ def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:
     ]
     words = [How.REFUSED, How.NO_ANSWER, How.FIN, How.RST, How.TIMEOUT, How.HALF_CLOSED]
     how = np.select(conditions, [int(word) for word in words], int(How.OPEN))
-    fin_frame = endpoint_column(flows, FIN_FRAME)
+    fin_frame = tracks.endpoints(FIN_FRAME)
     # Clocks are coarse: of two FINs with one time, the one captured first.
     client_first = (fin_time[:, 0] < fin_time[:, 1]) | (
         (fin_time[:, 0] == fin_time[:, 1]) & (fin_frame[:, 0] < fin_frame[:, 1])
@@ -85,7 +84,7 @@ def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:
         [reset_side, first_fin, who_silent],
         0,
     )
-    last_resent = endpoint_column(flows, RESENT_LAST).max(axis=1)
+    last_resent = tracks.endpoints(RESENT_LAST).max(axis=1)
     ended = np.select(
         [np.isin(how, (How.REFUSED, How.RST)), how == How.FIN, how == How.TIMEOUT],
         [flows[:, RESET_TIME], fin_time.max(axis=1), last_resent],
@@ -95,30 +94,30 @@ def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:
     return Endings(handshake, how, by, why, ended)
 
 
-def fell_silent(flows: Column, end: int) -> Mask:
+def fell_silent(tracks: Tracks, end: int) -> Mask:
     """Endpoints that resent data or FIN, were not acknowledged, and missed their next turn: (flows, 2)."""
-    resent = endpoint_column(flows, RESENT)
-    patience = FELL_SILENT * endpoint_column(flows, RESENT_GAP) + SLACK_NS
-    quiet = end - endpoint_column(flows, RESENT_LAST) > patience
-    alive = (flows[:, [RESET_SIDE]] == 0) & (endpoint_column(flows, PACKETS)[:, ::-1] > 0)
+    resent = tracks.endpoints(RESENT)
+    patience = FELL_SILENT * tracks.endpoints(RESENT_GAP) + SLACK_NS
+    quiet = end - tracks.endpoints(RESENT_LAST) > patience
+    alive = (tracks.flows[:, [RESET_SIDE]] == 0) & (tracks.endpoints(PACKETS)[:, ::-1] > 0)
     silent: Mask = (resent > 0) & quiet & alive
     return silent
 
 
-def _handshakes(flows: Column) -> Column:
-    seen = flows[:, HANDSHAKE]
+def _handshakes(tracks: Tracks) -> Column:
+    seen = tracks.flows[:, HANDSHAKE]
 
     def has(bit: int) -> Mask:
         mask: Mask = (seen & bit) != 0
         return mask
 
-    packets = endpoint_column(flows, PACKETS)
+    packets = tracks.endpoints(PACKETS)
     lone = has(SAW_SYN) & ~has(SAW_SYN_ACK)
     conditions = [
         has(SAW_SYN) & has(SAW_SERVER_SYN),
         has(SAW_SYN) & has(SAW_SYN_ACK) & has(SAW_ACK),
         lone & has(SAW_REFUSAL),
-        lone & (packets[:, 1] == 0) & (endpoint_column(flows, SYN_TIME)[:, 0] > 0),
+        lone & (packets[:, 1] == 0) & (tracks.endpoints(SYN_TIME)[:, 0] > 0),
         seen == 0,
     ]
     words = [

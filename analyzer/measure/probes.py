@@ -26,7 +26,6 @@ from analyzer.layout import (
     REJECTED,
     RUN,
 )
-from analyzer.measure.columns import endpoint_column
 from analyzer.model import Column, Mask, ProbeKind, Tracks
 
 # Held-back segments that no acknowledgement ever explained count as probes when they keep a pace: the gaps between
@@ -143,8 +142,8 @@ class _Runs(NamedTuple):
 def trailing_runs(tracks: Tracks, kind: Column) -> _Runs:
     """Of each endpoint's last keepalive probes that nothing answered: how many, the gap between the last two, when."""
     log = tracks.probes
-    last = endpoint_column(tracks.flows, LAST_PROBE)
-    length = endpoint_column(tracks.flows, RUN)
+    last = tracks.endpoints(LAST_PROBE)
+    length = tracks.endpoints(RUN)
     interval = np.zeros_like(last)
     when = np.zeros_like(last)
     who = np.nonzero(last)
