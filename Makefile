@@ -24,7 +24,7 @@ check: $(VENV)/ready
 	$(BIN)/python -m pytest
 
 benchmark: $(VENV)/ready ## time and memory beside tshark, tcptrace and tcpdump
-	$(BIN)/python tests/benchmarks/bench_analyze.py --command $(BIN)/keepalive
+	$(BIN)/python tests/benchmarks/bench_analyze.py --command "$(BIN)/keepalive analyze"
 
 captures: ## record the captures again (root, Linux)
 	python3 captures/lab/record.py

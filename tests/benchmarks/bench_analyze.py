@@ -47,7 +47,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--runs", type=parse_runs, default=5, help="runs after a warm-up (default: 5)")
     directory = Path(tempfile.gettempdir()) / "keepalive-benchmarks"
     parser.add_argument("--dir", type=Path, default=directory, help="of the captures (default: %(default)s)")
-    parser.add_argument("--command", type=shlex.split, default="keepalive", help="ours (default: keepalive)")
+    parser.add_argument(
+        "--command", type=shlex.split, default=["keepalive", "analyze"], help="ours (default: keepalive analyze)"
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write every run and verdict to OUT")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a limit does not hold")
     return parser.parse_args(arguments)
