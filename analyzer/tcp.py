@@ -10,7 +10,6 @@ SYN = 0x02
 RST = 0x04
 PSH = 0x08
 ACK = 0x10
-URG = 0x20
 
 # Option kinds (IANA "TCP Option Kind Numbers").
 OPTION_END = 0
@@ -30,8 +29,6 @@ HAS_DSACK = 0x10  # RFC 2883: the first SACK block lies below the acknowledgemen
 HAS_TIMESTAMPS = 0x20
 HAS_OTHER = 0x40
 OPTIONS_CUT = 0x80  # the snaplen ended before the options did
-
-MAX_WSCALE = 14  # RFC 7323 2.3
 
 
 class State(IntEnum):

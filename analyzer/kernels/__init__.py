@@ -100,14 +100,18 @@ def compiled(notify: Callable[[str], None] = lambda text: None) -> Kernels:
 def cached() -> bool:
     """Whether `compiled` would find its machine code ready."""
     folder = cache_folder()
-    return folder is not None and all((folder / (name + SYMBOL)).exists() for name in ENTRY_POINTS)
+    return folder is not None and _is_complete(folder)
+
+
+def _is_complete(folder: Path) -> bool:
+    return all((folder / (name + SYMBOL)).exists() for name in ENTRY_POINTS)
 
 
 def _stored(folder: Path | None) -> dict[str, Any] | None:
     """The machine code in this folder, or None when it is not all there."""
     from analyzer.kernels.machine import Code
 
-    if folder is None or not cached():
+    if folder is None or not _is_complete(folder):
         return None
     codes = {}
     for name in ENTRY_POINTS:
@@ -194,15 +198,15 @@ def digest() -> str:
     import hashlib
 
     import llvmlite
-    from llvmlite import binding
+
+    from analyzer.kernels.machine import host
 
     here = Path(__file__).parent
     sources = sorted([*here.glob("*.py"), *(here.parent / name for name in ("tcp.py", "wire.py", "layout.py"))])
     state = hashlib.sha256()
     for path in sources:
         state.update(path.read_bytes())
-    processor = f"{binding.get_default_triple()} {binding.get_host_cpu_name()} {sys.byteorder}"
     # llvmlite's version stands for numba's, which it is released with: reading that would mean importing it.
-    for part in (llvmlite.__version__, sys.version, processor, os.environ.get("NUMBA_BOUNDSCHECK", "")):
+    for part in (llvmlite.__version__, sys.version, host(), os.environ.get("NUMBA_BOUNDSCHECK", "")):
         state.update(part.encode())
     return state.hexdigest()[:16]

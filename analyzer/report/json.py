@@ -131,7 +131,7 @@ class Writer:
     def episodes(self, episodes: Episodes) -> str:
         """The idle gaps of one endpoint; a large capture has most of its output here, hence few calls."""
         steady = episodes.steady() if self._one_capture else None
-        if steady is not None:
+        if steady is not None and steady.min() >= 0:  # a clock before 1970 is written with its sign
             return self.steady_episodes(steady)
         time, frame = self.time, self.frame
         parts = []
