@@ -156,26 +156,24 @@ ID_ZERO = 1 << 40  # bits: an IP ID of 0 was seen, one above the last, any other
 ID_NEXT = 1 << 41
 ID_OTHER = 1 << 42
 
-# A probe: a segment that asks whether the peer is there, or may be one.
+# A probe: a segment that asks whether the peer is there, or may be one. A long capture holds more of these than of
+# anything else, so small fields share words.
 (
     PROBE_FRAME,
     PROBE_TIME,
-    PROBER,  # stream * 2 + (0 client, 1 server)
-    PROBE_SEQ,
-    PROBE_ACK,
-    PROBE_FLAGS,  # bits below
+    PROBE_WHO,  # its sequence number; above PROBER_SHIFT the prober: stream * 2 + (0 client, 1 server)
+    PROBE_MARKS,  # its acknowledgement number above MARK_BITS; below, what follows here
     PROBE_SINCE,  # the prober's LAST_RX (or its first segment) when it sent this
-    ANSWER,  # ANSWER_* below
     ANSWER_FRAME,
     ANSWER_TIME,
-    GAP_END,  # GAP_* below, in the last probe of an idle gap: what ended the gap
     GAP_END_TIME,
     PROBE_BEFORE,  # 1 + row of the same prober's probe before
-    PROBE_ICMP,  # frame of an ICMP error that quoted it
-) = range(14)
-PROBE_SIZE = 14
+) = range(9)
+PROBE_SIZE = 9
+PROBER_SHIFT = 32
+MARK_BITS = 16
 
-# PROBE_FLAGS bits.
+# PROBE_MARKS bits.
 ONE_OCTET = 0x01
 PEER_WINDOW_ZERO = 0x02
 HELD_BACK = 0x04  # shape unproven: no acknowledgement told where the prober's sequence space stands
@@ -184,22 +182,25 @@ EARLY = 0x10  # sooner after a received segment than a keepalive timer can fire
 REJECTED = 0x20  # held back, and later shown to be an ordinary ACK
 NEW_OCTET = 0x40  # carries the next octet into a closed window: BSD and Windows probe windows so
 WITHOUT_TIMESTAMPS = 0x80
+QUOTED = 0x100  # an ICMP error quoted it
 
-# ANSWER values, from the weakest.
-ANSWER_NONE = 0
-ANSWER_IMPLICIT = 1  # data that acknowledges, within a round trip
-ANSWER_ACK = 2
-ANSWER_RST = 3
+# What answered it, from the weakest: PROBE_MARKS & ANSWER.
+ANSWER = 0x600
+ANSWER_NONE = 0x000
+ANSWER_IMPLICIT = 0x200  # data that acknowledges, within a round trip
+ANSWER_ACK = 0x400
+ANSWER_RST = 0x600
 
-# GAP_END values.
-GAP_OPEN = 0
-GAP_ANSWERED = 1  # the prober's TCP accepted a pure ACK
-GAP_DATA = 2  # ... or data
-GAP_PEER_RST = 3
-GAP_OWN_RST = 4
-GAP_OWN_DATA = 5
-GAP_OWN_FIN = 6
-GAP_PEER_FIN = 7
+# In the last probe of an idle gap, what ended the gap: PROBE_MARKS & GAP_END.
+GAP_END = 0x3800
+GAP_OPEN = 0x0000
+GAP_ANSWERED = 0x0800  # the prober's TCP accepted a pure ACK
+GAP_DATA = 0x1000  # ... or data
+GAP_PEER_RST = 0x1800
+GAP_OWN_RST = 0x2000
+GAP_OWN_DATA = 0x2800
+GAP_OWN_FIN = 0x3000
+GAP_PEER_FIN = 0x3800
 
 # An event: what happens seldom and says why a connection ended. At most EVENTS_PER_FLOW are kept per flow.
 (

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Column = NDArray[np.int64]
+    Narrow = NDArray[np.int8]  # of what is long and has few values
     Mask = NDArray[np.bool_]
 else:
-    Column = Mask = Any
+    Column = Narrow = Mask = Any
 
 
 class Records(NamedTuple):
@@ -136,7 +137,7 @@ class Facts:
 
     tracks: Tracks
     end: int  # the time of the capture's last packet of any kind
-    probe_kind: Column  # per row of the probe log: ProbeKind
+    probe_kind: Narrow  # per row of the probe log: ProbeKind
     handshake: Column
     how: Column
     by: Column  # 0 nobody, 1 client, 2 server

@@ -45,7 +45,7 @@ class SeenProbe:
     sender: str
     answer: int | None
     kind: str | None
-    icmp: int | None
+    icmp: bool
     proven: bool
 
 
@@ -73,7 +73,7 @@ def from_naive(connection: naive.Connection) -> SeenConnection:
             probe.sender,
             probe.answer.frame if probe.answer is not None else None,
             probe.kind,
-            probe.icmp.frame if probe.icmp is not None else None,
+            probe.icmp is not None,
             probe.proven,
         )
         for end in ends
@@ -96,19 +96,19 @@ def from_tables(tracks: Tracks) -> list[SeenConnection]:
     """The connections of the tracker's tables."""
     probes: list[list[SeenProbe]] = [[] for _ in tracks.flows]
     for row in tracks.probes.tolist():
-        if row[layout.PROBE_FLAGS] & layout.REJECTED == 0:
-            probes[row[layout.PROBER] // 2].append(_probe(row))
+        if row[layout.PROBE_MARKS] & layout.REJECTED == 0:
+            probes[row[layout.PROBE_WHO] >> layout.PROBER_SHIFT + 1].append(_probe(row))
     return [_connection(row, seen) for row, seen in zip(tracks.flows.tolist(), probes, strict=True)]
 
 
 def _probe(row: list[int]) -> SeenProbe:
     return SeenProbe(
         row[layout.PROBE_FRAME],
-        ("client", "server")[row[layout.PROBER] & 1],
+        ("client", "server")[row[layout.PROBE_WHO] >> layout.PROBER_SHIFT & 1],
         row[layout.ANSWER_FRAME] or None,
-        ANSWERS.get(row[layout.ANSWER]),
-        row[layout.PROBE_ICMP] or None,
-        row[layout.PROBE_FLAGS] & layout.HELD_BACK == 0,
+        ANSWERS.get(row[layout.PROBE_MARKS] & layout.ANSWER),
+        row[layout.PROBE_MARKS] & layout.QUOTED != 0,
+        row[layout.PROBE_MARKS] & layout.HELD_BACK == 0,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from analyzer.kernels.answers import end_gap
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.kernels.probes import IDLE_NS, end_gap, settle_held
+from analyzer.kernels.probes import IDLE_NS, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.kernels.states import log_event
 from analyzer.layout import (

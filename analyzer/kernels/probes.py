@@ -1,4 +1,4 @@
-"""Keepalive and window probes: which segments only ask whether the peer is there, and what answered them.
+"""Keepalive and window probes: which segments only ask whether the peer is there.
 
 A probe repeats the last sequence number that the peer has acknowledged: SEQ = SND.UNA - 1 with no data, or with one
 octet that the peer already has (RFC 9293 3.8.4, RFC 1122 4.2.3.6; Linux tcp_xmit_probe_skb). Everything here is
@@ -7,27 +7,17 @@ anchored to what the peer acknowledged, not to what was seen sent: the capture m
 
 from __future__ import annotations
 
-from analyzer.kernels.arithmetic import seq_diff
+from analyzer.kernels.arithmetic import MASK_32, seq_diff
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
     ACKNO,
     ADVANCE_LEN,
     ADVANCE_TIME,
-    ANSWER,
-    ANSWER_ACK,
-    ANSWER_FRAME,
-    ANSWER_IMPLICIT,
-    ANSWER_NONE,
-    ANSWER_RST,
-    ANSWER_TIME,
     EARLY,
     FIN_END,
     FINGERPRINT,
     FLAGS,
     FRAME,
-    GAP_END,
-    GAP_END_TIME,
-    GAP_OPEN,
     HAS_NXT,
     HAS_UNA,
     HELD,
@@ -39,6 +29,7 @@ from analyzer.layout import (
     LAST_TIME,
     LAST_WINDOW,
     LEN,
+    MARK_BITS,
     MIN_RTT,
     NEW_OCTET,
     NXT,
@@ -50,16 +41,15 @@ from analyzer.layout import (
     OPTIONS_SEEN,
     PACKETS,
     PEER_WINDOW_ZERO,
-    PROBE_ACK,
     PROBE_BEFORE,
     PROBE_COUNT,
-    PROBE_FLAGS,
     PROBE_FRAME,
-    PROBE_SEQ,
+    PROBE_MARKS,
     PROBE_SINCE,
     PROBE_SIZE,
     PROBE_TIME,
-    PROBER,
+    PROBE_WHO,
+    PROBER_SHIFT,
     REJECTED,
     RUN,
     SENT_FIN,
@@ -74,12 +64,6 @@ NOT_A_PROBE = -1
 # The shortest keepalive time is 1 s (Linux TCP_KEEPIDLE), and timers do not fire early by more than a tick; a tenth
 # is left for what the path adds between the prober and the capture.
 IDLE_NS = 900_000_000
-# How long an answer may take where the round trip is not known, or is short; beyond, the segment means something else.
-PATIENCE_NS = 3_000_000_000
-# Data that crosses a probe stands for its answer if it comes about when the answer would.
-CROSSING_NS = 1_000_000_000
-MAX_OUTSTANDING = 64
-LONGEST_RTT_NS = 3_600_000_000_000
 
 
 @kernel
@@ -104,7 +88,7 @@ def since_rx(packets: Ints, row: int, flows: Ints, x: int) -> int:
 
 @kernel
 def zero_length_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
-    """PROBE_FLAGS of a zero-length segment that is, or may be, a probe; NOT_A_PROBE otherwise."""
+    """PROBE_MARKS bits of a zero-length segment that is, or may be, a probe; NOT_A_PROBE otherwise."""
     seq, known = packets[row + SEQ], flows[x + KNOWN]
     quiet = packets[row + TIME] - flows[x + LAST_TIME] >= IDLE_NS
     if may_be_reordered(packets, row, flows, x):
@@ -157,7 +141,7 @@ def one_octet_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int
 
 @kernel
 def probe_flags(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
-    """What kind of probe this plain ACK segment of zero or one octet is: PROBE_FLAGS, or NOT_A_PROBE."""
+    """What kind of probe this plain ACK segment of zero or one octet is: PROBE_MARKS bits, or NOT_A_PROBE."""
     if packets[row + LEN] == 0:
         bits = zero_length_probe(packets, row, flows, x, y)
     else:
@@ -181,10 +165,8 @@ def log_probe(packets: Ints, row: int, flows: Ints, x: int, prober: int, bits: i
     p = index * PROBE_SIZE
     probes[p + PROBE_FRAME] = packets[row + FRAME]
     probes[p + PROBE_TIME] = packets[row + TIME]
-    probes[p + PROBER] = prober
-    probes[p + PROBE_SEQ] = packets[row + SEQ]
-    probes[p + PROBE_ACK] = packets[row + ACKNO]
-    probes[p + PROBE_FLAGS] = bits
+    probes[p + PROBE_WHO] = prober << PROBER_SHIFT | packets[row + SEQ]
+    probes[p + PROBE_MARKS] = packets[row + ACKNO] << MARK_BITS | bits
     probes[p + PROBE_SINCE] = flows[x + LAST_RX]
     probes[p + PROBE_BEFORE] = flows[x + LAST_PROBE]
     flows[x + LAST_PROBE] = index + 1
@@ -192,6 +174,12 @@ def log_probe(packets: Ints, row: int, flows: Ints, x: int, prober: int, bits: i
     if bits & HELD_BACK:
         flows[x + HELD] = index + 1
         flows[x + KNOWN] |= HOLDS_BACK
+
+
+@kernel
+def probe_seq(probes: Ints, p: int) -> int:
+    """The sequence number of the probe at `p` of the log."""
+    return probes[p + PROBE_WHO] & MASK_32
 
 
 @kernel
@@ -208,93 +196,12 @@ def settle_held(flows: Ints, x: int, nxt: int, now: int, latest: int, probes: In
     flows[x + KNOWN] &= ~HOLDS_BACK
     while index > 0:
         p = (index - 1) * PROBE_SIZE
-        if probes[p + PROBE_FLAGS] & HELD_BACK == 0:
+        if probes[p + PROBE_MARKS] & HELD_BACK == 0:
             break
-        if seq_diff(nxt, probes[p + PROBE_SEQ]) == 1 and probes[p + PROBE_TIME] <= latest:
-            probes[p + PROBE_FLAGS] &= ~clears
+        if seq_diff(nxt, probe_seq(probes, p)) == 1 and probes[p + PROBE_TIME] <= latest:
+            probes[p + PROBE_MARKS] &= ~clears
         else:
-            probes[p + PROBE_FLAGS] |= REJECTED
+            probes[p + PROBE_MARKS] |= REJECTED
             flows[x + LAST_PROBE] = probes[p + PROBE_BEFORE]
             flows[x + RUN] = 0
         index = probes[p + PROBE_BEFORE]
-
-
-@kernel
-def answered_probe(flows: Ints, x: int, time: int, ackno: int, probes: Ints) -> int:
-    """1 + the row of the probe that a segment acknowledging `ackno` answers; 0 for none.
-
-    The youngest that is old enough for a round trip: where the round trip exceeds the interval several are on their
-    way at once, and where probes were lost the answer belongs to the last.
-    """
-    oldest = 0
-    index = flows[x + LAST_PROBE]
-    enough = flows[x + MIN_RTT] - flows[x + MIN_RTT] // 4
-    for _ in range(MAX_OUTSTANDING):
-        if index == 0:
-            break
-        p = (index - 1) * PROBE_SIZE
-        age = time - probes[p + PROBE_TIME]
-        if probes[p + ANSWER] >= ANSWER_ACK or age > max(PATIENCE_NS, 4 * flows[x + MIN_RTT]):
-            break
-        if seq_diff(ackno, probes[p + PROBE_SEQ]) == 1:
-            oldest = index
-            if age >= enough:
-                break
-        index = probes[p + PROBE_BEFORE]
-    return oldest
-
-
-@kernel
-def sole_outstanding(index: int, flows: Ints, x: int, probes: Ints) -> bool:
-    """Whether this probe is the last one sent and the one before it has been answered."""
-    before = probes[(index - 1) * PROBE_SIZE + PROBE_BEFORE]
-    answered = before == 0 or probes[(before - 1) * PROBE_SIZE + ANSWER] != ANSWER_NONE
-    return index == flows[x + LAST_PROBE] and answered
-
-
-@kernel
-def note_rtt(flows: Ints, x: int, took: int) -> None:
-    """Take a round trip of `x` into account, unless the clock stepped meanwhile."""
-    if 0 <= took < LONGEST_RTT_NS and (flows[x + MIN_RTT] < 0 or took < flows[x + MIN_RTT]):
-        flows[x + MIN_RTT] = took
-
-
-@kernel
-def answer_probe(packets: Ints, row: int, flows: Ints, x: int, answer: int, probes: Ints) -> None:
-    """Pair this segment with the probe of `x` that it answers, if there is one."""
-    time = packets[row + TIME]
-    index = flows[x + LAST_PROBE]
-    if answer != ANSWER_RST:
-        index = answered_probe(flows, x, time, packets[row + ACKNO], probes)
-    if index == 0:
-        return
-    p = (index - 1) * PROBE_SIZE
-    age = time - probes[p + PROBE_TIME]
-    if answer == ANSWER_IMPLICIT and age > max(CROSSING_NS, 2 * flows[x + MIN_RTT]):
-        return
-    if answer == ANSWER_ACK and sole_outstanding(index, flows, x, probes):
-        # Probes are answered at once (they are out of window), so this is a round trip and not a delayed ACK.
-        note_rtt(flows, x, age)
-    probes[p + ANSWER] = answer
-    probes[p + ANSWER_FRAME] = packets[row + FRAME]
-    probes[p + ANSWER_TIME] = time
-
-
-@kernel
-def end_gap(flows: Ints, x: int, how: int, time: int, probes: Ints) -> None:
-    """The idle gap in which `x` probed last is over; the first reason stands."""
-    index = flows[x + LAST_PROBE]
-    if index > 0:
-        p = (index - 1) * PROBE_SIZE
-        if probes[p + GAP_END] == GAP_OPEN:
-            probes[p + GAP_END] = how
-            probes[p + GAP_END_TIME] = time
-
-
-@kernel
-def accepted(flows: Ints, x: int, how: int, time: int, probes: Ints) -> None:
-    """The TCP of `x` accepted a segment: its idle clock starts again (Linux keepalive_time_elapsed)."""
-    if flows[x + RUN] > 0:
-        end_gap(flows, x, how, time, probes)
-        flows[x + RUN] = 0
-    flows[x + LAST_RX] = max(time, flows[x + LAST_RX])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from analyzer.kernels.answers import answer_probe, end_gap
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.kernels.probes import IDLE_NS, answer_probe, end_gap, settle_held
+from analyzer.kernels.probes import IDLE_NS, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.kernels.states import log_event, move
 from analyzer.layout import (
@@ -20,9 +21,10 @@ from analyzer.layout import (
     KNOWN,
     LAST_PROBE,
     LAST_TIME,
+    MARK_BITS,
     MIN_RTT,
     NXT,
-    PROBE_ACK,
+    PROBE_MARKS,
     PROBE_SIZE,
     RESENT,
     RESET_ABORT,
@@ -65,7 +67,7 @@ def reset_reason(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: I
     bare = packets[row + FLAGS] & ACK == 0
     if flows[y + RUN] > 0:
         p = (flows[y + LAST_PROBE] - 1) * PROBE_SIZE
-        if bare and packets[row + SEQ] == probes[p + PROBE_ACK]:
+        if bare and packets[row + SEQ] == probes[p + PROBE_MARKS] >> MARK_BITS:
             return RESET_REPLY_TO_PROBE
     if flows[x + RUN] > 0:
         return RESET_GIVEN_UP

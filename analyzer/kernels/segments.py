@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from analyzer.kernels.answers import accepted, answer_probe
 from analyzer.kernels.arithmetic import seq_diff
 from analyzer.kernels.flows import find_stream, is_copy, look_ahead, source_is_low
 from analyzer.kernels.history import advance, fingerprint, idle_gap, request_reply, window_of
-from analyzer.kernels.probes import IDLE_NS, NOT_A_PROBE, accepted, answer_probe, log_probe, probe_flags, settle_held
+from analyzer.kernels.probes import (
+    IDLE_NS,
+    NOT_A_PROBE,
+    log_probe,
+    probe_flags,
+    probe_seq,
+    settle_held,
+)
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.kernels.resets import on_reset
 from analyzer.kernels.states import log_event, move, on_ack, on_fin, on_syn
@@ -44,11 +52,10 @@ from analyzer.layout import (
     PACKETS,
     PEER_WINDOW_ZERO,
     PROBE_COUNT,
-    PROBE_FLAGS,
     PROBE_FRAME,
-    PROBE_ICMP,
-    PROBE_SEQ,
+    PROBE_MARKS,
     PROBE_SIZE,
+    QUOTED,
     ROLES,
     RUN,
     SENT_SYN,
@@ -78,7 +85,7 @@ def received(packets: Ints, row: int, flows: Ints, x: int, y: int, is_new: bool,
             answer_probe(packets, row, flows, y, ANSWER_ACK, probes)
             if flows[x + PACKETS] == 0 and packets[row + WINDOW] == 0:
                 # The first that is seen of the peer: its window was closed when it was probed.
-                probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_FLAGS] |= PEER_WINDOW_ZERO
+                probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_MARKS] |= PEER_WINDOW_ZERO
         accepted(flows, y, GAP_ANSWERED, time, probes)
         return
     if not is_new and seq_diff(packets[row + SEQ] + length, flows[x + UNA]) <= 0:
@@ -147,14 +154,13 @@ def on_segment(
 def on_icmp(
     packets: Ints, row: int, flows: Ints, stream: int, x: int, side: int, probes: Ints, events: Ints, counts: Ints
 ) -> None:
-    """An ICMP error that quotes a segment of `x`: on a probe it stays with the probe."""
+    """An ICMP error that quotes a segment of `x`: one about its last probe marks that too."""
     flows[x + ICMP_ERRORS] += 1
     index = flows[x + LAST_PROBE]
-    if index > 0 and probes[(index - 1) * PROBE_SIZE + PROBE_SEQ] == packets[row + SEQ]:
+    if index > 0:
         p = (index - 1) * PROBE_SIZE
-        if probes[p + PROBE_ICMP] == 0 and probes[p + PROBE_FRAME] < packets[row + FRAME]:
-            probes[p + PROBE_ICMP] = packets[row + FRAME]
-        return
+        if probe_seq(probes, p) == packets[row + SEQ] and probes[p + PROBE_FRAME] < packets[row + FRAME]:
+            probes[p + PROBE_MARKS] |= QUOTED
     e = log_event(packets, row, flows, stream * FLOW_SIZE, stream * 2 + side, EVENT_ICMP, events, counts)
     if e >= 0:
         events[e + EVENT_WHY] = packets[row + KIND]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from analyzer.kernels.answers import end_gap, note_rtt
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.kernels.probes import end_gap, note_rtt, settle_held
+from analyzer.kernels.probes import settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
     ACKNO,
@@ -49,7 +50,7 @@ from analyzer.layout import (
     NXT,
     NXT_IS_GUESS,
     OPTIONS,
-    PROBE_FLAGS,
+    PROBE_MARKS,
     PROBE_SIZE,
     RESENT,
     RESENT_FIRST,
@@ -198,7 +199,7 @@ def on_ack(
         known = flows[y + KNOWN]
     if known & HAS_NXT and seq_diff(ackno, flows[y + NXT]) == 1 and flows[y + LAST_PROBE] > 0:
         # A window probe's octet was taken after all.
-        if probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_FLAGS] & NEW_OCTET:
+        if probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_MARKS] & NEW_OCTET:
             flows[y + BYTES] += 1
     if known & HAS_NXT == 0 or known & NXT_IS_GUESS or seq_diff(ackno, flows[y + NXT]) > 0:
         flows[y + NXT] = ackno

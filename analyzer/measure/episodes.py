@@ -26,11 +26,11 @@ from analyzer.layout import (
     NEVER,
     ONE_OCTET,
     ONE_SIDED,
-    PROBE_FLAGS,
     PROBE_FRAME,
-    PROBE_ICMP,
+    PROBE_MARKS,
     PROBE_SINCE,
     PROBE_TIME,
+    QUOTED,
 )
 from analyzer.model import SIDES, Column, Episode, Episodes, Keepalive, Outcome, Probe
 
@@ -40,26 +40,26 @@ def make_keepalive(side: int, rows: Column, gave_up: bool) -> Keepalive:
 
     `gave_up` says that the connection ended by this endpoint's keepalive timer.
     """
-    answer = rows[:, ANSWER]
-    flags = rows[:, PROBE_FLAGS]
+    marks = rows[:, PROBE_MARKS]
+    answer = marks & ANSWER
     return Keepalive(
         sender=SIDES[side],
         probes=len(rows),
         answered=int(((answer != ANSWER_NONE) & (answer != ANSWER_RST)).sum()),
         unanswered=int((answer == ANSWER_NONE).sum()),
         reset=int((answer == ANSWER_RST).sum()),
-        icmp=int(((answer == ANSWER_NONE) & (rows[:, PROBE_ICMP] > 0)).sum()),
-        probe_length=int((flags & ONE_OCTET).any()),
-        confidence=_confidence(flags),
+        icmp=int(((answer == ANSWER_NONE) & (marks & QUOTED != 0)).sum()),
+        probe_length=int((marks & ONE_OCTET).any()),
+        confidence=_confidence(marks),
         episodes=LazyEpisodes(rows, gave_up),
     )
 
 
-def _confidence(flags: Column) -> str:
+def _confidence(marks: Column) -> str:
     """How sure it is that these are keepalive probes: as sure as of the best of them."""
-    if (flags & (ONE_SIDED | HELD_BACK | EARLY) == 0).any():
+    if (marks & (ONE_SIDED | HELD_BACK | EARLY) == 0).any():
         return "certain"
-    if (flags & (HELD_BACK | EARLY) == 0).any():
+    if (marks & (HELD_BACK | EARLY) == 0).any():
         return "likely"
     return "possible"
 
@@ -85,7 +85,8 @@ class LazyEpisodes(Episodes):
     def steady(self) -> Column | None:
         """See model.Episodes."""
         rows = self._rows
-        answer, gap, since = rows[:, ANSWER], rows[:, GAP_END], rows[:, PROBE_SINCE]
+        marks, since = rows[:, PROBE_MARKS], rows[:, PROBE_SINCE]
+        answer, gap = marks & ANSWER, marks & GAP_END
         if len(self) != len(rows) or answer.min() == ANSWER_NONE or answer.max() == ANSWER_RST or since[0] == NEVER:
             return None
         if gap.max() > GAP_DATA:  # beyond GAP_OPEN, GAP_ANSWERED and GAP_DATA are the ways to end badly
@@ -116,13 +117,13 @@ def _episode(rows: list[list[int]], gave_up: bool) -> Episode:
     )
     last = rows[-1]
     start = rows[0][PROBE_SINCE] if rows[0][PROBE_SINCE] != NEVER else rows[0][PROBE_TIME]
-    end = last[GAP_END_TIME] if last[GAP_END] != GAP_OPEN else max(last[PROBE_TIME], last[ANSWER_TIME])
+    end = last[GAP_END_TIME] if last[PROBE_MARKS] & GAP_END != GAP_OPEN else max(last[PROBE_TIME], last[ANSWER_TIME])
     return Episode(start, end, _outcome(rows, gave_up), probes)
 
 
 def _outcome(rows: list[list[int]], gave_up: bool) -> Outcome:
-    gap = rows[-1][GAP_END]
-    lost = rows[0][ANSWER] == ANSWER_NONE if len(rows) == 1 else any(row[ANSWER] == ANSWER_NONE for row in rows)
+    gap = rows[-1][PROBE_MARKS] & GAP_END
+    lost = any(row[PROBE_MARKS] & ANSWER == ANSWER_NONE for row in rows)
     if gap == GAP_PEER_RST:
         return Outcome.RESET
     if gap == GAP_OWN_RST:

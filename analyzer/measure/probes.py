@@ -13,20 +13,20 @@ from analyzer.layout import (
     EARLY,
     HELD_BACK,
     LAST_PROBE,
+    MARK_BITS,
     NEW_OCTET,
     ONE_OCTET,
     PEER_WINDOW_ZERO,
-    PROBE_ACK,
     PROBE_BEFORE,
-    PROBE_FLAGS,
-    PROBE_ICMP,
-    PROBE_SEQ,
+    PROBE_MARKS,
     PROBE_TIME,
-    PROBER,
+    PROBE_WHO,
+    PROBER_SHIFT,
+    QUOTED,
     REJECTED,
     RUN,
 )
-from analyzer.model import Column, Mask, ProbeKind, Tracks
+from analyzer.model import Column, Mask, Narrow, ProbeKind, Tracks
 
 # Held-back segments that no acknowledgement ever explained count as probes when they keep a pace: the gaps between
 # them differ by less than this factor. Linux's timer rounds up by an eighth at most (kernel/time/timer.c).
@@ -42,7 +42,7 @@ PERSIST_MAX_NS = 120_000_000_000
 class ProbeMeasures(NamedTuple):
     """Columns of model.Facts that come from the probe log; `kind` per row of the log, the others (flows, 2)."""
 
-    kind: Column
+    kind: Narrow
     probes: Column
     answered: Column
     reset: Column
@@ -58,19 +58,21 @@ def measure_probes(tracks: Tracks) -> ProbeMeasures:
     log = tracks.probes
     endpoints = 2 * len(tracks.flows)
     kind = classify(log)
-    prober, answer = log[:, PROBER], log[:, ANSWER]
+    marks = log[:, PROBE_MARKS]
+    answer = (marks & ANSWER).astype(np.int16)  # as narrow as it goes: the log is long
     keepalive = kind == ProbeKind.KEEPALIVE
     run = trailing_runs(tracks, kind)
 
     def count(chosen: Mask) -> Column:
-        return np.bincount(prober[chosen], minlength=endpoints).astype(np.int64).reshape(-1, 2)
+        who = log[chosen, PROBE_WHO] >> PROBER_SHIFT
+        return np.bincount(who, minlength=endpoints).reshape(-1, 2)
 
     return ProbeMeasures(
         kind=kind,
         probes=count(keepalive),
         answered=count(keepalive & (answer > ANSWER_NONE) & (answer < ANSWER_RST)),
         reset=count(keepalive & (answer == ANSWER_RST)),
-        icmp=count(keepalive & (answer == ANSWER_NONE) & (log[:, PROBE_ICMP] > 0)),
+        icmp=count(keepalive & (answer == ANSWER_NONE) & (marks & QUOTED != 0)),
         trailing=run.length,
         interval=run.interval,
         last_probe=run.last,
@@ -78,10 +80,10 @@ def measure_probes(tracks: Tracks) -> ProbeMeasures:
     )
 
 
-def classify(log: Column) -> Column:
+def classify(log: Column) -> Narrow:
     """ProbeKind of each row."""
-    flags = log[:, PROBE_FLAGS]
-    kind = np.full(len(log), int(ProbeKind.KEEPALIVE), np.int64)
+    flags = (log[:, PROBE_MARKS] & 0xFF).astype(np.uint8)
+    kind = np.full(len(log), int(ProbeKind.KEEPALIVE), np.int8)
     kind[(flags & NEW_OCTET) != 0] = ProbeKind.ZERO_WINDOW
     kind[(flags & REJECTED) != 0] = ProbeKind.NOT_A_PROBE
     for rows in _groups(log, np.flatnonzero((flags & HELD_BACK != 0) & (kind != ProbeKind.NOT_A_PROBE))):
@@ -98,20 +100,21 @@ def _groups(log: Column, rows: Column) -> list[Column]:
     """These rows of the log, in order, per prober."""
     if not len(rows):
         return []
-    rows = rows[np.argsort(log[rows, PROBER], kind="stable")]
-    return np.split(rows, np.flatnonzero(np.diff(log[rows, PROBER])) + 1)
+    prober = log[rows, PROBE_WHO] >> PROBER_SHIFT
+    order = np.argsort(prober, kind="stable")
+    return np.split(rows[order], np.flatnonzero(np.diff(prober[order])) + 1)
 
 
 def _runs(log: Column, rows: Column) -> list[Column]:
     """One prober's rows, cut where its number moves on: the window opened and data went through."""
-    return np.split(rows, np.flatnonzero(np.diff(log[rows, PROBE_SEQ])) + 1)
+    return np.split(rows, np.flatnonzero(np.diff(log[rows, PROBE_WHO])) + 1)
 
 
 def _keeps_a_pace(log: Column, rows: Column) -> bool:
     """Whether segments that may be probes repeat one number and acknowledgement at even times."""
-    if log[rows[0], PROBE_FLAGS] & ONE_OCTET:
+    if log[rows[0], PROBE_MARKS] & ONE_OCTET:
         return True  # held back only for its shape: a lone unpushed zero
-    if len(rows) < 2 or np.any(log[rows, PROBE_ACK] != log[rows[0], PROBE_ACK]):
+    if len(rows) < 2 or np.ptp(log[rows, PROBE_MARKS] >> MARK_BITS) > 0:
         return False
     gaps = np.diff(log[rows, PROBE_TIME])
     return bool(gaps.max() <= STEADY * gaps.min())
@@ -123,7 +126,7 @@ def _is_persist_timer(log: Column, rows: Column) -> bool:
     With fewer than three samples a closed window decides: it closes because data fills it, and more is waiting.
     """
     times = log[rows, PROBE_TIME]
-    if log[rows[0], PROBE_FLAGS] & EARLY or len(rows) < 3:
+    if log[rows[0], PROBE_MARKS] & EARLY or len(rows) < 3:
         return True
     gaps = np.diff(times)
     if gaps.min() < SHORTEST_INTERVAL_NS:
@@ -139,7 +142,7 @@ class _Runs(NamedTuple):
     last: Column
 
 
-def trailing_runs(tracks: Tracks, kind: Column) -> _Runs:
+def trailing_runs(tracks: Tracks, kind: Narrow) -> _Runs:
     """Of each endpoint's last keepalive probes that nothing answered: how many, the gap between the last two, when."""
     log = tracks.probes
     last = tracks.endpoints(LAST_PROBE)
