@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator, Sequence
 
 from endpoints import Talk
-from recorder import Segment, read_segments
+from recorder import Segment, read_segments, without_repeats
 from stage import Stage
 from truth import ROLES, Evidence, Sighting
 
@@ -90,7 +90,7 @@ def _losses(stage: Stage) -> Iterator[str]:
     """What one end sent and the other never received against what the router counted as dropped."""
     if stage.network.single_host or stage.link_was_down:
         return
-    at = {role: read_segments(stage.witness_path(role)) for role in ROLES}
+    at = {role: without_repeats(read_segments(stage.witness_path(role))) for role in ROLES}
     lost = 0
     for sender, receiver in (ROLES, ROLES[::-1]):
         addresses = stage.addresses(sender)

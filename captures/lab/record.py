@@ -68,7 +68,10 @@ def publish(stage: Stage, found: Sequence[truth.Evidence], target: Path) -> None
     target.mkdir(parents=True, exist_ok=True)
     for old in target.glob("capture.*"):
         old.unlink()
-    shutil.copyfile(stage.capture_path(), target / stage.capture_path().name)
+    if stage.scenario.capture.publish is not None:
+        stage.scenario.capture.publish(stage.capture_path(), target)
+    else:
+        shutil.copyfile(stage.capture_path(), target / stage.capture_path().name)
     text = json.dumps(truth.truth(stage, found), indent=2, ensure_ascii=False)
     (target / "truth.json").write_text(text + "\n", encoding="utf-8")
     readme.write(target / "README.md", stage, found)

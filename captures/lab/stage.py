@@ -28,6 +28,9 @@ class Capture:
     options: Sequence[str] = ()
     program: str = "tcpdump"
     starts_later: bool = False
+    # What turns the recording into the files of the case, and their name or pattern; None: it is published as it is.
+    publish: Callable[[Path, Path], None] | None = None
+    published: str | None = None
 
     @property
     def device(self) -> str:
@@ -38,6 +41,11 @@ class Capture:
     def file_name(self) -> str:
         """The name that fits the format."""
         return "capture.pcapng" if self.program == "dumpcap" else "capture.pcap"
+
+    @property
+    def published_name(self) -> str:
+        """The name, or the pattern of the names, in the case's folder."""
+        return self.published or self.file_name
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,7 @@ class Stage:
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     link_was_down: bool = False
+    closed: threading.Event = field(default_factory=threading.Event)
     captured_from: float = 0.0
     captured_to: float = 0.0
     _began: float = 0.0
@@ -166,6 +175,7 @@ class Stage:
 
     def close(self) -> None:
         """Close what is open and take the network down."""
+        self.closed.set()
         for talk in self.talks:
             talk.drop_sockets()
         for listener in self._listeners.values():

@@ -44,7 +44,8 @@ class Evidence:
 def gather(stage: Stage) -> list[Evidence]:
     """The evidence of each connection that the published recording shows, in its order."""
     published = without_repeats(read_segments(stage.capture_path()))
-    witness = {role: read_segments(stage.witness_path(role)) for role in ROLES}
+    # A host that tunnels sees its packets inside and outside.
+    witness = {role: without_repeats(read_segments(stage.witness_path(role))) for role in ROLES}
     found = []
     for talk in stage.talks:
         ends = _lifetime(talk, stage.talks)
@@ -162,7 +163,7 @@ def truth(stage: Stage, found: Sequence[Evidence]) -> dict[str, Any]:
     scenario = stage.scenario
     return {
         "scenario": scenario.name,
-        "capture": scenario.capture.file_name,
+        "capture": scenario.capture.published_name,
         "vantage": scenario.capture.vantage,
         "kernel": release(),
         "hz": timer_hz(),
