@@ -104,6 +104,7 @@ def analyze(
     end: End = None,
     limit: Annotated[int, typer.Option(min=0, help="Connections to list in text; 0 is all")] = LIMIT,
     idle_after: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Silence that counts as idle")] = 10.0,
+    split_tunnels: Annotated[bool, typer.Option("--split-tunnels", help="Tunnel ids tell connections apart")] = False,
     fail_on: Annotated[Severity | None, typer.Option(help="Exit with 1 on a finding this severe or worse")] = None,
     utc: Annotated[bool, typer.Option("--utc", help="Times in UTC instead of local time")] = False,
     color: Annotated[bool, typer.Option("--color/--no-color", help="Colours on a terminal")] = True,
@@ -120,7 +121,7 @@ def analyze(
     check_output(output, captures)
     note = _noter(quiet)
     with progress_bar(progress, quiet) as advance:
-        analysis = run(*captures, idle_after_s=idle_after, notify=note, progress=advance)
+        analysis = run(*captures, idle_after_s=idle_after, split_tunnels=split_tunnels, notify=note, progress=advance)
     for facts in analysis.captures:
         for problem in facts.problems:
             note(f"{facts.path}: byte {problem.offset}: {problem.reason}")

@@ -40,8 +40,15 @@ RECORD_SIZE = 5
     SACK_RIGHT,
     OCTET,  # first payload octet, -1 when none was captured
     KEY_HASH,  # of addresses and ports, the same for both directions
-) = range(24)
-PACKET_SIZE = 24
+    TUNNEL,  # 0 outside of any; else its id, its kind above TUNNEL_KIND; TUNNEL_SPLIT where it is part of the key
+) = range(25)
+PACKET_SIZE = 25
+TUNNEL_KIND = 32
+TUNNEL_ID = (1 << 40) - 1
+TUNNEL_SPLIT = 1 << 40
+TUNNEL_VXLAN = 1
+TUNNEL_GENEVE = 2
+TUNNEL_GRE = 3  # its key, or ERSPAN's session
 ICMPV6 = 1 << 16
 FRAME_BITS = 40
 
@@ -89,6 +96,7 @@ SAW_ACK = 0x04
 SAW_SERVER_SYN = 0x08  # a bare SYN from the second endpoint: simultaneous open
 SAW_REFUSAL = 0x10
 SYN_RETRANSMITTED = 0x20
+MIXED_TUNNELS = 0x40  # sequence numbers that do not fit came from tunnels with different ids
 
 # What a RST answered.
 RESET_ABORT = 1  # nothing: the endpoint's own decision
@@ -146,6 +154,7 @@ SENT_FIN = 0x10
 FIN_ACKED = 0x20
 SENT_RST = 0x40
 HOLDS_BACK = 0x80  # HELD is not 0
+KNOWN_TUNNEL = 8  # above these bits: the tunnel it was last seen in, as in TUNNEL
 
 # FINGERPRINT: what tells a sender's packets from those that a middlebox makes in its name, in one word.
 TTL_LOW = 0  # shifts: eight bits each, lowest and highest seen
@@ -224,14 +233,20 @@ EVENT_RST = 1
 EVENT_ICMP = 2
 EVENT_RESENT = 3
 EVENT_ZERO_WINDOW = 4
+EVENT_TUNNEL = 5
 EVENTS_PER_FLOW = 16
 
-# Recently seen segments, to recognise a second copy: RECENT_SETS sets of two (signature, time) pairs.
-RECENT_SETS = 8192
-RECENT_SIZE = RECENT_SETS * 4
+# Recently seen segments, to recognise a second copy: sets of two (signature, time) pairs, a power of two of them. The
+# low FILE_BITS of a signature say which file it was in.
+RECENT_SETS = 1 << 13
+RECENT_SETS_ACROSS = 1 << 18  # where two captures of one traffic may lie further apart
+RECENT_SET = 4
+FILE_BITS = 16
+# How many copies each file had: of its own packets, and of another file's.
+COPIES = 2
 
 # Counters that kernels keep.
-(FLOW_COUNT, PROBE_COUNT, EVENT_COUNT_, DUPLICATES, TCP_PACKETS, ICMP_PACKETS, TOUCHED, FIRST_SKIP) = range(8)
+(FLOW_COUNT, PROBE_COUNT, EVENT_COUNT_, TCP_PACKETS, ICMP_PACKETS, TOUCHED, SPLIT, ACROSS_NS, FIRST_SKIP) = range(9)
 # Why a frame gave no packet: counts[FIRST_SKIP + reason].
 SKIP_REASONS = {
     "unsupported_link_type": "a link type that is not decoded",
@@ -241,6 +256,7 @@ SKIP_REASONS = {
     "truncated": "captured too short to hold a TCP header",
     "malformed": "lengths in the headers contradict each other",
     "icmp_without_tcp": "an ICMP error that does not quote TCP, or too little of it",
+    "no_packet": "a record without a packet that Wireshark numbers as a frame: a journal entry, a custom block",
 }
 (
     UNSUPPORTED_LINK_TYPE,
@@ -250,5 +266,6 @@ SKIP_REASONS = {
     TRUNCATED,
     MALFORMED,
     ICMP_WITHOUT_TCP,
-) = range(7)
+    NO_PACKET,
+) = range(8)
 COUNTS_SIZE = FIRST_SKIP + len(SKIP_REASONS)

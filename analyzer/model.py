@@ -43,7 +43,6 @@ class Tracks(NamedTuple):
     flows: Column
     probes: Column
     events: Column
-    duplicates: int
 
     def endpoints(self, field: int) -> Column:
         """One field of both endpoints of every flow, client first: a copy of shape (flows, 2)."""
@@ -58,6 +57,13 @@ class Problem:
     reason: str
 
 
+class SameTraffic(NamedTuple):
+    """Another capture that holds the same packets, and how far this one's clock is ahead of its clock, nanoseconds."""
+
+    capture: int
+    clock_ahead: int
+
+
 @dataclass
 class CaptureFacts:
     """What one capture file is and holds; times in nanoseconds, None when it holds no packet."""
@@ -67,12 +73,16 @@ class CaptureFacts:
     link_types: list[str] = field(default_factory=list)
     packets: int = 0
     tcp_packets: int = 0
+    other_records: int = 0  # of the packets, those that are none: Wireshark numbers them
     first_time: int | None = None
     last_time: int | None = None
     digits: int = 6
     skipped: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     duplicates: int = 0
+    same_traffic: SameTraffic | None = None
+    clock_shift: int = 0  # nanoseconds that are taken off its times before they are compared with those of others
+    shared: int = 0  # of the duplicates, those whose first copy is in another capture
 
 
 class ProbeKind(IntEnum):
@@ -254,6 +264,7 @@ class Flow:
     verdict: str
     keepalive: tuple[Keepalive, ...]
     zero_window_probes: tuple[int, ...]
+    tunnel: str | None = None  # innermost: kind and id
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,20 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from analyzer.kernels import Ints, Kernels
+from analyzer.kernels.copies import COPY_WITHIN_NS
 from analyzer.layout import (
+    ACROSS_NS,
+    COPIES,
     COUNTS_SIZE,
-    DUPLICATES,
     EVENT_COUNT_,
     EVENT_SIZE,
     FLOW_COUNT,
     FLOW_SIZE,
     PROBE_COUNT,
     PROBE_SIZE,
-    RECENT_SIZE,
+    RECENT_SET,
+    RECENT_SETS,
+    RECENT_SETS_ACROSS,
 )
 from analyzer.model import Packets, Tracks
 
@@ -23,26 +27,31 @@ if TYPE_CHECKING:
     from analyzer.model import Column
 
 FIRST_ROOM = 64
+# Two captures of one packet, taken at two places: half the shortest time after which a keepalive probe is repeated.
+SAME_TRAFFIC_NS = 500_000_000
 LARGE = 1 << 18  # words: 2 MB
 
 
 class Tracker:
     """Owns the tables that the kernels fill, and gives them room."""
 
-    def __init__(self, kernels: Kernels) -> None:
+    def __init__(self, kernels: Kernels, *, files: int = 1, same_traffic: bool = False) -> None:
+        """`same_traffic` says that two of the files do hold the same packets, perhaps some way apart."""
         self._kernels = kernels
         self._flows = kernels.ints(FIRST_ROOM * FLOW_SIZE)
         self._probes = kernels.ints(FIRST_ROOM * PROBE_SIZE)
         self._events = kernels.ints(FIRST_ROOM * EVENT_SIZE)
         self._slots = kernels.ints(4 * FIRST_ROOM)
-        self._recent = kernels.ints(RECENT_SIZE)
+        self._recent = kernels.ints(RECENT_SET * (RECENT_SETS_ACROSS if same_traffic else RECENT_SETS))
+        self._copies = kernels.ints(files * COPIES)
         self._counts = kernels.ints(COUNTS_SIZE)
+        self._counts[ACROSS_NS] = SAME_TRAFFIC_NS if same_traffic else COPY_WITHIN_NS
         self._seed = int.from_bytes(os.urandom(7))
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels, from the same state."""
         self._kernels = kernels
-        for name in ("_flows", "_probes", "_events", "_slots", "_recent", "_counts"):
+        for name in ("_flows", "_probes", "_events", "_slots", "_recent", "_copies", "_counts"):
             setattr(self, name, kernels.adopt(getattr(self, name)))
 
     def feed(self, packets: Packets, start: int = 0, stop: int | None = None) -> None:
@@ -57,16 +66,16 @@ class Tracker:
                 self._flows,
                 self._slots,
                 self._recent,
+                self._copies,
                 self._probes,
                 self._events,
                 self._counts,
                 self._seed,
             )
 
-    @property
-    def duplicates(self) -> int:
-        """Second copies of packets, so far."""
-        return int(self._counts[DUPLICATES])
+    def copies(self, file: int) -> tuple[int, int]:
+        """Second copies of packets in one file, so far: of packets of its own, and of another file's."""
+        return int(self._copies[file * COPIES]), int(self._copies[file * COPIES + 1])
 
     def finish(self) -> Tracks:
         """The tables as arrays, each cut to what is in it."""
@@ -74,12 +83,11 @@ class Tracker:
             _rows(self._flows, self._counts[FLOW_COUNT], FLOW_SIZE),
             _rows(self._probes, self._counts[PROBE_COUNT], PROBE_SIZE),
             _rows(self._events, self._counts[EVENT_COUNT_], EVENT_SIZE),
-            self.duplicates,
         )
 
     def _make_room(self) -> None:
         self._probes = self._grown(self._probes, self._counts[PROBE_COUNT] + 1, PROBE_SIZE)
-        self._events = self._grown(self._events, self._counts[EVENT_COUNT_] + 3, EVENT_SIZE)
+        self._events = self._grown(self._events, self._counts[EVENT_COUNT_] + 4, EVENT_SIZE)
         self._flows = self._grown(self._flows, self._counts[FLOW_COUNT] + 1, FLOW_SIZE)
         if len(self._slots) * FLOW_SIZE < 2 * len(self._flows):  # at most half full: probing stays short
             size = len(self._slots)

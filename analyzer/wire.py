@@ -5,8 +5,20 @@ from __future__ import annotations
 # Classic pcap (draft-ietf-opsawg-pcap): the magic as its first four bytes read in little-endian order.
 PCAP_MICROSECONDS = 0xA1B2C3D4
 PCAP_NANOSECONDS = 0xA1B23C4D
+PCAP_MODIFIED = 0xA1B2CD34  # Alexey Kuznetzov's tcpdump: interface, protocol and packet type follow the lengths
 PCAP_HEADER_SIZE = 24
 PCAP_RECORD_SIZE = 16
+PCAP_MODIFIED_RECORD_SIZE = 24
+PCAP_LENGTHS_IN_ORDER = 4  # minor version: before 2.3 captured and original length stood the other way round, in 2.3
+# some wrote it so and some so (libpcap sf-pcap.c)
+
+# snoop (RFC 1761).
+SNOOP_MAGIC = b"snoop\0\0\0"
+SNOOP_HEADER_SIZE = 16
+SNOOP_RECORD_SIZE = 24
+SNOOP_VERSION = 2
+SNOOP_IEEE_802_3 = 0
+SNOOP_ETHERNET = 4
 
 # pcapng (draft-ietf-opsawg-pcapng).
 PCAPNG_SECTION_HEADER = 0x0A0D0D0A  # the same in both byte orders
@@ -22,32 +34,97 @@ PCAPNG_IF_TSOFFSET = 14
 PCAPNG_END_OF_OPTIONS = 0
 PCAPNG_DEFAULT_TSRESOL = 6  # 10**-6 s
 
+# Compressed files: RFC 1952, RFC 8878, the LZ4 frame format, the .xz file format, bzip2.
 GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+LZ4_MAGIC = b"\x04\x22\x4d\x18"
+XZ_MAGIC = b"\xfd7zXZ\x00"
+BZIP2_MAGIC = b"BZh"
 
 # Link types (tcpdump.org "Link-layer header types").
 LINKTYPE_NULL = 0
 LINKTYPE_ETHERNET = 1
+LINKTYPE_PPP = 9
 LINKTYPE_RAW_12 = 12  # DLT_RAW as Linux and BSD write it
 LINKTYPE_RAW_14 = 14  # DLT_RAW as OpenBSD writes it
+LINKTYPE_PPP_HDLC = 50
+LINKTYPE_PPP_ETHER = 51
 LINKTYPE_RAW = 101
+LINKTYPE_C_HDLC = 104
+LINKTYPE_IEEE802_11 = 105
 LINKTYPE_LOOP = 108
 LINKTYPE_LINUX_SLL = 113
+LINKTYPE_PFLOG = 117
+LINKTYPE_ARCNET_LINUX = 129
+LINKTYPE_PPP_PPPD = 166
+LINKTYPE_PPP_WITH_DIR = 204
+LINKTYPE_MPLS = 219
 LINKTYPE_IPV4 = 228
 LINKTYPE_IPV6 = 229
+LINKTYPE_NFLOG = 239
+LINKTYPE_IPOIB = 242
+LINKTYPE_PKTAP = 258
 LINKTYPE_LINUX_SLL2 = 276
 
 _LINK_TYPE_NAMES = {
     LINKTYPE_NULL: "NULL",
     LINKTYPE_ETHERNET: "ETHERNET",
+    LINKTYPE_PPP: "PPP",
     LINKTYPE_RAW_12: "RAW",
     LINKTYPE_RAW_14: "RAW",
+    LINKTYPE_PPP_HDLC: "PPP_HDLC",
+    LINKTYPE_PPP_ETHER: "PPP_ETHER",
     LINKTYPE_RAW: "RAW",
+    LINKTYPE_C_HDLC: "C_HDLC",
+    LINKTYPE_IEEE802_11: "IEEE802_11",
     LINKTYPE_LOOP: "LOOP",
     LINKTYPE_LINUX_SLL: "LINUX_SLL",
+    LINKTYPE_PFLOG: "PFLOG",
+    119: "IEEE802_11_PRISM",
+    127: "IEEE802_11_RADIOTAP",
+    LINKTYPE_ARCNET_LINUX: "ARCNET_LINUX",
+    LINKTYPE_PPP_PPPD: "PPP_PPPD",
+    192: "PPI",
+    LINKTYPE_PPP_WITH_DIR: "PPP_WITH_DIR",
+    LINKTYPE_MPLS: "MPLS",
     LINKTYPE_IPV4: "IPV4",
     LINKTYPE_IPV6: "IPV6",
+    LINKTYPE_NFLOG: "NFLOG",
+    LINKTYPE_IPOIB: "IPOIB",
+    LINKTYPE_PKTAP: "PKTAP",
     LINKTYPE_LINUX_SLL2: "LINUX_SLL2",
 }
+
+# Those whose frames the kernels decode; LINK_TYPE is NO_IP once a frame of another is known to hold no IP.
+DECODED_LINK_TYPES = frozenset(
+    {
+        LINKTYPE_NULL,
+        LINKTYPE_ETHERNET,
+        LINKTYPE_PPP,
+        LINKTYPE_RAW_12,
+        LINKTYPE_RAW_14,
+        LINKTYPE_PPP_HDLC,
+        LINKTYPE_PPP_ETHER,
+        LINKTYPE_RAW,
+        LINKTYPE_C_HDLC,
+        LINKTYPE_IEEE802_11,
+        LINKTYPE_LOOP,
+        LINKTYPE_LINUX_SLL,
+        LINKTYPE_PFLOG,
+        LINKTYPE_ARCNET_LINUX,
+        LINKTYPE_PPP_PPPD,
+        LINKTYPE_PPP_WITH_DIR,
+        LINKTYPE_MPLS,
+        LINKTYPE_IPV4,
+        LINKTYPE_IPV6,
+        LINKTYPE_NFLOG,
+        LINKTYPE_IPOIB,
+        LINKTYPE_PKTAP,
+        LINKTYPE_LINUX_SLL2,
+    }
+)
+NO_IP = -1
+NO_LINK_TYPE = -2  # one of another numbering that has no counterpart
 
 
 def link_type_name(number: int) -> str:
@@ -58,8 +135,36 @@ def link_type_name(number: int) -> str:
 # Ethertypes (IEEE 802 Numbers, IANA).
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_IPV6 = 0x86DD
+ETHERTYPE_TRANSPARENT_ETHERNET = 0x6558
 ETHERTYPE_VLAN = 0x8100
+ETHERTYPE_MPLS = 0x8847
+ETHERTYPE_MPLS_MULTICAST = 0x8848
+ETHERTYPE_PPPOE_SESSION = 0x8864
 ETHERTYPE_QINQ = 0x88A8
+ETHERTYPE_ERSPAN_2 = 0x88BE
+ETHERTYPE_ERSPAN_3 = 0x22EB
+ETHERTYPE_PPP = 0x880B
+ETHERTYPE_PROVIDER_BACKBONE = 0x88E7  # IEEE 802.1ah
+ETHERTYPE_EOIP = 0x6400  # MikroTik's Ethernet over IP, in GRE
+ETHERTYPE_FABRICPATH = 0x8903
+ETHERTYPE_QINQ_OLD = 0x9100  # before IEEE 802.1ad
+
+# 802.2: source and destination service access points.
+LLC_IP = 0x0606
+LLC_SNAP = 0xAAAA
+
+# PPP DLL protocol numbers (IANA), and what stands before them: address and control (RFC 1662 3.1), or Cisco's own.
+PPP_IPV4 = 0x0021
+PPP_IPV6 = 0x0057
+PPP_MPLS = 0x0281
+PPP_MPLS_MULTICAST = 0x0283
+PPP_ADDRESS_CONTROL = 0xFF03
+CISCO_HDLC_UNICAST = 0x0F00
+CISCO_HDLC_MULTICAST = 0x8F00
+
+ARCNET_IPV4 = 212  # RFC 1201; 240 in RFC 1051, without its header of fragments
+ARCNET_IPV4_OLD = 240
+NFLOG_PAYLOAD = 9  # LINKTYPE_NFLOG: the attribute that holds the packet
 
 # Address families in NULL and LOOP headers: 2 everywhere; IPv6 is 24 (NetBSD, OpenBSD), 28 (FreeBSD), 30 (macOS),
 # 10 (Linux).
@@ -69,13 +174,25 @@ AF_INET6 = (10, 24, 28, 30)
 # IP protocol numbers (IANA); the extension headers of IPv6 (RFC 8200 4.1) share the number space.
 IPPROTO_HOPOPTS = 0
 IPPROTO_ICMP = 1
+IPPROTO_IPV4 = 4
 IPPROTO_TCP = 6
+IPPROTO_UDP = 17
+IPPROTO_IPV6 = 41
 IPPROTO_ROUTING = 43
 IPPROTO_FRAGMENT = 44
+IPPROTO_GRE = 47
 IPPROTO_AH = 51
 IPPROTO_ICMPV6 = 58
 IPPROTO_DSTOPTS = 60
 IPPROTO_MOBILITY = 135
+IPPROTO_MPLS = 137
+
+# UDP ports of tunnels (IANA; 8472 is what Linux used for VXLAN before 4789 was assigned, and flannel and Cilium do).
+PORT_GTP_U = 2152
+PORT_VXLAN = 4789
+PORT_CAPWAP_DATA = 5247
+PORT_GENEVE = 6081
+PORT_VXLAN_LINUX = 8472
 
 # ICMP messages that quote the packet they are about (RFC 792, RFC 4443).
 ICMP_UNREACHABLE = 3

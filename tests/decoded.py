@@ -41,6 +41,8 @@ class Row(NamedTuple):
     sack_left: int
     sack_right: int
     octet: int
+    key_hash: int
+    tunnel: int
 
     @property
     def src(self) -> str:
@@ -54,7 +56,11 @@ class Row(NamedTuple):
     def quoted(self) -> Row:
         """Of an ICMP error only what it quotes: the other columns of its row mean nothing."""
         meaningless = dict.fromkeys(("ackno", "window", "tsval", "tsecr", "options", "wscale"), 0)
-        return self._replace(**meaningless, sack_left=0, sack_right=0, octet=0) if self.kind else self
+        return (
+            self._replace(**meaningless, sack_left=0, sack_right=0, octet=0, key_hash=0)
+            if self.kind
+            else self._replace(key_hash=0)
+        )
 
 
 def address(high: int, low: int) -> str:

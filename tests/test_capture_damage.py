@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 from collections.abc import Callable
@@ -67,19 +68,26 @@ def prefixes_of(data: bytes, path: Path) -> Callable[[int], Result]:
     return whole_until
 
 
-@pytest.mark.parametrize("made", MADE)
+# The long profile (`HYPOTHESIS_PROFILE=long`) cuts every recording everywhere; otherwise four files stand for them.
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+CUT_ANYWHERE = {**MADE, **({name: path.read_bytes() for name, path in CASES.items()} if LONG else {})}
+RANDOM_CUTS = 1000 if LONG else 25
+
+
+@pytest.mark.parametrize("made", CUT_ANYWHERE)
 def test_a_cut_anywhere_leaves_the_packets_before_it(made: str, tmp_path: Path) -> None:
-    data = MADE[made]
+    data = CUT_ANYWHERE[made]
     whole_until = prefixes_of(data, tmp_path / "whole")
     for cut in range(min(len(data), EVERY_OCTET) + 1):
         check_cut(data, cut, tmp_path / "cut", whole_until)
 
 
-def test_a_cut_at_random_places_leaves_the_packets_before_it(tmp_path: Path) -> None:
-    rng = random.Random(20)
-    for _ in range(200):
-        data = rng.choice([*MADE.values(), *(capture.read_bytes() for capture in CAPTURES)])
-        check_cut(data, rng.randint(0, len(data)), tmp_path / "cut", prefixes_of(data, tmp_path / "whole"))
+@pytest.mark.parametrize("case", CASES)
+def test_a_cut_at_random_places_leaves_the_packets_before_it(case: str, tmp_path: Path) -> None:
+    data, rng = CASES[case].read_bytes(), random.Random(case)
+    whole_until = prefixes_of(data, tmp_path / "whole")
+    for _ in range(RANDOM_CUTS):
+        check_cut(data, rng.randint(0, len(data)), tmp_path / "cut", whole_until)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

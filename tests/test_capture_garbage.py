@@ -41,7 +41,7 @@ def test_less_than_a_magic_number_is_too_short(tmp_path: Path, octets: bytes) ->
     ids=["text", "elf", "zip", "zeros", "gzip-of-text"],
 )
 def test_what_is_no_capture_is_named_by_how_it_begins(tmp_path: Path, octets: bytes) -> None:
-    assert "neither pcap nor pcapng" in str(refused(tmp_path / "other", octets))
+    assert "no capture of a known format" in str(refused(tmp_path / "other", octets))
 
 
 @given(octets=st.binary(max_size=300))

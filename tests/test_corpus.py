@@ -14,7 +14,6 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fnmatch import fnmatch
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -40,7 +39,6 @@ TIME_LIMIT_S = 20.0
 LAB = "AlexeyVasilev+PcapFlowLab/"
 SURICATA = "OISF+suricata-verify/tests/"
 GOPACKET = "google+gopacket/pcapgo/tests/le/"
-NFSTREAM = "nfstream+nfstream/tests/pcaps/"
 NDPI = "ntop+nDPI/tests/cfgs/default/pcap/"
 PCAPPP = "seladb+PcapPlusPlus/Tests/"
 LIBPCAP = "the-tcpdump-group+libpcap/tests/"
@@ -48,38 +46,8 @@ TCPDUMP = "the-tcpdump-group+tcpdump/tests/"
 
 # Captures that are refused, each with a part of what is said of it.
 REFUSED = {
-    "blitz+tcptrace/input/all.snoop.gz": "neither pcap nor pcapng: it begins with 73 6e 6f 6f",
-    PCAPPP + "ExamplesTest/pcap_examples/solaris.snoop": "neither pcap nor pcapng: it begins with 73 6e 6f 6f",
-    PCAPPP + "Pcap++Test/PcapExamples/file_heuristics/pcapng-example.pcapng.zst": "it begins with 28 b5 2f fd",
     LIBPCAP + "pcapng-invalid-vers-1.pcapng": "pcapng version 0.1",
     LIBPCAP + "pcapng-invalid-vers-2.pcapng": "pcapng version 1.1",
-}
-
-# Reasons why the TCP of whole captures is not seen, with the captures (patterns) that have nothing else in them.
-OUT_OF_SCOPE = {
-    "IPsec AH after IPv4": (LAB + "tests/data/parsing/ah/*ipv4*",),
-    "GENEVE": (LAB + "tests/data/parsing/geneve/*", SURICATA + "bug-6402-01/input.pcap"),
-    "GTP-U": (LAB + "tests/data/parsing/gtpu/*",),
-    "IP in IP": (
-        LAB + "tests/data/parsing/ip_encapsulation/*",
-        SURICATA + "bug-4571-01/ipv4_over_ipv4.pcap",
-        NFSTREAM + "4in6tunnel.pcap",
-        NFSTREAM + "6in4tunnel.pcap",
-    ),
-    "MPLS": (LAB + "tests/data/parsing/mpls/*",),
-    "PPPoE": (LAB + "tests/data/parsing/pppoe/*",),
-    "ERSPAN": (SURICATA + "bug-5437-0?/input.pcap",),
-    "VXLAN": (SURICATA + "vxlan-decoder-03/vxlan.pcap", NDPI + "vxlan.pcap"),
-    "GRE": (PCAPPP + "Packet++Test/PacketExamples/GrePackets.pcap",),
-    "CAPWAP": (NDPI + "capwap_data.pcapng",),
-    "link type C_HDLC": (
-        SURICATA + "decode-chdlc-01/hdlc-http_1tx.pcap",
-        NFSTREAM + "BGP_redist.pcap",
-        PCAPPP + "Packet++Test/PacketExamples/CiscoHDLC.pcap",
-    ),
-    "link type PPP": (NFSTREAM + "BGP_Cisco_hdlc_slarp.pcap",),
-    "link type ARCNET_LINUX": (TCPDUMP + "arcnet-rfc1201-arp-icmp-http.pcap",),
-    "link type IPOIB": (TCPDUMP + "ipoib.pcap",),
 }
 
 
@@ -91,25 +59,36 @@ class Counts(NamedTuple):
     connections: int
 
 
-# Captures whose counts differ from tshark's in part: the right ones, and why.
+# Captures whose counts differ from tshark's: the right ones, and why.
 OTHER_COUNTS = {
-    LAB + "examples/showcase/pcap_flow_lab_showcase.pcap": (Counts(1557, 884, 17), "part is in MPLS, PPPoE, tunnels"),
-    SURICATA + "filestore-5408/input.pcap": (Counts(133, 125, 7), "two sFlow datagrams quote other connections"),
+    LAB + "examples/showcase/pcap_flow_lab_showcase.pcap": (
+        Counts(1557, 1125, 29),
+        "frame 1327 has Ethernet (02 00 00 00 51 02) behind its labels, without a control word",
+    ),
+    LAB + "tests/data/parsing/geneve/06_geneve_invalid_version.pcap": (
+        Counts(1, 0, 0),
+        "frame 1 is GENEVE of version 1 (40 00 65 58), which RFC 8926 3.4 has dropped",
+    ),
+    SURICATA + "filestore-5408/input.pcap": (
+        Counts(133, 125, 7),
+        "frames 87 and 116 are sFlow, whose samples quote segments of connections elsewhere",
+    ),
     SURICATA + "firewall/tcp-session-decode-malformed-ipv4/input.pcap": (
         Counts(11, 11, 1),
-        "frame 8 has an IP security option of 2 octets, which Linux takes and tshark does not",
+        "frame 8 has a security option of 2 octets (82 02) in its IP header, which Linux takes and tshark does not",
     ),
     SURICATA + "transform-base64-7296/input.pcap": (
         Counts(59, 57, 5),
-        "frames 11 and 59 have lost 4 octets of their IP header, and so the TCP header is longer than the packet",
+        "frames 11 and 59: the IP header says 52 octets (00 34), of which the headers alone would take 80",
     ),
-    SURICATA + "bug-6875-01/fuzz.pcap": (Counts(1, 0, 0), "record 2 is damaged; tshark tries another record layout"),
+    SURICATA + "bug-6875-01/fuzz.pcap": (
+        Counts(1, 0, 0),
+        "record 2 claims 1,409,179,648 octets (00 54 fe 53); tshark tries the longer records of modified pcap",
+    ),
     PCAPPP + "Fuzzers/RegressionTests/regression_samples/crash-exception-cast-constructed-record": (
         Counts(2, 1, 1),
-        "record 3 is damaged; tshark tries another record layout and loses record 2",
+        "record 3 claims 167,776,960 octets; tshark tries the longer records of modified pcap and loses record 2",
     ),
-    NFSTREAM + "ajp.pcap": (Counts(38, 26, 2), "12 frames are in Cisco FabricPath"),
-    NDPI + "rtmp.pcap": (Counts(60, 26, 1), "34 frames are in GTP-U"),
     NDPI + "fuzz-2006-06-26-2594.pcap": (
         Counts(691, 50, 23),
         "in frame 86 the IP header claims 8 octets of the TCP header, whose rest is too short to be one",
@@ -118,16 +97,22 @@ OTHER_COUNTS = {
         Counts(131, 114, 36),
         "the TCP headers of frames 27, 80 and 111 are longer than their packets",
     ),
-    GOPACKET + "test017.pcapng": (Counts(0, 0, 0), "tshark counts 4 custom blocks as packets"),
-    GOPACKET + "test018.pcapng": (Counts(4, 0, 0), "tshark counts 4 custom blocks as packets"),
-    GOPACKET + "test102.pcapng": (Counts(5, 0, 0), "tshark counts 3 custom blocks as packets"),
-    GOPACKET + "test202.pcapng": (Counts(8, 0, 0), "tshark counts 3 custom blocks as packets"),
-    TCPDUMP + "frf16_magic_ie-oobr.pcap": (Counts(1, 0, 0), "tshark stops at a link type that it does not know"),
-    TCPDUMP + "hoobr_juniper3.pcap": (Counts(1, 0, 0), "tshark stops at a link type that it does not know"),
+    GOPACKET + "test901.pcapng": (
+        Counts(2, 0, 0),
+        "the second section is of version 2.0 (02 00 00 00 at byte 492) and passed over; tshark stops there",
+    ),
+    TCPDUMP + "frf16_magic_ie-oobr.pcap": (Counts(1, 0, 0), "tshark stops at the link type of frame 1 (182)"),
+    TCPDUMP + "hoobr_juniper3.pcap": (Counts(1, 0, 0), "tshark stops at the link type of frame 1 (132)"),
 }
+MOST_DIFFERENCES = 15
 
 # Where the reader took another frame for the answer. 4247 is a FIN that crossed the probe; 4277 has its octet as DSACK.
 OTHER_ANSWERS = {(PCAPPP + "ExamplesTest/pcap_examples/many-protocols.pcap", 4245): 4277}
+
+
+# Probes that the reader does not name, all of confidence `possible`: 805 is alone in its connection, an unpushed zero
+# octet just as frame 66 of raw_ip.pcap, which the reader calls a probe.
+ALSO_PROBES = {("blitz+tcptrace/input/all.snoop.gz", 805)}
 
 
 class Seen(NamedTuple):
@@ -148,13 +133,8 @@ def load(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def out_of_scope(name: str) -> bool:
-    """Whether none of the capture's TCP can be reached yet."""
-    return any(fnmatch(name, pattern) for patterns in OUT_OF_SCOPE.values() for pattern in patterns)
-
-
 NAMES = sorted(path.relative_to(ORACLE).as_posix().removesuffix(".json") for path in ORACLE.rglob("*.json"))
-IN_SCOPE = [name for name in NAMES if name not in REFUSED and not out_of_scope(name)]
+READ = [name for name in NAMES if name not in REFUSED]
 VERDICTS: dict[str, list[dict[str, Any]]] = load(CORPUS / "notes" / "verdicts.json")["files"]
 
 
@@ -237,20 +217,21 @@ def test_a_capture_is_analysed_or_refused_with_a_reason(name: str) -> None:
     assert refusal is None or REFUSED[name] in refusal
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in REFUSED])
+@pytest.mark.parametrize("name", READ)
 def test_every_segment_belongs_to_one_connection_or_is_a_copy(name: str) -> None:
     whole = seen(name)
     assert sum(packets for *_, packets in whole.connections) + whole.duplicates == whole.segments
 
 
-@pytest.mark.parametrize("name", IN_SCOPE)
+@pytest.mark.parametrize("name", READ)
 def test_keepalive_probes_are_those_that_a_reader_finds(name: str) -> None:
     found = {frame for frame, _ in seen(name).keepalives}
     assert verdict_frames(name, "right", "missed") <= found
-    assert found <= verdict_frames(name, "right", "missed", "doubtful")
+    also = {frame for capture, frame in ALSO_PROBES if capture == name}
+    assert found == found & verdict_frames(name, "right", "missed", "doubtful") | also
 
 
-@pytest.mark.parametrize("name", [name for name in VERDICTS if name in IN_SCOPE])
+@pytest.mark.parametrize("name", [name for name in VERDICTS if name in READ])
 def test_probes_are_answered_by_the_frames_that_a_reader_names(name: str) -> None:
     found = dict(seen(name).keepalives)
     for entry in VERDICTS[name]:
@@ -259,24 +240,24 @@ def test_probes_are_answered_by_the_frames_that_a_reader_names(name: str) -> Non
             assert found[frame] == OTHER_ANSWERS.get((name, frame), entry["peer_reply"]["frame"]), frame
 
 
-@pytest.mark.parametrize("name", IN_SCOPE)
+@pytest.mark.parametrize("name", READ)
 def test_every_keepalive_probe_stands_in_one_episode(name: str) -> None:
     assert seen(name).in_episodes == seen(name).keepalives
 
 
-@pytest.mark.parametrize("name", IN_SCOPE)
+@pytest.mark.parametrize("name", READ)
 def test_window_probes_are_those_of_tshark_and_the_reader(name: str) -> None:
     read = {entry["frame"] for entry in VERDICTS.get(name, []) if entry["reason"] == "zero-window-probe"}
     assert set(seen(name).window_probes) == read | set(load(ORACLE / f"{name}.json")["zero_window_probe"])
 
 
-@pytest.mark.parametrize("name", IN_SCOPE)
+@pytest.mark.parametrize("name", READ)
 def test_counts_are_those_of_tshark_but_for_known_reasons(name: str) -> None:
     expected, _ = OTHER_COUNTS.get(name, (tshark_counts(name), ""))
     assert counts(name) == expected
 
 
-@pytest.mark.parametrize("name", [name for name in IN_SCOPE if name not in OTHER_COUNTS])
+@pytest.mark.parametrize("name", [name for name in READ if name not in OTHER_COUNTS])
 def test_connections_are_those_of_tshark_in_the_same_order(name: str) -> None:
     streams = [one for one in load(ORACLE / f"{name}.json")["streams"] if one["packets"]]
     for one, (client, server, packets) in zip(streams, seen(name).connections, strict=True):
@@ -285,10 +266,11 @@ def test_connections_are_those_of_tshark_in_the_same_order(name: str) -> None:
         assert packets == one["packets"] or seen(name).duplicates  # tshark counts copies too
 
 
+def test_few_captures_differ() -> None:
+    assert len(OTHER_COUNTS) <= MOST_DIFFERENCES
+
+
 def test_the_tables_of_exceptions_hold_nothing_stale() -> None:
     assert {*REFUSED, *OTHER_COUNTS, *VERDICTS} <= set(NAMES)
-    for patterns in OUT_OF_SCOPE.values():
-        for pattern in patterns:
-            assert any(counts(name) != tshark_counts(name) for name in NAMES if fnmatch(name, pattern)), pattern
     for name, (expected, _) in OTHER_COUNTS.items():
         assert expected != tshark_counts(name), name

@@ -106,7 +106,7 @@ def test_a_frame_cut_anywhere_before_the_tcp_window_is_truncated(link: str) -> N
         assert [row.seq for row in decode([(number, whole[: start + 16])]).rows] == [77]
 
 
-@pytest.mark.parametrize("number", [105, 127, 147, 192, 195, 277, 0x03FFFFFF])
+@pytest.mark.parametrize("number", [147, 163, 277, 0x03FFFFFF])
 def test_other_link_types_are_unsupported(number: int) -> None:
     assert only_reason(ethernet(V4), number) == "unsupported_link_type"
 
@@ -243,7 +243,7 @@ def test_every_reason_is_counted_in_one_batch() -> None:
         "malformed": (1, ethernet(ipv4(SEGMENT, total=10))),
         "icmp_without_tcp": (1, ethernet(ipv4(frames.icmp_error(3, 1, ipv4(bytes(8), UDP)), frames.ICMP))),
     }
-    assert set(samples) == set(layout.SKIP_REASONS)
+    assert {*samples, "no_packet"} == set(layout.SKIP_REASONS)  # that one is no frame at all
     batch = [sample for count, sample in enumerate(samples.values(), 1) for _ in range(count)]
     rows, skipped = decode([*batch, (1, ethernet(V4))])
     assert skipped == {reason: count for count, reason in enumerate(samples, 1)}

@@ -28,7 +28,7 @@ HOMES = {
     "multiprocessing": [],
     "matplotlib": [],
     "jinja2": [],
-    "scapy": [],
+    "scapy": ["decode/dissect.py"],
     "pyshark": [],
 }
 

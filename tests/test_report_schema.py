@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 from captures_in_bytes import captured, pcap, pcapng
 from frames_in_bytes import ethernet, ipv4, ipv6, tcp
-from results import CAPTURES, EVERY_CAPTURE, ROOT, json_text, packets_of
+from results import EVERY_CAPTURE, ROOT, json_text, packets_of
 from talks_in_bytes import ethernet_talk
 
 import analyzer
@@ -26,6 +26,7 @@ from analyzer.model import Handshake, How, Outcome, Why
 from analyzer.report.json import write_ndjson
 from analyzer.tcp import State
 
+DEAD_PEER, HTTP = (ROOT / "captures" / case / "capture.pcap" for case in ("dead-peer", "go-http-transport"))
 SCHEMA = json.loads((ROOT / "analyzer" / "report" / "schema.json").read_text(encoding="utf-8"))
 TIME = re.compile(r'"(?:time|start|end|first_time|last_time|answer_time)": ([^,}\]]+)')
 
@@ -69,7 +70,7 @@ def test_every_captures_result_is_valid(capture: Path) -> None:
 
 
 def test_several_captures_one_missing_are_valid_and_number_frames_by_file(tmp_path: Path) -> None:
-    whole = check(CAPTURES[5], tmp_path / "missing.pcap", CAPTURES[9])
+    whole = check(DEAD_PEER, tmp_path / "missing.pcap", HTTP)
     frames = [p["frame"] for f in whole["flows"] for k in f["keepalive"] for e in k["episodes"] for p in e["probes"]]
     assert {frame.split(":")[0] for frame in frames} == {"0", "2"}
 
@@ -153,7 +154,7 @@ def test_the_schema_knows_every_word_that_the_code_can_say() -> None:
 
 @pytest.mark.parametrize("place", ["", "captures", "flows", "findings"])
 def test_a_field_that_the_contract_does_not_name_is_invalid(place: str) -> None:
-    whole = check(CAPTURES[5])
+    whole = check(DEAD_PEER)
     (whole[place][0] if place else whole)["surprise"] = 1
     with pytest.raises(jsonschema.ValidationError, match="surprise"):
         validator().validate(whole)

@@ -10,7 +10,12 @@ from kernel_view import from_naive, from_tables, run_kernels
 
 from analyzer.kernels import Kernels, plain
 
-RECORDINGS = sorted((Path(__file__).parent.parent / "captures").glob("*/capture.pcap"))
+# The naive reader knows little-endian files and Ethernet alone.
+RECORDINGS = [
+    path
+    for path in sorted((Path(__file__).parent.parent / "captures").glob("*/capture.pcap"))
+    if path.read_bytes()[0] != 0xA1 and path.parent.name not in ("gre", "vxlan")
+]
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.parent.name)

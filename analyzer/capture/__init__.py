@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analyzer.capture.files import expand
 from analyzer.capture.reader import Reader, open_capture
 
-__all__ = ["Reader", "open_capture"]
+__all__ = ["Reader", "expand", "open_capture"]

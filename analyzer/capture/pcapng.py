@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from analyzer.errors import CaptureError
 from analyzer.kernels import Ints, Kernels
 from analyzer.kernels.records import (
@@ -42,12 +44,22 @@ SMALLEST_BLOCK = 12
 SMALLEST_SECTION = 28
 VERSIONS = ((1, 0), (1, 2))  # 1.2 is written by some and the same (draft-ietf-opsawg-pcapng 4.1)
 NANO = 9
+# How blocks begin that are looked for after damage: a section header, an interface, a packet of any kind, names, or
+# statistics; the length is a multiple of four and below MAX_BLOCK.
+_LENGTHS = b"[" + b"".join(b"\\x%02x" % octet for octet in range(0, 256, 4)) + b"]"
+_ANY_SECTION = b"\n\r\r\n[\\s\\S]{4}(?:\\x1a\\x2b\\x3c\\x4d|\\x4d\\x3c\\x2b\\x1a)"
+_BLOCKS = {
+    False: re.compile(b"(?=" + _ANY_SECTION + b"|[\1-\6]\0\0\0" + _LENGTHS + b"[\\s\\S]{2}\0)"),
+    True: re.compile(b"(?=" + _ANY_SECTION + b"|\0\0\0[\1-\6]\0[\\s\\S]{2}" + _LENGTHS + b")"),
+}
+_ORDERS = {PCAPNG_BYTE_ORDER.to_bytes(4, "big"): "big", PCAPNG_BYTE_ORDER.to_bytes(4, "little"): "little"}
+_SECTION = PCAPNG_SECTION_HEADER.to_bytes(4, "big")
 BINARY = 0x80  # if_tsresol: the other bits are a power of two, not of ten
 
 
 def is_pcapng(magic: bytes) -> bool:
     """Whether a file that begins with these four bytes is pcapng."""
-    return magic == PCAPNG_SECTION_HEADER.to_bytes(4, "big")
+    return magic[:4] == _SECTION
 
 
 class PcapngFormat:
@@ -62,6 +74,8 @@ class PcapngFormat:
         self._order: str | None = None
         self._skip = 0
         self._passed = 0
+        self.lost = False
+        self._sections_only = False  # what follows is in a version that we do not know
         self.other_records = 0
 
     def use(self, kernels: Kernels) -> None:
@@ -79,6 +93,10 @@ class PcapngFormat:
         """Find records in [start, end); see `reader.Format.scan`."""
         at = start
         while True:
+            if self.lost:
+                at = self._search(buffer, at, end)
+                if self.lost:
+                    return NEED_MORE, at, 0
             passed = min(self._skip, end - at)
             self._skip -= passed
             self._passed += passed
@@ -91,12 +109,43 @@ class PcapngFormat:
                 at, count = int(self._scan[AT]), int(self._scan[COUNT])
             if count:
                 return NEED_ROOM, at, count
-            if status in (BAD_LENGTH, UNKNOWN_INTERFACE):
-                if not self._pass_damage(buffer, at, end, status):
-                    return NEED_MORE, at, 0
+            try:
+                if status in (BAD_LENGTH, UNKNOWN_INTERFACE):
+                    complete = self._pass_damage(buffer, at, end, status)
+                else:
+                    complete = status == OTHER_BLOCK and self._other_block(buffer, at, end)
+            except CaptureError as error:
+                if self._order is None:
+                    raise  # nothing is understood yet: this is no pcapng
+                self.problems.append((error.offset, error.reason))
+                self.lost = True
+                at += 1
                 continue
-            if status != OTHER_BLOCK or not self._other_block(buffer, at, end):
+            if not complete:
                 return NEED_MORE, at, 0
+
+    def _search(self, buffer: bytearray, at: int, end: int) -> int:
+        """Where, after damage, the next block that makes sense starts, or what may be one that is not all there.
+
+        A block makes sense when its kind is known and it says its length twice; that 8 octets of something else look
+        so by chance happens once in 2**30 places.
+        """
+        for found in _BLOCKS[self._order == "big"].finditer(buffer, at, end):
+            at = found.start()
+            order = self._order
+            if buffer[at : at + 4] == _SECTION:
+                order = _ORDERS[bytes(buffer[at + 8 : at + 12])]
+            elif self._sections_only:
+                continue
+            length = int.from_bytes(buffer[at + 4 : at + 8], "big" if order == "big" else "little")
+            if length > MAX_BLOCK or length < SMALLEST_BLOCK:
+                continue
+            if at + length > end:
+                return at
+            if buffer[at + length - 4 : at + length] == buffer[at + 4 : at + 8]:
+                self.lost = self._sections_only = False
+                return at
+        return max(at, end - SMALLEST_BLOCK)
 
     def _pass_damage(self, buffer: bytearray, at: int, end: int, status: int) -> bool:
         """Pass over one packet block that makes no sense; False when more octets must tell.
@@ -131,7 +180,7 @@ class PcapngFormat:
         """Take note of a block that is no packet, and mark it to be skipped; False when it is not all there."""
         if end - at < SMALLEST_BLOCK:
             return False
-        if bytes(buffer[at : at + 4]) == PCAPNG_SECTION_HEADER.to_bytes(4, "big"):
+        if buffer[at : at + 4] == _SECTION:
             if end - at < SMALLEST_SECTION:
                 return False
             self._start_section(buffer, at)
@@ -159,12 +208,13 @@ class PcapngFormat:
 
     def _start_section(self, buffer: bytearray, at: int) -> None:
         magic = bytes(buffer[at + 8 : at + 12])
-        orders = {PCAPNG_BYTE_ORDER.to_bytes(4, "big"): "big", PCAPNG_BYTE_ORDER.to_bytes(4, "little"): "little"}
-        if magic not in orders:
+        if magic not in _ORDERS:
             raise CaptureError(f"a section header with the byte-order magic {magic.hex()}", offset=at)
-        self._order = orders[magic]
+        before, self._order = self._order, _ORDERS[magic]
         major, minor = self._number(buffer, at + 12, 2), self._number(buffer, at + 14, 2)
         if (major, minor) not in VERSIONS:
+            self._order = before
+            self._sections_only = True
             raise CaptureError(f"pcapng version {major}.{minor}, which nobody has defined", offset=at)
         self._scan[BIG_ENDIAN] = int(self._order == "big")
         self._interfaces = self._kernels.ints(0)

@@ -7,6 +7,7 @@ from typing import Any, Protocol, cast
 
 from analyzer.capture.pcap import PcapFormat, is_pcap
 from analyzer.capture.pcapng import PcapngFormat, is_pcapng
+from analyzer.capture.snoop import SnoopFormat, is_snoop
 from analyzer.capture.source import Source, open_source
 from analyzer.errors import CaptureError
 from analyzer.kernels import Ints, Kernels
@@ -16,7 +17,8 @@ from analyzer.model import CaptureFacts, Problem, Records
 
 BUFFER_SIZE = 1 << 20
 BATCH = 8192
-MAGIC_SIZE = 4
+MAGIC_SIZE = 8  # enough to know a format by
+SHORTEST_MAGIC = 4
 
 
 class Format(Protocol):
@@ -25,8 +27,10 @@ class Format(Protocol):
     name: str
     digits: int
     link_types: list[str]
-    other_records: int  # numbered as frames by Wireshark, but no packets
+    other_records: int  # met since they were last counted: numbered as frames by Wireshark, but no packets
     problems: list[tuple[int, str]]  # met and passed since they were last taken: offset in the buffer, reason
+
+    lost: bool  # after damage nothing has made sense so far
 
     @property
     def unfinished(self) -> tuple[int, int]:
@@ -45,7 +49,8 @@ class Format(Protocol):
 class Reader:
     """Reads one capture; `facts` fills up on the way."""
 
-    def __init__(self, source: Source, kernels: Kernels) -> None:
+    def __init__(self, source: Source, kernels: Kernels, batch: int = BATCH) -> None:
+        self._batch = batch
         self._source = source
         self._buffer = bytearray(BUFFER_SIZE)
         self._start = 0
@@ -57,6 +62,8 @@ class Reader:
         self._format: Format
         if is_pcap(magic):
             self._format = PcapFormat()
+        elif is_snoop(magic):
+            self._format = SnoopFormat()
         elif is_pcapng(magic):
             self._format = PcapngFormat()
         else:
@@ -66,7 +73,7 @@ class Reader:
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
         self._kernels = kernels
-        self._records = kernels.ints(BATCH * RECORD_SIZE)
+        self._records = kernels.ints(self._batch * RECORD_SIZE)
         self._format.use(kernels)
 
     @property
@@ -90,10 +97,15 @@ class Reader:
         except CaptureError as error:
             facts.problems.append(Problem(self._consumed + error.offset, error.reason))
         finally:
-            facts.format = self._format.name + (" (gzip)" if self._source.gzipped else "")
+            self._count_other_records()
+            facts.format = self._format.name + (f" ({self._source.compression})" if self._source.compression else "")
             facts.link_types = list(self._format.link_types)
             facts.digits = self._format.digits
             self._source.close()
+
+    def close(self) -> None:
+        """Read no more."""
+        self._source.close()
 
     def _note_end(self) -> None:
         """The octets have come to an end: at the end of a record, or not."""
@@ -102,8 +114,9 @@ class Reader:
         offset = self._consumed + self._start
         if self._source.damage:
             self.facts.problems.append(Problem(offset, self._source.damage))
-        elif left:
-            self.facts.problems.append(Problem(offset, f"cut short: only {left} bytes of the next record are there"))
+        elif left and not self._format.lost:
+            reason = f"cut short, or still being written: only {left} bytes of the next record are there"
+            self.facts.problems.append(Problem(offset, reason))
         elif missing:
             self.facts.problems.append(Problem(offset - passed, f"cut short: the block here lacks {missing} bytes"))
 
@@ -116,10 +129,18 @@ class Reader:
             self._format.problems.clear()
             self._start = at
             if count:
-                first = self.facts.packets + self._format.other_records + 1
+                self._count_other_records()
+                first = self.facts.packets + 1
                 self.facts.packets += count
                 self._note_times(count)
                 yield Records(self._kernels.view(self._buffer), self._records, count, first)
+
+    def _count_other_records(self) -> None:
+        """Wireshark numbers them, and so do we."""
+        facts, count = self.facts, self._format.other_records
+        self._format.other_records = 0
+        facts.packets += count
+        facts.other_records += count
 
     def _note_times(self, count: int) -> None:
         facts = self.facts
@@ -153,14 +174,14 @@ class Reader:
         return got > 0
 
 
-def open_capture(path: str, kernels: Kernels) -> Reader:
-    """Open a capture file, or standard input for `-`.
+def open_capture(path: str, kernels: Kernels, batch: int = BATCH) -> Reader:
+    """Open a capture file, or standard input for `-`, to be read in batches of so many records.
 
     Raises CaptureError when it cannot be read as a capture from its first byte on.
     """
     source = open_source(path)
     try:
-        return Reader(source, kernels)
+        return Reader(source, kernels, batch)
     except CaptureError:
         source.close()
         raise
@@ -169,6 +190,6 @@ def open_capture(path: str, kernels: Kernels) -> Reader:
 def _not_a_capture(magic: bytes) -> str:
     if not magic:
         return "the file is empty"
-    if len(magic) < MAGIC_SIZE:
+    if len(magic) < SHORTEST_MAGIC:
         return f"only {len(magic)} bytes, too short for a capture"
-    return f"neither pcap nor pcapng: it begins with {magic.hex(' ')}"
+    return f"no capture of a known format (pcap, pcapng, snoop): it begins with {magic.hex(' ')}"

@@ -1,19 +1,16 @@
-"""Where octets come from: a file, a pipe, standard input; gunzipped on the way when they are gzip."""
+"""Where octets come from: a file, a pipe, standard input; unpacked on the way when they are compressed."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-import zlib
-from collections.abc import Callable
 from typing import Any
 
+from analyzer.capture.compression import CHUNK, LONGEST_MAGIC, Ahead, recognise
 from analyzer.errors import CaptureError
-from analyzer.wire import GZIP_MAGIC
 
 STANDARD_INPUT = "-"
-CHUNK = 1 << 16
 
 
 class Source:
@@ -25,19 +22,22 @@ class Source:
         self.octets_read = 0  # of the file as it lies on disk
         self._raw = raw
         self._head = self._read_head()
-        self.gzipped = self._head == GZIP_MAGIC
-        self._gunzip = Gunzip(self._read_raw) if self.gzipped else None
+        self.compression: str | None = None
+        self._unpacked: Ahead | None = None
+        self._piece = b""
+        if (kind := recognise(self._head)) is not None:
+            self.compression, unpack = kind
+            self._unpacked = Ahead(unpack(self._read_raw).read)
+        else:
+            self._piece, self._head = self._head, b""
 
     def readinto(self, view: memoryview) -> int:
         """Fill some of `view`, as much as is there; 0 at the end, or at damage, which is noted."""
         try:
-            if self._gunzip is not None:
-                return self._gunzip.readinto(view)
-            if self._head:
-                count = min(len(self._head), len(view))
-                view[:count] = self._head[:count]
-                self._head = self._head[count:]
-                return count
+            if self._unpacked is not None:
+                return self._unpack_into(view, self._unpacked)
+            if self._piece:
+                return self._hand_out(view)
             count = self._raw.readinto(view) or 0
             self.octets_read += count
             return count
@@ -46,6 +46,23 @@ class Source:
         except EOFError as error:
             self.damage = str(error)
         return 0
+
+    def _unpack_into(self, view: memoryview, unpacked: Ahead) -> int:
+        """Fill `view` with what has been unpacked; wait only when there is nothing."""
+        if not self._piece:
+            self._piece = unpacked.read()
+        filled = self._hand_out(view)
+        while filled < len(view) and unpacked.ready:
+            self._piece = unpacked.read()
+            filled += self._hand_out(view[filled:])
+        return filled
+
+    def _hand_out(self, view: memoryview) -> int:
+        """Move some of the piece at hand to `view`."""
+        count = min(len(self._piece), len(view))
+        view[:count] = self._piece[:count]
+        self._piece = self._piece[count:]
+        return count
 
     @property
     def size_hint(self) -> int:
@@ -57,14 +74,16 @@ class Source:
 
     def close(self) -> None:
         """Give the file back; standard input stays open."""
+        if self._unpacked is not None:
+            self._unpacked.close()
         self._raw.close()
 
     def _read_head(self) -> bytes:
-        """The first octets (fewer when there are no more): enough to know gzip by."""
+        """The first octets (fewer when there are no more): enough to know a compression by."""
         head = b""
         try:
-            while len(head) < len(GZIP_MAGIC):
-                more = self._raw.read(len(GZIP_MAGIC) - len(head))
+            while len(head) < LONGEST_MAGIC:
+                more = self._raw.read(LONGEST_MAGIC - len(head))
                 if not more:
                     break
                 head += more
@@ -81,54 +100,6 @@ class Source:
         chunk = bytes(self._raw.read(CHUNK) or b"")
         self.octets_read += len(chunk)
         return chunk
-
-
-class Gunzip:
-    """The octets inside gzip (RFC 1952), member after member; what precedes damage is handed out first."""
-
-    def __init__(self, read: Callable[[], bytes]) -> None:
-        self._read = read
-        self._packed = b""
-        self._rest = b""
-        self._start_member()
-
-    def _start_member(self) -> None:
-        self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        self._fresh = True
-
-    def readinto(self, view: memoryview) -> int:
-        """Fill some of `view`; 0 at the end. Raises EOFError, saying why, where the gzip stream is damaged."""
-        while True:
-            ended = not self._packed and not self._refill()
-            if ended and self._fresh:
-                return 0
-            before = self._member.copy()
-            try:
-                octets = self._member.decompress(self._packed, len(view))
-            except zlib.error as error:
-                # zlib keeps what it unpacked before the damage: go again in smaller pieces, to the very octet.
-                if len(self._packed) <= 1:
-                    raise EOFError(f"the gzip stream is damaged: {error}") from error
-                self._member = before
-                self._rest = self._packed[len(self._packed) // 2 :] + self._rest
-                self._packed = self._packed[: len(self._packed) // 2]
-                continue
-            self._fresh = False
-            self._packed = self._member.unconsumed_tail
-            if self._member.eof:
-                # Zero octets after a member are padding (gzip(1)).
-                self._packed = (self._member.unused_data + self._rest).lstrip(b"\0")
-                self._rest = b""
-                self._start_member()
-            if octets:
-                view[: len(octets)] = octets
-                return len(octets)
-            if ended and not self._fresh:
-                raise EOFError("the gzip stream ends before its end marker")
-
-    def _refill(self) -> bool:
-        self._packed, self._rest = self._rest or self._read(), b""
-        return bool(self._packed)
 
 
 def open_source(path: str) -> Source:

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from analyzer.kernels import flows, records, segments, transport
+from analyzer.kernels import flows, merge, records, segments, transport
 from analyzer.kernels.registry import KERNELS, Buffer, Ints
 
 __all__ = ["KERNELS", "Buffer", "Ints", "Kernels", "cached", "compiled", "plain"]
 
 # What is called from outside; everything else is inlined into these.
-ENTRY_POINTS = ("scan_pcap", "scan_pcapng", "decode", "track", "rehash")
+ENTRY_POINTS = ("scan_records", "scan_pcapng", "decode", "merge", "track", "rehash")
 SYMBOL = ".symbol"
 OBJECT = ".o"
 
@@ -28,9 +28,10 @@ class Kernels(NamedTuple):
     """The entry points, and the tables that suit them."""
 
     compiled: bool
-    scan_pcap: Callable[..., int]
+    scan_records: Callable[..., int]
     scan_pcapng: Callable[..., int]
     decode: Callable[..., int]
+    merge: Callable[..., int]
     track: Callable[..., int]
     rehash: Callable[..., int]
 
@@ -70,9 +71,10 @@ def plain() -> Kernels:
     """The kernels as CPython runs them."""
     return Kernels(
         False,
-        records.scan_pcap,
+        records.scan_records,
         records.scan_pcapng,
         transport.decode,
+        merge.merge,
         segments.track,
         flows.rehash,
     )

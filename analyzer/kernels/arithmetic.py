@@ -38,6 +38,12 @@ def be32(buf: Buffer, at: int) -> int:
 
 
 @kernel
+def le32(buf: Buffer, at: int) -> int:
+    """The 32-bit little-endian number at `at`."""
+    return ((buf[at + 3] << 24) | (buf[at + 2] << 16) | (buf[at + 1] << 8) | buf[at]) & MASK_32
+
+
+@kernel
 def half_address(buf: Buffer, at: int) -> int:
     """Eight octets of an IPv6 address as one signed 64-bit number."""
     high = be32(buf, at)

@@ -1,4 +1,4 @@
-"""The flow table: which connection a packet belongs to, and whether the packet was seen before."""
+"""The flow table: which connection a packet belongs to."""
 
 from __future__ import annotations
 
@@ -24,26 +24,20 @@ from analyzer.layout import (
     HEAD_SIZE,
     HIGH_HI,
     HIGH_LO,
-    IP_ID,
     ISN,
     KEY_HASH,
     KEY_PORTS,
     KNOWN,
     LAST_RX,
     LAST_TIME,
-    LEN,
     LOW_HI,
     LOW_LO,
     MIN_RTT,
     NEVER,
     NXT,
-    OPTIONS,
     PACKET_SIZE,
     PREVIOUS,
-    RECENT_SETS,
     ROLES,
-    SACK_LEFT,
-    SACK_RIGHT,
     SAW_SERVER_SYN,
     SAW_SYN,
     SAW_SYN_ACK,
@@ -55,15 +49,11 @@ from analyzer.layout import (
     SRC_LO,
     STATE,
     TIME,
-    TSECR,
-    TSVAL,
-    WINDOW,
+    TUNNEL,
+    TUNNEL_SPLIT,
 )
 from analyzer.tcp import ACK, RST, SYN, State
 
-# Two copies of one packet lie this close (`-i any`, SPAN ports, a router's two sides); no sender repeats itself so
-# soon: TCP's retransmission timers start at 200 ms in practice (Linux TCP_RTO_MIN) and keepalive at 1 s.
-COPY_WITHIN_NS = 5_000_000
 IN_SYN_SENT = int(State.SYN_SENT)
 
 
@@ -78,41 +68,15 @@ def source_is_low(packets: Ints, row: int) -> bool:
 
 
 @kernel
-def key_hash(seed: int, low_hi: int, low_lo: int, high_hi: int, high_lo: int, ports: int) -> int:
+def key_hash(seed: int, low_hi: int, low_lo: int, high_hi: int, high_lo: int, ports: int, tunnel: int) -> int:
     """A hash of the key; the seed differs per run, so that no capture can be made to collide."""
     h = mix(mix(seed, low_lo), high_lo)
+    if tunnel > TUNNEL_SPLIT:
+        h = mix(h, tunnel)
     if low_hi != 0 or high_hi != 0:
         h = mix(mix(h, low_hi), high_hi)
     h = mix(h, ports)
     return h ^ (h >> 17)
-
-
-@kernel
-def is_copy(packets: Ints, row: int, recent: Ints) -> bool:
-    """Whether the same packet was captured a moment ago; remember this one if not.
-
-    The hop limit may differ (a router's two sides), and so may everything below IP. In IPv6 there is no IP ID: there
-    the timestamps and SACK blocks must tell two packets apart.
-    """
-    h = mix(packets[row + SRC_LO] ^ (packets[row + SRC_HI] << 1), packets[row + DST_LO] ^ (packets[row + DST_HI] << 1))
-    h = mix(h, (packets[row + SEQ] << 31) ^ packets[row + ACKNO])
-    h = mix(h, (packets[row + TSVAL] << 31) ^ packets[row + TSECR])
-    h = mix(h, (packets[row + SACK_LEFT] << 31) ^ packets[row + SACK_RIGHT])
-    h = mix(h, (packets[row + SPORT] << 32) | (packets[row + DPORT] << 16) | packets[row + WINDOW])
-    h = mix(
-        h,
-        (packets[row + LEN] << 34) ^ (packets[row + FLAGS] << 18) ^ packets[row + IP_ID] ^ packets[row + OPTIONS] << 26,
-    )
-    time = packets[row + TIME]
-    slot = ((h >> 20) & (RECENT_SETS - 1)) * 4
-    for way in range(slot, slot + 4, 2):
-        if recent[way] == h and abs(time - recent[way + 1]) <= COPY_WITHIN_NS:
-            return True
-    if recent[slot + 1] > recent[slot + 3]:
-        slot += 2
-    recent[slot] = h
-    recent[slot + 1] = time
-    return False
 
 
 @kernel
@@ -140,6 +104,8 @@ def find_slot(packets: Ints, row: int, low: bool, h: int, flows: Ints, slots: In
                 and flows[f + KEY_PORTS] == key_ports(packets, row, low)
                 and flows[f + LOW_HI] == packets[row + src]
                 and flows[f + HIGH_HI] == packets[row + dst]
+                # The tunnel's part of the key is in the hash alone: 63 bits do not meet by chance.
+                and (packets[row + TUNNEL] < TUNNEL_SPLIT or flows[f + HASH] == h)
             ):
                 return slot
         slot = (slot + 1) & mask
@@ -252,6 +218,7 @@ def look_ahead(packets: Ints, start: int, stop: int, flows: Ints, slots: Ints, s
             packets[row + dst],
             packets[row + dst + 1],
             key_ports(packets, row, low),
+            packets[row + TUNNEL],
         )
         packets[row + KEY_HASH] = h
         touched ^= slots[h & mask]

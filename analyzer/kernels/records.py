@@ -1,11 +1,11 @@
-"""Record boundaries: where each packet of a pcap or pcapng stream lies in the buffer, and when it was captured."""
+"""Record boundaries: where each packet of a stream lies in the buffer, and when it was captured."""
 
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import MASK_16, MASK_32, SEQ_HALF, be32
 from analyzer.kernels.registry import Buffer, Ints, kernel
 from analyzer.layout import CAPLEN, LINK_TYPE, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
-from analyzer.wire import PCAP_RECORD_SIZE, PCAPNG_ENHANCED_PACKET, PCAPNG_PACKET, PCAPNG_SIMPLE_PACKET
+from analyzer.wire import PCAPNG_ENHANCED_PACKET, PCAPNG_PACKET, PCAPNG_SIMPLE_PACKET
 
 ENHANCED_HEAD = 28  # block type, length, interface, timestamp (2 words), captured length, original length
 SIMPLE_HEAD = 12  # block type, length, original length
@@ -25,7 +25,13 @@ INTERFACE_SIZE = 6
 
 # What a scan needs to know, and what it leaves behind.
 (AT, END, BIG_ENDIAN, SUBSECOND_NS, LINK, LIMIT, COUNT, LAST_RECORD_TIME) = range(8)
-SCAN_SIZE = 8
+# Where things lie in the head of a record, for `scan_records`: SIZE_AT is 0 where nothing but its captured octets says
+# how long a record is.
+(HEAD_SIZE, TIME_AT, CAPLEN_AT, ORIGLEN_AT, SIZE_AT, MAY_BE_SWAPPED) = range(8, 14)
+BLANK = 14  # how many records of nothing but zeros stand before this one, without another
+SCAN_SIZE = 15
+# A crash leaves a file's end full of zeros, and zeros are records of no octets, 16 of them to each.
+MAX_BLANK = 64
 
 
 @kernel
@@ -37,33 +43,45 @@ def u32(buf: Buffer, at: int, big: int) -> int:
 
 
 @kernel
-def scan_pcap(buf: Buffer, scan: Ints, records: Ints) -> int:
+def scan_records(buf: Buffer, scan: Ints, records: Ints) -> int:
     """Fill `records` from the buffer between scan[AT] and scan[END]; return why it stopped.
 
     scan[AT] moves past the records taken and scan[COUNT] says how many they are. A record longer than scan[LIMIT]
-    is not believed.
+    is not believed, nor are MAX_BLANK of zeros in a row.
     """
-    at, end, big = scan[AT], scan[END], scan[BIG_ENDIAN]
+    at, end, big, head = scan[AT], scan[END], scan[BIG_ENDIAN], scan[HEAD_SIZE]
     room = len(records) // RECORD_SIZE
     count = 0
     status = NEED_MORE
-    while at + PCAP_RECORD_SIZE <= end:
-        caplen = u32(buf, at + 8, big)
-        if caplen > scan[LIMIT]:
+    while at + head <= end:
+        caplen = u32(buf, at + scan[CAPLEN_AT], big)
+        origlen = u32(buf, at + scan[ORIGLEN_AT], big)
+        if scan[MAY_BE_SWAPPED] and origlen < caplen <= scan[LIMIT]:
+            caplen, origlen = origlen, caplen
+        size = head + caplen
+        if scan[SIZE_AT] > 0:
+            size = u32(buf, at + scan[SIZE_AT], big)
+        second = at + scan[TIME_AT]
+        blank = caplen + origlen + u32(buf, second, big) + u32(buf, second + 4, big) == 0
+        if scan[BLANK] >= MAX_BLANK and blank:
             status = BAD_LENGTH
             break
-        if at + PCAP_RECORD_SIZE + caplen > end:
+        if caplen > scan[LIMIT] or size < head + caplen or size > head + caplen + scan[LIMIT]:
+            status = BAD_LENGTH
+            break
+        if at + size > end:
             break
         if count == room:
             status = NEED_ROOM
             break
         row = count * RECORD_SIZE
-        records[row + OFFSET] = at + PCAP_RECORD_SIZE
+        records[row + OFFSET] = at + head
         records[row + CAPLEN] = caplen
-        records[row + ORIGLEN] = u32(buf, at + 12, big)
-        records[row + RECORD_TIME] = u32(buf, at, big) * 1000000000 + u32(buf, at + 4, big) * scan[SUBSECOND_NS]
+        records[row + ORIGLEN] = origlen
+        records[row + RECORD_TIME] = u32(buf, second, big) * 1000000000 + u32(buf, second + 4, big) * scan[SUBSECOND_NS]
         records[row + LINK_TYPE] = scan[LINK]
-        at += PCAP_RECORD_SIZE + caplen
+        scan[BLANK] = scan[BLANK] + 1 if blank else 0
+        at += size
         count += 1
     scan[AT] = at
     scan[COUNT] = count
@@ -132,7 +150,7 @@ def packet_block(buf: Buffer, at: int, length: int, scan: Ints, interfaces: Ints
 
 @kernel
 def scan_pcapng(buf: Buffer, scan: Ints, interfaces: Ints, records: Ints) -> int:
-    """As `scan_pcap`, for the packet blocks of a pcapng section; stops at every other block for its caller."""
+    """As `scan_records`, for the packet blocks of a pcapng section; stops at every other block for its caller."""
     at, end, big = scan[AT], scan[END], scan[BIG_ENDIAN]
     room = len(records) // RECORD_SIZE
     known = len(interfaces) // INTERFACE_SIZE

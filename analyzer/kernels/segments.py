@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from analyzer.kernels.answers import accepted, answer_probe
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.kernels.flows import find_stream, is_copy, look_ahead, source_is_low
+from analyzer.kernels.copies import is_copy
+from analyzer.kernels.flows import find_stream, look_ahead, source_is_low
 from analyzer.kernels.history import advance, fingerprint, idle_gap, request_reply, window_of
 from analyzer.kernels.probes import (
     IDLE_NS,
@@ -18,15 +19,16 @@ from analyzer.kernels.registry import Ints, kernel
 from analyzer.kernels.resets import on_reset
 from analyzer.kernels.states import log_event, move, on_ack, on_fin, on_syn
 from analyzer.layout import (
+    ACROSS_NS,
     ANSWER_ACK,
     ANSWER_IMPLICIT,
     BYTES,
     CLIENT_IS_LOW,
-    DUPLICATES,
     ENDPOINT_SIZE,
     EVENT_COUNT_,
     EVENT_ICMP,
     EVENT_SIZE,
+    EVENT_TUNNEL,
     EVENT_WHY,
     FLAGS,
     FLOW_COUNT,
@@ -35,6 +37,7 @@ from analyzer.layout import (
     GAP_ANSWERED,
     GAP_DATA,
     GAP_PEER_FIN,
+    HANDSHAKE,
     HAS_NXT,
     HAS_UNA,
     HEAD_SIZE,
@@ -43,9 +46,11 @@ from analyzer.layout import (
     ISN,
     KIND,
     KNOWN,
+    KNOWN_TUNNEL,
     LAST_PROBE,
     LAST_TIME,
     LEN,
+    MIXED_TUNNELS,
     NXT,
     NXT_IS_GUESS,
     PACKET_SIZE,
@@ -62,6 +67,8 @@ from analyzer.layout import (
     SEQ,
     TIME,
     TOUCHED,
+    TUNNEL,
+    TUNNEL_ID,
     UNA,
     WINDOW,
 )
@@ -69,6 +76,9 @@ from analyzer.tcp import ACK, FIN, RST, SYN, Event
 
 SENDS_SEGMENT = int(Event.SENT_SEGMENT)
 LOOK_AHEAD = 32
+# Numbers of one connection lie within a window of each other, and few windows are larger than this; those of two
+# connections lie further apart 127 times in 128.
+FAR = 1 << 24
 
 
 @kernel
@@ -104,6 +114,20 @@ def renumber(packets: Ints, row: int, flows: Ints, x: int) -> None:
 
 
 @kernel
+def other_tunnel(
+    packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: int, events: Ints, counts: Ints
+) -> None:
+    """A segment of `x` in another tunnel than its last: two connections with one key, if its numbers do not fit."""
+    if flows[x + KNOWN] & HAS_NXT and abs(seq_diff(packets[row + SEQ], flows[x + NXT])) > FAR:
+        if flows[f + HANDSHAKE] & MIXED_TUNNELS == 0:
+            log_event(packets, row, flows, f, endpoint, EVENT_TUNNEL, events, counts)
+        flows[f + HANDSHAKE] |= MIXED_TUNNELS
+    tunnel = packets[row + TUNNEL] & TUNNEL_ID
+    if tunnel != 0:  # the same packets are often captured outside of the tunnel, too
+        flows[x + KNOWN] = flows[x + KNOWN] & ((1 << KNOWN_TUNNEL) - 1) | tunnel << KNOWN_TUNNEL
+
+
+@kernel
 def on_segment(
     packets: Ints, row: int, flows: Ints, stream: int, x: int, y: int, probes: Ints, events: Ints, counts: Ints
 ) -> None:
@@ -112,6 +136,8 @@ def on_segment(
     f = stream * FLOW_SIZE
     side = 0 if x < y else 1
     endpoint = stream * 2 + side
+    if packets[row + TUNNEL] & TUNNEL_ID != flows[x + KNOWN] >> KNOWN_TUNNEL:
+        other_tunnel(packets, row, flows, f, x, endpoint, events, counts)
     idle_gap(packets, row, flows, f, side)
     fingerprint(packets, row, flows, x)
     if flags & (SYN | ACK) == SYN | ACK and flows[x + KNOWN] & SENT_SYN and flows[x + ISN] != packets[row + SEQ]:
@@ -174,6 +200,7 @@ def track(
     flows: Ints,
     slots: Ints,
     recent: Ints,
+    copies: Ints,
     probes: Ints,
     events: Ints,
     counts: Ints,
@@ -182,7 +209,7 @@ def track(
     """Track the packets from row `start` to before `stop`; return the first not taken, for want of room in a table."""
     flow_room = len(flows) // FLOW_SIZE
     probe_room = len(probes) // PROBE_SIZE
-    event_room = len(events) // EVENT_SIZE - 2  # one segment logs at most two events
+    event_room = len(events) // EVENT_SIZE - 3  # one segment logs at most three events
     ahead = start
     for index in range(start, stop):
         if index == ahead:
@@ -191,8 +218,7 @@ def track(
         if counts[FLOW_COUNT] >= flow_room or counts[PROBE_COUNT] >= probe_room or counts[EVENT_COUNT_] >= event_room:
             return index
         row = index * PACKET_SIZE
-        if packets[row + KIND] == 0 and is_copy(packets, row, recent):
-            counts[DUPLICATES] += 1
+        if packets[row + KIND] == 0 and is_copy(packets, row, recent, copies, counts[ACROSS_NS]):
             continue
         stream = find_stream(packets, row, flows, slots, counts)
         if stream < 0:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import be16, be32, seq_diff
-from analyzer.kernels.headers import link_layer, network_layer, raw_ip
+from analyzer.kernels.ethertypes import past, raw_ip
+from analyzer.kernels.links import link_layer
+from analyzer.kernels.networks import network_layer
 from analyzer.kernels.registry import Buffer, Ints, kernel
+from analyzer.kernels.tunnels import inside
+from analyzer.kernels.wireless import wireless_data
 from analyzer.layout import (
     ACKNO,
     CAPLEN,
@@ -30,12 +34,15 @@ from analyzer.layout import (
     SACK_LEFT,
     SACK_RIGHT,
     SEQ,
+    SPLIT,
     SPORT,
     TCP_PACKETS,
     TIME,
     TRUNCATED,
     TSECR,
     TSVAL,
+    TUNNEL,
+    TUNNEL_SPLIT,
     WINDOW,
     WSCALE,
 )
@@ -66,9 +73,11 @@ from analyzer.wire import (
     IPPROTO_ICMP,
     IPPROTO_ICMPV6,
     IPPROTO_TCP,
+    LINKTYPE_IEEE802_11,
 )
 
 TCP_HEADER_SIZE = 20
+MAX_TUNNELS = 8  # one in another
 TCP_NEEDED = 16  # up to the window; what a snaplen cuts after that does not change who said what
 TIMESTAMPS_ALONE = 0x0101080A  # NOP, NOP, kind 8, length 10: RFC 7323 appendix A, nearly every segment there is
 
@@ -192,18 +201,25 @@ def icmp(buf: Buffer, at: int, end: int, protocol: int, packets: Ints, row: int)
 @kernel
 def frame(buf: Buffer, start: int, end: int, wire_end: int, link: int, packets: Ints, row: int) -> int:
     """Decode one captured frame into the row; return 0, or -1 - reason."""
-    found = link_layer(buf, start, end, link)
-    if found < 0:
-        return found
-    found = network_layer(buf, found, end, wire_end, packets, row)
-    if found < 0:
-        return found
-    protocol = found & 0xFFFF
-    if protocol == IPPROTO_TCP:
-        return tcp(buf, found >> 16, end, packets, row)
-    if protocol == IPPROTO_ICMP or protocol == IPPROTO_ICMPV6:
-        return icmp(buf, found >> 16, end, protocol, packets, row)
-    return -1 - NOT_TCP
+    packets[row + TUNNEL] = 0
+    if link == LINKTYPE_IEEE802_11:
+        found = past(buf, wireless_data(buf, start, end), end)
+    else:
+        found = link_layer(buf, start, end, link)
+    for _ in range(MAX_TUNNELS):
+        if found < 0:
+            return found
+        found = network_layer(buf, found, end, wire_end, packets, row)
+        if found < 0:
+            return found
+        protocol = found & 0xFFFF
+        if protocol == IPPROTO_TCP:
+            return tcp(buf, found >> 16, end, packets, row)
+        if protocol == IPPROTO_ICMP or protocol == IPPROTO_ICMPV6:
+            return icmp(buf, found >> 16, end, protocol, packets, row)
+        wire_end = packets[row + LEN]
+        found = inside(buf, found >> 16, end, protocol, packets, row)
+    return -1 - MALFORMED
 
 
 @kernel
@@ -228,6 +244,8 @@ def decode(buf: Buffer, records: Ints, count: int, first_frame: int, packets: In
             continue
         packets[row + FRAME] = first_frame + i
         packets[row + TIME] = records[record + RECORD_TIME]
+        if counts[SPLIT]:
+            packets[row + TUNNEL] |= TUNNEL_SPLIT
         if packets[row + KIND] == 0:
             counts[TCP_PACKETS] += 1
         else:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from analyzer.measure.endings import measure_endings
-from analyzer.measure.flows import make_flow
+from analyzer.measure.flows import KeepaliveRows, gather_keepalives, make_flow
 from analyzer.measure.probes import measure_probes
 from analyzer.model import Facts, Tracks
 
-__all__ = ["make_flow", "measure"]
+__all__ = ["KeepaliveRows", "gather_keepalives", "make_flow", "measure"]
 
 
 def measure(tracks: Tracks, end: int) -> Facts:

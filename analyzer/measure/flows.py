@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,15 +19,22 @@ from analyzer.layout import (
     HIGH_HI,
     HIGH_LO,
     KEY_PORTS,
+    KNOWN,
+    KNOWN_TUNNEL,
     LAST_PROBE,
     LOW_HI,
     LOW_LO,
     PACKETS,
-    PROBE_BEFORE,
+    PROBE_WHO,
+    PROBER_SHIFT,
     RESET_FRAME,
     ROLES,
     SAW_SYN,
     STATE,
+    TUNNEL_GENEVE,
+    TUNNEL_GRE,
+    TUNNEL_KIND,
+    TUNNEL_VXLAN,
 )
 from analyzer.measure.episodes import make_keepalive
 from analyzer.model import SIDES, Column, Ending, Endpoint, Facts, Flow, Handshake, How, ProbeKind, Why
@@ -38,10 +46,26 @@ STATES = tuple(State)  # looking one up is several times faster than State(numbe
 HANDSHAKES = tuple(Handshake)
 HOWS = tuple(How)
 WHYS = tuple(Why)
+TUNNELS = {TUNNEL_VXLAN: "vxlan", TUNNEL_GENEVE: "geneve", TUNNEL_GRE: "gre"}
 GAVE_UP = (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)
 
 
-def make_flow(facts: Facts, stream: int, verdict: str) -> Flow:
+class KeepaliveRows(NamedTuple):
+    """Keepalive rows of the probe log, gathered by endpoint (stream * 2 + side): first[i] to before first[i + 1]."""
+
+    rows: Column
+    first: list[int]
+
+
+def gather_keepalives(facts: Facts) -> KeepaliveRows:
+    """All of them at once: one by one, a large capture's would take a second."""
+    rows = np.flatnonzero(facts.probe_kind == ProbeKind.KEEPALIVE)
+    prober = facts.tracks.probes[rows, PROBE_WHO] >> PROBER_SHIFT
+    order = np.argsort(prober, kind="stable")
+    return KeepaliveRows(rows[order], np.searchsorted(prober[order], np.arange(2 * len(facts) + 1)).tolist())
+
+
+def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str) -> Flow:
     """The Flow of one stream, with the verdict that it was given."""
     head = facts.tracks.flows[stream].tolist()
     client, server = _endpoints(head)
@@ -55,9 +79,12 @@ def make_flow(facts: Facts, stream: int, verdict: str) -> Flow:
         state[by - 1] = State.UNKNOWN  # gone, or silent for another reason: silence does not show which
     rtt = head[HANDSHAKE_RTT]
     keepalive = []
-    for side, last in enumerate((head[x + LAST_PROBE], head[y + LAST_PROBE])):
-        if last and len(rows := probe_rows(facts, last)):
-            keepalive.append(make_keepalive(side, rows, why in GAVE_UP and by == side + 1))
+    if head[x + LAST_PROBE] or head[y + LAST_PROBE]:
+        for side in range(2):
+            first, end = keepalives.first[stream * 2 + side : stream * 2 + side + 2]
+            if first < end:
+                rows = facts.tracks.probes[keepalives.rows[first:end]]
+                keepalive.append(make_keepalive(side, rows, why in GAVE_UP and by == side + 1))
     return Flow(
         stream=stream,
         client=client,
@@ -74,19 +101,13 @@ def make_flow(facts: Facts, stream: int, verdict: str) -> Flow:
         verdict=verdict,
         keepalive=tuple(keepalive),
         zero_window_probes=tuple(facts.zero_window_probes[stream].tolist()),
+        tunnel=tunnel_name(head[x + KNOWN] >> KNOWN_TUNNEL or head[y + KNOWN] >> KNOWN_TUNNEL),
     )
 
 
-def probe_rows(facts: Facts, last: int) -> Column:
-    """One prober's keepalive rows of the probe log in order, found backwards from 1 + the row of its last probe."""
-    rows = []
-    before = facts.tracks.probes[:, PROBE_BEFORE]
-    while last:
-        rows.append(last - 1)
-        last = before.item(last - 1)
-    index = np.array(rows[::-1], np.int64)
-    chosen: Column = facts.tracks.probes[index[facts.probe_kind[index] == ProbeKind.KEEPALIVE]]
-    return chosen
+def tunnel_name(tunnel: int) -> str | None:
+    """The kind and id of a tunnel, from layout.TUNNEL; None outside of any."""
+    return f"{TUNNELS[tunnel >> TUNNEL_KIND]} {tunnel & ((1 << TUNNEL_KIND) - 1)}" if tunnel else None
 
 
 def _endpoints(head: list[int]) -> tuple[Endpoint, Endpoint]:

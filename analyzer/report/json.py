@@ -90,7 +90,8 @@ class Writer:
             f'"packets": {facts.packets}, "tcp_packets": {facts.tcp_packets}, '
             f'"first_time": {self.optional(facts.first_time, self.time)}, '
             f'"last_time": {self.optional(facts.last_time, self.time)}, '
-            f'"skipped": {{{skipped}}}, "problems": [{problems}], "duplicates": {facts.duplicates}, "clock_steps": []}}'
+            f'"skipped": {{{skipped}}}, "problems": [{problems}], "duplicates": {facts.duplicates}, "clock_steps": [], '
+            f'"same_traffic_as": {same_traffic(facts)}}}'
         )
 
     def flow(self, flow: Flow) -> str:
@@ -108,7 +109,8 @@ class Writer:
             f'"time": {self.optional(flow.ending.time, self.time)}, "why": {WHYS[flow.ending.why]}}}, '
             f'"verdict": "{flow.verdict}", '
             f'"keepalive": [{", ".join(map(self.keepalive, flow.keepalive))}], '
-            f'"heartbeats": [], "zero_window_probes": {pair(flow.zero_window_probes)}}}'
+            f'"heartbeats": [], "zero_window_probes": {pair(flow.zero_window_probes)}, '
+            f'"tunnel": {"null" if flow.tunnel is None else text(flow.tunnel)}}}'
         )
 
     def endpoint(self, endpoint: Endpoint) -> str:
@@ -170,6 +172,14 @@ class Writer:
             f'"observed": {text(evidence.observed)}, "expected": {text(evidence.expected)}, '
             f'"source": {text(evidence.source)}, "display_filter": {text(evidence.display_filter)}}}}}'
         )
+
+
+def same_traffic(facts: CaptureFacts) -> str:
+    """Which other capture holds the same packets, how many, and how far this one's clock is ahead."""
+    if facts.same_traffic is None:
+        return "null"
+    ahead = seconds(facts.same_traffic.clock_ahead, NANO_DIGITS)
+    return f'{{"capture": {facts.same_traffic.capture}, "clock_ahead_s": {ahead}, "packets": {facts.shared}}}'
 
 
 def pair(values: tuple[int, ...]) -> str:

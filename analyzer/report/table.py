@@ -28,6 +28,7 @@ COLUMNS = (
     "verdict",
     *(f"{part}_{side}" for side in SIDES for part in KEEPALIVE_COLUMNS),
     *(f"zero_window_probes_{side}" for side in SIDES),
+    "tunnel",
 )
 
 
@@ -64,4 +65,5 @@ def _row(flow: Flow, digits: int) -> list[object]:
         flow.verdict,
         *(value for side in SIDES for value in counts.get(side, [0] * len(KEEPALIVE_COLUMNS))),
         *flow.zero_window_probes,
+        flow.tunnel or "",
     ]

@@ -10,11 +10,13 @@ from analyzer.model import SIDES, CaptureFacts, Endpoint, Finding, Flow, How, Wh
 from analyzer.report.times import clock, duration, zone
 
 WIDTH = 100
+SECOND = 1_000_000_000
 ADDRESS_WIDTH = 24
+MANY = 12  # captures: more are told in one line, but for those with something to tell
 Style = Callable[[str, str], str]
 
 COLOURS = {"high": "red", "medium": "yellow", "low": "cyan", "info": "green"}
-HEADINGS = ("#", "client", "server", "verdict", "lasted", "packets", "probes", "end")
+HEADINGS = ("#", "client", "server", "verdict", "lasted", "packets", "probes", "end", "tunnel")
 
 
 class Layout(NamedTuple):
@@ -35,8 +37,15 @@ def write_text(
     out: TextIO,
 ) -> None:
     """Write it all; `flows` are those to list, `counts` says how many connections have each verdict."""
+    many = len(captures) > MANY
+    if many:
+        out.write(_total_line(captures, layout) + "\n")
     for facts in captures:
+        if many and not facts.problems and facts.same_traffic is None:
+            continue
         out.write(_capture_line(facts, layout) + "\n")
+        if facts.same_traffic is not None:
+            out.write(f"  {_same_traffic(facts, captures)}\n")
         for problem in facts.problems:
             out.write(f"  damaged at byte {problem.offset}: {problem.reason}\n")
     rows = [(severity_of[flow.verdict], _flow_cells(flow, layout)) for flow in flows]
@@ -68,20 +77,44 @@ def _capture_line(facts: CaptureFacts, layout: Layout) -> str:
     return f"{path}: {', '.join(parts)}; {duration(facts.last_time - facts.first_time)} from {when}"
 
 
+def _total_line(captures: Sequence[CaptureFacts], layout: Layout) -> str:
+    """A rotated set in one line."""
+    first = min((facts.first_time for facts in captures if facts.first_time is not None), default=None)
+    last = max((facts.last_time for facts in captures if facts.last_time is not None), default=None)
+    text = f"{len(captures)} captures: {sum(facts.packets for facts in captures)} packets"
+    if first is None or last is None:
+        return text
+    tcp = sum(facts.tcp_packets for facts in captures)
+    when = f"{clock(first, layout.utc)} {zone(first, layout.utc)}"
+    return f"{text}, {tcp} TCP; {duration(last - first)} from {when}"
+
+
+def _same_traffic(facts: CaptureFacts, captures: Sequence[CaptureFacts]) -> str:
+    """What is to be said of a capture that holds the same traffic as another."""
+    assert facts.same_traffic is not None
+    other, ahead = printable(captures[facts.same_traffic.capture].path), facts.same_traffic.clock_ahead
+    text = f"the same traffic as in {other}, each packet counted once"
+    if not facts.clock_shift:
+        return text
+    return f"{text}; its clock is {abs(ahead) / SECOND:.6f} s {'ahead' if ahead > 0 else 'behind'}, and was set right"
+
+
 def printable(text: str) -> str:
     """A name from outside, without what would move a terminal's cursor or fake a line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def _write_table(rows: list[tuple[str, tuple[str, ...]]], layout: Layout, out: TextIO) -> None:
+    # Few captures have tunnels: the last column stands only where it says something.
+    columns = len(HEADINGS) if any(row[-1] for _, row in rows) else len(HEADINGS) - 1
     cells = [HEADINGS, *(row for _, row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(HEADINGS))]
+    widths = [max(len(row[i]) for row in cells) for i in range(columns)]
     right = {0, 4, 5}
 
     def line(row: tuple[str, ...]) -> list[str]:
         return [
             cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            for i, (cell, width) in enumerate(zip(row[:columns], widths, strict=True))
         ]
 
     out.write("  ".join(line(HEADINGS)).rstrip() + "\n")
@@ -101,6 +134,7 @@ def _flow_cells(flow: Flow, layout: Layout) -> tuple[str, ...]:
         str(sum(flow.packets)),
         _probes(flow),
         _ending(flow),
+        flow.tunnel or "",
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from limits import OURS, OURS_JSON, TCPDUMP, TCPTRACE, TSHARK, Measurements, Subject, verdicts
+from limits import OURS, OURS_JSON, TCPDUMP, TCPTRACE, TSHARK, UNPACK, Measurements, Subject, verdicts
 from measure import ProcessFailed, Usage, run_interleaved
 from report import as_json, report
 
@@ -28,6 +28,8 @@ class Workload:
     packets: int
     connections: int
     tools: tuple[str, ...]
+    options: tuple[str, ...] = ()  # of the generator
+    packed: tuple[str, ...] = ()  # the command that compresses the capture of the workload named after it
 
 
 WORKLOADS = {
@@ -37,13 +39,28 @@ WORKLOADS = {
     "1m-50k": Workload(1_000_000, 50_000, (OURS,)),
     # tshark would take minutes for each run.
     "10m": Workload(10_000_000, 50_000, (OURS, OURS_JSON, TCPTRACE, TCPDUMP)),
+    # As many packets in other wrappings.
+    "3m": Workload(3_000_000, 30_000, (OURS,)),
+    "3m-pcapng": Workload(3_000_000, 30_000, (OURS,), ("--format", "pcapng")),
+    "3m-ipv6-vlan": Workload(3_000_000, 30_000, (OURS,), ("--ipv6", "--vlan", "--snaplen", "120")),
+    "3m-vxlan": Workload(3_000_000, 30_000, (OURS,), ("--vxlan", "--snaplen", "146")),
+    "10m-gzip": Workload(10_000_000, 50_000, (OURS, UNPACK), packed=("gzip", "-1", "-c", "10m")),
+    "10m-zstd": Workload(10_000_000, 50_000, (OURS, UNPACK), packed=("zstd", "-q", "-c", "10m")),
+}
+
+
+# Whose measurements the limits of a workload need, too.
+COMPARED_WITH = {
+    "10m": {"1m-50k"},
+    **{name: {"3m"} for name in ("3m-pcapng", "3m-ipv6-vlan", "3m-vxlan")},
+    **{name: {"10m"} for name in ("10m-gzip", "10m-zstd")},
 }
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's values."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=parse_sizes, default="5k,1m,10m", help="of 5k, 1m, 1m-50k, 10m")
+    parser.add_argument("--sizes", type=parse_sizes, default="5k,1m,10m", help=f"of {', '.join(WORKLOADS)}")
     parser.add_argument("--runs", type=parse_runs, default=5, help="runs after a warm-up (default: 5)")
     directory = Path(tempfile.gettempdir()) / "keepalive-benchmarks"
     parser.add_argument("--dir", type=Path, default=directory, help="of the captures (default: %(default)s)")
@@ -60,8 +77,8 @@ def parse_sizes(text: str) -> list[str]:
     named = set(text.split(","))
     if unknown := named - WORKLOADS.keys():
         raise argparse.ArgumentTypeError(f"no such size: {', '.join(sorted(unknown))}")
-    if "10m" in named:
-        named.add("1m-50k")
+    for name in tuple(named):
+        named |= COMPARED_WITH.get(name, set())
     return [name for name in WORKLOADS if name in named]
 
 
@@ -80,6 +97,7 @@ def tool_commands(ours: list[str], capture: str) -> Commands:
         TSHARK: ["tshark", "-n", "-r", capture, "-Y", "tcp.analysis.keep_alive"],
         TCPTRACE: ["tcptrace", "-n", "--csv", capture],
         TCPDUMP: ["tcpdump", "-n", "-r", capture, "-w", "/dev/null"],
+        UNPACK: ["zstdcat" if capture.endswith("-zstd.pcap") else "zcat", "-f", capture],
     }
 
 
@@ -98,6 +116,11 @@ def ensure_capture(directory: Path, name: str) -> Path:
         return path
     print(f"generating {path}", file=sys.stderr)
     unfinished = path.with_suffix(".part")
+    if workload.packed:
+        *command, source = workload.packed
+        with unfinished.open("wb") as packed:
+            subprocess.run([*command, str(ensure_capture(directory, source))], check=True, stdout=packed)
+        return unfinished.rename(path)
     subprocess.run(
         [
             sys.executable,
@@ -109,6 +132,7 @@ def ensure_capture(directory: Path, name: str) -> Path:
             str(workload.connections),
             "--truth",
             str(path.with_suffix(".json")),
+            *workload.options,
         ],
         check=True,
         stdout=subprocess.DEVNULL,

@@ -22,6 +22,14 @@ TTL = {CLIENT: 64, SERVER: 57}
 SYN_WINDOW, SCALED_WINDOW = 64240, 502
 PCAP_RECORD, EPB_HEADER, EPB_TRAILER = 16, 28, 4
 LINKTYPE_ETHERNET = 1
+# Ethernet, IPv4, UDP to VXLAN's port and a VXLAN header with the identifier 42 (RFC 7348); lengths are filled in.
+OUTER = (
+    struct.pack(">6s6sH", b"\2\0\0\0\0\4", b"\2\0\0\0\0\3", 0x0800)
+    + struct.pack(">BBHHHBBH4s4s", 0x45, 0, 0, 0, 0x4000, 64, 17, 0, bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2]))
+    + struct.pack(">HHHH", 50000, 4789, 0, 0)
+    + struct.pack(">II", 0x08000000, 42 << 8)
+)
+OUTER_IP_LENGTH, OUTER_UDP_LENGTH = 16, 38
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +40,17 @@ class FrameFormat:
     ipv6: bool
     vlan: bool
     pcapng: bool
+    vxlan: bool = False
+
+    @property
+    def inner_at(self) -> int:
+        """Offset of the Ethernet frame that the tunnel carries; 0 without one."""
+        return len(OUTER) * self.vxlan
 
     @property
     def ip_at(self) -> int:
         """Offset of the IP header in the frame."""
-        return ETHERNET + VLAN_TAG * self.vlan
+        return self.inner_at + ETHERNET + VLAN_TAG * self.vlan
 
     @property
     def tcp_at(self) -> int:
@@ -98,9 +112,12 @@ def record_fields(frame: FrameFormat) -> Iterator[tuple[str, str, int]]:
 def frame_fields(frame: FrameFormat) -> Iterator[tuple[str, str, int]]:
     """Yield name, numpy format and offset in the frame of every header field that is filled in."""
     ip, tcp = frame.ip_at, frame.tcp_at
-    yield from (("mac_destination", "S6", 0), ("mac_source", "S6", 6), ("ethertype", ">u2", ip - 2))
+    inner = frame.inner_at
+    yield from (("mac_destination", "S6", inner), ("mac_source", "S6", inner + 6), ("ethertype", ">u2", ip - 2))
+    if frame.vxlan:
+        yield from (("outer_length", ">u2", OUTER_IP_LENGTH), ("udp_length", ">u2", OUTER_UDP_LENGTH))
     if frame.vlan:
-        yield from (("tpid", ">u2", 12), ("vlan", ">u2", 14))
+        yield from (("tpid", ">u2", inner + 12), ("vlan", ">u2", inner + 14))
     if frame.ipv6:
         yield from (("version", "u1", ip), ("length", ">u2", ip + 4), ("protocol", "u1", ip + 6))
         yield from (("ttl", "u1", ip + 7), ("source", ">u4", ip + 20), ("destination", ">u4", ip + 36))
@@ -129,12 +146,16 @@ def render(frame: FrameFormat, plan: Table, segments: Table) -> memoryview:
     layout = row_layout(frame)
     # The payload stays zero: snapped, it is nothing that tshark's dissectors of these ports call malformed.
     grid = np.zeros((len(segments), layout.itemsize), dtype=np.uint8)
+    if frame.vxlan:
+        grid[:, frame.record_header : frame.record_header + len(OUTER)] = np.frombuffer(OUTER, np.uint8)
     rows: Table = grid.view(layout)[:, 0]
     syn = (segments["flags"] & SYN) != 0
     headers = frame.tcp_at + TCP + np.where(syn, SYN_OPTIONS, TIMESTAMPS_OPTION)
     original = headers + segments["payload"].astype(np.int64)
     captured = np.minimum(original, frame.snaplen)
     fill_ip(frame, plan, segments, original, rows)
+    if frame.vxlan:
+        rows["outer_length"], rows["udp_length"] = original - OUTER_IP_LENGTH + 2, original - OUTER_UDP_LENGTH + 4
     fill_tcp(plan, segments, syn, rows)
     fill_syn_options(frame, segments[syn], syn, grid)
     fill_record(frame, segments, original, captured, rows)

@@ -25,6 +25,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ipv6", action="store_true")
     parser.add_argument("--vlan", action="store_true", help="tag every frame with IEEE 802.1Q")
+    parser.add_argument("--vxlan", action="store_true", help="put every frame into a VXLAN tunnel")
     parser.add_argument("--format", choices=("pcap", "pcapng"), default="pcap")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="also write the printed counts to FILE")
     return parser.parse_args(arguments)
@@ -40,6 +41,7 @@ def truth_of(plan: Table, options: argparse.Namespace) -> Truth:
         "seed": options.seed,
         "ipv6": options.ipv6,
         "vlan": options.vlan,
+        "vxlan": options.vxlan,
         "format": options.format,
         "keepalive_probes": answered + unanswered,
         "answered_probes": answered,
@@ -52,7 +54,7 @@ def truth_of(plan: Table, options: argparse.Namespace) -> Truth:
 
 def generate(options: argparse.Namespace) -> Truth:
     """Write the capture and return its counts."""
-    frame = FrameFormat(options.snaplen, options.ipv6, options.vlan, options.format == "pcapng")
+    frame = FrameFormat(options.snaplen, options.ipv6, options.vlan, options.format == "pcapng", options.vxlan)
     if options.snaplen < frame.longest_header:
         raise ValueError(f"a snaplen of {options.snaplen} cuts TCP options; at least {frame.longest_header}")
     plan = plan_conversations(options.packets, options.connections, options.seed)

@@ -1,17 +1,30 @@
-"""Records -> Packets; what gave no packet is counted by reason."""
+"""The kernels at work on batches of records, and scapy where a link type is beyond them."""
 
 from __future__ import annotations
 
+from analyzer.decode.dissect import Dissector
 from analyzer.kernels import Kernels
-from analyzer.layout import COUNTS_SIZE, FIRST_SKIP, PACKET_SIZE, SKIP_REASONS, TCP_PACKETS
+from analyzer.layout import (
+    COUNTS_SIZE,
+    FIRST_SKIP,
+    PACKET_SIZE,
+    SKIP_REASONS,
+    SPLIT,
+    TCP_PACKETS,
+    UNSUPPORTED_LINK_TYPE,
+)
 from analyzer.model import Packets, Records
+
+UNSUPPORTED = FIRST_SKIP + UNSUPPORTED_LINK_TYPE
 
 
 class Decoder:
     """Decodes the records of one capture; the returned rows are overwritten by the next call."""
 
-    def __init__(self, kernels: Kernels) -> None:
+    def __init__(self, kernels: Kernels, *, split_tunnels: bool = False) -> None:
         self._counts = kernels.ints(COUNTS_SIZE)
+        self._counts[SPLIT] = int(split_tunnels)
+        self._dissector = Dissector()
         self.use(kernels)
 
     def use(self, kernels: Kernels) -> None:
@@ -24,10 +37,18 @@ class Decoder:
         """Decode a batch."""
         if len(self._rows) < records.size * PACKET_SIZE:
             self._rows = self._kernels.ints(records.size * PACKET_SIZE)
-        count = self._kernels.decode(
+        before = [self._counts[i] for i in range(COUNTS_SIZE)]
+        count = self._decode(records)
+        if self._counts[UNSUPPORTED] > before[UNSUPPORTED] and self._dissector.find_ip(records):
+            for i, value in enumerate(before):
+                self._counts[i] = value
+            count = self._decode(records)
+        return Packets(self._rows, count)
+
+    def _decode(self, records: Records) -> int:
+        return self._kernels.decode(
             records.buffer, records.rows, records.size, records.first_frame, self._rows, self._counts
         )
-        return Packets(self._rows, count)
 
     @property
     def tcp_packets(self) -> int:

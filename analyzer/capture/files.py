@@ -1,0 +1,45 @@
+"""Which files are meant: a folder's captures, a pattern's files."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from analyzer.capture.compression import LONGEST_MAGIC, recognise
+from analyzer.capture.pcap import is_pcap
+from analyzer.capture.pcapng import is_pcapng
+from analyzer.capture.snoop import is_snoop
+from analyzer.capture.source import STANDARD_INPUT
+from analyzer.errors import CaptureError
+
+MAGIC_SIZE = max(8, LONGEST_MAGIC)
+
+
+def expand(path: str) -> list[str]:
+    """The captures that a path names: itself, those in the folder, or those that fit the pattern, in order of name.
+
+    Raises CaptureError for a folder or a pattern with none.
+    """
+    if path == STANDARD_INPUT:
+        return [path]
+    if Path(path).is_dir():
+        files = sorted(str(file) for file in Path(path).iterdir() if file.is_file() and begins_as_capture(file))
+        if not files:
+            raise CaptureError("no capture is in this folder", path=path)
+        return files
+    if glob.has_magic(path) and not Path(path).exists():
+        files = sorted(file for file in glob.glob(path) if Path(file).is_file())  # noqa: PTH207
+        if not files:
+            raise CaptureError("no file fits this pattern", path=path)
+        return files
+    return [path]
+
+
+def begins_as_capture(path: Path) -> bool:
+    """Whether a file begins as a capture, or as something compressed; what cannot be read does not."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(MAGIC_SIZE)
+    except OSError:
+        return False
+    return is_pcap(head) or is_pcapng(head) or is_snoop(head) or recognise(head) is not None
