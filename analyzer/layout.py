@@ -174,11 +174,10 @@ ID_OTHER = 1 << 42
     PROBE_MARKS,  # its acknowledgement number above MARK_BITS; below, what follows here
     PROBE_SINCE,  # the prober's LAST_RX (or its first segment) when it sent this
     ANSWER_FRAME,
-    ANSWER_TIME,
-    GAP_END_TIME,
+    ANSWER_TIME,  # of an unanswered one: when something else ended its idle gap
     PROBE_BEFORE,  # 1 + row of the same prober's probe before
-) = range(9)
-PROBE_SIZE = 9
+) = range(8)
+PROBE_SIZE = 8
 PROBER_SHIFT = 32
 MARK_BITS = 16
 

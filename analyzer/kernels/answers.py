@@ -16,7 +16,6 @@ from analyzer.layout import (
     ANSWER_TIME,
     FRAME,
     GAP_END,
-    GAP_END_TIME,
     GAP_OPEN,
     LAST_PROBE,
     LAST_RX,
@@ -106,7 +105,8 @@ def end_gap(flows: Ints, x: int, how: int, time: int, probes: Ints) -> None:
         p = (index - 1) * PROBE_SIZE
         if probes[p + PROBE_MARKS] & GAP_END == GAP_OPEN:
             probes[p + PROBE_MARKS] |= how
-            probes[p + GAP_END_TIME] = time
+            if probes[p + PROBE_MARKS] & ANSWER == ANSWER_NONE:
+                probes[p + ANSWER_TIME] = time
 
 
 @kernel

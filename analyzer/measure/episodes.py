@@ -18,7 +18,6 @@ from analyzer.layout import (
     GAP_ANSWERED,
     GAP_DATA,
     GAP_END,
-    GAP_END_TIME,
     GAP_OPEN,
     GAP_OWN_RST,
     GAP_PEER_RST,
@@ -91,7 +90,7 @@ class LazyEpisodes(Episodes):
             return None
         if gap.max() > GAP_DATA:  # beyond GAP_OPEN, GAP_ANSWERED and GAP_DATA are the ways to end badly
             return None
-        end = np.where(gap == GAP_OPEN, np.maximum(rows[:, PROBE_TIME], rows[:, ANSWER_TIME]), rows[:, GAP_END_TIME])
+        end = np.where(gap == GAP_OPEN, np.maximum(rows[:, PROBE_TIME], rows[:, ANSWER_TIME]), rows[:, ANSWER_TIME])
         columns = (since, end, *(rows[:, field] for field in (PROBE_FRAME, PROBE_TIME, ANSWER_FRAME, ANSWER_TIME)))
         return np.stack(columns, axis=1)
 
@@ -112,13 +111,16 @@ class LazyEpisodes(Episodes):
 
 
 def _episode(rows: list[list[int]], gave_up: bool) -> Episode:
-    probes = tuple(
-        [Probe(row[PROBE_FRAME], row[PROBE_TIME], row[ANSWER_FRAME] or None, row[ANSWER_TIME] or None) for row in rows]
-    )
+    probes = tuple([_probe(row) for row in rows])
     last = rows[-1]
     start = rows[0][PROBE_SINCE] if rows[0][PROBE_SINCE] != NEVER else rows[0][PROBE_TIME]
-    end = last[GAP_END_TIME] if last[PROBE_MARKS] & GAP_END != GAP_OPEN else max(last[PROBE_TIME], last[ANSWER_TIME])
+    end = last[ANSWER_TIME] if last[PROBE_MARKS] & GAP_END != GAP_OPEN else max(last[PROBE_TIME], last[ANSWER_TIME])
     return Episode(start, end, _outcome(rows, gave_up), probes)
+
+
+def _probe(row: list[int]) -> Probe:
+    frame = row[ANSWER_FRAME]
+    return Probe(row[PROBE_FRAME], row[PROBE_TIME], frame or None, row[ANSWER_TIME] if frame else None)
 
 
 def _outcome(rows: list[list[int]], gave_up: bool) -> Outcome:

@@ -25,8 +25,6 @@ from analyzer.layout import (
     LOW_HI,
     LOW_LO,
     PACKETS,
-    PROBE_WHO,
-    PROBER_SHIFT,
     RESET_FRAME,
     ROLES,
     SAW_SYN,
@@ -37,6 +35,7 @@ from analyzer.layout import (
     TUNNEL_VXLAN,
 )
 from analyzer.measure.episodes import make_keepalive
+from analyzer.measure.probes import probers
 from analyzer.model import SIDES, Column, Ending, Endpoint, Facts, Flow, Handshake, How, ProbeKind, Why
 from analyzer.tcp import State
 
@@ -54,15 +53,16 @@ class KeepaliveRows(NamedTuple):
     """Keepalive rows of the probe log, gathered by endpoint (stream * 2 + side): first[i] to before first[i + 1]."""
 
     rows: Column
-    first: list[int]
+    first: Column
 
 
 def gather_keepalives(facts: Facts) -> KeepaliveRows:
     """All of them at once: one by one, a large capture's would take a second."""
-    rows = np.flatnonzero(facts.probe_kind == ProbeKind.KEEPALIVE)
-    prober = facts.tracks.probes[rows, PROBE_WHO] >> PROBER_SHIFT
-    order = np.argsort(prober, kind="stable")
-    return KeepaliveRows(rows[order], np.searchsorted(prober[order], np.arange(2 * len(facts) + 1)).tolist())
+    # As few and as narrow arrays at a time as it goes: this is when memory is at its highest.
+    prober = probers(facts.tracks.probes)
+    prober[facts.probe_kind != ProbeKind.KEEPALIVE] = 2 * len(facts)  # behind all others
+    rows = np.argsort(prober, kind="stable")
+    return KeepaliveRows(rows, np.concatenate(([0], np.cumsum(facts.probes))))
 
 
 def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str) -> Flow:
@@ -81,7 +81,7 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
     keepalive = []
     if head[x + LAST_PROBE] or head[y + LAST_PROBE]:
         for side in range(2):
-            first, end = keepalives.first[stream * 2 + side : stream * 2 + side + 2]
+            first, end = keepalives.first[stream * 2 + side : stream * 2 + side + 2].tolist()
             if first < end:
                 rows = facts.tracks.probes[keepalives.rows[first:end]]
                 keepalive.append(make_keepalive(side, rows, why in GAVE_UP and by == side + 1))

@@ -53,7 +53,7 @@ WORKLOADS = {
 COMPARED_WITH = {
     "10m": {"1m-50k"},
     **{name: {"3m"} for name in ("3m-pcapng", "3m-ipv6-vlan", "3m-vxlan")},
-    **{name: {"10m"} for name in ("10m-gzip", "10m-zstd")},
+    **{name: {"10m", "1m-50k"} for name in ("10m-gzip", "10m-zstd")},
 }
 
 
