@@ -54,7 +54,7 @@ class Severity(StrEnum):
 
 
 SELECT = "Select what is shown"
-Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...", help="pcap or pcapng files; - is standard input")]
+Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...")]
 Streams = Annotated[list[int] | None, typer.Option("--stream", metavar="N", rich_help_panel=SELECT, help="This stream")]
 Hosts = Annotated[
     list[str] | None, typer.Option("--host", metavar="ADDR", rich_help_panel=SELECT, help="Connections of this address")
@@ -112,7 +112,10 @@ def analyze(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="More notes on standard error")] = False,
 ) -> None:
-    """Read captures; print the verdict of every connection, and the findings."""
+    """Read captures; print the verdict of every connection, and the findings.
+
+    A CAPTURE is a file, a folder of them, a quoted pattern, or - for standard input; several are one timeline.
+    """
     from analyzer.pipeline import analyze as run
     from analyzer.select import Selection
 
