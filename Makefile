@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CAPTURE := captures/dead-peer/capture.pcap
 DEBIAN_TOOLS := tshark tcpdump
 
-.PHONY: demo test lint check benchmark captures lock clean help
+.PHONY: demo test lint check benchmark captures first-contact lock clean help
 
 help: ## these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,8 +26,11 @@ check: $(VENV)/ready
 benchmark: $(VENV)/ready ## time and memory beside tshark, tcptrace and tcpdump
 	$(BIN)/python tests/benchmarks/bench_analyze.py --command "$(BIN)/keepalive analyze"
 
-captures: ## record the captures again (root, Linux)
-	python3 captures/lab/record.py
+captures: ## record the captures again, or ONLY="CASE ..." of them (root, Linux)
+	python3 captures/lab/record.py $(if $(ONLY),--only $(ONLY))
+
+first-contact: $(VENV)/ready ## record connections drawn at random, and see how many are understood (root, Linux)
+	cd tests && ../$(BIN)/python first_contact.py $(SEED)
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --no-header --no-annotate --extra test pyproject.toml -o requirements.lock

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 import checks
+import draw
 import network
 import readme
 import scenarios
@@ -124,11 +125,16 @@ def main() -> int:
     """The front door."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="record these cases alone")
+    parser.add_argument("--random", type=int, metavar="SEED", help="record scenarios drawn at random instead")
+    parser.add_argument("--count", type=int, default=10, help="how many of those (default: 10)")
     parser.add_argument("--out", type=Path, default=CAPTURES, help="folder of the cases (default: captures)")
     parser.add_argument("--keep", action="store_true", help="keep the witnesses' recordings and say where")
     parser.add_argument("--list", action="store_true", help="list the cases and leave")
     arguments = parser.parse_args()
-    known = all_scenarios()
+    if arguments.random is not None and arguments.out == CAPTURES:
+        parser.error("--random needs --out: what is drawn is no case to keep")
+    drawn = draw.draw(arguments.random, arguments.count) if arguments.random is not None else None
+    known = all_scenarios() if drawn is None else {scenario.name: scenario for scenario in drawn}
     if arguments.list:
         for name, scenario in known.items():
             print(f"{name:34} {scenario.title}")

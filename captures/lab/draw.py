@@ -1,0 +1,172 @@
+"""Scenarios drawn at random: odd seconds, one or both ends probing, late recordings, loss, tunnels."""
+
+import random
+from collections.abc import Callable
+
+import overlay
+from endpoints import Keepalive, Talk
+from stage import Capture, Scenario, Stage
+
+# The default ring of an "any" recording has room for eight packets.
+BUFFER = ("-B", "16384")
+LOSS = "meta l4proto tcp numgen random mod 100 < 20"
+PATIENT = 20  # probes, so that a lossy path does not end a connection by chance
+COUNTS = [f"connections.0.{what}.{role}" for what in ("probes", "answers") for role in ("client", "server")]
+
+
+def draw(seed: int, count: int) -> list[Scenario]:
+    """As many scenarios, the same for the same seed, each kind of story in turn."""
+    rng = random.Random(seed)
+    kinds = list(STORIES)
+    return [_scenario(rng, number, kinds[number % len(kinds)]) for number in range(count)]
+
+
+def _keepalive(rng: random.Random) -> Keepalive:
+    return Keepalive(time=rng.randint(2, 9), intvl=rng.randint(1, 5), probes=rng.randint(1, 7))
+
+
+class Clock:
+    """Where a story stands in time, and the two settings it turns on."""
+
+    def __init__(self, stage: Stage, settings: Keepalive, at: float) -> None:
+        self.stage, self.settings, self.at = stage, settings, at
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.at += seconds
+        self.stage.until(self.at)
+
+    @property
+    def round(self) -> float:
+        """Time enough for a probe, an interval and a little more."""
+        return self.settings.time + self.settings.intvl + 1.4
+
+
+def answered(talk: Talk, clock: Clock) -> None:
+    """Silence, a word, silence."""
+    clock.wait(2 * clock.round)
+    talk.exchange(31, 47)
+    clock.wait(clock.settings.time * 1.5 + 0.4)
+
+
+def dead(talk: Talk, clock: Clock) -> None:
+    """The server is out of reach for good."""
+    clock.stage.router.silence("server")
+    clock.wait(2 * clock.settings.time + clock.settings.intvl * clock.settings.probes + 1.6)
+    talk.outcome("dead_peer", "rst", "client", "keepalive_exhausted")
+
+
+def recovered(talk: Talk, clock: Clock) -> None:
+    """The server is out of reach for less than the client's patience."""
+    clock.stage.router.silence("server")
+    # Back before the last of the probes, which are counted from the exchange just before.
+    clock.wait(clock.settings.time + clock.settings.intvl * (clock.settings.probes - 1) + 0.4 - clock.at)
+    clock.stage.router.restore()
+    clock.wait(clock.round)
+    talk.exchange(30, 40)
+    clock.wait(0.7)
+    talk.outcome("lossy_path", "open")
+
+
+def lost(talk: Talk, clock: Clock) -> None:
+    """The server forgets the connection."""
+    clock.wait(0.5)
+    talk.server.forget()
+    clock.wait(2 * clock.settings.time + 1.5)
+    talk.outcome("lost_state", "rst", "server", "reply_to_probe")
+
+
+def lossy(talk: Talk, clock: Clock) -> None:
+    """A fifth of the packets is lost, and the end is whole."""
+    clock.stage.router.drop(LOSS)
+    clock.wait(25)
+    clock.stage.router.restore()
+    clock.wait(clock.round)
+    talk.outcome("lossy_path", "open")
+
+
+def leaked(talk: Talk, clock: Clock) -> None:
+    """The server closes, the client does not."""
+    talk.server.close()
+    clock.wait(2 * clock.round)
+    talk.outcome("close_wait_leak", "half_closed", "server")
+
+
+def closed(talk: Talk, clock: Clock) -> None:
+    """Both close after a silence."""
+    clock.wait(2 * clock.round)
+    talk.client.close()
+    clock.wait(0.2)
+    talk.server.close()
+    clock.wait(0.3)
+    talk.outcome("closed", "fin", "client")
+
+
+def aborted(talk: Talk, clock: Clock) -> None:
+    """The server resets after a silence."""
+    clock.wait(2 * clock.round)
+    talk.server.abort()
+    clock.wait(0.4)
+    talk.outcome("aborted", "rst", "server", "abort")
+
+
+Story = Callable[[Talk, Clock], None]
+STORIES: dict[str, Story] = {
+    "answered": answered,
+    "dead": dead,
+    "recovered": recovered,
+    "lost": lost,
+    "lossy": lossy,
+    "leaked": leaked,
+    "closed": closed,
+    "aborted": aborted,
+}
+# Where the silence begins while only the client knows: the server's end must not probe, nor be the one recorded.
+ONE_SIDED = ("dead", "lost")
+SEEN_AT_THE_CLIENT = ("dead", "recovered", "lost", "lossy")
+MAY_START_LATE = ("answered", "lossy")
+
+
+def _scenario(rng: random.Random, number: int, kind: str) -> Scenario:
+    client = _keepalive(rng)
+    if kind in ("lossy", "recovered"):
+        client = Keepalive(client.time, client.intvl, PATIENT if kind == "lossy" else max(3, client.probes))
+    server = _keepalive(rng) if kind not in (*ONE_SIDED, "recovered", "lossy") and rng.random() < 0.5 else None
+    tunnel = rng.choice([overlay.vxlan, overlay.gre]) if rng.random() < 0.3 else None
+    family = 4 if tunnel else rng.choice([4, 6])
+    vantage = rng.choice(["client", "router"] if kind in SEEN_AT_THE_CLIENT else ["client", "router", "server"])
+    # On a router in trouble both interfaces would show a packet that only one of them forwards.
+    anywhere = vantage == "router" and kind not in SEEN_AT_THE_CLIENT and rng.random() < 0.5
+    late = kind in MAY_START_LATE and rng.random() < 0.5
+    pause = 0.5 if kind == "recovered" else rng.uniform(0.5, 3)
+    sizes = (rng.randint(1, 3000), rng.randint(1, 6000))
+    vni = rng.randint(1, 1 << 20)
+
+    def play(stage: Stage) -> None:
+        if tunnel is not None:
+            tunnel(stage, vni)
+        talk = stage.connect(client=client, server=server, family=family)
+        talk.exchange(*sizes)
+        clock = Clock(stage, client, 0)
+        clock.wait(pause)
+        if late:
+            clock.wait(1.3)
+            stage.start_capture()
+        STORIES[kind](talk, clock)
+
+    inside = f" in {tunnel.__name__}" if tunnel else ""
+    return Scenario(
+        name=f"random-{number}-{kind}",
+        title=f"{STORIES[kind].__doc__} Drawn at random{inside}.",
+        look_at="Nothing but whether it is understood.",
+        play=play,
+        capture=Capture(
+            vantage=vantage,
+            interface="any" if anywhere else None,
+            options=BUFFER if anywhere else (),
+            program="tcpdump" if anywhere else rng.choice(["tcpdump", "dumpcap"]),
+            starts_later=late,
+        ),
+        not_shown=["connections.0.state.server"] if kind == "dead" else [],
+        chance=COUNTS if kind == "lossy" else [],
+    )

@@ -1,0 +1,43 @@
+"""Record connections drawn at random on this machine's kernel, analyse each once, and print how many were understood.
+
+    python tests/first_contact.py [SEED] [--count N]
+
+Needs what `captures/lab/record.py` needs: Linux, root, and its programs. What is not understood points at the model;
+the recordings are kept, and said where.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from test_captures import disagreements
+
+RECORD = Path(__file__).parent.parent / "captures" / "lab" / "record.py"
+
+
+def main() -> int:
+    """Record, compare, print; the exit status is the number that was not understood."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seed", type=int, nargs="?", default=int(time.time()))
+    parser.add_argument("--count", type=int, default=10)
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="first-contact-"))
+    command = [sys.executable, str(RECORD), "--random", str(arguments.seed), "--count", str(arguments.count)]
+    subprocess.run([*command, "--out", str(folder)], check=False)
+    truths = sorted(folder.glob("*/truth.json"))
+    failed = 0
+    for path in truths:
+        wrong = disagreements(path)
+        failed += bool(wrong)
+        print(f"{path.parent.name}: {wrong or 'understood'}")
+    print(f"seed {arguments.seed}: {len(truths) - failed} of {len(truths)} understood; the recordings are in {folder}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
