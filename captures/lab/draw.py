@@ -9,8 +9,9 @@ from stage import Capture, Scenario, Stage
 
 # The default ring of an "any" recording has room for eight packets.
 BUFFER = ("-B", "16384")
-LOSS = "meta l4proto tcp numgen random mod 100 < 20"
-PATIENT = 20  # probes, so that a lossy path does not end a connection by chance
+LOSS = "meta l4proto tcp numgen random mod 100 < 35"
+# Probes, so that a lossy path does not end a connection by chance; and so often that some are lost.
+PATIENT, OFTEN_S = 20, 2
 COUNTS = [f"connections.0.{what}.{role}" for what in ("probes", "answers") for role in ("client", "server")]
 
 
@@ -60,7 +61,7 @@ def recovered(talk: Talk, clock: Clock) -> None:
     """The server is out of reach for less than the client's patience."""
     clock.stage.router.silence("server")
     # Back before the last of the probes, which are counted from the exchange just before.
-    clock.wait(clock.settings.time + clock.settings.intvl * (clock.settings.probes - 1) + 0.4 - clock.at)
+    clock.wait(clock.settings.time + clock.settings.intvl * (clock.settings.probes - 2) + 0.4 - clock.at)
     clock.stage.router.restore()
     clock.wait(clock.round)
     talk.exchange(30, 40)
@@ -77,7 +78,7 @@ def lost(talk: Talk, clock: Clock) -> None:
 
 
 def lossy(talk: Talk, clock: Clock) -> None:
-    """A fifth of the packets is lost, and the end is whole."""
+    """A third of the packets is lost, and the end is whole."""
     clock.stage.router.drop(LOSS)
     clock.wait(25)
     clock.stage.router.restore()
@@ -129,10 +130,12 @@ MAY_START_LATE = ("answered", "lossy")
 
 def _scenario(rng: random.Random, number: int, kind: str) -> Scenario:
     client = _keepalive(rng)
-    if kind in ("lossy", "recovered"):
-        client = Keepalive(client.time, client.intvl, PATIENT if kind == "lossy" else max(3, client.probes))
+    if kind == "recovered":
+        client = Keepalive(client.time, client.intvl, max(3, client.probes))
+    if kind == "lossy":
+        client = Keepalive(OFTEN_S, client.intvl, PATIENT)
     server = _keepalive(rng) if kind not in (*ONE_SIDED, "recovered", "lossy") and rng.random() < 0.5 else None
-    tunnel = rng.choice([overlay.vxlan, overlay.gre]) if rng.random() < 0.3 else None
+    tunnel = rng.choice([overlay.vxlan, overlay.gre]) if kind != "lossy" and rng.random() < 0.3 else None
     family = 4 if tunnel else rng.choice([4, 6])
     vantage = rng.choice(["client", "router"] if kind in SEEN_AT_THE_CLIENT else ["client", "router", "server"])
     # On a router in trouble both interfaces would show a packet that only one of them forwards.
