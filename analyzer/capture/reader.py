@@ -49,8 +49,8 @@ class Format(Protocol):
 class Reader:
     """Reads one capture; `facts` fills up on the way."""
 
-    def __init__(self, source: Source, kernels: Kernels, batch: int = BATCH) -> None:
-        self._batch = batch
+    def __init__(self, source: Source, kernels: Kernels, batch: int | None = None) -> None:
+        self._batch = batch or BATCH
         self._source = source
         self._buffer = bytearray(BUFFER_SIZE)
         self._start = 0
@@ -174,8 +174,8 @@ class Reader:
         return got > 0
 
 
-def open_capture(path: str, kernels: Kernels, batch: int = BATCH) -> Reader:
-    """Open a capture file, or standard input for `-`, to be read in batches of so many records.
+def open_capture(path: str, kernels: Kernels, batch: int | None = None) -> Reader:
+    """Open a capture file, or standard input for `-`; `batch` is how many records are handed on at a time.
 
     Raises CaptureError when it cannot be read as a capture from its first byte on.
     """

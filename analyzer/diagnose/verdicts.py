@@ -13,6 +13,7 @@ from analyzer.layout import (
     FIN_ACKED,
     FIN_TIME,
     KNOWN,
+    MIN_RTT,
     PACKETS,
     RESENT,
     RESET_REPLY_TO_ACK,
@@ -65,9 +66,13 @@ def _lost_state(facts: Facts, idle_after: int) -> Mask:
 
 
 def _dead_peer(facts: Facts, idle_after: int) -> Mask:
-    overdue = facts.end - facts.last_probe >= facts.interval - facts.interval // ROUNDING
+    rtt = np.maximum(facts.tracks.endpoints(MIN_RTT), 0)
+    patience = np.maximum(facts.interval - facts.interval // ROUNDING, rtt + rtt // 4)
+    early = patience - (facts.end - facts.last_probe)
+    # Those whose answer may still come are not unanswered yet: where the round trip is long, several.
+    pending = np.where(early > 0, 1 + early // np.maximum(facts.interval, 1), 0)
     peer_seen = _peer(facts.tracks.endpoints(PACKETS)) > 0
-    waiting = (facts.trailing >= 2) & overdue & peer_seen & _is_open(facts)[:, None]
+    waiting = (facts.trailing - pending >= 2) & peer_seen & _is_open(facts)[:, None]
     given_up = np.isin(facts.why, (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT))
     return np.asarray(given_up | _either(waiting))
 

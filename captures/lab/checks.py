@@ -134,7 +134,8 @@ def _ending(talk: Talk) -> Iterator[str]:
     elif how == "timeout" or why in GAVE_UP:
         fits = ender is not None and ender.error in UNREACHABLE and ender.state == "CLOSED"
     elif why in ("reply_to_probe", "reply_to_data"):
-        fits = other.error == errno.ECONNRESET and other.state == "CLOSED"
+        # EPIPE where the peer had said before that it would send nothing more.
+        fits = other.error in (errno.ECONNRESET, errno.EPIPE) and other.state == "CLOSED"
     elif why == "abort":
         fits = states == {"CLOSED"}
     if not fits:
