@@ -38,12 +38,12 @@ class Lane:
         self._batches = reader.batches()
 
     def advance(self) -> bool:
-        """Decode the next batch that holds packets; False at the end of the capture."""
+        """Decode the next batch, which may hold none of our packets; False at the end of the capture."""
         self.row = 0
-        for records in self._batches:
+        records = next(self._batches, None)
+        if records is not None:
             self.packets = self._decoder.feed(records._replace(first_frame=records.first_frame + self._frames))
-            if self.packets.size:
-                return True
+            return True
         self.packets = Packets((), 0)
         self.reader.facts.tcp_packets = self._decoder.tcp_packets
         self.reader.facts.skipped = self._decoder.skipped
