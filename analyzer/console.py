@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from analyzer.errors import UsageError
+from analyzer.errors import CaptureError, UsageError
 from analyzer.report.text import printable
 
 
@@ -24,10 +24,19 @@ def say(text: str) -> None:
 
 
 def check_output(path: str | None, captures: list[str]) -> None:
-    """Raise UsageError when writing there would overwrite a capture that is read."""
-    if path is not None and Path(path).exists():
-        if any(Path(name).exists() and Path(path).samefile(name) for name in captures):
-            raise UsageError(f"-o {path}: would overwrite the capture itself")
+    """Raise UsageError when writing there would overwrite a capture that is read, by whatever name."""
+    from analyzer.capture import expand
+
+    if path is None or not Path(path).exists():
+        return
+    output = Path(path).stat()
+    for named in captures:
+        with contextlib.suppress(CaptureError, OSError, ValueError):
+            # What is not there, or names nothing, is told by whoever reads it.
+            for name in expand(named):
+                read = os.fstat(sys.stdin.fileno()) if name == "-" else Path(name).stat()
+                if os.path.samestat(output, read) and stat.S_ISREG(output.st_mode):
+                    raise UsageError(f"-o {path}: would overwrite the capture itself")
 
 
 @contextlib.contextmanager

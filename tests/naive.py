@@ -175,9 +175,11 @@ class Connection:
         if why == "reply_to_probe":
             y.probes[-1].answer, y.probes[-1].kind = packet, "rst"
         self.first_reset = self.first_reset or (x.name, why)
+        x.has_reset = True
         x.move(Event.SENT_RST)
         y.move(Event.RESET_IN_DOUBT if x.run or x.resent else Event.RCVD_RST)
-        x.run = y.run = 0
+        if not y.has_reset:
+            y.run = 0
 
     def reset_reason(self, packet: Packet, x: End, y: End) -> str:
         """What the reset answered: one made for an unknown segment has that segment's ACK number and no ACK flag."""
@@ -188,11 +190,12 @@ class Connection:
             return "reply_to_probe"
         if x.run:
             return "given_up"
-        if bare and y.last_data is not None and y.outstanding:
+        answers = bare and x.acked is not None and packet.seq == x.acked % WRAP
+        if answers and y.last_data is not None and y.outstanding:
             return "reply_to_data"
-        if bare and y.last is not None and (x.last is None or y.last.time >= x.last.time):
-            prompt = packet.time - y.last.time <= max(PROMPT, 2 * (y.rtt or 0))
-            if prompt and x.acked is not None and packet.seq == x.acked % WRAP:
+        known = y.state is not State.SYN_RECEIVED  # there is nothing to forget before
+        if answers and known and y.last is not None and (x.last is None or y.last.time >= x.last.time):
+            if packet.time - y.last.time <= max(PROMPT, 2 * (y.rtt or 0)):
                 return "reply_to_ack"
         return "abort"
 

@@ -53,6 +53,7 @@ class End:
     rtt: int | None = None
     probes: list[Probe] = field(default_factory=list)
     held: list[Probe] = field(default_factory=list)
+    has_reset: bool = False
     run: int = 0  # probes since its TCP last accepted a segment
 
     def unwrap(self, number: int) -> int:

@@ -62,7 +62,9 @@ def _lost_state(facts: Facts, idle_after: int) -> Mask:
     by = np.maximum(facts.by - 1, 0)
     closed = facts.tracks.endpoints(KNOWN)[np.arange(len(facts)), by] & SENT_FIN != 0
     challenged = (facts.how == How.RST) & (facts.tracks.flows[:, RESET_WHY] == RESET_REPLY_TO_ACK)
-    return np.asarray((facts.why == Why.REPLY_TO_PROBE) | ((facts.why == Why.REPLY_TO_DATA) | challenged) & ~closed)
+    answered = np.isin(facts.why, (Why.REPLY_TO_PROBE, Why.REPLY_TO_DATA))
+    # A peer that had closed has lost nothing: it is the other end that should have.
+    return np.asarray((answered | challenged) & ~closed)
 
 
 def _dead_peer(facts: Facts, idle_after: int) -> Mask:
@@ -73,7 +75,10 @@ def _dead_peer(facts: Facts, idle_after: int) -> Mask:
     pending = np.where(early > 0, 1 + early // np.maximum(facts.interval, 1), 0)
     peer_seen = _peer(facts.tracks.endpoints(PACKETS)) > 0
     waiting = (facts.trailing - pending >= 2) & peer_seen & _is_open(facts)[:, None]
-    given_up = np.isin(facts.why, (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT))
+    # One probe alone, of a peer that the capture does not hold, may have been answered out of sight.
+    shown = (facts.trailing >= 2) | peer_seen
+    prober = np.arange(2) == np.maximum(facts.by - 1, 0)[:, None]
+    given_up = np.isin(facts.why, (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)) & _either(shown & prober)
     return np.asarray(given_up | _either(waiting))
 
 

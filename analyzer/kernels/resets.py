@@ -51,6 +51,7 @@ RCVD_RST = int(Event.RCVD_RST)
 RESET_IN_DOUBT = int(Event.RESET_IN_DOUBT)
 SENDS_RST = int(Event.SENT_RST)
 IN_SYN_SENT = int(State.SYN_SENT)
+IN_SYN_RECEIVED = int(State.SYN_RECEIVED)
 # A RST is made at once; where no round trip was measured, one this late answers nothing.
 PROMPT_NS = 200_000_000
 
@@ -71,10 +72,12 @@ def reset_reason(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: I
             return RESET_REPLY_TO_PROBE
     if flows[x + RUN] > 0:
         return RESET_GIVEN_UP
-    if bare and flows[y + BYTES] > 0 and seq_diff(flows[y + NXT], flows[y + UNA]) > 0:
+    answers = bare and packets[row + SEQ] == flows[x + UNA]
+    if answers and flows[y + BYTES] > 0 and seq_diff(flows[y + NXT], flows[y + UNA]) > 0:
         return RESET_REPLY_TO_DATA
     prompt = packets[row + TIME] - flows[y + LAST_TIME] <= max(PROMPT_NS, 2 * flows[y + MIN_RTT])
-    if bare and prompt and flows[y + LAST_TIME] >= flows[x + LAST_TIME] and packets[row + SEQ] == flows[x + UNA]:
+    # A RST to a SYN-ACK forgot nothing: there was no connection yet (a scan, a connect that was given up).
+    if answers and prompt and flows[y + LAST_TIME] >= flows[x + LAST_TIME] and flows[y + STATE] != IN_SYN_RECEIVED:
         return RESET_REPLY_TO_ACK
     return RESET_ABORT
 
@@ -118,4 +121,5 @@ def on_reset(
         move(flows, y, RESET_IN_DOUBT)
     else:
         move(flows, y, RCVD_RST)
-    flows[y + RUN] = 0
+    if flows[y + KNOWN] & SENT_RST == 0:  # else its run is why it has given up, and stays so
+        flows[y + RUN] = 0

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.layout import (
+    ADVANCE_TIME,
     FIN_FRAME,
     FIN_TIME,
     HANDSHAKE,
@@ -40,6 +41,10 @@ SLACK_NS = 100_000_000
 SHORTEST_INTERVAL_NS = 900_000_000
 # A sender that was resending with doubled gaps (RFC 6298 5.5) and then misses its turn by this much has given up.
 FELL_SILENT = 2.5
+# One retransmission may be a tail loss probe or a fast one, whose gap is no timer's; the timer is 1 s at first
+# (RFC 6298 2.1), and may be 200 ms (Linux TCP_RTO_MIN).
+MANY = 2
+LONG_ENOUGH_NS = 1_000_000_000
 
 
 class Endings(NamedTuple):
@@ -97,10 +102,11 @@ def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:
 def fell_silent(tracks: Tracks, end: int) -> Mask:
     """Endpoints that resent data or FIN, were not acknowledged, and missed their next turn: (flows, 2)."""
     resent = tracks.endpoints(RESENT)
-    patience = FELL_SILENT * tracks.endpoints(RESENT_GAP) + SLACK_NS
+    patience = np.maximum(FELL_SILENT * tracks.endpoints(RESENT_GAP) + SLACK_NS, LONG_ENOUGH_NS)
     quiet = end - tracks.endpoints(RESENT_LAST) > patience
     alive = (tracks.flows[:, [RESET_SIDE]] == 0) & (tracks.endpoints(PACKETS)[:, ::-1] > 0)
-    silent: Mask = (resent > 0) & quiet & alive
+    given_up = (resent >= MANY) & (tracks.endpoints(ADVANCE_TIME) <= tracks.endpoints(RESENT_LAST))
+    silent: Mask = given_up & quiet & alive
     return silent
 
 

@@ -47,7 +47,8 @@ def write_text(
         if facts.same_traffic is not None:
             out.write(f"  {_same_traffic(facts, captures)}\n")
         for problem in facts.problems:
-            out.write(f"  damaged at byte {problem.offset}: {problem.reason}\n")
+            where = f"damaged at byte {problem.offset}: " if facts.format else ""
+            out.write(f"  {where}{problem.reason}\n")
     rows = [(severity_of[flow.verdict], _flow_cells(flow, layout)) for flow in flows]
     if rows:
         out.write("\n")

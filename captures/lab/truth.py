@@ -112,7 +112,7 @@ def _fate(probe: Segment, between: Iterable[Segment]) -> str:
     for segment in between:
         if segment.source == probe.source:
             continue
-        if segment.is_rst:
+        if segment.flags == "R":
             return "reset"
         if probe.seq is not None and segment.ack == (probe.seq + 1) % 2**32:
             return "answered"
