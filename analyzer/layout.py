@@ -88,6 +88,9 @@ GAP_IS_OPEN = 0x02
 SERVER_ENDED_GAP = 0x04
 CLIENT_ASKED = 0x08
 SERVER_ASKED = 0x10
+SLOWEST_REPLY = 8  # shifts: six bits: the server's slowest reply to a request took no longer than 1 << this nanoseconds
+SLOWEST_MASK = 0x3F
+TURNS = 16  # the rest: how often the server replied
 
 # HANDSHAKE bits.
 SAW_SYN = 0x01

@@ -151,6 +151,7 @@ class Facts:
     handshake: Column
     how: Column
     by: Column  # 0 nobody, 1 client, 2 server
+    forged: Mask  # its RST was made by a device on the path, in that one's name
     why: Column
     ended: Column  # 0 while open
     probes: Column  # (flows, 2), as are all below
@@ -236,7 +237,7 @@ class Keepalive:
 
 
 class Ending(NamedTuple):
-    """How a connection ended, by whom, when (nanoseconds), why, and the frame of the RST if one did."""
+    """How a connection ended, by whom (SIDES or MIDDLEBOX), when (nanoseconds), why, and the frame of the RST."""
 
     how: How
     by: str | None
@@ -294,3 +295,4 @@ class Finding:
 
 SEVERITIES = ("info", "low", "medium", "high")
 SIDES = ("client", "server")
+MIDDLEBOX = "middlebox"

@@ -1,11 +1,16 @@
-"""When a peer that has not answered counts as dead: two probes must have had time for an answer."""
+"""What a verdict needs: time for an answer before a peer is dead, a nearer hop limit before a middlebox is named."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from conversation import CLIENT, SERVER, Conversation
-from observe import flows
+from observe import flows, only_flow
 from sides import START_S
+
+from analyzer.model import Flow
 
 EVERY = 5.0
 
@@ -37,3 +42,62 @@ def test_where_the_round_trip_is_longer_than_the_interval_probes_wait_for_it(una
     """A probe a second, answers after 2.7 s: three are always on their way."""
     assert verdict_at(unanswered, after, every=1, rtt=2.7) != "dead_peer"
     assert verdict_at(unanswered, after + 4, every=1, rtt=2.7) == "dead_peer"
+
+
+SERVERS_TTL = 57
+
+
+def reset_with(ttl: int, *, to: str = "probe") -> Flow:
+    """Of a connection whose probe (or data) draws a RST with such a TTL; the server's own packets have another."""
+    talk = Conversation().handshake().data(CLIENT, 100).data(SERVER, 300).idle(15)
+    if to == "probe":
+        talk.ask(CLIENT)
+    else:
+        talk.data(CLIENT, 50, acked=False)
+    server = talk.sides[SERVER]
+    assert server.host.ttl == SERVERS_TTL
+    server.host = replace(server.host, ttl=ttl)
+    return only_flow(talk.rst(SERVER, bare=True))
+
+
+@pytest.mark.parametrize("to", ["probe", "data"])
+@pytest.mark.parametrize("ttl", [SERVERS_TTL + 1, 64, 254, 128])
+def test_a_reset_from_nearer_than_the_peer_is_a_middleboxes(ttl: int, to: str) -> None:
+    flow = reset_with(ttl, to=to)
+    assert (flow.verdict, flow.ending.by) == ("middlebox_reset", "middlebox")
+    assert flow.state[1].name == "UNKNOWN"
+
+
+@pytest.mark.parametrize("ttl", [SERVERS_TTL, SERVERS_TTL - 1, 121, 240])
+def test_a_reset_from_where_the_peer_is_or_beyond_is_not(ttl: int) -> None:
+    """A RST may begin with another TTL than the sender's data: what counts is how many routers it passed."""
+    flow = reset_with(ttl)
+    assert (flow.verdict, flow.ending.by) == ("lost_state", "server")
+
+
+def asks(replied: int, *, acked: bool = True, probed: bool = True, reply_after: float = 0.1) -> str:
+    """The verdict of a client whose requests had so many replies, each so late, and the last has none."""
+    talk = Conversation().handshake()
+    for _ in range(replied):
+        talk.data(CLIENT, 100).idle(reply_after).data(SERVER, 300).idle(1)
+    talk.data(CLIENT, 100, acked=acked).idle(15)
+    if probed:
+        talk.probe(CLIENT).idle(15).probe(CLIENT)
+    return only_flow(talk).verdict
+
+
+def test_a_request_without_a_reply_is_a_hung_application() -> None:
+    assert asks(3) == "app_hung"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"replied": 2},  # too few to know that requests are replied to
+        {"replied": 3, "probed": False},  # nothing shows that even the kernel is there
+        {"replied": 3, "reply_after": 9.0},  # replies take their time here
+    ],
+    ids=str,
+)
+def test_what_may_be_no_request_is_none(how: dict[str, Any]) -> None:
+    assert asks(**how) != "app_hung"

@@ -9,22 +9,34 @@ import numpy as np
 
 from analyzer.layout import (
     ADVANCE_TIME,
+    CLIENT_ASKED,
     END_TIME,
     FIN_ACKED,
     FIN_TIME,
+    HAS_UNA,
     KNOWN,
     MIN_RTT,
+    NXT,
     PACKETS,
+    REQUEST_TIME,
     RESENT,
     RESET_REPLY_TO_ACK,
     RESET_WHY,
+    ROLES,
     SENT_FIN,
+    SLOWEST_MASK,
+    SLOWEST_REPLY,
+    TURNS,
+    UNA,
     ZERO_SINCE,
 )
 from analyzer.model import Column, Facts, How, Mask, Why
 
 # Sent three times again without an acknowledgement, and still trying when the capture ends.
 STILL_RESENDING = 3
+# A request counts as never replied to once so many before it were, each so many times as fast or faster.
+REPLIES_BEFORE = 3
+SLOWER = 8
 # Timers are rounded up by an eighth at most (Linux kernel/time/timer.c): by then the next probe may have been due.
 ROUNDING = 8
 
@@ -64,7 +76,7 @@ def _lost_state(facts: Facts, idle_after: int) -> Mask:
     challenged = (facts.how == How.RST) & (facts.tracks.flows[:, RESET_WHY] == RESET_REPLY_TO_ACK)
     answered = np.isin(facts.why, (Why.REPLY_TO_PROBE, Why.REPLY_TO_DATA))
     # A peer that had closed has lost nothing: it is the other end that should have.
-    return np.asarray((answered | challenged) & ~closed)
+    return np.asarray((answered | challenged) & ~closed & ~facts.forged)
 
 
 def _dead_peer(facts: Facts, idle_after: int) -> Mask:
@@ -101,6 +113,18 @@ def _zero_window_stall(facts: Facts, idle_after: int) -> Mask:
     return _is_open(facts) & _either(shut & waiting)
 
 
+def _app_hung(facts: Facts, idle_after: int) -> Mask:
+    flows, known = facts.tracks.flows, facts.tracks.endpoints(KNOWN)[:, 0]
+    roles = flows[:, ROLES]
+    asked = (roles & CLIENT_ASKED != 0) & (roles >> TURNS >= REPLIES_BEFORE)
+    nxt, una = facts.tracks.endpoints(NXT)[:, 0], facts.tracks.endpoints(UNA)[:, 0]
+    acknowledged = (known & HAS_UNA != 0) & (nxt == una)
+    slowest = 1 << (roles >> SLOWEST_REPLY & SLOWEST_MASK)
+    waited = facts.end - flows[:, REQUEST_TIME] > np.maximum(idle_after, SLOWER * slowest)
+    kernel_answers = _either((facts.answered > 0) & (facts.last_probe > flows[:, [REQUEST_TIME]]))
+    return np.asarray((facts.how == How.OPEN) & asked & acknowledged & waited & kernel_answers)
+
+
 def _lossy_path(facts: Facts, idle_after: int) -> Mask:
     return _is_open(facts) & _either(facts.unanswered > facts.trailing)
 
@@ -113,6 +137,12 @@ def _unprotected(facts: Facts, idle_after: int) -> Mask:
 VERDICTS: tuple[Verdict, ...] = (
     Verdict("refused", "low", "a SYN was answered by a RST", lambda facts, _: facts.how == How.REFUSED),
     Verdict("no_answer", "low", "no SYN was answered", lambda facts, _: facts.how == How.NO_ANSWER),
+    Verdict(
+        "middlebox_reset",
+        "high",
+        "a probe or data was answered with a RST that a device on the path made in the peer's name",
+        lambda facts, _: facts.forged,
+    ),
     Verdict(
         "lost_state",
         "high",
@@ -136,6 +166,12 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     Verdict(
         "zero_window_stall", "medium", "the receiver stopped reading and never reopened its window", _zero_window_stall
+    ),
+    Verdict(
+        "app_hung",
+        "medium",
+        "a request was acknowledged and never replied to for longer than --idle-after, while probes are answered",
+        _app_hung,
     ),
     Verdict("aborted", "low", "an endpoint's application reset the connection", lambda facts, _: facts.how == How.RST),
     Verdict("closed", "info", "both sides closed it with FIN", lambda facts, _: facts.how == How.FIN),

@@ -39,7 +39,6 @@ from analyzer.layout import (
     OPEN_GAP_END,
     OPTIONS,
     OPTIONS_SEEN,
-    PACKETS,
     REQUEST_FRAME,
     REQUEST_TIME,
     RESENT,
@@ -52,10 +51,13 @@ from analyzer.layout import (
     SEQ,
     SERVER_ASKED,
     SERVER_ENDED_GAP,
+    SLOWEST_MASK,
+    SLOWEST_REPLY,
     TIME,
     TTL,
     TTL_HIGH,
     TTL_LOW,
+    TURNS,
     UNA,
     WINDOW,
     ZERO_SINCE,
@@ -75,7 +77,7 @@ def fingerprint(packets: Ints, row: int, flows: Ints, x: int) -> None:
     ttl = packets[row + TTL]
     ip_id = packets[row + IP_ID]
     seen = flows[x + FINGERPRINT]
-    if flows[x + PACKETS] == 0:
+    if seen == 0:
         seen = (ttl << TTL_LOW) | (ttl << TTL_HIGH)
     elif ip_id == ((seen >> ID_LAST) + 1) & 0xFFFF and ip_id != 0:
         seen |= ID_NEXT
@@ -178,8 +180,15 @@ def request_reply(packets: Ints, row: int, flows: Ints, f: int, x: int, side: in
     """New data of `x`: a reply to what its peer asked, and perhaps a request of its own."""
     time = packets[row + TIME]
     asks = SERVER_ASKED if side else CLIENT_ASKED
-    if flows[f + ROLES] & asks == 0:
-        flows[f + ROLES] = flows[f + ROLES] & ~(CLIENT_ASKED | SERVER_ASKED) | asks
+    roles = flows[f + ROLES]
+    if roles & asks == 0:
+        if roles & CLIENT_ASKED:
+            slowest = (roles >> SLOWEST_REPLY) & SLOWEST_MASK
+            took = time - flows[f + REQUEST_TIME]
+            while took >> slowest > 0 and slowest < SLOWEST_MASK:
+                slowest += 1
+            roles = (roles & ~(SLOWEST_MASK << SLOWEST_REPLY) | (slowest << SLOWEST_REPLY)) + (1 << TURNS)
+        flows[f + ROLES] = roles & ~(CLIENT_ASKED | SERVER_ASKED) | asks
         flows[f + REQUEST_TIME] = time
         flows[f + REQUEST_FRAME] = packets[row + FRAME]
     if flows[x + RUN] > 0:

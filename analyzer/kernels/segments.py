@@ -139,7 +139,8 @@ def on_segment(
     if packets[row + TUNNEL] & TUNNEL_ID != flows[x + KNOWN] >> KNOWN_TUNNEL:
         other_tunnel(packets, row, flows, f, x, endpoint, events, counts)
     idle_gap(packets, row, flows, f, side)
-    fingerprint(packets, row, flows, x)
+    if flags & RST == 0:  # a RST may be another's, in its name
+        fingerprint(packets, row, flows, x)
     if flags & (SYN | ACK) == SYN | ACK and flows[x + KNOWN] & SENT_SYN and flows[x + ISN] != packets[row + SEQ]:
         renumber(packets, row, flows, x)
     elif flags & RST:

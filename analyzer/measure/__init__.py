@@ -5,7 +5,8 @@ from __future__ import annotations
 from analyzer.measure.endings import measure_endings
 from analyzer.measure.flows import KeepaliveRows, gather_keepalives, make_flow
 from analyzer.measure.probes import measure_probes
-from analyzer.model import Facts, Tracks
+from analyzer.measure.resets import made_on_the_path
+from analyzer.model import Facts, How, Tracks
 
 __all__ = ["KeepaliveRows", "gather_keepalives", "make_flow", "measure"]
 
@@ -21,6 +22,7 @@ def measure(tracks: Tracks, end: int) -> Facts:
         handshake=endings.handshake,
         how=endings.how,
         by=endings.by,
+        forged=made_on_the_path(tracks) & (endings.how == How.RST),
         why=endings.why,
         ended=endings.ended,
         probes=probes.probes,

@@ -36,7 +36,7 @@ from analyzer.layout import (
 )
 from analyzer.measure.episodes import make_keepalive
 from analyzer.measure.probes import probers
-from analyzer.model import SIDES, Column, Ending, Endpoint, Facts, Flow, Handshake, How, ProbeKind, Why
+from analyzer.model import MIDDLEBOX, SIDES, Column, Ending, Endpoint, Facts, Flow, Handshake, How, ProbeKind, Why
 from analyzer.tcp import State
 
 WORD = (1 << 64) - 1
@@ -77,6 +77,9 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
     state = [STATES[head[x + STATE]], STATES[head[y + STATE]]]
     if how is How.TIMEOUT:
         state[by - 1] = State.UNKNOWN  # gone, or silent for another reason: silence does not show which
+    if facts.forged[stream]:
+        state[by - 1] = State.UNKNOWN  # it never sent that RST
+    ender = MIDDLEBOX if facts.forged[stream] else SIDES[by - 1] if by else None
     rtt = head[HANDSHAKE_RTT]
     keepalive = []
     if head[x + LAST_PROBE] or head[y + LAST_PROBE]:
@@ -97,7 +100,7 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
         handshake=HANDSHAKES[facts.handshake[stream]],
         handshake_rtt=rtt if rtt >= 0 else None,
         state=(state[0], state[1]),
-        ending=Ending(how, SIDES[by - 1] if by else None, ended or None, why, head[RESET_FRAME] or None),
+        ending=Ending(how, ender, ended or None, why, head[RESET_FRAME] or None),
         verdict=verdict,
         keepalive=tuple(keepalive),
         zero_window_probes=tuple(facts.zero_window_probes[stream].tolist()),

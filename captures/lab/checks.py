@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator, Sequence
 
 from endpoints import Talk
+from network import FORGES
 from recorder import Segment, read_segments, without_repeats
 from stage import Stage
 from truth import ROLES, Evidence, Sighting
@@ -74,6 +75,7 @@ def _aborts(stage: Stage) -> Iterator[str]:
     for role, counters in stage.counters.items():
         endings = [talk.ending for talk in stage.talks if talk.ending.by == role]
         expected = sum(ending.how == "timeout" or ending.why in GAVE_UP for ending in endings)
+        expected += sum(talk.end(role).gave_up_too for talk in stage.talks)
         counted = counters["TCPAbortOnTimeout"]
         if counted != expected:
             yield f"the {role} gave up {expected} times by the script, {counted} by TCPAbortOnTimeout"
@@ -88,14 +90,15 @@ def _expectations(stage: Stage, found: Sequence[Evidence]) -> Iterator[str]:
 
 def _losses(stage: Stage) -> Iterator[str]:
     """What one end sent and the other never received against what the router counted as dropped."""
-    if stage.network.single_host or stage.link_was_down:
+    if stage.network.single_host or stage.losses_unknown:
         return
     at = {role: without_repeats(read_segments(stage.witness_path(role))) for role in ROLES}
     lost = 0
     for sender, receiver in (ROLES, ROLES[::-1]):
         addresses = stage.addresses(sender)
         lost += _sent_by(at[sender], addresses) - _sent_by(at[receiver], addresses)
-    if lost != sum(stage.dropped.values()):
+    forged = sum(count for rule, count in stage.dropped.items() if rule.endswith(FORGES))
+    if lost != sum(stage.dropped.values()) - forged:
         yield f"{lost} segments lost between the ends, {stage.dropped} dropped by the router"
 
 
@@ -132,7 +135,8 @@ def _ending(talk: Talk) -> Iterator[str]:
     elif how == "refused":
         fits = talk.client.error == errno.ECONNREFUSED
     elif how == "timeout" or why in GAVE_UP:
-        fits = ender is not None and ender.error in UNREACHABLE and ender.state == "CLOSED"
+        told = ender is not None and (ender.error in UNREACHABLE or talk.errors_unknown is not None)
+        fits = told and ender is not None and ender.state == "CLOSED"
     elif why in ("reply_to_probe", "reply_to_data"):
         # EPIPE where the peer had said before that it would send nothing more.
         fits = other.error in (errno.ECONNRESET, errno.EPIPE) and other.state == "CLOSED"

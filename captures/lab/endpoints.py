@@ -5,14 +5,16 @@ import errno
 import socket
 import struct
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kernel import read_sockets
+from kernel import SocketRow, read_sockets
 from network import ADDRESSES, Namespace
 
 TCP_REPAIR = 19
 TCP_INFO_PROBES = 3
 SO_ERROR_WAIT_S = 5.0
+BACKLOG = 64
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -49,6 +51,8 @@ class Endpoint:
     state: str | None = None
     # The kernel's count of unanswered probes at the end, of a socket that is then still open.
     probes_out: int | None = None
+    # It gave up, too, though another end of the connection came first.
+    gave_up_too: bool = False
     # Probes that the script sent in the kernel's place.
     injected: int = 0
 
@@ -105,10 +109,10 @@ class Endpoint:
         if self.handle is not None:
             self.error = self.error or self.handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
-    def note_state(self) -> None:
-        """Keep the kernel's state of this end; a socket it does not list is closed."""
+    def note_state(self, rows: Sequence[SocketRow] | None = None) -> None:
+        """Keep the kernel's state of this end; a socket that its table does not list is closed."""
         if self.state is None:
-            rows = read_sockets(self.namespace)
+            rows = read_sockets(self.namespace) if rows is None else rows
             self.state = next(
                 (row.state for row in rows if (row.local, row.peer) == (self.address, self.peer)), "CLOSED"
             )
@@ -139,6 +143,8 @@ class Talk:
     handshake: str = "complete"
     ending: Ending = field(default_factory=lambda: Ending("open"))
     verdict: str = "healthy"
+    # Why the kernel leaves no error on a socket that it gave up, where that is so.
+    errors_unknown: str | None = None
 
     @property
     def addresses(self) -> tuple[tuple[str, int], tuple[str, int]]:
@@ -160,11 +166,11 @@ class Talk:
         """State what the script made happen; the kernel's word is held against it."""
         self.verdict, self.ending = verdict, Ending(how, by, why)
 
-    def note(self) -> None:
-        """Keep errors and states as they are now."""
+    def note(self, tables: Mapping[str, Sequence[SocketRow]] | None = None) -> None:
+        """Keep errors and states as they are now, or stand in socket tables read just now."""
         for end in (self.client, self.server):
             end.note_error()
-            end.note_state()
+            end.note_state(tables[end.role] if tables else None)
 
     def drop_sockets(self) -> None:
         """Close what is still open, once nothing is recorded any more."""
@@ -175,24 +181,24 @@ class Talk:
 
 
 def open_listener(
-    namespace: Namespace, address: tuple[str, int], family: int, receive_buffer: int | None
+    namespace: Namespace, address: tuple[str, int], family: int, receive_buffer: int | None, protocol: int = 0
 ) -> socket.socket:
     """A listening socket in a namespace."""
     with namespace.entered():
-        listener = socket.socket(FAMILIES[family], socket.SOCK_STREAM)
+        listener = socket.socket(FAMILIES[family], socket.SOCK_STREAM, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if receive_buffer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     listener.bind(address)
-    listener.listen()
+    listener.listen(BACKLOG)
     listener.settimeout(SO_ERROR_WAIT_S)
     return listener
 
 
-def open_client(namespace: Namespace, address: tuple[str, int], family: int) -> socket.socket:
+def open_client(namespace: Namespace, address: tuple[str, int], family: int, protocol: int = 0) -> socket.socket:
     """A socket that will connect from a known port, so that recordings of one scenario look alike."""
     with namespace.entered():
-        sock = socket.socket(FAMILIES[family], socket.SOCK_STREAM)
+        sock = socket.socket(FAMILIES[family], socket.SOCK_STREAM, protocol)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.settimeout(SO_ERROR_WAIT_S)
     sock.bind(address)

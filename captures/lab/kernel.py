@@ -32,12 +32,14 @@ def read_counters(namespace: Namespace) -> dict[str, int]:
 
 
 def read_sockets(namespace: Namespace) -> list[SocketRow]:
-    """The TCP sockets of one namespace with their states, listeners left out."""
+    """The TCP sockets of one namespace with their states, those without a peer left out."""
     rows = []
     for line in namespace.run("ss", "-tnoieaH").splitlines():
         if line[:1].isspace() or line.startswith("LISTEN"):
             continue
         state, _, _, local, peer = line.split()[:5]
+        if peer.endswith(":*"):
+            continue
         rows.append(SocketRow(RFC_9293_NAMES.get(state, state), _endpoint(local), _endpoint(peer)))
     return rows
 

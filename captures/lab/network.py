@@ -27,6 +27,8 @@ ADDRESSES = {
 }
 ROUTER_TOWARDS_SERVER = {4: "198.51.100.1", 6: "2001:db8:5::1"}
 PREFIX_LENGTH = {4: 24, 6: 64}
+# How the rules of a firewall are named that answers what it drops, in the name of the other end.
+FORGES = ", answered with RST"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # Threads change namespace and come back; this is where they come back to.
@@ -169,6 +171,34 @@ class Router:
     def drop(self, match: str) -> None:
         """From now on drop the forwarded packets that fit an nft expression."""
         self.namespace.run("nft", f'add rule inet lab forward {match} counter drop comment "{match}"')
+
+    def forget_after(self, seconds: int, then: str) -> None:
+        """Become a firewall that forgets idle connections, and does `then` to packets of one that it does not know."""
+        self._track(seconds, loose=0)
+        match = "ct state invalid"
+        if then == "drop":
+            self.drop(match)
+        else:
+            comment = match + FORGES
+            self.namespace.run(
+                "nft", f'add rule inet lab forward {match} counter reject with tcp reset comment "{comment}"'
+            )
+
+    def translate(self, seconds: int) -> None:
+        """Become a NAT that gives a connection it has forgotten another port."""
+        self._track(seconds, loose=1)
+        self.namespace.run("nft", "add table ip nat")
+        self.namespace.run("nft", "add chain ip nat out { type nat hook postrouting priority 100; }")
+        self.namespace.run("nft", "add rule ip nat out oifname rs masquerade fully-random")
+
+    def _track(self, seconds: int, loose: int) -> None:
+        # Tracking begins with the first rule that asks for it.
+        self.namespace.run("nft", "insert rule inet lab forward ct state established counter")
+        self.namespace.sysctl(
+            netfilter__nf_conntrack_tcp_timeout_established=seconds,
+            netfilter__nf_conntrack_tcp_timeout_unacknowledged=seconds,
+            netfilter__nf_conntrack_tcp_loose=loose,
+        )
 
     def silence(self, role: str) -> None:
         """Lose everything to and from one host."""

@@ -7,6 +7,10 @@ from network import run
 
 PIECE_S = 6
 NANOSECONDS = 0xA1B23C4D
+# From seconds that can be waited for to the two hours of the default.
+STRETCH = 75
+MICRO = 1_000_000
+FAR_END = "witness-server.pcap"
 HEADER, RECORD = "IHHiIII", "IIII"
 
 
@@ -31,3 +35,27 @@ def big_endian(recording: Path, folder: Path) -> None:
         turned += [struct.pack(">" + RECORD, *record), octets[at + struct.calcsize(RECORD) : end]]
         at = end
     (folder / "capture.pcap").write_bytes(b"".join(turned))
+
+
+def stretched(recording: Path, folder: Path) -> None:
+    """The same packets, each STRETCH times as long after the first one."""
+    octets = bytearray(recording.read_bytes())
+    at, first = struct.calcsize(HEADER), None
+    while at < len(octets):
+        seconds, fraction, captured, _ = struct.unpack_from("<" + RECORD, octets, at)
+        time = seconds * MICRO + fraction
+        first = time if first is None else first
+        struct.pack_into("<II", octets, at, *divmod(first + STRETCH * (time - first), MICRO))
+        at += struct.calcsize(RECORD) + captured
+    (folder / recording.name).write_bytes(octets)
+
+
+def with_far_end(recording: Path, folder: Path) -> None:
+    """Two files: what the client recorded, and what the server did, on any interface."""
+    (folder / "capture.client.pcap").write_bytes(recording.read_bytes())
+    (folder / "capture.server.pcap").write_bytes((recording.parent / FAR_END).read_bytes())
+
+
+def merged_with_far_end(recording: Path, folder: Path) -> None:
+    """One file of what the client and the server recorded, in order of time."""
+    run("mergecap", "-w", str(folder / "capture.pcapng"), str(recording), str(recording.parent / FAR_END))

@@ -11,6 +11,7 @@ from truth import ROLES, Evidence
 
 WIDTH = 110
 MOST_FRAMES = 12
+MOST_CONNECTIONS = 12
 
 
 def readme(stage: Stage, found: Sequence[Evidence]) -> str:
@@ -45,7 +46,7 @@ def _making(stage: Stage, found: Sequence[Evidence]) -> Iterable[str]:
     else:
         yield "Client, router and server are network namespaces in a row, joined by veth pairs."
     yield f"Recorded {_place(scenario.capture)}."
-    for number, one in enumerate(found):
+    for number, one in enumerate(found[:MOST_CONNECTIONS]):
         for role in ROLES:
             keepalive = one.talk.end(role).keepalive
             if keepalive:
@@ -53,6 +54,8 @@ def _making(stage: Stage, found: Sequence[Evidence]) -> Iterable[str]:
     if not any(one.talk.end(role).keepalive for one in found for role in ROLES):
         yield "No socket had keepalive switched on."
     yield from stage.notes
+    if stage.losses_unknown:
+        yield f"What was lost between the ends is not held against counters: {stage.losses_unknown}."
     if stage.dropped:
         rules = [f"{count} by `{rule}`" for rule, count in stage.dropped.items() if count]
         yield f"Packets dropped by rules of the router: {', '.join(rules) or 'none'}."
@@ -74,7 +77,7 @@ def _settings(keepalive: Keepalive) -> str:
 
 
 def _frames(found: Sequence[Evidence]) -> Iterable[str]:
-    for number, one in enumerate(found):
+    for number, one in enumerate(found[:MOST_CONNECTIONS]):
         groups = {"SYN": [s.frame for s in one.published if "S" in s.flags]}
         for role in ROLES:
             groups[f"{role}'s probes"] = [s.published.frame for s in one.keepalives(role) if s.published]
@@ -84,6 +87,8 @@ def _frames(found: Sequence[Evidence]) -> Iterable[str]:
         listed = "; ".join(f"{name} {_numbers(frames)}" for name, frames in groups.items() if frames)
         client, server = one.talk.addresses
         yield f"Connection {number}, port {client[1]} to {server[1]}: {listed or 'no such frames'}."
+    if len(found) > MOST_CONNECTIONS:
+        yield f"And {len(found) - MOST_CONNECTIONS} connections more, which `truth.json` tells of."
 
 
 def _numbers(frames: Sequence[int]) -> str:

@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -19,6 +20,7 @@ from types import FrameType
 
 import checks
 import draw
+import gallery
 import network
 import readme
 import scenarios
@@ -150,7 +152,11 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     remove_leftovers()
+    began = time.monotonic()
     failed = run_all([known[name] for name in arguments.only or known], arguments.out, arguments.keep, stopping)
+    if arguments.random is None:
+        gallery.write(arguments.out, known)
+    print(f"{len(arguments.only or known) - failed} recorded in {time.monotonic() - began:.0f} s", file=sys.stderr)
     return 130 if stopping.is_set() else int(bool(failed))
 
 

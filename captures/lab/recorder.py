@@ -100,7 +100,7 @@ _TCP = re.compile(
     r"(\S+)\.(\d+) > (\S+)\.(\d+): Flags \[([^\]]+)\](?:, cksum [^,]+)?"
     r"(?:, seq (\d+)(?::\d+)?)?(?:, ack (\d+))?(?:, win (\d+))?.*?(?:, length (\d+)|$)"
 )
-_ICMP = re.compile(r"(\S+) > (\S+): (?:\[[^\]]*\] )?ICMP6?, [^,]*(?:unreachable|exceeded)")
+_ICMP = re.compile(r"(\S+) > (\S+): (?:\[[^\]]*\] )?ICMP6?,? [^,]*(?:unreachable|exceeded)")
 
 
 def read_segments(path: Path) -> list[Segment]:

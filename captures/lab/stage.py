@@ -9,7 +9,7 @@ from pathlib import Path
 
 import endpoints
 from endpoints import Keepalive, Talk
-from kernel import read_counters
+from kernel import read_counters, read_sockets
 from network import ADDRESSES, Namespace, Network, Router
 from recorder import Recorder
 
@@ -31,6 +31,10 @@ class Capture:
     # What turns the recording into the files of the case, and their name or pattern; None: it is published as it is.
     publish: Callable[[Path, Path], None] | None = None
     published: str | None = None
+    # What the server's host saw belongs to it, too.
+    with_far_end: bool = False
+    # The times of the recording, and so the settings, are published so many times longer than they were.
+    stretched: int = 1
 
     @property
     def device(self) -> str:
@@ -56,12 +60,16 @@ class Scenario:
     title: str
     look_at: str
     play: Callable[["Stage"], None]
+    # What must be there before anything is recorded.
+    prepare: Callable[["Stage"], None] | None = None
     capture: Capture = Capture()
     offload: bool = False
     single_host: bool = False
     # How long the recording goes on after the last event, so that the last answers are in it.
     settle_s: float = 0.4
     not_shown: Sequence[str] = ()
+    # What it shows in the place of the truth, by path: a reader of this recording alone must say so.
+    shown_instead: dict[str, str] = field(default_factory=dict)
     chance: Sequence[str] = ()
     # Keepalive probes that the script expects, by role, where it can know.
     expected_probes: dict[str, int] = field(default_factory=dict)
@@ -83,7 +91,10 @@ class Stage:
     notes: list[str] = field(default_factory=list)
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
-    link_was_down: bool = False
+    # Why what is lost between the ends cannot be held against the router's counts, where that is so.
+    losses_unknown: str | None = None
+    # How long a packet is on its way from one end to the other, where that matters.
+    one_way_s: float = 0.0
     closed: threading.Event = field(default_factory=threading.Event)
     captured_from: float = 0.0
     captured_to: float = 0.0
@@ -118,6 +129,8 @@ class Stage:
         self._router = Router(self.network.hosts.get("router", self.client))
         if not self.network.single_host:
             self._router.prepare()
+        if self.scenario.prepare:
+            self.scenario.prepare(self)
         devices = {"client": "lo"} if self.network.single_host else {"client": "any", "server": "any"}
         for role, device in devices.items():
             witness = Recorder(self.network.hosts[role], device, self.witness_path(role), WITNESS_OPTIONS)
@@ -159,8 +172,9 @@ class Stage:
         after = self._read_counters()
         if self._recorder:
             self._recorder.stop()
+        tables = {role: read_sockets(self.network.hosts[role]) for role in ("client", "server")}
         for talk in self.talks:
-            talk.note()
+            talk.note(tables)
         self.counters = {
             role: {name: after[role][name] - self._before[role][name] for name in after[role]} for role in after
         }
@@ -206,8 +220,13 @@ class Stage:
 
     def cut_server_link(self) -> None:
         """Take the link behind the router down: packets are lost without a rule that counts them."""
-        self.link_was_down = True
+        self.losses_unknown = "a link was down, which counts nothing"
         self.server.run("ip", "link", "set", "s0", "down")
+
+    def translate(self, seconds: int) -> None:
+        """Put a NAT between the hosts that forgets idle connections."""
+        self.losses_unknown = "the server's side of a NAT has other addresses"
+        self.router.translate(seconds)
 
     def note(self, text: str) -> None:
         """Put a sentence about how it was made into the README."""
@@ -220,11 +239,15 @@ class Stage:
         self.talks.append(talk)
         return talk
 
-    def listen(self, talk: Talk, family: int = 4, receive_buffer: int | None = None) -> socket.socket:
+    def listen(
+        self, talk: Talk, family: int = 4, receive_buffer: int | None = None, protocol: int = 0
+    ) -> socket.socket:
         """The listener that a connection will meet; made once per port."""
         key = (family, talk.server.address[1])
         if key not in self._listeners:
-            self._listeners[key] = endpoints.open_listener(self.server, talk.server.address, family, receive_buffer)
+            self._listeners[key] = endpoints.open_listener(
+                self.server, talk.server.address, family, receive_buffer, protocol
+            )
         return self._listeners[key]
 
     def connect(
@@ -236,20 +259,42 @@ class Stage:
         server_port: int = DEFAULT_SERVER_PORT,
         client_port: int | None = None,
         receive_buffer: int | None = None,
+        protocol: int = 0,
+        prepare: Callable[[socket.socket, tuple[str, int]], None] | None = None,
     ) -> Talk:
-        """Make a connection from client to server, with keepalive as given."""
+        """Make a connection from client to server, with keepalive as given; `prepare` gets each socket and its peer."""
         talk = self.new_talk(family, server_port, client_port)
-        listener = self.listen(talk, family, receive_buffer)
-        sock = endpoints.open_client(self.client, talk.client.address, family)
+        listener = self.listen(talk, family, receive_buffer, protocol)
+        sock = endpoints.open_client(self.client, talk.client.address, family, protocol)
         talk.client.handle = sock
+        if prepare:
+            prepare(listener, talk.server.peer)
+            prepare(sock, talk.client.peer)
         if client:
             talk.client.set_keepalive(client)
         talk.opened = time.time()
         sock.connect(talk.client.peer)
         talk.server.handle, _ = listener.accept()
         talk.server.sock.settimeout(endpoints.SO_ERROR_WAIT_S)
+        talk.server.peer = talk.server.sock.getpeername()[:2]
         if server:
             talk.server.set_keepalive(server)
+        return talk
+
+    def connect_both(self, client: Keepalive) -> Talk:
+        """Make a connection that both ends open, neither having heard of the other's SYN."""
+        talk = self.new_talk()
+        talk.handshake = "simultaneous"
+        talk.opened = time.time()
+        for end in (talk.client, talk.server):
+            end.handle = endpoints.open_client(end.namespace, end.address, 4)
+            end.sock.setblocking(False)
+        for end in (talk.client, talk.server):
+            end.sock.connect_ex(end.peer)
+        self.sleep(1)
+        for end in (talk.client, talk.server):
+            end.sock.settimeout(endpoints.SO_ERROR_WAIT_S)
+        talk.client.set_keepalive(client)
         return talk
 
     def try_connect(self, talk: Talk, patience: float) -> None:

@@ -1,7 +1,8 @@
 """The truth about a recording, from what the script set, the kernel's counters and tables, and far ends."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from endpoints import Endpoint, Keepalive, Talk
@@ -43,7 +44,7 @@ class Evidence:
 
 def gather(stage: Stage) -> list[Evidence]:
     """The evidence of each connection that the published recording shows, in its order."""
-    published = without_repeats(read_segments(stage.capture_path()))
+    published = without_repeats(recorded(stage))
     # A host that tunnels sees its packets inside and outside.
     witness = {role: without_repeats(read_segments(stage.witness_path(role))) for role in ROLES}
     found = []
@@ -51,11 +52,25 @@ def gather(stage: Stage) -> list[Evidence]:
         ends = _lifetime(talk, stage.talks)
         own = _of_talk(published, talk, ends)
         if own:
-            probes = {role: _sightings(talk.end(role), _of_talk(witness[role], talk, ends), own) for role in ROLES}
-            _judge(probes["client"], probes["server"], own)
-            _judge(probes["server"], probes["client"], own)
+            passage = SAME_PASSAGE_S + stage.one_way_s
+            probes = {
+                role: _sightings(talk.end(role), _of_talk(witness[role], talk, ends), own, passage) for role in ROLES
+            }
+            for role, other in (ROLES, ROLES[::-1]):
+                _judge(probes[role], probes[other], own)
+                if stage.one_way_s:
+                    _judge_late_answers(probes[role], probes[other], own)
             found.append(Evidence(talk, own, probes))
     return sorted(found, key=lambda one: one.published[0].frame)
+
+
+def recorded(stage: Stage) -> list[Segment]:
+    """The segments of what will be published, as one recording in order of time."""
+    segments = read_segments(stage.capture_path())
+    if not stage.scenario.capture.with_far_end:
+        return segments
+    both = sorted([*segments, *read_segments(stage.witness_path("server"))], key=lambda one: one.time)
+    return [replace(one, frame=number) for number, one in enumerate(both, 1)]
 
 
 def _lifetime(talk: Talk, talks: Sequence[Talk]) -> tuple[float, float]:
@@ -69,7 +84,9 @@ def _of_talk(segments: Sequence[Segment], talk: Talk, lifetime: tuple[float, flo
     return [one for one in segments if {one.source, one.destination} == ends and lifetime[0] <= one.time < lifetime[1]]
 
 
-def _sightings(end: Endpoint, witness: Sequence[Segment], published: Sequence[Segment]) -> list[Sighting]:
+def _sightings(
+    end: Endpoint, witness: Sequence[Segment], published: Sequence[Segment], passage_s: float
+) -> list[Sighting]:
     """The probes of one sender, found at the sender where every acknowledgement that it received is known."""
     acknowledged: int | None = None
     peer_window = None
@@ -79,7 +96,7 @@ def _sightings(end: Endpoint, witness: Sequence[Segment], published: Sequence[Se
             if segment.ack is not None and not segment.is_rst:
                 acknowledged, peer_window = segment.ack, segment.window
         elif acknowledged is not None and _is_probe(segment, acknowledged):
-            match = next((one for one in published if _same_passage(one, segment)), None)
+            match = next((one for one in published if _same_passage(one, segment, passage_s)), None)
             found.append(Sighting(segment, match, zero_window=peer_window == 0))
     return found
 
@@ -93,8 +110,8 @@ def _is_probe(segment: Segment, acknowledged: int) -> bool:
     )
 
 
-def _same_passage(one: Segment, other: Segment) -> bool:
-    return one.same_packet(other) and abs(one.time - other.time) < SAME_PASSAGE_S
+def _same_passage(one: Segment, other: Segment, passage_s: float) -> bool:
+    return one.same_packet(other) and abs(one.time - other.time) < passage_s
 
 
 def _judge(probes: Sequence[Sighting], peer_probes: Sequence[Sighting], published: Sequence[Segment]) -> None:
@@ -108,6 +125,23 @@ def _judge(probes: Sequence[Sighting], peer_probes: Sequence[Sighting], publishe
         probe.fate = _fate(probe.sent, between)
 
 
+def _judge_late_answers(
+    probes: Sequence[Sighting], peer_probes: Sequence[Sighting], published: Sequence[Segment]
+) -> None:
+    """Where a round trip may be longer than an interval and nothing is lost, each answer is the oldest probe's."""
+    not_answers = {one.published.frame for one in peer_probes if one.published}
+    answers = [one for one in published if one.flags == "." and one.length == 0 and one.frame not in not_answers]
+    for probe in probes:
+        if probe.published is None or probe.sent.seq is None:
+            continue
+        wanted = (probe.published.destination, (probe.sent.seq + 1) % 2**32)
+        fit = (one for one in answers if (one.source, one.ack) == wanted and one.frame > probe.published.frame)
+        answer = next(fit, None)
+        probe.fate = "unanswered" if answer is None else "answered"
+        if answer is not None:
+            answers.remove(answer)
+
+
 def _fate(probe: Segment, between: Iterable[Segment]) -> str:
     for segment in between:
         if segment.source == probe.source:
@@ -119,8 +153,8 @@ def _fate(probe: Segment, between: Iterable[Segment]) -> str:
     return "unanswered"
 
 
-def connection(evidence: Evidence) -> dict[str, Any]:
-    """One connection of the truth file."""
+def connection(evidence: Evidence, stretched: int = 1) -> dict[str, Any]:
+    """One connection of the truth file; the settings are those that the published times show."""
     talk = evidence.talk
     seen_opening = any(one.opens for one in evidence.published)
     keepalives = {role: evidence.keepalives(role) for role in ROLES}
@@ -129,7 +163,7 @@ def connection(evidence: Evidence) -> dict[str, Any]:
         "client": _endpoint(talk.client),
         "server": _endpoint(talk.server),
         "roles": "handshake" if seen_opening else "guess",
-        "settings": {role: _settings(talk.end(role).keepalive) for role in ROLES},
+        "settings": {role: _settings(talk.end(role).keepalive, stretched) for role in ROLES},
         "probes": {role: len(keepalives[role]) for role in ROLES},
         "answers": {
             role: {fate: fates[role].count(fate) for fate in ("answered", "unanswered", "reset")} for role in ROLES
@@ -147,12 +181,12 @@ def _endpoint(end: Endpoint) -> dict[str, str | int]:
     return {"address": end.address[0], "port": end.address[1]}
 
 
-def _settings(keepalive: Keepalive | None) -> dict[str, int | float | None] | None:
+def _settings(keepalive: Keepalive | None, stretched: int) -> dict[str, int | float | None] | None:
     if keepalive is None:
         return None
     return {
-        "tcp_keepalive_time": keepalive.time,
-        "tcp_keepalive_intvl": keepalive.intvl,
+        "tcp_keepalive_time": keepalive.time * stretched,
+        "tcp_keepalive_intvl": keepalive.intvl * stretched,
         "tcp_keepalive_probes": keepalive.probes,
         "user_timeout_s": keepalive.user_timeout_s,
     }
@@ -167,8 +201,9 @@ def truth(stage: Stage, found: Sequence[Evidence]) -> dict[str, Any]:
         "vantage": scenario.capture.vantage,
         "kernel": release(),
         "hz": timer_hz(),
-        "connections": [connection(one) for one in found],
-        "not_shown": sorted({*scenario.not_shown, *_settings_not_shown(found)}),
+        "connections": [connection(one, scenario.capture.stretched) for one in found],
+        "not_shown": sorted({*scenario.not_shown, *scenario.shown_instead, *_settings_not_shown(found)}),
+        "shown_instead": scenario.shown_instead,
         "chance": list(scenario.chance),
         "sources": sources(stage),
     }
@@ -211,5 +246,6 @@ def sources(stage: Stage) -> dict[str, str]:
 
 
 def _errors(stage: Stage) -> str:
-    ends = [talk.end(role) for talk in stage.talks for role in ROLES]
-    return "(" + ", ".join(f"{end.role} {end.error_name() or 'none'}" for end in ends) + ")"
+    every = (talk.end(role) for talk in stage.talks for role in ROLES)
+    ends = Counter(f"{end.role} {end.error_name() or 'none'}" for end in every)
+    return "(" + ", ".join(f"{words} x {count}" if count > 1 else words for words, count in ends.items()) + ")"

@@ -16,11 +16,10 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Finding]:
 
     A probe (or data) reached a TCP that has no such connection, and it answered with a RST (RFC 9293 3.10.7.1). So the
     path works and something answers, but the connection was gone on that side: the host restarted, its address moved
-    to another host, the kernel had dropped the socket, or a device on the path that keeps state forgot it and answers
-    in the peer's name.
+    to another host, the kernel had dropped the socket, or a NAT on the path forgot it and sent the probe on under
+    another port. A RST that a device on the path made itself is told apart by its hop limit: see middlebox-reset.
 
-    Look at: when the peer was last heard, against its uptime, failover and deployment logs. If the RST's hop limit or
-    IP ID differs from the peer's own packets, it came from a device on the path.
+    Look at: when the peer was last heard, against its uptime, failover and deployment logs.
 
     Between the loss and the first probe the prober's application held a dead connection; a shorter
     net.ipv4.tcp_keepalive_time (TCP_KEEPIDLE) shortens that time.
