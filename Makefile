@@ -26,10 +26,10 @@ check: $(VENV)/ready
 benchmark: $(VENV)/ready ## time and memory beside tshark, tcptrace and tcpdump
 	$(BIN)/python tests/benchmarks/bench_analyze.py --command "$(BIN)/keepalive analyze"
 
-captures: ## record the captures again, or ONLY="CASE ..." of them (root, Linux)
+captures: lab-packages ## record the captures again, or ONLY="CASE ..." of them (root, Linux)
 	python3 captures/lab/record.py $(if $(ONLY),--only $(ONLY))
 
-first-contact: $(VENV)/ready ## record connections drawn at random, and see how many are understood (root, Linux)
+first-contact: $(VENV)/ready lab-packages ## record connections drawn at random, and see how many are understood (root, Linux)
 	cd tests && ../$(BIN)/python first_contact.py $(SEED)
 
 lock: ## write requirements.lock anew (needs uv)
@@ -37,6 +37,18 @@ lock: ## write requirements.lock anew (needs uv)
 
 clean: ## remove what make has made
 	rm -rf $(VENV) dist build
+
+# What the recorded programs come from. None of them is to start as a service of this machine.
+.PHONY: lab-packages
+lab-packages:
+	@for package in $$(cat captures/lab/packages.txt); do \
+	  dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  policy=/usr/sbin/policy-rc.d; [ -e $$policy ] || { made=$$policy; printf '#!/bin/sh\nexit 101\n' > $$policy; chmod +x $$policy; }; \
+	  apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing </dev/null; status=$$?; \
+	  [ -z "$$made" ] || rm $$made; exit $$status; \
+	fi
 
 .PHONY: tools
 tools:

@@ -12,6 +12,7 @@ from results import ROOT, TRUTHS, result
 
 SIDES = ("client", "server")
 MAX_SIZE = 200_000
+MAX_SIZE_OF_ALL = 12_000_000
 Json = dict[str, Any]
 EVERY_TRUTH = pytest.mark.parametrize("path", TRUTHS, ids=lambda path: path.parent.name)
 # Where a recording cannot show the truth; or what its truth says that it shows instead.
@@ -72,7 +73,7 @@ def swapped(flow: Json) -> Json:
 
 
 def test_there_are_recordings() -> None:
-    assert len(TRUTHS) >= 76
+    assert len(TRUTHS) >= 88
 
 
 def test_a_path_hides_itself_and_what_lies_below_it() -> None:
@@ -138,3 +139,13 @@ def test_a_recording_stands_with_its_truth_and_its_story(path: Path) -> None:
 def test_no_folder_of_recordings_lacks_its_truth() -> None:
     folders = {folder.name for folder in (ROOT / "captures").iterdir() if folder.is_dir()} - {"lab", "__pycache__"}
     assert folders == {path.parent.name for path in TRUTHS}
+
+
+def test_the_gallery_has_a_line_for_each_recording() -> None:
+    lines = (ROOT / "captures" / "README.md").read_text(encoding="utf-8").splitlines()
+    told = [line.partition("](")[0].removeprefix("| [") for line in lines if line.startswith("| [")]
+    assert told == sorted(path.parent.name for path in TRUTHS)
+
+
+def test_all_recordings_together_are_small() -> None:
+    assert sum(file.stat().st_size for path in TRUTHS for file in path.parent.iterdir()) < MAX_SIZE_OF_ALL

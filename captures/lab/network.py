@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -14,6 +15,7 @@ from typing import IO
 
 PREFIX = "kalab"
 CLONE_NEWNET = 0x40000000
+ORDERLY_END_S = 2.0
 NETNS_FOLDER = Path("/run/netns")
 
 # Documentation ranges (RFC 5737, RFC 3849), so that no recording names a real host.
@@ -83,10 +85,15 @@ class Namespace:
 
     def remove(self) -> None:
         """End what runs in it and delete it."""
-        for process in self.processes:
-            if process.poll() is None:
+        running = [process for process in self.processes if process.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGINT)  # which databases take for a quick but orderly end
+        for process in running:
+            try:
+                process.wait(timeout=ORDERLY_END_S)
+            except subprocess.TimeoutExpired:
                 process.kill()
-            process.wait()
+                process.wait()
         subprocess.run(["ip", "netns", "del", self.name], capture_output=True, check=False)
 
 

@@ -1,19 +1,22 @@
 """Programs that are not ours on the stage: built, started, and their sockets looked at through the kernel."""
 
+import contextlib
 import ctypes
 import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from endpoints import Endpoint, Keepalive, Talk
-from network import run
+from endpoints import FAMILIES, Endpoint, Keepalive, Talk
+from network import Namespace, run
 from stage import Stage
 
 SOURCES = Path(__file__).resolve().parent / "programs"
 SYS_PIDFD_GETFD = 438
+# A program sets its options right after the connection is made.
+SETTINGS_WITHIN_S = 0.6
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,26 +34,58 @@ def start(stage: Stage, role: str, *command: str) -> "subprocess.Popen[bytes]":
         return stage.network.hosts[role].start(command, output)
 
 
-def adopt(stage: Stage, client: int, server: int) -> list[Talk]:
-    """Make connections out of the sockets of two running programs, with the settings that they have."""
-    ends = {role: list(_connected(pid)) for role, pid in (("client", client), ("server", server))}
-    settings = {pair: keepalive for pairs in ends.values() for pair, keepalive in pairs}
-    talks = []
-    for (local, peer), keepalive in sorted(ends["client"]):
-        if (peer, local) not in settings:
-            continue
+def adopt(stage: Stage, count: int) -> list[Talk]:
+    """Make connections out of the sockets of running programs, as soon as there are so many, with their settings."""
+    stage.wait_for(lambda: len(_pairs(stage)) >= count, within=20)
+    stage.sleep(SETTINGS_WITHIN_S)
+    pairs = _pairs(stage)
+    if len(pairs) != count:
+        raise RuntimeError(f"{len(pairs)} connections between the programs, not {count}")
+    for (local, peer), client, server in pairs:
         talk = Talk(
-            Endpoint("client", stage.client, local, peer, keepalive),
-            Endpoint("server", stage.server, peer, local, settings[peer, local]),
+            Endpoint("client", stage.client, local, peer, client),
+            Endpoint("server", stage.server, peer, local, server),
             # It was made before now, but not before the recording.
             opened=stage.captured_from,
+            errors_unknown="the socket is the program's own",
         )
-        talks.append(talk)
-    stage.talks += talks
-    return talks
+        stage.talks.append(talk)
+    return stage.talks[-count:]
+
+
+def serve(stage: Stage, port: int, *command: str) -> "subprocess.Popen[bytes]":
+    """Start a program on the server's host, and wait until it listens."""
+    process = start(stage, "server", *command)
+    stage.wait_for(lambda: f":{port} " in stage.server.run("ss", "-tlnH"), within=40)
+    time.sleep(0.05)
+    return process
+
+
+def note_versions(stage: Stage, *programs: Sequence[str]) -> None:
+    """Say in the README what was run: the first line of what each command prints of itself."""
+    said = (subprocess.run(command, capture_output=True, text=True, check=True) for command in programs)
+    versions = ((done.stdout or done.stderr).strip().splitlines()[0] for done in said)
+    stage.note(f"Programs: {'; '.join(versions)}. The settings were read from their sockets.")
 
 
 Pair = tuple[tuple[str, int], tuple[str, int]]
+
+
+def _pairs(stage: Stage) -> list[tuple[Pair, Keepalive | None, Keepalive | None]]:
+    """The connections of which both hosts have an end, with the settings of the client's and the server's."""
+    ends = {role: dict(_sockets(stage.network.hosts[role])) for role in ("client", "server")}
+    return [
+        ((local, peer), keepalive, ends["server"][peer, local])
+        for (local, peer), keepalive in sorted(ends["client"].items(), key=lambda end: end[0])
+        if (peer, local) in ends["server"]
+    ]
+
+
+def _sockets(namespace: Namespace) -> Iterator[tuple[Pair, Keepalive | None]]:
+    """Those of all processes that live in a namespace: a server may have given a connection to a child."""
+    for pid in run("ip", "netns", "pids", namespace.name).split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end meanwhile
+            yield from _connected(int(pid))
 
 
 def _connected(pid: int) -> Iterator[tuple[Pair, Keepalive | None]]:
@@ -60,6 +95,8 @@ def _connected(pid: int) -> Iterator[tuple[Pair, Keepalive | None]]:
             continue
         # Held no longer than it takes to look: a second holder would keep the other's close() from the wire.
         with socket.socket(fileno=_borrow(pid, descriptor)) as sock:
+            if sock.family not in FAMILIES.values() or sock.type != socket.SOCK_STREAM:
+                continue
             try:
                 peer = sock.getpeername()
             except OSError:
@@ -88,9 +125,3 @@ def _keepalive(sock: socket.socket) -> Keepalive | None:
         return None
     options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
     return Keepalive(*(sock.getsockopt(socket.IPPROTO_TCP, option) for option in options))
-
-
-def wait_until_listening(stage: Stage, port: int) -> None:
-    """Wait until a program on the server's host listens."""
-    stage.wait_for(lambda: f":{port} " in stage.server.run("ss", "-tlnH"), within=10)
-    time.sleep(0.05)

@@ -92,6 +92,7 @@ def remove_leftovers() -> None:
 def run_all(chosen: Sequence[Scenario], out: Path, keep: bool, stopping: threading.Event) -> int:
     """Record scenarios side by side; the number that failed."""
     work = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{os.getpid()}-"))
+    work.chmod(0o711)  # a database that runs as a user of its own must get at its folder
     failed = 0
     try:
         with ThreadPoolExecutor(max_workers=len(chosen)) as pool:

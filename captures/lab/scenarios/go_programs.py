@@ -1,30 +1,23 @@
 """Go programs at both ends: a dialer with a keepalive of its own, and the defaults of net/http."""
 
 import programs
-from endpoints import Talk
-from network import ADDRESSES, run
+from network import ADDRESSES
 from stage import Scenario, Stage
 
 SERVER = ADDRESSES["server", 4]
 
 
-def run_pair(stage: Stage, count: int, client: str, server: str, port: int, *arguments: str) -> list[Talk]:
+def run_pair(stage: Stage, count: int, client: str, server: str, port: int, *arguments: str) -> None:
     """Start a server and its client, and take on the connections that they make."""
     binaries = {name: str(programs.build_go(name, stage.folder)) for name in (client, server)}
-    serving = programs.start(stage, "server", binaries[server], f"{SERVER}:{port}")
-    programs.wait_until_listening(stage, port)
+    programs.serve(stage, port, binaries[server], f"{SERVER}:{port}")
     asking = programs.start(stage, "client", binaries[client], *arguments)
-    stage.sleep(0.6)
-    talks = programs.adopt(stage, asking.pid, serving.pid)
-    if len(talks) != count:
-        raise RuntimeError(f"{len(talks)} connections between {client} and {server}, not {count}")
+    talks = programs.adopt(stage, count)
     stage.wait_for(lambda: asking.poll() is not None, within=90)
     for talk in talks:
         talk.outcome("closed", "fin", "client")
-    version = run("go", "version").split()[2]
-    sources = f"{client}.go and {server}.go in `captures/lab/programs/`"
-    stage.note(f"Programs: {sources}, built with {version}; the settings were read from their sockets.")
-    return talks
+    stage.note(f"The sources are {client}.go and {server}.go in `captures/lab/programs/`.")
+    programs.note_versions(stage, ["go", "version"])
 
 
 def play_dialer(stage: Stage) -> None:
