@@ -24,7 +24,7 @@ def main() -> int:
     """Record, compare, print; the exit status is the number that was not understood."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seed", type=int, nargs="?", default=int(time.time()))
-    parser.add_argument("--count", type=int, default=10)
+    parser.add_argument("--count", type=int, default=12)
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="first-contact-"))
     command = [sys.executable, str(RECORD), "--random", str(arguments.seed), "--count", str(arguments.count)]

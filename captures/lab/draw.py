@@ -1,9 +1,10 @@
-"""Scenarios drawn at random: odd seconds, one or both ends probing, late recordings, loss, tunnels."""
+"""Scenarios drawn at random: odd seconds, both ends probing, late recordings, loss, tunnels, firewalls, long paths."""
 
 import random
 from collections.abc import Callable
 
 import overlay
+import wire
 from endpoints import Keepalive, Talk
 from stage import Capture, Scenario, Stage
 
@@ -12,6 +13,8 @@ BUFFER = ("-B", "16384")
 LOSS = "meta l4proto tcp numgen random mod 100 < 35"
 # Probes, so that a lossy path does not end a connection by chance; and so often that some are lost.
 PATIENT, OFTEN_S = 20, 2
+# What is half closed for less than ten seconds at the end is no leak yet.
+LEAK_S = 11.5
 COUNTS = [f"connections.0.{what}.{role}" for what in ("probes", "answers") for role in ("client", "server")]
 
 
@@ -89,7 +92,7 @@ def lossy(talk: Talk, clock: Clock) -> None:
 def leaked(talk: Talk, clock: Clock) -> None:
     """The server closes, the client does not."""
     talk.server.close()
-    clock.wait(2 * clock.round)
+    clock.wait(max(2 * clock.round, LEAK_S))
     talk.outcome("close_wait_leak", "half_closed", "server")
 
 
@@ -111,6 +114,33 @@ def aborted(talk: Talk, clock: Clock) -> None:
     talk.outcome("aborted", "rst", "server", "abort")
 
 
+def forgotten(talk: Talk, clock: Clock) -> None:
+    """A firewall forgets the connection before the first probe."""
+    clock.wait(2 * clock.settings.time + clock.settings.intvl * clock.settings.probes + 1.6)
+    talk.outcome("dead_peer", "rst", "client", "keepalive_exhausted")
+
+
+def reset(talk: Talk, clock: Clock) -> None:
+    """A firewall forgets the connection before the first probe, and resets it."""
+    clock.wait(2 * clock.settings.time + 1.6)
+    talk.outcome("middlebox_reset", "rst", "middlebox", "reply_to_probe")
+
+
+def unplugged(talk: Talk, clock: Clock) -> None:
+    """The server's link goes down."""
+    clock.stage.cut_server_link()
+    clock.wait(2 * clock.settings.time + clock.settings.intvl * clock.settings.probes + 1.6)
+    talk.outcome("dead_peer", "rst", "client", "keepalive_exhausted")
+
+
+def slow(talk: Talk, clock: Clock) -> None:
+    """The path is long, and nothing is lost on it."""
+    clock.wait(3 * clock.round)
+    talk.exchange(12, 900)
+    # Until shortly before the next probe, so that the last answers are in.
+    clock.wait(clock.settings.time - 0.5)
+
+
 Story = Callable[[Talk, Clock], None]
 STORIES: dict[str, Story] = {
     "answered": answered,
@@ -121,10 +151,18 @@ STORIES: dict[str, Story] = {
     "leaked": leaked,
     "closed": closed,
     "aborted": aborted,
+    "forgotten": forgotten,
+    "reset": reset,
+    "unplugged": unplugged,
+    "slow": slow,
 }
 # Where the silence begins while only the client knows: the server's end must not probe, nor be the one recorded.
-ONE_SIDED = ("dead", "lost")
-SEEN_AT_THE_CLIENT = ("dead", "recovered", "lost", "lossy")
+OUT_OF_REACH = ("dead", "forgotten", "reset", "unplugged")
+ONE_SIDED = (*OUT_OF_REACH, "lost", "recovered", "lossy", "slow")
+SEEN_AT_THE_CLIENT = (*OUT_OF_REACH, "recovered", "lost", "lossy")
+# What happens on the way, not at the ends, must not be hidden in a tunnel.
+ON_THE_PATH = ("lossy", "forgotten", "reset", "slow")
+FIREWALLS = {"forgotten": "drop", "reset": "reset"}
 MAY_START_LATE = ("answered", "lossy")
 
 
@@ -134,8 +172,10 @@ def _scenario(rng: random.Random, number: int, kind: str) -> Scenario:
         client = Keepalive(client.time, client.intvl, max(3, client.probes))
     if kind == "lossy":
         client = Keepalive(OFTEN_S, client.intvl, PATIENT)
-    server = _keepalive(rng) if kind not in (*ONE_SIDED, "recovered", "lossy") and rng.random() < 0.5 else None
-    tunnel = rng.choice([overlay.vxlan, overlay.gre]) if kind != "lossy" and rng.random() < 0.3 else None
+    if kind in FIREWALLS:
+        client = Keepalive(rng.randint(4, 9), client.intvl, client.probes)
+    server = _keepalive(rng) if kind not in ONE_SIDED and rng.random() < 0.5 else None
+    tunnel = rng.choice([overlay.vxlan, overlay.gre]) if kind not in ON_THE_PATH and rng.random() < 0.3 else None
     family = 4 if tunnel else rng.choice([4, 6])
     vantage = rng.choice(["client", "router"] if kind in SEEN_AT_THE_CLIENT else ["client", "router", "server"])
     # On a router in trouble both interfaces would show a packet that only one of them forwards.
@@ -144,10 +184,15 @@ def _scenario(rng: random.Random, number: int, kind: str) -> Scenario:
     pause = 0.5 if kind == "recovered" else rng.uniform(0.5, 3)
     sizes = (rng.randint(1, 3000), rng.randint(1, 6000))
     vni = rng.randint(1, 1 << 20)
+    one_way = rng.uniform(0.1, 0.9)
 
     def play(stage: Stage) -> None:
         if tunnel is not None:
             tunnel(stage, vni)
+        if kind in FIREWALLS:
+            stage.router.forget_after(2, FIREWALLS[kind])
+        if kind == "slow":
+            wire.slow_down(stage, one_way)
         talk = stage.connect(client=client, server=server, family=family)
         talk.exchange(*sizes)
         clock = Clock(stage, client, 0)
@@ -170,6 +215,6 @@ def _scenario(rng: random.Random, number: int, kind: str) -> Scenario:
             program="tcpdump" if anywhere else rng.choice(["tcpdump", "dumpcap"]),
             starts_later=late,
         ),
-        not_shown=["connections.0.state.server"] if kind == "dead" else [],
+        not_shown=["connections.0.state.server"] if kind in OUT_OF_REACH else [],
         chance=COUNTS if kind == "lossy" else [],
     )
