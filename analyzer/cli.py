@@ -127,7 +127,8 @@ def analyze(
         analysis = run(*captures, idle_after_s=idle_after, split_tunnels=split_tunnels, notify=note, progress=advance)
     for facts in analysis.captures:
         for problem in facts.problems:
-            note(f"{facts.path}: byte {problem.offset}: {problem.reason}")
+            where = f"byte {problem.offset}: " if facts.format else ""
+            note(f"{facts.path}: {where}{problem.reason}")
         if verbose:
             skipped = ", ".join(f"{count} {reason}" for reason, count in facts.skipped.items())
             note(f"{facts.path}: {facts.format}, {', '.join(facts.link_types)}; skipped: {skipped or 'nothing'}")

@@ -127,10 +127,14 @@ class Connection:
         """Pair an acknowledgement with the probe that it answers: the youngest that is a round trip old."""
         rtt = -1 if prober.rtt is None else prober.rtt
         number = prober.unwrap(packet.ack)
+        same_window = kind == "ack" and packet.window == self.ends(packet)[0].window
         found = None
         for probe in reversed(prober.probes[-64:]):
             age = packet.time - probe.packet.time
-            if probe.kind in ("ack", "rst") or age > max(PATIENCE, 4 * rtt):
+            if probe.kind in ("ack", "rst"):
+                break
+            waits = probe is prober.probes[-1] and probe.kind is None and prober.run > 0 and same_window
+            if age > max(PATIENCE, 4 * rtt) and not waits:
                 break
             if number == probe.seq + 1:
                 found = probe
@@ -142,6 +146,7 @@ class Connection:
         if kind == "data" and age > max(CROSSING, 2 * rtt):
             return
         sole = found is prober.probes[-1] and (len(prober.probes) == 1 or prober.probes[-2].kind is not None)
+        sole = sole and age <= max(PATIENCE, 4 * rtt)
         if kind == "ack" and sole and (prober.rtt is None or age < prober.rtt):
             prober.rtt = age
         found.answer, found.kind = packet, kind

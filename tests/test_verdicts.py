@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conversation import CLIENT, SERVER, Conversation
-from observe import flows, only_flow
+from observe import analyzed, flows, only_flow
 from sides import START_S
 
 from analyzer.model import Flow
@@ -101,3 +101,110 @@ def test_a_request_without_a_reply_is_a_hung_application() -> None:
 )
 def test_what_may_be_no_request_is_none(how: dict[str, Any]) -> None:
     assert asks(**how) != "app_hung"
+
+
+def findings_of(*talks: Conversation) -> list[tuple[str, str]]:
+    """Rule and confidence of each finding."""
+    return [(finding.rule, finding.confidence) for finding in analyzed(*talks).findings]
+
+
+def later(seconds: float) -> Conversation:
+    """A packet of another connection, which shows that the capture went on for so long."""
+    return Conversation(ports=(50_000, 5432), start=seconds, rtt=0.001).handshake()
+
+
+def quiet() -> Conversation:
+    return Conversation().handshake().data(CLIENT, 100).data(SERVER, 300).idle(30)
+
+
+def test_a_peer_that_sends_while_it_does_not_answer_is_not_dead() -> None:
+    talk = quiet()
+    for _ in range(3):
+        talk.ask(CLIENT)
+        talk.idle(3).probe(SERVER).idle(3)
+    assert only_flow(talk).verdict == "middlebox_drop"
+    assert findings_of(talk) == [("one-way-loss", "likely")]
+
+
+@pytest.mark.parametrize("last_word", ["fin", "data"])
+def test_a_prober_that_tries_something_else_in_vain_has_a_dead_peer_and_a_finding(last_word: str) -> None:
+    talk = quiet()
+    for _ in range(3):
+        talk.ask(CLIENT)
+        talk.idle(5)
+    if last_word == "fin":
+        talk.fin(CLIENT, acked=False, arrives=False, captured=True)
+    else:
+        talk.data(CLIENT, 10, acked=False, arrives=False, captured=True)
+    assert only_flow(talk).verdict == "dead_peer"
+    assert findings_of(talk) == [("dead-peer", "likely")]
+
+
+def test_one_probe_and_a_reset_long_after_are_likely_not_certain() -> None:
+    talk = quiet()
+    talk.ask(CLIENT)
+    assert findings_of(talk.idle(20).rst(CLIENT)) == [("dead-peer", "likely")]
+
+
+@pytest.mark.parametrize("takes", [4.0, 25.0])
+def test_an_answer_may_take_its_time_while_nothing_else_is_said(takes: float) -> None:
+    talk = quiet()
+    for _ in range(3):
+        probe = talk.ask(CLIENT)
+        talk.idle(takes)
+        talk.answer(probe, SERVER)
+        talk.idle(50)
+    [entry] = only_flow(talk).keepalive
+    assert (entry.probes, entry.answered) == (3, 3)
+    assert only_flow(talk).verdict == "healthy"
+
+
+def test_a_syn_ack_that_nothing_acknowledges_makes_no_connection() -> None:
+    talk = Conversation()
+    talk.send(CLIENT, "S")
+    talk.idle(0.02)
+    for _ in range(3):
+        talk.send(SERVER, "SA")
+        talk.idle(1)
+    flow = flows(talk, later(talk.now / 1e9 - START_S + 5))[0]
+    assert (flow.verdict, flow.handshake.name) == ("no_answer", "PARTIAL")
+
+
+def test_a_capture_of_the_client_alone_still_shows_that_it_was_answered() -> None:
+    """It acknowledges the SYN-ACK that this capture does not hold."""
+    talk = Conversation().handshake().data(CLIENT, 100)
+    talk.segments[:] = [segment for segment in talk.segments if segment.source.port != talk.sides[SERVER].host.port]
+    flow = only_flow(talk)
+    assert flow.handshake.name == "PARTIAL"
+    assert flow.verdict == "healthy"
+
+
+def test_probes_of_one_end_without_a_word_of_the_other_are_possible_at_best() -> None:
+    talk = Conversation().handshake().idle(30)
+    talk.probes(CLIENT, 5, every=30)
+    talk.segments[:] = [segment for segment in talk.segments if segment.source.port != talk.sides[SERVER].host.port]
+    [entry] = only_flow(talk).keepalive
+    assert entry.confidence == "possible"
+
+
+def test_a_reset_instead_of_an_ack_to_a_syn_ack_forgot_nothing() -> None:
+    talk = Conversation()
+    talk.send(CLIENT, "S")
+    talk.idle(0.02)
+    talk.send(SERVER, "SA")
+    talk.idle(0.02)
+    assert only_flow(talk.rst(CLIENT, bare=True)).verdict == "aborted"
+
+
+@pytest.mark.parametrize("again", [0.005, 0.2])
+def test_one_retransmission_shortly_before_the_end_is_no_timeout(again: float) -> None:
+    talk = Conversation(rtt=0.001).handshake().data(CLIENT, 100).data(CLIENT, 50, acked=False, arrives=False)
+    talk.idle(again).resend(CLIENT, acked=False, captured=True)
+    seconds = talk.now / 1e9 - START_S
+    assert flows(talk, later(seconds + 0.7))[0].verdict == "healthy"
+
+
+def test_a_peer_that_had_closed_has_not_lost_its_state() -> None:
+    talk = Conversation().handshake().data(CLIENT, 100).fin(SERVER).idle(61)
+    talk.ask(CLIENT)
+    assert only_flow(talk.rst(SERVER, bare=True)).verdict == "aborted"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from analyzer.layout import EVENT_ENDPOINT, EVENT_FRAME, EVENT_KIND
-from analyzer.model import SEVERITIES, Facts, Finding, Flow, Mask
+from analyzer.model import SEVERITIES, Column, Facts, Finding, Flow, Mask
 
 MAX_FRAMES = 20
 
 
-class Context(NamedTuple):
+@dataclass(frozen=True)
+class Context:
     """What a rule may ask besides the connection itself."""
 
     facts: Facts
@@ -21,9 +26,17 @@ class Context(NamedTuple):
 
     def event_frames(self, stream: int, kind: int) -> tuple[int, ...]:
         """The frames of this connection's events of one kind (layout.EVENT_*), in order."""
-        events = self.facts.tracks.events
-        chosen = events[(events[:, EVENT_ENDPOINT] >> 1 == stream) & (events[:, EVENT_KIND] == kind)]
-        return tuple(chosen[:, EVENT_FRAME].tolist())
+        order, streams = self._events_by_stream
+        first, end = np.searchsorted(streams, (stream, stream + 1)).tolist()
+        events = self.facts.tracks.events[order[first:end]]
+        return tuple(events[events[:, EVENT_KIND] == kind, EVENT_FRAME].tolist())
+
+    @functools.cached_property
+    def _events_by_stream(self) -> tuple[Column, Column]:
+        """The rows of the events gathered by stream, and the stream of each."""
+        streams = self.facts.tracks.events[:, EVENT_ENDPOINT] >> 1
+        order = np.argsort(streams, kind="stable")
+        return order, streams[order]
 
 
 class Rule(NamedTuple):
@@ -79,7 +92,15 @@ def find(verdicts: list[str], facts: Facts, flow_of: Callable[[int], Flow], cont
     return sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
 
 
-def frames_filter(frames: Iterable[int], context: Context) -> str:
-    """A Wireshark display filter that selects these frames of the file they are in."""
-    numbers = [context.frame_text(frame).rpartition(":")[2] for frame in frames]
-    return f"frame.number in {{{', '.join(numbers)}}}" if numbers else ""
+def frames_filter(frames: Iterable[int], flow: Flow, context: Context) -> str:
+    """A Wireshark display filter that selects these frames of the file they are in.
+
+    A frame number means another packet in another file: where the frames are of several files, the filter selects
+    their connection, in whichever of them.
+    """
+    files, numbers = zip(*(context.frame_text(frame).rpartition(":")[::2] for frame in frames), strict=True)
+    if len(set(files)) == 1:
+        return f"frame.number in {{{', '.join(numbers)}}}"
+    ip = "ipv6" if ":" in flow.client.address else "ip"
+    ends = (f"{ip}.addr == {end.address} && tcp.port == {end.port}" for end in (flow.client, flow.server))
+    return " && ".join(ends)

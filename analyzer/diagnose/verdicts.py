@@ -15,6 +15,7 @@ from analyzer.layout import (
     FIN_TIME,
     HAS_UNA,
     KNOWN,
+    LAST_TIME,
     MIN_RTT,
     NXT,
     PACKETS,
@@ -79,19 +80,33 @@ def _lost_state(facts: Facts, idle_after: int) -> Mask:
     return np.asarray((answered | challenged) & ~closed & ~facts.forged)
 
 
-def _dead_peer(facts: Facts, idle_after: int) -> Mask:
+def _waiting(facts: Facts) -> Mask:
+    """Endpoints of open connections whose last two probes at least had their time, and no answer: (flows, 2)."""
     rtt = np.maximum(facts.tracks.endpoints(MIN_RTT), 0)
     patience = np.maximum(facts.interval - facts.interval // ROUNDING, rtt + rtt // 4)
     early = patience - (facts.end - facts.last_probe)
     # Those whose answer may still come are not unanswered yet: where the round trip is long, several.
     pending = np.where(early > 0, 1 + early // np.maximum(facts.interval, 1), 0)
     peer_seen = _peer(facts.tracks.endpoints(PACKETS)) > 0
-    waiting = (facts.trailing - pending >= 2) & peer_seen & _is_open(facts)[:, None]
+    return np.asarray((facts.trailing - pending >= 2) & peer_seen & _is_open(facts)[:, None])
+
+
+def _peer_lives(facts: Facts) -> Mask:
+    """Endpoints whose peer has sent something since the last probe but one, which it did not answer: (flows, 2)."""
+    peer_last = _peer(facts.tracks.endpoints(LAST_TIME))
+    return np.asarray((facts.interval > 0) & (peer_last > facts.last_probe - facts.interval))
+
+
+def _dead_peer(facts: Facts, idle_after: int) -> Mask:
     # One probe alone, of a peer that the capture does not hold, may have been answered out of sight.
-    shown = (facts.trailing >= 2) | peer_seen
+    shown = (facts.trailing >= 2) | (_peer(facts.tracks.endpoints(PACKETS)) > 0)
     prober = np.arange(2) == np.maximum(facts.by - 1, 0)[:, None]
     given_up = np.isin(facts.why, (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)) & _either(shown & prober)
-    return np.asarray(given_up | _either(waiting))
+    return np.asarray(given_up | _either(_waiting(facts) & ~_peer_lives(facts)))
+
+
+def _middlebox_drop(facts: Facts, idle_after: int) -> Mask:
+    return _either(_waiting(facts) & _peer_lives(facts))
 
 
 def _retransmission_timeout(facts: Facts, idle_after: int) -> Mask:
@@ -136,7 +151,12 @@ def _unprotected(facts: Facts, idle_after: int) -> Mask:
 
 VERDICTS: tuple[Verdict, ...] = (
     Verdict("refused", "low", "a SYN was answered by a RST", lambda facts, _: facts.how == How.REFUSED),
-    Verdict("no_answer", "low", "no SYN was answered", lambda facts, _: facts.how == How.NO_ANSWER),
+    Verdict(
+        "no_answer",
+        "low",
+        "no SYN, or no SYN-ACK, was answered: it was never made",
+        lambda facts, _: facts.how == How.NO_ANSWER,
+    ),
     Verdict(
         "middlebox_reset",
         "high",
@@ -154,6 +174,12 @@ VERDICTS: tuple[Verdict, ...] = (
         "high",
         "probes went unanswered until the prober gave up, or are unanswered when the capture ends",
         _dead_peer,
+    ),
+    Verdict(
+        "middlebox_drop",
+        "high",
+        "probes go unanswered while the peer itself still sends: the path loses what goes one way",
+        _middlebox_drop,
     ),
     Verdict(
         "retransmission_timeout",

@@ -19,6 +19,7 @@ from analyzer.layout import (
     GAP_OPEN,
     LAST_PROBE,
     LAST_RX,
+    LAST_WINDOW,
     MIN_RTT,
     PROBE_BEFORE,
     PROBE_MARKS,
@@ -26,9 +27,10 @@ from analyzer.layout import (
     PROBE_TIME,
     RUN,
     TIME,
+    WINDOW,
 )
 
-# How long an answer may take where the round trip is not known, or is short; beyond, the segment means something else.
+# How long an answer may take where the round trip is not known, or is short, and later probes were sent meanwhile.
 PATIENCE_NS = 3_000_000_000
 # Data that crosses a probe stands for its answer if it comes about when the answer would.
 CROSSING_NS = 1_000_000_000
@@ -37,11 +39,12 @@ LONGEST_RTT_NS = 3_600_000_000_000
 
 
 @kernel
-def answered_probe(flows: Ints, x: int, time: int, ackno: int, probes: Ints) -> int:
+def answered_probe(flows: Ints, x: int, time: int, ackno: int, says_nothing_else: bool, probes: Ints) -> int:
     """1 + the row of the probe that a segment acknowledging `ackno` answers; 0 for none.
 
     The youngest that is old enough for a round trip: where the round trip exceeds the interval several are on their
-    way at once, and where probes were lost the answer belongs to the last.
+    way at once, and where probes were lost the answer belongs to the last. That one waits for as long as it takes,
+    where the segment says nothing else (a window that it changes would be a reason of its own).
     """
     oldest = 0
     index = flows[x + LAST_PROBE]
@@ -51,7 +54,12 @@ def answered_probe(flows: Ints, x: int, time: int, ackno: int, probes: Ints) -> 
             break
         p = (index - 1) * PROBE_SIZE
         age = time - probes[p + PROBE_TIME]
-        if probes[p + PROBE_MARKS] & ANSWER >= ANSWER_ACK or age > max(PATIENCE_NS, 4 * flows[x + MIN_RTT]):
+        if probes[p + PROBE_MARKS] & ANSWER >= ANSWER_ACK:
+            break
+        waits = (
+            says_nothing_else and index == flows[x + LAST_PROBE] and probes[p + PROBE_MARKS] & (ANSWER | GAP_END) == 0
+        )
+        if age > max(PATIENCE_NS, 4 * flows[x + MIN_RTT]) and not waits:
             break
         if seq_diff(ackno, probe_seq(probes, p)) == 1:
             oldest = index
@@ -77,19 +85,24 @@ def note_rtt(flows: Ints, x: int, took: int) -> None:
 
 
 @kernel
-def answer_probe(packets: Ints, row: int, flows: Ints, x: int, answer: int, probes: Ints) -> None:
-    """Pair this segment with the probe of `x` that it answers, if there is one."""
+def answer_probe(packets: Ints, row: int, flows: Ints, x: int, y: int, answer: int, probes: Ints) -> None:
+    """Pair this segment of `y` with the probe of `x` that it answers, if there is one."""
     time = packets[row + TIME]
     index = flows[x + LAST_PROBE]
     if answer != ANSWER_RST:
-        index = answered_probe(flows, x, time, packets[row + ACKNO], probes)
+        same_window = packets[row + WINDOW] == flows[y + LAST_WINDOW]
+        index = answered_probe(flows, x, time, packets[row + ACKNO], answer == ANSWER_ACK and same_window, probes)
     if index == 0:
         return
     p = (index - 1) * PROBE_SIZE
     age = time - probes[p + PROBE_TIME]
     if answer == ANSWER_IMPLICIT and age > max(CROSSING_NS, 2 * flows[x + MIN_RTT]):
         return
-    if answer == ANSWER_ACK and sole_outstanding(index, flows, x, probes):
+    if (
+        answer == ANSWER_ACK
+        and age <= max(PATIENCE_NS, 4 * flows[x + MIN_RTT])
+        and sole_outstanding(index, flows, x, probes)
+    ):
         # Probes are answered at once (they are out of window), so this is a round trip and not a delayed ACK.
         note_rtt(flows, x, age)
     probes[p + PROBE_MARKS] = probes[p + PROBE_MARKS] & ~ANSWER | answer

@@ -112,7 +112,7 @@ def on_reset(
     if why == RESET_REFUSED:
         flows[f + HANDSHAKE] |= SAW_REFUSAL
     if why == RESET_REPLY_TO_PROBE:
-        answer_probe(packets, row, flows, y, ANSWER_RST, probes)
+        answer_probe(packets, row, flows, y, x, ANSWER_RST, probes)
     end_gap(flows, x, GAP_OWN_RST, time, probes)
     end_gap(flows, y, GAP_PEER_RST, time, probes)
     flows[x + KNOWN] |= SENT_RST

@@ -92,7 +92,7 @@ def received(packets: Ints, row: int, flows: Ints, x: int, y: int, is_new: bool,
         if seq_diff(packets[row + SEQ], expected) < 0:
             return
         if flows[y + LAST_PROBE] > 0:
-            answer_probe(packets, row, flows, y, ANSWER_ACK, probes)
+            answer_probe(packets, row, flows, y, x, ANSWER_ACK, probes)
             if flows[x + PACKETS] == 0 and packets[row + WINDOW] == 0:
                 # The first that is seen of the peer: its window was closed when it was probed.
                 probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_MARKS] |= PEER_WINDOW_ZERO
@@ -101,7 +101,7 @@ def received(packets: Ints, row: int, flows: Ints, x: int, y: int, is_new: bool,
     if not is_new and seq_diff(packets[row + SEQ] + length, flows[x + UNA]) <= 0:
         return
     if flows[y + RUN] > 0:
-        answer_probe(packets, row, flows, y, ANSWER_IMPLICIT, probes)
+        answer_probe(packets, row, flows, y, x, ANSWER_IMPLICIT, probes)
     accepted(flows, y, GAP_PEER_FIN if flags & FIN else GAP_DATA, time, probes)
 
 

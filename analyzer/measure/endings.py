@@ -11,7 +11,9 @@ from analyzer.layout import (
     FIN_FRAME,
     FIN_TIME,
     HANDSHAKE,
+    HAS_UNA,
     KNOWN,
+    LAST_TIME,
     PACKETS,
     RESENT,
     RESENT_GAP,
@@ -29,10 +31,12 @@ from analyzer.layout import (
     SAW_SYN,
     SAW_SYN_ACK,
     SENT_FIN,
-    SYN_TIME,
+    SENT_SYN,
+    STATE,
 )
 from analyzer.measure.probes import ProbeMeasures
 from analyzer.model import Column, Handshake, How, Mask, Tracks, Why
+from analyzer.tcp import State
 
 # A keepalive timer's gaps differ by no more than its rounding, an eighth (kernel/time/timer.c): a reset this close to
 # one interval after the last probe is the timer's, any other the application's.
@@ -69,7 +73,7 @@ def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:
     made = ~np.isin(handshake, (int(Handshake.NO_ANSWER), int(Handshake.REFUSED)))
     conditions = [
         handshake == Handshake.REFUSED,
-        handshake == Handshake.NO_ANSWER,
+        (handshake == Handshake.NO_ANSWER) | _left_half_open(tracks, handshake, end),
         both_fins & ~silent.any(axis=1),
         reset_side > 0,
         silent.any(axis=1),
@@ -110,6 +114,15 @@ def fell_silent(tracks: Tracks, end: int) -> Mask:
     return silent
 
 
+def _left_half_open(tracks: Tracks, handshake: Column, end: int) -> Mask:
+    """Connections whose SYN-ACK nothing acknowledged: nobody wanted them any more, or ever did (a scan, a flood)."""
+    half_open = tracks.endpoints(STATE)[:, 1] == int(State.SYN_RECEIVED)
+    waited = end - tracks.endpoints(LAST_TIME)[:, 1] > LONG_ENOUGH_NS
+    silent = (tracks.flows[:, RESET_SIDE] == 0) & (tracks.endpoints(KNOWN) & SENT_FIN == 0).all(axis=1)
+    mask: Mask = half_open & waited & silent & (handshake == Handshake.PARTIAL)
+    return mask
+
+
 def _handshakes(tracks: Tracks) -> Column:
     seen = tracks.flows[:, HANDSHAKE]
 
@@ -117,13 +130,15 @@ def _handshakes(tracks: Tracks) -> Column:
         mask: Mask = (seen & bit) != 0
         return mask
 
-    packets = tracks.endpoints(PACKETS)
+    packets, known = tracks.endpoints(PACKETS), tracks.endpoints(KNOWN)
     lone = has(SAW_SYN) & ~has(SAW_SYN_ACK)
+    # A client that acknowledges has had its answer, whether or not this capture has it.
+    acknowledged = known[:, 1] & HAS_UNA != 0
     conditions = [
         has(SAW_SYN) & has(SAW_SERVER_SYN),
         has(SAW_SYN) & has(SAW_SYN_ACK) & has(SAW_ACK),
         lone & has(SAW_REFUSAL),
-        lone & (packets[:, 1] == 0) & (tracks.endpoints(SYN_TIME)[:, 0] > 0),
+        lone & (packets[:, 1] == 0) & ~acknowledged & (known[:, 0] & SENT_SYN != 0),
         seen == 0,
     ]
     words = [

@@ -58,9 +58,9 @@ def _confidence(marks: Column) -> str:
     """How sure it is that these are keepalive probes: as sure as of the best of them."""
     if (marks & (ONE_SIDED | HELD_BACK | EARLY) == 0).any():
         return "certain"
-    if (marks & (HELD_BACK | EARLY) == 0).any():
-        return "likely"
-    return "possible"
+    if (marks & ONE_SIDED != 0).all():
+        return "possible"  # a peer that this capture does not hold may have said what would explain them otherwise
+    return "likely" if (marks & (HELD_BACK | EARLY) == 0).any() else "possible"
 
 
 class LazyEpisodes(Episodes):

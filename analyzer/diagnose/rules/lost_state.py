@@ -46,6 +46,6 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Finding]:
             observed=f"RST in answer to {answered}",
             expected="an ACK",
             source="RFC 9293 3.10.7.1",
-            display_filter=frames_filter(frames, context),
+            display_filter=frames_filter(frames, flow, context),
         ),
     )

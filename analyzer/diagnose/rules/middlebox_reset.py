@@ -43,6 +43,6 @@ def middlebox_reset(flow: Flow, context: Context) -> Iterator[Finding]:
             observed="a RST with fewer hops behind it than any packet of the host that it names",
             expected="an ACK, or a RST with the hop limit of that host's packets",
             source="RFC 9293 3.10.7.1",
-            display_filter=frames_filter(frames, context),
+            display_filter=frames_filter(frames, flow, context),
         ),
     )

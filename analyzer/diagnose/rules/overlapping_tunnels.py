@@ -41,6 +41,6 @@ def overlapping_tunnels(flow: Flow, context: Context) -> Iterator[Finding]:
             observed="sequence numbers far apart, in tunnels with different ids",
             expected="one run of sequence numbers in each direction",
             source="RFC 9293 3.4",
-            display_filter=frames_filter(frames, context),
+            display_filter=frames_filter(frames, flow, context),
         ),
     )
