@@ -11,6 +11,7 @@ import pytest
 from results import ROOT, TRUTHS, result
 
 SIDES = ("client", "server")
+SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
 MAX_SIZE = 200_000
 MAX_SIZE_OF_ALL = 12_000_000
 Json = dict[str, Any]
@@ -41,6 +42,7 @@ def claims(flow: Json) -> Json:
         "state": flow["state"],
         "ending": {name: flow["ending"][name] for name in ("how", "by", "why")},
         "verdict": flow["verdict"],
+        "settings": {side: {name: entries[side].get(name) for name in SETTINGS} for side in SIDES},
     }
 
 
@@ -94,6 +96,7 @@ def disagreements(path: Path) -> Json:
     for i, (said, true) in enumerate(zip(flows, truth["connections"], strict=True)):
         if said["roles"] == true["roles"] == "guess" and said["client"] != true["client"]:
             flows[i] = swapped(said)
+    estimates = [flow.pop("settings") for flow in flows]
     wanted = [{name: true[name] for name in said} for said, true in zip(flows, truth["connections"], strict=True)]
     told = dict(leaves({"connections": flows}))
     wrong = {}
@@ -104,7 +107,23 @@ def disagreements(path: Path) -> Json:
             allowed += [instead[name]] if name in instead else HIDDEN
         if name not in told or told[name] not in allowed:
             wrong[name] = (told.get(name), allowed)
+    for i, (estimated, true) in enumerate(zip(estimates, truth["connections"], strict=True)):
+        for side in SIDES:
+            for name in SETTINGS:
+                path_of_it, real = f"connections.{i}.settings.{side}.{name}", (true["settings"][side] or {}).get(name)
+                if not is_fair(estimated[side][name], real, path_of_it, truth):
+                    wrong[path_of_it] = (estimated[side][name], [real])
     return wrong
+
+
+def is_fair(estimate: Json | None, real: int | None, path: str, truth: Json) -> bool:
+    """Whether an estimate is the setting, or leaves open what the recording does not show; bounds hold it anyway."""
+    hidden = is_hidden(path, truth["not_shown"])
+    if estimate is None or real is None:
+        return estimate is None and (real is None or hidden)
+    shown = truth["shown_instead"].get(path, real)
+    holds = (estimate["low"] or 0) <= shown <= (estimate["high"] or float("inf"))
+    return holds and (estimate["value"] == shown or (estimate["value"] is None and hidden))
 
 
 @EVERY_TRUTH

@@ -36,6 +36,7 @@ from analyzer.layout import (
 )
 from analyzer.measure.episodes import make_keepalive
 from analyzer.measure.probes import probers
+from analyzer.measure.settings import Settings, estimate_settings, with_settings
 from analyzer.model import MIDDLEBOX, SIDES, Column, Ending, Endpoint, Facts, Flow, Handshake, How, ProbeKind, Why
 from analyzer.tcp import State
 
@@ -54,6 +55,7 @@ class KeepaliveRows(NamedTuple):
 
     rows: Column
     first: Column
+    settings: Settings
 
 
 def gather_keepalives(facts: Facts) -> KeepaliveRows:
@@ -62,7 +64,8 @@ def gather_keepalives(facts: Facts) -> KeepaliveRows:
     prober = probers(facts.tracks.probes)
     prober[facts.probe_kind != ProbeKind.KEEPALIVE] = 2 * len(facts)  # behind all others
     rows = np.argsort(prober, kind="stable")
-    return KeepaliveRows(rows, np.concatenate(([0], np.cumsum(facts.probes))))
+    first = np.concatenate(([0], np.cumsum(facts.probes)))
+    return KeepaliveRows(rows, first, estimate_settings(facts, rows, first))
 
 
 def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str) -> Flow:
@@ -87,7 +90,8 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
             first, end = keepalives.first[stream * 2 + side : stream * 2 + side + 2].tolist()
             if first < end:
                 rows = facts.tracks.probes[keepalives.rows[first:end]]
-                keepalive.append(make_keepalive(side, rows, why in GAVE_UP and by == side + 1))
+                found = make_keepalive(side, rows, why in GAVE_UP and by == side + 1)
+                keepalive.append(with_settings(found, keepalives.settings, stream * 2 + side))
     return Flow(
         stream=stream,
         client=client,

@@ -69,7 +69,7 @@ class Scenario:
     settle_s: float = 0.4
     not_shown: Sequence[str] = ()
     # What it shows in the place of the truth, by path: a reader of this recording alone must say so.
-    shown_instead: dict[str, str] = field(default_factory=dict)
+    shown_instead: dict[str, str | int] = field(default_factory=dict)
     chance: Sequence[str] = ()
     # Keepalive probes that the script expects, by role, where it can know.
     expected_probes: dict[str, int] = field(default_factory=dict)

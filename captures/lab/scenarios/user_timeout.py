@@ -27,5 +27,8 @@ SCENARIO = Scenario(
     expected_probes={"client": 2},
     not_shown=["connections.0.state.server", "connections.0.settings.client.user_timeout_s"],
     # Two probes and a reset would look the same with a count of 2.
-    shown_instead={"connections.0.ending.why": "keepalive_exhausted"},
+    shown_instead={
+        "connections.0.ending.why": "keepalive_exhausted",
+        "connections.0.settings.client.tcp_keepalive_probes": 2,
+    },
 )

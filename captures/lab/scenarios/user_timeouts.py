@@ -50,7 +50,10 @@ SCENARIOS = [
         play=below_idle,
         expected_probes={"client": 1},
         not_shown=["connections.0.state.server", "connections.0.settings.client.user_timeout_s"],
-        shown_instead={"connections.0.ending.why": "keepalive_exhausted"},
+        shown_instead={
+            "connections.0.ending.why": "keepalive_exhausted",
+            "connections.0.settings.client.tcp_keepalive_probes": 1,
+        },
     ),
     Scenario(
         name="user-timeout-data",

@@ -1,0 +1,252 @@
+"""The settings behind the probes of each endpoint: tcp_keepalive_time, _intvl and _probes, with bounds.
+
+A keepalive timer of Linux fires late, by up to one slot of its wheel (kernel/time/timer.c, since 4.8): 75 s are seen
+as 75.776 s or more. The wheel depends on CONFIG_HZ, which a capture does not tell; so a setting is what fits for one of
+the usual values of it, and is a number of whole seconds, as the sockets' options and the sysctls are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.layout import (
+    ANSWER_TIME,
+    EARLY,
+    GAP_ANSWERED,
+    GAP_END,
+    LAST_PROBE,
+    MIN_RTT,
+    NEVER,
+    PROBE_MARKS,
+    PROBE_SINCE,
+    PROBE_TIME,
+    RESET_TIME,
+)
+from analyzer.model import Column, Estimate, Facts, Keepalive, Mask, Why
+
+Seconds = NDArray[np.float64]
+NANO = 1_000_000_000
+# Timer interrupts a second: Debian and Ubuntu have 250, or 1000 of late; small and old machines 100.
+HZ = (100, 250, 1000)
+SLOTS, LEVEL = 63, 8  # kernel/time/timer.c LVL_SIZE - 1, 1 << LVL_CLK_SHIFT
+# What a capture's clock, a busy machine and a jiffy may add or take away.
+JITTER_S = 0.02
+# No keepalive timer is shorter; a tenth is left for what the path takes away.
+SHORTEST_NS = 900_000_000
+# What a delayed acknowledgement may add to the shortest round trip that was seen (RFC 1122 4.2.3.2: at most 500 ms;
+# Linux 40 to 200 ms, Windows 200 ms).
+DELAYED_ACK_S = 0.2
+LONGEST_PATH_S = 5.0
+# Where several whole seconds fit, one of these is meant if it alone is among them: defaults of systems and programs,
+# and what people set.
+USUAL = np.array([20, 25, 30, 40, 45, 50, 60, 75, 90, 100, 120, 150, 180, 240, 300, 600, 900, 1200, 1800, 3600, 7200])
+
+
+class Samples(NamedTuple):
+    """Shortest and longest of one endpoint's samples that belong together, in seconds (nan: none), and how many."""
+
+    low: Seconds
+    high: Seconds
+    number: Column
+    changed: Mask | bool = False  # there were others before
+
+
+class Setting(NamedTuple):
+    """A setting by endpoint (stream * 2 + side): nan where it is not known."""
+
+    value: Seconds
+    low: Seconds
+    high: Seconds
+    samples: Column
+
+    def estimate(self, endpoint: int) -> Estimate | None:
+        """That of one endpoint."""
+        numbers = [float(column[endpoint]) for column in (self.value, self.low, self.high)]
+        value, low, high = (None if np.isnan(number) else round(number, 3) for number in numbers)
+        return None if low is None and high is None else Estimate(value, low, high, int(self.samples[endpoint]))
+
+
+class Settings(NamedTuple):
+    """The settings of all endpoints."""
+
+    time: Setting
+    intvl: Setting
+    probes: Setting
+
+
+def estimate_settings(facts: Facts, rows: Column, first: Column) -> Settings:
+    """The settings of every endpoint; `rows` and `first` as in flows.KeepaliveRows."""
+    count = len(first) - 1
+    log = facts.tracks.probes[rows[: first[-1]]]
+    prober = np.repeat(np.arange(count), np.diff(first))
+    time, since = log[:, PROBE_TIME], log[:, PROBE_SINCE]
+    again = np.zeros(len(log), bool)
+    again[1:] = prober[1:] == prober[:-1]
+    in_run = again.copy()
+    in_run[1:] &= since[1:] == since[:-1]
+    known = ~in_run & (since != NEVER) & (time - since >= SHORTEST_NS) & (log[:, PROBE_MARKS] & EARLY == 0)
+    after_answer = again & known
+    after_answer[1:] &= (since[1:] == log[:-1, ANSWER_TIME]) & (log[:-1, PROBE_MARKS] & GAP_END == GAP_ANSWERED)
+    path = _path(facts)
+    near = np.minimum(path, DELAYED_ACK_S)
+    runs = _seconds(np.diff(time, prepend=0))
+    gave_up, last_gap = _last_gaps(facts)
+    interval = _samples(
+        np.concatenate((prober[in_run], gave_up)), np.concatenate((runs[in_run], last_gap)), count, near
+    )
+    # From the last thing that passed on the way to the prober to what it sent: the path there and back is no timer's.
+    waits = _seconds(time - since) - (path - near)[prober]
+    answered = _samples(prober[after_answer], waits[after_answer], count, near, latest=True)
+    fresh = known & ~after_answer
+    traffic = _samples(prober[fresh], waits[fresh], count, near)
+    intvl = _setting(interval, near)
+    return Settings(_idle_time(traffic, answered, intvl, near), intvl, _counts(facts, gave_up))
+
+
+def _seconds(nanoseconds: Column) -> Seconds:
+    return np.asarray(nanoseconds / NANO)
+
+
+def _path(facts: Facts) -> Seconds:
+    """How long a segment takes from the point of capture to each endpoint and an answer back, at least."""
+    rtt = facts.tracks.endpoints(MIN_RTT)[:, ::-1].reshape(-1)
+    return np.clip(_seconds(rtt), 0.0, LONGEST_PATH_S)
+
+
+def _last_gaps(facts: Facts) -> tuple[Column, Seconds]:
+    """Endpoints that gave up by their keepalive timer, and the time from their last probe to their RST."""
+    streams = np.flatnonzero((facts.why == Why.KEEPALIVE_EXHAUSTED) | (facts.why == Why.USER_TIMEOUT))
+    side = facts.by[streams] - 1
+    gap = facts.tracks.flows[streams, RESET_TIME] - facts.last_probe[streams, side]
+    return streams * 2 + side, _seconds(gap)
+
+
+def _counts(facts: Facts, gave_up: Column) -> Setting:
+    """A run that ended in the prober's RST is as long as its count, unless TCP_USER_TIMEOUT cut it short."""
+    least, length = np.full((2, 2 * len(facts)), np.nan)
+    least[gave_up] = facts.trailing.reshape(-1)[gave_up]
+    last = facts.tracks.endpoints(LAST_PROBE).reshape(-1)[gave_up] - 1
+    whole = gave_up[facts.tracks.probes[last, PROBE_SINCE] != NEVER]  # else it may have begun before the capture
+    length[whole] = least[whole]
+    return Setting(length, least, np.full(len(length), np.nan), (~np.isnan(least)).astype(np.int64))
+
+
+def _samples(prober: Column, values: Seconds, count: int, path: Seconds, *, latest: bool = False) -> Samples:
+    """Those samples of each endpoint that one setting explains: the shortest, or with `latest` the present ones."""
+    usable = values >= SHORTEST_NS / NANO
+    prober, values = prober[usable], values[usable]
+    low = np.full(count, np.inf)
+    np.minimum.at(low, prober, values)
+    high, number = _among(prober, values, low, path)
+    changed = np.zeros(count, bool)
+    if latest:
+        total = np.bincount(prober, minlength=count)
+        for endpoint in np.flatnonzero(total > number):
+            mine = _present(values[prober == endpoint], float(path[endpoint]))
+            low[endpoint], high[endpoint], number[endpoint], changed[endpoint] = mine
+    low[number == 0] = np.nan
+    return Samples(low, high, number, changed)
+
+
+def _among(prober: Column, values: Seconds, low: Seconds, path: Seconds) -> tuple[Seconds, Column]:
+    """Of the samples that fit the shortest of their endpoint: the longest, and how many."""
+    fits = values <= low[prober] + _slot(low[prober], worst=True) + path[prober] + 2 * JITTER_S
+    high = np.full(len(low), np.nan)
+    np.fmax.at(high, prober[fits], values[fits])
+    return high, np.bincount(prober[fits], minlength=len(low))
+
+
+def _present(values: Seconds, path: float) -> tuple[float, float, int, bool]:
+    """The last of an endpoint's samples that belong together, if those before are others (True); else the longest.
+
+    Two kinds, one after the other, are a setting that changed. Two kinds in any order come from answers that passed the
+    point of capture and were lost behind it: the shorter ones are the interval then.
+    """
+    slack = float(_slot(values[-1:], worst=True)[0]) + path + 2 * JITTER_S
+    same = np.abs(values - values[-1]) <= slack
+    began = len(values) - int(np.argmin(same[::-1])) if not same.all() else 0
+    changed = len(values) - began >= 2 and not same[:began].any()
+    if not changed:
+        longest = values.max()
+        same = values >= longest - float(_slot(longest[None], worst=True)[0]) - path - 2 * JITTER_S
+        began = 0
+    chosen = values[began:][same[began:]]
+    return float(chosen.min()), float(chosen.max()), len(chosen), changed
+
+
+def _slot(seconds: Seconds, *, worst: bool = False, hz: int = HZ[0]) -> Seconds:
+    """How late a timer of so many seconds may fire: one slot of the wheel's level that it is in."""
+    if worst:
+        return np.asarray(np.max([_slot(seconds, hz=rate) for rate in HZ], axis=0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        level = np.ceil(np.log(np.maximum(seconds * hz / SLOTS, 1e-9)) / np.log(LEVEL))
+    return np.asarray(LEVEL ** np.clip(level, 0, 8) / hz)
+
+
+def _setting(samples: Samples, path: Seconds) -> Setting:
+    """The whole seconds that explain samples, if that is one number; and bounds that hold whatever explains them."""
+    high = samples.low + JITTER_S
+    low = np.maximum(samples.high - _slot(samples.high, worst=True) - path - JITTER_S, 0)
+    value = np.full(len(high), np.nan)
+    seen = np.flatnonzero(~np.isnan(high))
+    if len(seen):
+        value[seen] = _whole(low[seen], high[seen], samples.high[seen] - path[seen] - JITTER_S)
+    return Setting(value, low, high, samples.number)
+
+
+def _whole(low: Seconds, high: Seconds, latest: Seconds) -> Seconds:
+    """The one number of whole seconds from `low` to `high` whose timer fires as late as `latest`; nan for several."""
+    top = np.floor(high)
+    below = top - 1
+    single = (below < low) | ~_explains(below, latest)
+    value = np.where(single & (top >= low) & (top >= 1) & _explains(top, latest), top, np.nan)
+    usual = [
+        np.where((one >= low) & (one <= high) & _explains(one, latest), one, np.nan) for one in USUAL[:, None] * 1.0
+    ]
+    fitting = np.array([np.broadcast_to(one, top.shape) for one in usual])
+    alone = (~np.isnan(fitting)).sum(axis=0) == 1
+    return np.where(np.isnan(value) & alone, np.nansum(fitting, axis=0), value)
+
+
+def _explains(seconds: Seconds, latest: Seconds) -> Mask:
+    """Whether a timer of so many seconds fires as late as this, at one of the usual rates of ticks."""
+    mask: Mask = np.any([seconds + _slot(seconds, hz=rate) >= latest for rate in HZ], axis=0)
+    return mask
+
+
+def _idle_time(traffic: Samples, answered: Samples, intvl: Setting, path: Seconds) -> Setting:
+    """tcp_keepalive_time, from the first probes after traffic and from those after an answered one.
+
+    After an answered probe the next comes max(time, intvl) later, after traffic `time` later or, where a timer was
+    pending, as late as that; so the shorter of the two bounds the setting, and tells it unless the interval may.
+    """
+    with np.errstate(invalid="ignore"):
+        before = np.where(answered.changed, np.nan, traffic.low)  # traffic before the setting changed tells nothing
+        traffic = traffic._replace(low=before, high=np.where(np.isnan(before), np.nan, traffic.high))
+        by_traffic = np.isnan(answered.low) | (
+            traffic.high + _slot(traffic.high, worst=True) + path + 2 * JITTER_S < answered.low
+        )
+        chosen = Samples(
+            np.where(by_traffic, traffic.low, np.fmin(answered.low, traffic.low)),
+            np.where(by_traffic, traffic.high, answered.high),
+            np.where(by_traffic, traffic.number, answered.number),
+        )
+        setting = _setting(Samples(chosen.low, np.fmax(chosen.low, chosen.high), chosen.number), path)
+        # Rounds as long as the interval itself may come from any shorter idle time.
+        hidden = ~np.isnan(intvl.low) & (intvl.high >= setting.low) & np.isnan(traffic.low)
+    value = np.where(hidden, np.nan, setting.value)
+    return Setting(value, np.where(hidden, 0.0, setting.low), setting.high, setting.samples)
+
+
+def with_settings(keepalive: Keepalive, settings: Settings, endpoint: int) -> Keepalive:
+    """The keepalive of an endpoint with what is known of its settings."""
+    return replace(
+        keepalive,
+        tcp_keepalive_time=settings.time.estimate(endpoint),
+        tcp_keepalive_intvl=settings.intvl.estimate(endpoint),
+        tcp_keepalive_probes=settings.probes.estimate(endpoint),
+    )

@@ -1,0 +1,127 @@
+"""The settings told from timers that fire as Linux's do, whatever its tick rate and the phase of its clock."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from conversation import CLIENT, SERVER, Conversation
+from observe import only_flow
+from sides import START_S
+
+from analyzer.model import Estimate, Keepalive
+
+RATES = (100, 250, 1000)
+COUNT = 4
+
+
+def arm(now: int, jiffies: int) -> int:
+    """When a timer fires that is set for so many jiffies (kernel/time/timer.c calc_wheel_index)."""
+    expires = now + jiffies
+    level = 0
+    while jiffies >= 63 * 8**level:
+        level += 1
+    if level == 0:
+        return expires
+    step: int = 8**level
+    return (expires // step + 1) * step
+
+
+class Prober:
+    """A client whose kernel probes by these settings (net/ipv4/tcp_timer.c tcp_keepalive_timer)."""
+
+    def __init__(self, idle: int, intvl: int, hz: int, rng: random.Random) -> None:
+        self.idle, self.intvl, self.hz = idle * hz, intvl * hz, hz
+        self.phase = rng.randrange(1 << 20)
+        self.talk = Conversation(rtt=0.001).handshake().data(CLIENT, 100).data(SERVER, 300)
+        self.received = self.now()
+        self.fires = arm(self.received, self.idle)
+
+    def now(self) -> int:
+        """The kernel's clock, in ticks since it started."""
+        return self.phase + int((self.talk.now / 1e9 - START_S) * self.hz)
+
+    def wait_for_probe(self) -> None:
+        """Let the timer fire, again where too little time has passed since something was received."""
+        while self.fires - self.received < self.idle:
+            self.fires = arm(self.fires, self.idle - (self.fires - self.received))
+        self.wait_until(self.fires)
+        self.fires = arm(self.fires, self.intvl)
+
+    def wait_until(self, tick: int) -> None:
+        at = START_S + (tick - self.phase) / self.hz
+        self.talk.idle(max(0.0, at - self.talk.now / 1e9))
+
+    def answered(self, rounds: int) -> None:
+        for _ in range(rounds):
+            self.wait_for_probe()
+            self.talk.probe(CLIENT)
+            self.received = self.now()
+
+    def exhausted(self) -> None:
+        self.wait_for_probe()
+        for _ in range(COUNT):
+            self.talk.ask(CLIENT)
+            self.wait_until(self.fires)
+            self.fires = arm(self.fires, self.intvl)
+        self.talk.rst(CLIENT)
+
+    @property
+    def keepalive(self) -> Keepalive:
+        [entry] = only_flow(self.talk).keepalive
+        return entry
+
+
+def holds(estimate: Estimate | None, true: float) -> bool:
+    return estimate is None or ((estimate.low or 0) <= true <= (estimate.high or float("inf")))
+
+
+SETTINGS = [
+    (1, 1), (2, 1), (3, 2), (5, 1), (5, 5), (7, 2), (9, 4), (10, 3), (13, 6), (15, 15), (20, 5), (30, 10),
+    (45, 10), (60, 60), (75, 75), (120, 75), (300, 100), (1, 5), (3, 10), (7200, 75),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("hz", RATES)
+@pytest.mark.parametrize(("idle", "intvl"), SETTINGS)
+def test_a_dead_peer_after_answered_rounds_shows_all_three(idle: int, intvl: int, hz: int) -> None:
+    prober = Prober(idle, intvl, hz, random.Random(idle * 1000 + intvl))
+    prober.answered(3)
+    prober.exhausted()
+    found = prober.keepalive
+    for estimate, true in (
+        (found.tcp_keepalive_time, idle),
+        (found.tcp_keepalive_intvl, intvl),
+        (found.tcp_keepalive_probes, COUNT),
+    ):
+        assert estimate is not None
+        assert estimate.value == true
+        assert holds(estimate, true)
+
+
+@pytest.mark.parametrize("hz", RATES)
+@pytest.mark.parametrize(("idle", "intvl"), SETTINGS)
+def test_answered_rounds_alone_show_neither_interval_nor_count(idle: int, intvl: int, hz: int) -> None:
+    prober = Prober(idle, intvl, hz, random.Random(idle * 1000 + intvl))
+    prober.answered(4)
+    found = prober.keepalive
+    assert found.tcp_keepalive_time is not None
+    assert found.tcp_keepalive_time.value == idle
+    assert (found.tcp_keepalive_intvl, found.tcp_keepalive_probes) == (None, None)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_told_of_odd_settings_is_true(seed: int) -> None:
+    """Where several whole seconds explain what was seen, none is told, or a usual one: the bounds hold in any case."""
+    rng = random.Random(seed)
+    idle, intvl, hz = rng.randint(1, 400), rng.randint(1, 90), rng.choice(RATES)
+    prober = Prober(idle, intvl, hz, rng)
+    prober.answered(rng.randint(0, 4))
+    prober.exhausted()
+    found = prober.keepalive
+    assert holds(found.tcp_keepalive_time, idle)
+    assert holds(found.tcp_keepalive_intvl, intvl)
+    for estimate, true in ((found.tcp_keepalive_time, idle), (found.tcp_keepalive_intvl, intvl)):
+        if true <= 15:  # the wheel's slots are shorter than a second at every rate
+            assert estimate is not None
+            assert estimate.value in (true, None if idle < intvl else true)
