@@ -36,7 +36,7 @@ from analyzer.layout import (
 )
 from analyzer.measure.episodes import make_keepalive
 from analyzer.measure.probes import probers
-from analyzer.measure.settings import Settings, estimate_settings, with_settings
+from analyzer.measure.settings import SettingsOnDemand
 from analyzer.model import MIDDLEBOX, SIDES, Column, Ending, Endpoint, Facts, Flow, Handshake, How, ProbeKind, Why
 from analyzer.tcp import State
 
@@ -55,7 +55,7 @@ class KeepaliveRows(NamedTuple):
 
     rows: Column
     first: Column
-    settings: Settings
+    settings: SettingsOnDemand
 
 
 def gather_keepalives(facts: Facts) -> KeepaliveRows:
@@ -65,7 +65,7 @@ def gather_keepalives(facts: Facts) -> KeepaliveRows:
     prober[facts.probe_kind != ProbeKind.KEEPALIVE] = 2 * len(facts)  # behind all others
     rows = np.argsort(prober, kind="stable")
     first = np.concatenate(([0], np.cumsum(facts.probes)))
-    return KeepaliveRows(rows, first, estimate_settings(facts, rows, first))
+    return KeepaliveRows(rows, first, SettingsOnDemand(facts, rows, first))
 
 
 def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str) -> Flow:
@@ -91,7 +91,7 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
             if first < end:
                 rows = facts.tracks.probes[keepalives.rows[first:end]]
                 found = make_keepalive(side, rows, why in GAVE_UP and by == side + 1)
-                keepalive.append(with_settings(found, keepalives.settings, stream * 2 + side))
+                keepalive.append(keepalives.settings.apply(found, stream, side))
     return Flow(
         stream=stream,
         client=client,

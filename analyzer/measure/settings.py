@@ -41,6 +41,7 @@ SHORTEST_NS = 900_000_000
 # Linux 40 to 200 ms, Windows 200 ms).
 DELAYED_ACK_S = 0.2
 LONGEST_PATH_S = 5.0
+STREAMS_AT_A_TIME = 512
 # Where several whole seconds fit, one of these is meant if it alone is among them: defaults of systems and programs,
 # and what people set.
 USUAL = np.array([20, 25, 30, 40, 45, 50, 60, 75, 90, 100, 120, 150, 180, 240, 300, 600, 900, 1200, 1800, 3600, 7200])
@@ -78,10 +79,37 @@ class Settings(NamedTuple):
     probes: Setting
 
 
-def estimate_settings(facts: Facts, rows: Column, first: Column) -> Settings:
-    """The settings of every endpoint; `rows` and `first` as in flows.KeepaliveRows."""
+class SettingsOnDemand:
+    """The settings of each endpoint, told for some hundred connections at a time: all at once would fill memory."""
+
+    def __init__(self, facts: Facts, rows: Column, first: Column) -> None:
+        """`rows` are keepalive rows of the log by endpoint (stream * 2 + side), first[i] to before first[i + 1]."""
+        self._facts, self._rows, self._first = facts, rows, first
+        self._part: int | None = None
+        self._settings: Settings | None = None
+
+    def apply(self, keepalive: Keepalive, stream: int, side: int) -> Keepalive:
+        """The keepalive of an endpoint with what is known of its settings."""
+        part, within = divmod(stream, STREAMS_AT_A_TIME)
+        if self._settings is None or part != self._part:
+            begin = part * STREAMS_AT_A_TIME
+            streams = slice(begin, min(begin + STREAMS_AT_A_TIME, len(self._facts)))
+            first = self._first[2 * streams.start : 2 * streams.stop + 1]
+            rows = self._rows[first[0] : first[-1]]
+            self._part, self._settings = part, estimate_settings(self._facts, streams, rows, first - first[0])
+        endpoint = 2 * within + side
+        return replace(
+            keepalive,
+            tcp_keepalive_time=self._settings.time.estimate(endpoint),
+            tcp_keepalive_intvl=self._settings.intvl.estimate(endpoint),
+            tcp_keepalive_probes=self._settings.probes.estimate(endpoint),
+        )
+
+
+def estimate_settings(facts: Facts, streams: slice, rows: Column, first: Column) -> Settings:
+    """The settings of the endpoints of these streams; `rows` and `first` are theirs."""
     count = len(first) - 1
-    log = facts.tracks.probes[rows[: first[-1]]]
+    log = facts.tracks.probes[rows]
     prober = np.repeat(np.arange(count), np.diff(first))
     time, since = log[:, PROBE_TIME], log[:, PROBE_SINCE]
     again = np.zeros(len(log), bool)
@@ -91,10 +119,10 @@ def estimate_settings(facts: Facts, rows: Column, first: Column) -> Settings:
     known = ~in_run & (since != NEVER) & (time - since >= SHORTEST_NS) & (log[:, PROBE_MARKS] & EARLY == 0)
     after_answer = again & known
     after_answer[1:] &= (since[1:] == log[:-1, ANSWER_TIME]) & (log[:-1, PROBE_MARKS] & GAP_END == GAP_ANSWERED)
-    path = _path(facts)
+    path = _path(facts, streams)
     near = np.minimum(path, DELAYED_ACK_S)
     runs = _seconds(np.diff(time, prepend=0))
-    gave_up, last_gap = _last_gaps(facts)
+    gave_up, last_gap = _last_gaps(facts, streams)
     interval = _samples(
         np.concatenate((prober[in_run], gave_up)), np.concatenate((runs[in_run], last_gap)), count, near
     )
@@ -104,32 +132,34 @@ def estimate_settings(facts: Facts, rows: Column, first: Column) -> Settings:
     fresh = known & ~after_answer
     traffic = _samples(prober[fresh], waits[fresh], count, near)
     intvl = _setting(interval, near)
-    return Settings(_idle_time(traffic, answered, intvl, near), intvl, _counts(facts, gave_up))
+    return Settings(_idle_time(traffic, answered, intvl, near), intvl, _counts(facts, streams, gave_up))
 
 
 def _seconds(nanoseconds: Column) -> Seconds:
     return np.asarray(nanoseconds / NANO)
 
 
-def _path(facts: Facts) -> Seconds:
+def _path(facts: Facts, streams: slice) -> Seconds:
     """How long a segment takes from the point of capture to each endpoint and an answer back, at least."""
-    rtt = facts.tracks.endpoints(MIN_RTT)[:, ::-1].reshape(-1)
+    rtt = facts.tracks.endpoints(MIN_RTT)[streams, ::-1].reshape(-1)
     return np.clip(_seconds(rtt), 0.0, LONGEST_PATH_S)
 
 
-def _last_gaps(facts: Facts) -> tuple[Column, Seconds]:
+def _last_gaps(facts: Facts, streams: slice) -> tuple[Column, Seconds]:
     """Endpoints that gave up by their keepalive timer, and the time from their last probe to their RST."""
-    streams = np.flatnonzero((facts.why == Why.KEEPALIVE_EXHAUSTED) | (facts.why == Why.USER_TIMEOUT))
-    side = facts.by[streams] - 1
-    gap = facts.tracks.flows[streams, RESET_TIME] - facts.last_probe[streams, side]
-    return streams * 2 + side, _seconds(gap)
+    why = facts.why[streams]
+    ended = np.flatnonzero((why == Why.KEEPALIVE_EXHAUSTED) | (why == Why.USER_TIMEOUT))
+    side = facts.by[streams][ended] - 1
+    gap = facts.tracks.flows[streams][ended, RESET_TIME] - facts.last_probe[streams][ended, side]
+    return ended * 2 + side, _seconds(gap)
 
 
-def _counts(facts: Facts, gave_up: Column) -> Setting:
+def _counts(facts: Facts, streams: slice, gave_up: Column) -> Setting:
     """A run that ended in the prober's RST is as long as its count, unless TCP_USER_TIMEOUT cut it short."""
-    least, length = np.full((2, 2 * len(facts)), np.nan)
-    least[gave_up] = facts.trailing.reshape(-1)[gave_up]
-    last = facts.tracks.endpoints(LAST_PROBE).reshape(-1)[gave_up] - 1
+    trailing = facts.trailing[streams].reshape(-1)
+    least, length = np.full((2, len(trailing)), np.nan)
+    least[gave_up] = trailing[gave_up]
+    last = facts.tracks.endpoints(LAST_PROBE)[streams].reshape(-1)[gave_up] - 1
     whole = gave_up[facts.tracks.probes[last, PROBE_SINCE] != NEVER]  # else it may have begun before the capture
     length[whole] = least[whole]
     return Setting(length, least, np.full(len(length), np.nan), (~np.isnan(least)).astype(np.int64))
@@ -240,13 +270,3 @@ def _idle_time(traffic: Samples, answered: Samples, intvl: Setting, path: Second
         hidden = ~np.isnan(intvl.low) & (intvl.high >= setting.low) & np.isnan(traffic.low)
     value = np.where(hidden, np.nan, setting.value)
     return Setting(value, np.where(hidden, 0.0, setting.low), setting.high, setting.samples)
-
-
-def with_settings(keepalive: Keepalive, settings: Settings, endpoint: int) -> Keepalive:
-    """The keepalive of an endpoint with what is known of its settings."""
-    return replace(
-        keepalive,
-        tcp_keepalive_time=settings.time.estimate(endpoint),
-        tcp_keepalive_intvl=settings.intvl.estimate(endpoint),
-        tcp_keepalive_probes=settings.probes.estimate(endpoint),
-    )

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TextIO
 
-from analyzer.model import SIDES, CaptureFacts, Endpoint, Finding, Flow, How, Why
+from analyzer.model import SIDES, CaptureFacts, Endpoint, Finding, Flow, How, Keepalive, Why
 from analyzer.report.times import clock, duration, zone
 
 WIDTH = 100
@@ -148,15 +148,26 @@ def _endpoint(endpoint: Endpoint, layout: Layout) -> str:
 
 
 def _probes(flow: Flow) -> str:
-    """Who probed, how often, and how many were lost or reset: `client 12`, `server 4 (4 lost)`."""
+    """Who probed, how often, with what settings, and how many were lost: `client 12 at 30/?/?`, `server 4 (4 lost)`."""
     parts = []
     for entry in flow.keepalive:
         troubles = [f"{n} {word}" for n, word in ((entry.unanswered, "lost"), (entry.reset, "reset")) if n]
-        parts.append(f"{entry.sender} {entry.probes}" + (f" ({', '.join(troubles)})" if troubles else ""))
+        parts.append(
+            f"{entry.sender} {entry.probes}{_settings(entry)}" + (f" ({', '.join(troubles)})" if troubles else "")
+        )
     for side, count in zip(SIDES, flow.zero_window_probes, strict=True):
         if count:
             parts.append(f"{side} {count} window")
     return ", ".join(parts) or "-"
+
+
+def _settings(entry: Keepalive) -> str:
+    """tcp_keepalive_time, _intvl and _probes, where one of them is known: ` at 3/2/4`, ` at 30/?/?`."""
+    settings = (entry.tcp_keepalive_time, entry.tcp_keepalive_intvl, entry.tcp_keepalive_probes)
+    values = [None if setting is None else setting.value for setting in settings]
+    if values == [None, None, None]:
+        return ""
+    return " at " + "/".join("?" if value is None else f"{value:g}" for value in values)
 
 
 def _ending(flow: Flow) -> str:
