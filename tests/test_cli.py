@@ -60,8 +60,8 @@ def test_text_tells_the_story_of_a_dead_peer() -> None:
     assert text.startswith(f"{DEAD_PEER}: {packets} packets, {tcp} TCP, {packets - tcp} other; 11.2 s from 20")
     heading, row = table_of(text)
     assert heading == ["#", "client", "server", "verdict", "lasted", "packets", "probes", "end"]
-    assert row == ["0", "192.0.2.10:40001", "198.51.100.20:7000", "dead_peer", "11.2 s", str(tcp), "client 4 at 3/2/4 (4 lost)",
-                   "RST by client: keepalive exhausted"]  # fmt: skip
+    assert row == ["0", "192.0.2.10:40001", "198.51.100.20:7000", "dead_peer", "11.2 s", str(tcp),
+                   "client 4 at 3/2/4 (4 lost)", "RST by client: keepalive exhausted"]  # fmt: skip
     assert "\n1 connection: 1 dead_peer\n" in text
     assert "\nHIGH dead-peer (stream 0, certain)\n" in text
     frames = [probe["frame"] for probe in facts["flows"][0]["keepalive"][0]["episodes"][0]["probes"]]

@@ -18,6 +18,7 @@ from analyzer.layout import (
     EARLY,
     GAP_ANSWERED,
     GAP_END,
+    HANDSHAKE_RTT,
     LAST_PROBE,
     MIN_RTT,
     NEVER,
@@ -119,8 +120,7 @@ def estimate_settings(facts: Facts, streams: slice, rows: Column, first: Column)
     known = ~in_run & (since != NEVER) & (time - since >= SHORTEST_NS) & (log[:, PROBE_MARKS] & EARLY == 0)
     after_answer = again & known
     after_answer[1:] &= (since[1:] == log[:-1, ANSWER_TIME]) & (log[:-1, PROBE_MARKS] & GAP_END == GAP_ANSWERED)
-    path = _path(facts, streams)
-    near = np.minimum(path, DELAYED_ACK_S)
+    path, near = _path(facts, streams)
     runs = _seconds(np.diff(time, prepend=0))
     gave_up, last_gap = _last_gaps(facts, streams)
     interval = _samples(
@@ -139,10 +139,17 @@ def _seconds(nanoseconds: Column) -> Seconds:
     return np.asarray(nanoseconds / NANO)
 
 
-def _path(facts: Facts, streams: slice) -> Seconds:
-    """How long a segment takes from the point of capture to each endpoint and an answer back, at least."""
-    rtt = facts.tracks.endpoints(MIN_RTT)[streams, ::-1].reshape(-1)
-    return np.clip(_seconds(rtt), 0.0, LONGEST_PATH_S)
+def _path(facts: Facts, streams: slice) -> tuple[Seconds, Seconds]:
+    """How long a segment takes from the point of capture to each endpoint and an answer back; how far that is off.
+
+    Where only the whole handshake was timed, nothing is sure but that it is no longer than that.
+    """
+    rtt = facts.tracks.endpoints(MIN_RTT)[streams]
+    there = rtt[:, ::-1]
+    whole = facts.tracks.flows[streams, HANDSHAKE_RTT][:, None] - np.maximum(rtt, 0)
+    path = np.clip(_seconds(np.where(there >= 0, there, whole)), 0.0, LONGEST_PATH_S)
+    off = np.where(there >= 0, np.minimum(path, DELAYED_ACK_S), path)
+    return path.reshape(-1), off.reshape(-1)
 
 
 def _last_gaps(facts: Facts, streams: slice) -> tuple[Column, Seconds]:

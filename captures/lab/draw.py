@@ -178,13 +178,14 @@ def _scenario(rng: random.Random, number: int, kind: str) -> Scenario:
     tunnel = rng.choice([overlay.vxlan, overlay.gre]) if kind not in ON_THE_PATH and rng.random() < 0.3 else None
     family = 4 if tunnel else rng.choice([4, 6])
     vantage = rng.choice(["client", "router"] if kind in SEEN_AT_THE_CLIENT else ["client", "router", "server"])
-    # On a router in trouble both interfaces would show a packet that only one of them forwards.
-    anywhere = vantage == "router" and kind not in SEEN_AT_THE_CLIENT and rng.random() < 0.5
+    # On a router in trouble both interfaces would show a packet that only one of them forwards; on a slow one, a packet
+    # twice, half a second apart.
+    anywhere = vantage == "router" and kind not in (*SEEN_AT_THE_CLIENT, "slow") and rng.random() < 0.5
     late = kind in MAY_START_LATE and rng.random() < 0.5
     pause = 0.5 if kind == "recovered" else rng.uniform(0.5, 3)
     sizes = (rng.randint(1, 3000), rng.randint(1, 6000))
     vni = rng.randint(1, 1 << 20)
-    one_way = rng.uniform(0.1, 0.9)
+    one_way = rng.uniform(0.05, 0.45)  # longer ones repeat the SYN, and hide the round trip
 
     def play(stage: Stage) -> None:
         if tunnel is not None:
