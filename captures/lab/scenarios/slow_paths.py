@@ -12,9 +12,9 @@ def slower_than_the_interval(stage: Stage) -> None:
     wire.slow_down(stage, 1.3)
     talk = stage.connect(client=Keepalive(time=4, intvl=1, probes=5))
     talk.exchange(110, 330)
-    stage.until(30.1)
+    stage.until(26.1)
     talk.exchange(20, 30)
-    stage.until(33.5)
+    stage.until(29)
 
 
 def opens_at_once(stage: Stage) -> None:
@@ -23,7 +23,7 @@ def opens_at_once(stage: Stage) -> None:
     talk = stage.connect_both(Keepalive(time=3, intvl=1, probes=4))
     stage.until(1)
     talk.exchange(140, 280)
-    stage.until(11)
+    stage.until(10)
 
 
 def closes_at_once(stage: Stage) -> None:
@@ -49,7 +49,7 @@ SCENARIOS = [
             "probe is answered, each 2.6 s later; none is lost."
         ),
         play=slower_than_the_interval,
-        settle_s=3.0,
+        settle_s=2.0,
     ),
     Scenario(
         name="simultaneous-open",
