@@ -13,6 +13,7 @@ import typer
 
 from analyzer.console import OutputError, check_output, open_output, progress_bar, say
 from analyzer.errors import CaptureError, UsageError
+from analyzer.reference import crosscheck, explain, profiles
 
 if TYPE_CHECKING:
     from analyzer.pipeline import Analysis
@@ -138,37 +139,9 @@ def analyze(
         raise typer.Exit(EXIT_FINDING)
 
 
-@app.command()
-def explain(
-    topic: Annotated[
-        str | None, typer.Argument(metavar="[RULE]", help="A finding's rule, `verdicts` or `skipped`")
-    ] = None,
-) -> None:
-    """What a finding means and how to mend it; without RULE a list."""
-    import inspect
-
-    from analyzer.diagnose import VERDICTS, load_rules
-
-    rules = load_rules()
-    if topic is None:
-        for rule in rules.values():
-            typer.echo(f"{rule.name:24} {inspect.cleandoc(rule.explanation).splitlines()[0]}")
-        typer.echo(f"{'verdicts':24} The verdict of a connection: which words there are, and which one stands.")
-        typer.echo(f"{'skipped':24} Why a frame took no part in the analysis.")
-    elif topic == "verdicts":
-        typer.echo("Where several fit, the first stands:")
-        for verdict in VERDICTS:
-            typer.echo(f"  {verdict.word:24} {verdict.meaning}")
-    elif topic == "skipped":
-        from analyzer.layout import SKIP_REASONS
-
-        typer.echo("Frames that took no part in the analysis, by reason:")
-        for reason, meaning in SKIP_REASONS.items():
-            typer.echo(f"  {reason:24} {meaning}")
-    elif topic in rules:
-        typer.echo(f"{topic} ({rules[topic].severity})\n\n{inspect.cleandoc(rules[topic].explanation)}")
-    else:
-        raise UsageError(f"no rule is called {topic}; `keepalive explain` lists them")
+app.command()(explain)
+app.command()(profiles)
+app.command()(crosscheck)
 
 
 def _write(

@@ -39,10 +39,11 @@ RECORD_SIZE = 5
     SACK_LEFT,
     SACK_RIGHT,
     OCTET,  # first payload octet, -1 when none was captured
+    HEARTBEAT,  # 1 + index of wire.HEARTBEAT_PROTOCOLS, and HEARTBEAT_REPLY; 0 for other payload
     KEY_HASH,  # of addresses and ports, the same for both directions
     TUNNEL,  # 0 outside of any; else its id, its kind above TUNNEL_KIND; TUNNEL_SPLIT where it is part of the key
-) = range(25)
-PACKET_SIZE = 25
+) = range(26)
+PACKET_SIZE = 26
 TUNNEL_KIND = 32
 TUNNEL_ID = (1 << 40) - 1
 TUNNEL_SPLIT = 1 << 40
@@ -138,11 +139,11 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     RESENT_FIRST,
     RESENT_LAST,
     RESENT_GAP,  # time between the last two of them
-    RESENT_TOTAL,
-    LONGEST_RESENT,  # longest run that an acknowledgement ended
     ZERO_SINCE,  # when its window closed; 0 while it is open
-    ZERO_TOTAL,  # nanoseconds it was closed before
-    ICMP_ERRORS,
+    BEAT,  # its heartbeats: fields below
+    BEAT_LAST,  # when the last of them was sent
+    BEAT_GAPS,  # in milliseconds: shortest gap, and above BEAT_LONGEST the longest
+    LAST_DATA,  # when it last sent new data
 ) = range(32)
 ENDPOINT_SIZE = 32  # a multiple of 8 words
 FLOW_SIZE = HEAD_SIZE + 2 * ENDPOINT_SIZE
@@ -157,7 +158,8 @@ SENT_FIN = 0x10
 FIN_ACKED = 0x20
 SENT_RST = 0x40
 HOLDS_BACK = 0x80  # HELD is not 0
-KNOWN_TUNNEL = 8  # above these bits: the tunnel it was last seen in, as in TUNNEL
+ACKED_UNSEEN = 0x100  # its peer acknowledged what the capture lacks
+KNOWN_TUNNEL = 9  # above these bits: the tunnel it was last seen in, as in TUNNEL
 
 # FINGERPRINT: what tells a sender's packets from those that a middlebox makes in its name, in one word.
 TTL_LOW = 0  # shifts: eight bits each, lowest and highest seen
@@ -167,6 +169,18 @@ ID_LAST = 24  # sixteen bits
 ID_ZERO = 1 << 40  # bits: an IP ID of 0 was seen, one above the last, any other
 ID_NEXT = 1 << 41
 ID_OTHER = 1 << 42
+
+# BEAT: data that one end sends again and again, to show or to see that it is there.
+BEATS_SENT = 0  # shifts: twenty bits each, how many, and how many of them drew data
+BEATS_ANSWERED = 20
+BEATS_MASK = (1 << 20) - 1
+BEAT_WAITS = 1 << 40  # the last of them has drawn none yet
+BEAT_KIND = 41  # HEARTBEAT above BEAT_PROTOCOL; where that is 0 eight bits of length and eight of the first octet
+BEAT_PROTOCOL = 16
+BEAT_LONGEST = 31
+BEAT_GAP_MASK = (1 << 31) - 1
+# With this many at one pace, data of an unknown protocol is taken for heartbeats.
+BEATS_IN_RHYTHM = 5
 
 # A probe: a segment that asks whether the peer is there, or may be one. A long capture holds more of these than of
 # anything else, so small fields share words.
@@ -236,7 +250,9 @@ EVENT_ICMP = 2
 EVENT_RESENT = 3
 EVENT_ZERO_WINDOW = 4
 EVENT_TUNNEL = 5
+EVENT_BEAT = 6
 EVENTS_PER_FLOW = 16
+EVENTS_PER_SEGMENT = 4  # at most: another tunnel, a run that ended, a window that opened, a heartbeat
 
 # Recently seen segments, to recognise a second copy: sets of two (signature, time) pairs, a power of two of them. The
 # low FILE_BITS of a signature say which file it was in.

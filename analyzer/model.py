@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analyzer.layout import ENDPOINT_SIZE, HEAD_SIZE
+from analyzer.kinds import Handshake, How, Outcome, Why
+from analyzer.layout import ENDPOINT_SIZE, EVENT_ENDPOINT, EVENT_FRAME, EVENT_KIND, HEAD_SIZE
 from analyzer.tcp import State
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ class Tracks(NamedTuple):
     probes: Column
     events: Column
 
-    def endpoints(self, field: int) -> Column:
-        """One field of both endpoints of every flow, client first: a copy of shape (flows, 2)."""
-        return self.flows[:, [HEAD_SIZE + field, HEAD_SIZE + ENDPOINT_SIZE + field]]
+    def endpoints(self, field: int, streams: slice = slice(None)) -> Column:
+        """One field of both endpoints of these flows, client first: a copy of shape (flows, 2)."""
+        return self.flows[streams][:, [HEAD_SIZE + field, HEAD_SIZE + ENDPOINT_SIZE + field]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ class Problem:
 
     offset: int
     reason: str
+
+
+class ClockStep(NamedTuple):
+    """A frame that is older than the one before it, and by how much: negative nanoseconds."""
+
+    frame: int
+    step: int
 
 
 class SameTraffic(NamedTuple):
@@ -80,62 +88,10 @@ class CaptureFacts:
     skipped: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     duplicates: int = 0
+    clock_steps: list[ClockStep] = field(default_factory=list)  # the first of them
     same_traffic: SameTraffic | None = None
     clock_shift: int = 0  # nanoseconds that are taken off its times before they are compared with those of others
     shared: int = 0  # of the duplicates, those whose first copy is in another capture
-
-
-class ProbeKind(IntEnum):
-    """What a row of the probe log turned out to be."""
-
-    NOT_A_PROBE = 0
-    KEEPALIVE = 1
-    ZERO_WINDOW = 2
-
-
-class Handshake(IntEnum):
-    """How a connection began."""
-
-    COMPLETE = 0
-    NO_ANSWER = 1
-    REFUSED = 2
-    PARTIAL = 3
-    SIMULTANEOUS = 4
-    NOT_CAPTURED = 5
-
-
-class How(IntEnum):
-    """How a connection ended."""
-
-    OPEN = 0
-    FIN = 1
-    RST = 2
-    HALF_CLOSED = 3
-    NO_ANSWER = 4
-    REFUSED = 5
-    TIMEOUT = 6
-
-
-class Why(IntEnum):
-    """Why a connection was reset."""
-
-    NONE = 0
-    KEEPALIVE_EXHAUSTED = 1
-    USER_TIMEOUT = 2
-    REPLY_TO_PROBE = 3
-    REPLY_TO_DATA = 4
-    ABORT = 5
-
-
-class Outcome(IntEnum):
-    """How an idle gap with probes in it ended."""
-
-    ANSWERED = 0
-    RECOVERED = 1
-    RESET = 2
-    TIMED_OUT = 3
-    CLOSED = 4
-    OPEN = 5
 
 
 @dataclass(frozen=True)
@@ -162,6 +118,7 @@ class Facts:
     interval: Column  # between the last two of those; 0 where there is one or none
     last_probe: Column
     zero_window_probes: Column
+    beating: Mask  # endpoints that send heartbeats of their application
 
     @property
     def unanswered(self) -> Column:
@@ -170,6 +127,23 @@ class Facts:
 
     def __len__(self) -> int:
         return len(self.tracks.flows)
+
+    def event_frames(self, stream: int, kind: int, side: int | None = None) -> tuple[int, ...]:
+        """The frames of a connection's events of one kind (layout.EVENT_*), of one sender or both, in order."""
+        order, streams = self._events_by_stream
+        first, end = streams.searchsorted((stream, stream + 1)).tolist()
+        events = self.tracks.events[order[first:end]]
+        chosen = events[:, EVENT_KIND] == kind
+        if side is not None:
+            chosen &= events[:, EVENT_ENDPOINT] & 1 == side
+        return tuple(events[chosen, EVENT_FRAME].tolist())
+
+    @cached_property
+    def _events_by_stream(self) -> tuple[Column, Column]:
+        """The rows of the events gathered by stream, and the stream of each."""
+        streams = self.tracks.events[:, EVENT_ENDPOINT] >> 1
+        order = streams.argsort(kind="stable")
+        return order, streams[order]
 
 
 class Endpoint(NamedTuple):
@@ -230,10 +204,24 @@ class Keepalive:
     icmp: int
     probe_length: int
     confidence: str
+    without_timestamps: bool  # of a connection that has them
     episodes: Episodes
     tcp_keepalive_time: Estimate | None = None
     tcp_keepalive_intvl: Estimate | None = None
     tcp_keepalive_probes: Estimate | None = None
+    user_timeout_s: tuple[float, float] | None = None  # above the one, and no more than the other
+    profiles: tuple[str, ...] = ()
+
+
+class Heartbeat(NamedTuple):
+    """What an application sends over a connection to show that it is there; `answered` of these drew data."""
+
+    protocol: str
+    sender: str
+    period_s: float
+    sent: int
+    answered: int
+    frames: tuple[int, ...]  # the first of them
 
 
 class Ending(NamedTuple):
@@ -264,8 +252,19 @@ class Flow:
     ending: Ending
     verdict: str
     keepalive: tuple[Keepalive, ...]
+    heartbeats: tuple[Heartbeat, ...]
     zero_window_probes: tuple[int, ...]
     tunnel: str | None = None  # innermost: kind and id
+
+
+class Flagged(NamedTuple):
+    """A frame that Wireshark flags, what it says, the payload's length, the time since the stream's last frame."""
+
+    frame: int
+    stream: int
+    says: str
+    length: int
+    since_last_s: float
 
 
 @dataclass(frozen=True)
@@ -290,7 +289,8 @@ class Finding:
     summary: str
     remedy: str
     evidence: Evidence
-    streams: Sequence[int] = ()
+    streams: Sequence[int] = ()  # where they are several
+    service: str = ""  # the server whose connections they are
 
 
 SEVERITIES = ("info", "low", "medium", "high")

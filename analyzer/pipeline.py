@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ class Analysis:
         """What is worth telling, each with its evidence."""
         from analyzer.diagnose import find
 
-        return find(self.verdicts, self.facts, self.flow, self.context)
+        return find(self.context)
 
     @property
     def flows(self) -> Iterator[Flow]:
@@ -67,9 +68,13 @@ class Analysis:
 
     def flow(self, stream: int) -> Flow:
         """One connection."""
+        from analyzer.diagnose import matching
         from analyzer.measure import make_flow
 
-        return make_flow(self.facts, self._keepalives, stream, self.verdicts[stream])
+        flow = make_flow(self.facts, self._keepalives, stream, self.verdicts[stream])
+        if not flow.keepalive:
+            return flow
+        return replace(flow, keepalive=tuple(replace(entry, profiles=matching(entry)) for entry in flow.keepalive))
 
     @cached_property
     def severities(self) -> dict[str, str]:
@@ -104,7 +109,7 @@ class Analysis:
         """What rules may ask."""
         from analyzer.diagnose import Context
 
-        return Context(self.facts, self.frame_text)
+        return Context(self.captures, self.facts, self.verdicts, self.idle_after, self.flow, self.frame_text)
 
 
 def analyze(

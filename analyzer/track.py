@@ -13,6 +13,7 @@ from analyzer.layout import (
     COUNTS_SIZE,
     EVENT_COUNT_,
     EVENT_SIZE,
+    EVENTS_PER_SEGMENT,
     FLOW_COUNT,
     FLOW_SIZE,
     PROBE_COUNT,
@@ -87,7 +88,7 @@ class Tracker:
 
     def _make_room(self) -> None:
         self._probes = self._grown(self._probes, self._counts[PROBE_COUNT] + 1, PROBE_SIZE)
-        self._events = self._grown(self._events, self._counts[EVENT_COUNT_] + 4, EVENT_SIZE)
+        self._events = self._grown(self._events, self._counts[EVENT_COUNT_] + EVENTS_PER_SEGMENT + 1, EVENT_SIZE)
         self._flows = self._grown(self._flows, self._counts[FLOW_COUNT] + 1, FLOW_SIZE)
         if len(self._slots) * FLOW_SIZE < 2 * len(self._flows):  # at most half full: probing stays short
             size = len(self._slots)

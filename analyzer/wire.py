@@ -194,6 +194,49 @@ PORT_CAPWAP_DATA = 5247
 PORT_GENEVE = 6081
 PORT_VXLAN_LINUX = 8472
 
+# Heartbeats of application protocols, as the payload of one segment; -1 is any octet. WebSocket's (RFC 6455 5.5.2)
+# have no fixed length: first octet, then the length of what follows a mask of four octets or none.
+WEBSOCKET_PING = 0x89
+WEBSOCKET_PONG = 0x8A
+WEBSOCKET_LONGEST = 6 + 125
+HEARTBEAT_PROTOCOLS = (
+    *("websocket", "http2", "redis", "mqtt", "amqp", "bgp", "nats"),
+    *("mysql", "postgresql", "cassandra", "zookeeper"),
+)
+_PING, _PONG = True, False
+_PAYLOADS: tuple[tuple[str, bool, tuple[int, ...]], ...] = (
+    ("http2", _PING, (0, 0, 8, 6, 0, 0, 0, 0, 0, *[-1] * 8)),  # RFC 9113 6.7
+    ("http2", _PONG, (0, 0, 8, 6, 1, 0, 0, 0, 0, *[-1] * 8)),
+    ("redis", _PING, tuple(b"*1\r\n$4\r\nPING\r\n")),  # redis.io: PING, RESP
+    ("redis", _PING, tuple(b"*1\r\n$4\r\nping\r\n")),
+    ("redis", _PONG, tuple(b"+PONG\r\n")),
+    ("mqtt", _PING, (0xC0, 0)),  # MQTT 3.1.1 3.12
+    ("mqtt", _PONG, (0xD0, 0)),
+    ("amqp", _PING, (8, 0, 0, 0, 0, 0, 0, 0xCE)),  # AMQP 0-9-1 4.2.7
+    ("amqp", _PING, (0, 0, 0, 8, 2, 0, -1, -1)),  # AMQP 1.0 2.4.5: an empty frame
+    ("bgp", _PING, (*[0xFF] * 16, 0, 19, 4)),  # RFC 4271 4.4
+    ("nats", _PING, tuple(b"PING\r\n")),  # docs.nats.io: PING/PONG; Redis takes it inline, too
+    ("nats", _PONG, tuple(b"PONG\r\n")),
+    ("mysql", _PING, (1, 0, 0, 0, 0x0E)),  # COM_PING
+    ("postgresql", _PING, tuple(b"Q\0\0\0\rSELECT 1\0")),  # what pools ask
+    ("cassandra", _PING, (4, -1, -1, -1, 5, 0, 0, 0, 0)),  # CQL native protocol 4: OPTIONS
+    ("zookeeper", _PING, (0, 0, 0, 8, 0xFF, 0xFF, 0xFF, 0xFE, 0, 0, 0, 11)),
+)
+HEARTBEAT_REPLY = 0x10
+HEARTBEAT_LONGEST = 19
+HEARTBEAT_ROW = 2 + HEARTBEAT_LONGEST
+# For kernels: the code (1 + protocol, HEARTBEAT_REPLY), the length, the octets, filled up.
+HEARTBEATS = tuple(
+    word
+    for protocol, is_ping, octets in _PAYLOADS
+    for word in (
+        1 + HEARTBEAT_PROTOCOLS.index(protocol) + (0 if is_ping else HEARTBEAT_REPLY),
+        len(octets),
+        *octets,
+        *[-1] * (HEARTBEAT_LONGEST - len(octets)),
+    )
+)
+
 # ICMP messages that quote the packet they are about (RFC 792, RFC 4443).
 ICMP_UNREACHABLE = 3
 ICMP_SOURCE_QUENCH = 4

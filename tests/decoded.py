@@ -41,6 +41,7 @@ class Row(NamedTuple):
     sack_left: int
     sack_right: int
     octet: int
+    heartbeat: int
     key_hash: int
     tunnel: int
 

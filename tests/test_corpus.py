@@ -22,8 +22,8 @@ import pytest
 
 from analyzer import analyze
 from analyzer.errors import CaptureError
+from analyzer.kinds import ProbeKind
 from analyzer.layout import ANSWER_FRAME, PROBE_FRAME
-from analyzer.model import ProbeKind
 from analyzer.report.json import write_json
 
 BESIDE_THE_CHECKOUT = Path(__file__).parent.parent.parent / "shared" / "corpus"

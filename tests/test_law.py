@@ -29,7 +29,7 @@ HOMES = {
     "matplotlib": [],
     "jinja2": [],
     "scapy": ["decode/dissect.py"],
-    "pyshark": [],
+    "pyshark": ["capture/wireshark.py"],
 }
 
 

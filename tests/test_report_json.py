@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analyzer.model import CaptureFacts, Column, Episode, Episodes, Outcome, Probe
+from analyzer.kinds import Outcome
+from analyzer.model import CaptureFacts, Column, Episode, Episodes, Probe
 from analyzer.report.json import Writer
 
 SECOND = 1_000_000_000

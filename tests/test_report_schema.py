@@ -21,8 +21,8 @@ from talks_in_bytes import ethernet_talk
 
 import analyzer
 from analyzer.diagnose import VERDICTS
+from analyzer.kinds import Handshake, How, Outcome, Why
 from analyzer.layout import SKIP_REASONS
-from analyzer.model import Handshake, How, Outcome, Why
 from analyzer.report.json import write_ndjson
 from analyzer.tcp import State
 

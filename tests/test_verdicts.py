@@ -143,7 +143,7 @@ def test_a_prober_that_tries_something_else_in_vain_has_a_dead_peer_and_a_findin
 def test_one_probe_and_a_reset_long_after_are_likely_not_certain() -> None:
     talk = quiet()
     talk.ask(CLIENT)
-    assert findings_of(talk.idle(20).rst(CLIENT)) == [("dead-peer", "likely")]
+    assert ("dead-peer", "likely") in findings_of(talk.idle(20).rst(CLIENT))
 
 
 @pytest.mark.parametrize("takes", [4.0, 25.0])

@@ -13,12 +13,15 @@ from analyzer.errors import CaptureError
 from analyzer.kernels import Ints, Kernels
 from analyzer.kernels.records import NEED_ROOM
 from analyzer.layout import RECORD_SIZE, RECORD_TIME
-from analyzer.model import CaptureFacts, Problem, Records
+from analyzer.model import CaptureFacts, ClockStep, Problem, Records
 
 BUFFER_SIZE = 1 << 20
 BATCH = 8192
 MAGIC_SIZE = 8  # enough to know a format by
 SHORTEST_MAGIC = 4
+# Queues of a network card and interfaces of a host may be out of order by milliseconds; this is a clock that was set.
+CLOCK_STEP_NS = 500_000_000
+MAX_CLOCK_STEPS = 20
 
 
 class Format(Protocol):
@@ -60,6 +63,7 @@ class Reader:
         self._fill(MAGIC_SIZE)
         magic = bytes(self._buffer[: self._end][:MAGIC_SIZE])
         self._format: Format
+        self._last_time: int | None = None
         if is_pcap(magic):
             self._format = PcapFormat()
         elif is_snoop(magic):
@@ -132,7 +136,7 @@ class Reader:
                 self._count_other_records()
                 first = self.facts.packets + 1
                 self.facts.packets += count
-                self._note_times(count)
+                self._note_times(count, first)
                 yield Records(self._kernels.view(self._buffer), self._records, count, first)
 
     def _count_other_records(self) -> None:
@@ -142,13 +146,29 @@ class Reader:
         facts.packets += count
         facts.other_records += count
 
-    def _note_times(self, count: int) -> None:
+    def _note_times(self, count: int, first: int) -> None:
         facts = self.facts
         times = cast(Any, self._records)[RECORD_TIME : count * RECORD_SIZE : RECORD_SIZE]
         if facts.first_time is None:
             facts.first_time = int(times[0])
+        self._note_steps(times, first)
         last = int(times.max() if self._kernels.compiled else max(times))
         facts.last_time = last if facts.last_time is None else max(last, facts.last_time)
+
+    def _note_steps(self, times: Any, first: int) -> None:
+        """Records that are older than the one before them, by more than packets of several queues are."""
+        steps = self.facts.clock_steps
+        before = [times[0] if self._last_time is None else self._last_time]
+        if self._kernels.compiled:
+            import numpy as np
+
+            back = np.diff(times, prepend=before)
+            found = [(int(i), int(back[i])) for i in np.flatnonzero(back <= -CLOCK_STEP_NS)]
+        else:
+            pairs = enumerate(zip(times, [*before, *times], strict=False))
+            found = [(i, time - last) for i, (time, last) in pairs if time - last <= -CLOCK_STEP_NS]
+        steps += [ClockStep(first + i, step) for i, step in found[: MAX_CLOCK_STEPS - len(steps)]]
+        self._last_time = int(times[-1])
 
     def _more(self) -> bool:
         """Move the tail to the front, make room for the rest of it, and read on; False when there is no more."""

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from analyzer.diagnose.catalogue import matching, middleboxes, profiles
 from analyzer.diagnose.registry import RULES, Context, Rule, find, load_rules
 from analyzer.diagnose.verdicts import VERDICTS, Verdict, judge
 
-__all__ = ["RULES", "VERDICTS", "Context", "Rule", "Verdict", "find", "judge", "load_rules"]
+__all__ = [
+    "RULES",
+    "VERDICTS",
+    "Context",
+    "Rule",
+    "Verdict",
+    "find",
+    "judge",
+    "load_rules",
+    "matching",
+    "middleboxes",
+    "profiles",
+]

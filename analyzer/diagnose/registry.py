@@ -5,65 +5,117 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.layout import EVENT_ENDPOINT, EVENT_FRAME, EVENT_KIND
-from analyzer.model import SEVERITIES, Column, Facts, Finding, Flow, Mask
+from analyzer.diagnose.groups import by_path, by_service
+from analyzer.diagnose.memories import Memory, find_memories
+from analyzer.diagnose.silence import Silence
+from analyzer.model import SEVERITIES, CaptureFacts, Column, Evidence, Facts, Finding, Flow, Mask
 
 MAX_FRAMES = 20
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a rule may ask besides the connection itself."""
+    """What a rule may ask: of all connections in columns, of one as a Flow."""
 
+    captures: Sequence[CaptureFacts]
     facts: Facts
+    verdicts: Sequence[str]
+    idle_after: int  # nanoseconds
+    flow: Callable[[int], Flow]
     frame_text: Callable[[int], str]
 
-    def event_frames(self, stream: int, kind: int) -> tuple[int, ...]:
-        """The frames of this connection's events of one kind (layout.EVENT_*), in order."""
-        order, streams = self._events_by_stream
-        first, end = np.searchsorted(streams, (stream, stream + 1)).tolist()
-        events = self.facts.tracks.events[order[first:end]]
-        return tuple(events[events[:, EVENT_KIND] == kind, EVENT_FRAME].tolist())
+    @functools.cached_property
+    def _streams_by_verdict(self) -> dict[str, Column]:
+        words, index = np.unique(np.array(self.verdicts, dtype="U24"), return_inverse=True)
+        return {str(word): np.flatnonzero(index == number) for number, word in enumerate(words)}
+
+    def judged(self, *words: str) -> Column:
+        """The streams with one of these verdicts, in order."""
+        nothing = np.zeros(0, np.int64)
+        return np.sort(np.concatenate([self._streams_by_verdict.get(word, nothing) for word in words]))
+
+    def where(self, capture: int) -> str:
+        """Words for which capture it is, where there are several."""
+        return f" of capture {capture}" if len(self.captures) > 1 else ""
 
     @functools.cached_property
-    def _events_by_stream(self) -> tuple[Column, Column]:
-        """The rows of the events gathered by stream, and the stream of each."""
-        streams = self.facts.tracks.events[:, EVENT_ENDPOINT] >> 1
-        order = np.argsort(streams, kind="stable")
-        return order, streams[order]
+    def silence(self) -> Silence:
+        """What other connections show about the silence on each."""
+        return Silence(self.facts)
+
+    @functools.cached_property
+    def memories(self) -> list[Memory]:
+        """Paths with a device that forgets idle connections."""
+        return find_memories(self.facts, self.verdicts, self.silence)
+
+    def by_service(self, streams: Column) -> list[Column]:
+        """These streams, gathered by the server's address and port."""
+        return by_service(self.facts.tracks.flows, streams)
+
+    def by_path(self, streams: Column) -> list[Column]:
+        """These streams, gathered by the addresses of client and server."""
+        return by_path(self.facts.tracks.flows, streams)
+
+
+class Claim(NamedTuple):
+    """What a rule has found of its connection or, where it names them, of several; `Finding` says what fields mean."""
+
+    summary: str
+    remedy: str
+    frames: tuple[int, ...]
+    observed: str
+    expected: str
+    source: str
+    confidence: str = "certain"
+    streams: tuple[int, ...] = ()
+    severity: str | None = None  # where it is not the rule's own
+    display_filter: str | None = None  # where frame numbers do not select the evidence
 
 
 class Rule(NamedTuple):
-    """A rule looks only at connections with one of its verdicts, or where `where` holds; it yields what it finds."""
+    """A finding's name, how severe it is, and how to find it: in single connections (of these streams), or in all."""
 
     name: str
     severity: str
-    verdicts: tuple[str, ...]
-    where: Callable[[Facts], Mask] | None
-    find: Callable[[Flow, Context], Iterator[Finding]]
-
-    @property
-    def explanation(self) -> str:
-        """What the finding means and how to mend it."""
-        return self.find.__doc__ or ""
+    explanation: str
+    streams: Callable[[Context], Column]
+    of_one: Callable[[Flow, Context], Iterator[Claim]] | None = None
+    of_all: Callable[[Context], Iterator[Claim]] | None = None
 
 
 RULES: dict[str, Rule] = {}
+OfOne = Callable[[Flow, Context], Iterator[Claim]]
+OfAll = Callable[[Context], Iterator[Claim]]
+NOTHING = np.zeros(0, np.int64)
 
 
 def rule(
     name: str, *, severity: str, verdicts: tuple[str, ...] = (), where: Callable[[Facts], Mask] | None = None
-) -> Callable[..., Callable[..., Iterator[Finding]]]:
-    """Register a rule under its name; it runs on connections with these verdicts, and on those where `where` holds."""
+) -> Callable[[OfOne], OfOne]:
+    """Register a rule about single connections: those with one of these verdicts, and those where `where` holds."""
 
-    def register(function: Callable[[Flow, Context], Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:
-        RULES[name] = Rule(name, severity, verdicts, where, function)
+    def streams(context: Context) -> Column:
+        judged = context.judged(*verdicts) if verdicts else NOTHING
+        return judged if where is None else np.union1d(judged, np.flatnonzero(where(context.facts)))
+
+    def register(function: OfOne) -> OfOne:
+        RULES[name] = Rule(name, severity, function.__doc__ or "", streams, of_one=function)
+        return function
+
+    return register
+
+
+def survey(name: str, *, severity: str) -> Callable[[OfAll], OfAll]:
+    """Register a rule that looks at all connections at once, in columns, and names those that it is about."""
+
+    def register(function: OfAll) -> OfAll:
+        RULES[name] = Rule(name, severity, function.__doc__ or "", lambda context: NOTHING, of_all=function)
         return function
 
     return register
@@ -77,30 +129,61 @@ def load_rules() -> dict[str, Rule]:
     return RULES
 
 
-def find(verdicts: list[str], facts: Facts, flow_of: Callable[[int], Flow], context: Context) -> list[Finding]:
+def find(context: Context) -> list[Finding]:
     """All findings, the most severe first."""
-    findings: list[Finding] = []
-    streams_by_verdict: dict[str, list[int]] = {}
-    for stream, word in enumerate(verdicts):
-        streams_by_verdict.setdefault(word, []).append(stream)
-    for one in load_rules().values():
-        streams = {stream for word in one.verdicts for stream in streams_by_verdict.get(word, ())}
-        if one.where is not None:
-            streams.update(one.where(facts).nonzero()[0].tolist())
-        for stream in sorted(streams):
-            findings.extend(one.find(flow_of(stream), context))
+    found: dict[str, list[Finding]] = {name: [] for name in load_rules()}
+    rules_of: dict[int, list[Rule]] = {}
+    for one in RULES.values():
+        for stream in one.streams(context).tolist():
+            rules_of.setdefault(stream, []).append(one)
+        if one.of_all is not None:
+            for claim in one.of_all(context):
+                flow = context.flow(claim.streams[0]) if claim.streams else None
+                found[one.name].append(_finding(one, claim, flow, context))
+    # Connection by connection: what a rule looks at costs more than looking.
+    for stream in sorted(rules_of):
+        flow = context.flow(stream)
+        for one in rules_of[stream]:
+            assert one.of_one is not None
+            claims = (claim._replace(streams=(stream,)) for claim in one.of_one(flow, context))
+            found[one.name] += [_finding(one, claim, flow, context) for claim in claims]
+    findings = [finding for of_one_rule in found.values() for finding in of_one_rule]
     return sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
 
 
-def frames_filter(frames: Iterable[int], flow: Flow, context: Context) -> str:
+def _finding(one: Rule, claim: Claim, flow: Flow | None, context: Context) -> Finding:
+    alone = len(claim.streams) == 1
+    frames = claim.frames[:MAX_FRAMES]
+    return Finding(
+        rule=one.name,
+        severity=claim.severity or one.severity,
+        confidence=claim.confidence,
+        stream=claim.streams[0] if alone else None,
+        streams=() if alone else claim.streams,
+        summary=claim.summary,
+        remedy=claim.remedy,
+        service=str(flow.server) if flow is not None else "",
+        evidence=Evidence(
+            frames=frames,
+            observed=claim.observed,
+            expected=claim.expected,
+            source=claim.source,
+            display_filter=claim.display_filter or frames_filter(frames, flow, context, alone=alone),
+        ),
+    )
+
+
+def frames_filter(frames: Iterable[int], flow: Flow | None, context: Context, *, alone: bool = True) -> str:
     """A Wireshark display filter that selects these frames of the file they are in.
 
-    A frame number means another packet in another file: where the frames are of several files, the filter selects
-    their connection, in whichever of them.
+    A frame number means another packet in another file: where the frames are of several files, or there are none, the
+    filter selects their connection (those of its server, where there are several), in whichever of them.
     """
-    files, numbers = zip(*(context.frame_text(frame).rpartition(":")[::2] for frame in frames), strict=True)
-    if len(set(files)) == 1:
-        return f"frame.number in {{{', '.join(numbers)}}}"
+    parts = [context.frame_text(frame).rpartition(":")[::2] for frame in frames]
+    if parts and len({file for file, _ in parts}) == 1:
+        return f"frame.number in {{{', '.join(number for _, number in parts)}}}"
+    if flow is None:
+        return "tcp"
     ip = "ipv6" if ":" in flow.client.address else "ip"
-    ends = (f"{ip}.addr == {end.address} && tcp.port == {end.port}" for end in (flow.client, flow.server))
-    return " && ".join(ends)
+    ends = (flow.client, flow.server) if alone else (flow.server,)
+    return " && ".join(f"{ip}.addr == {end.address} && tcp.port == {end.port}" for end in ends)

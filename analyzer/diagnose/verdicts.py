@@ -7,8 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.diagnose.silence import alive_elsewhere, last_gap
+from analyzer.kinds import How, Why
 from analyzer.layout import (
     ADVANCE_TIME,
+    BEAT,
+    BEAT_LAST,
+    BEAT_WAITS,
+    BEATS_ANSWERED,
+    BEATS_MASK,
+    BEATS_SENT,
     CLIENT_ASKED,
     END_TIME,
     FIN_ACKED,
@@ -31,13 +39,17 @@ from analyzer.layout import (
     UNA,
     ZERO_SINCE,
 )
-from analyzer.model import Column, Facts, How, Mask, Why
+from analyzer.model import Column, Facts, Mask
 
 # Sent three times again without an acknowledgement, and still trying when the capture ends.
 STILL_RESENDING = 3
+# No device on the path forgets a connection sooner.
+FORGETTABLE_NS = 2_000_000_000
 # A request counts as never replied to once so many before it were, each so many times as fast or faster.
 REPLIES_BEFORE = 3
 SLOWER = 8
+# So many heartbeats in a row without a reply, where there was one before.
+UNHEARD = 2
 # Timers are rounded up by an eighth at most (Linux kernel/time/timer.c): by then the next probe may have been due.
 ROUNDING = 8
 
@@ -106,7 +118,12 @@ def _dead_peer(facts: Facts, idle_after: int) -> Mask:
 
 
 def _middlebox_drop(facts: Facts, idle_after: int) -> Mask:
-    return _either(_waiting(facts) & _peer_lives(facts))
+    # Probes that only a device's forgetting explains, or data after a silence, in vain while the peer is well.
+    resent = facts.tracks.endpoints(RESENT) >= STILL_RESENDING
+    stuck = ((facts.how == How.TIMEOUT) | (_either(resent) & _is_open(facts))) & (last_gap(facts) >= FORGETTABLE_NS)
+    if stuck.any():
+        stuck &= alive_elsewhere(facts)
+    return np.asarray(_either(_waiting(facts) & _peer_lives(facts)) | stuck)
 
 
 def _retransmission_timeout(facts: Facts, idle_after: int) -> Mask:
@@ -137,7 +154,18 @@ def _app_hung(facts: Facts, idle_after: int) -> Mask:
     slowest = 1 << (roles >> SLOWEST_REPLY & SLOWEST_MASK)
     waited = facts.end - flows[:, REQUEST_TIME] > np.maximum(idle_after, SLOWER * slowest)
     kernel_answers = _either((facts.answered > 0) & (facts.last_probe > flows[:, [REQUEST_TIME]]))
-    return np.asarray((facts.how == How.OPEN) & asked & acknowledged & waited & kernel_answers)
+    hung = asked & acknowledged & waited & kernel_answers
+    return np.asarray((facts.how == How.OPEN) & (hung | _either(_unheard_beats(facts, idle_after))))
+
+
+def _unheard_beats(facts: Facts, idle_after: int) -> Mask:
+    """Endpoints whose last heartbeats were acknowledged, but drew no reply as those before did: (flows, 2)."""
+    endpoints = facts.tracks.endpoints
+    beat = endpoints(BEAT)
+    sent, answered = beat >> BEATS_SENT & BEATS_MASK, beat >> BEATS_ANSWERED & BEATS_MASK
+    unheard = (beat & BEAT_WAITS != 0) & (answered >= REPLIES_BEFORE) & (sent - answered >= UNHEARD)
+    acknowledged = (endpoints(KNOWN) & HAS_UNA != 0) & (endpoints(NXT) == endpoints(UNA))
+    return np.asarray(facts.beating & unheard & acknowledged & (facts.end - endpoints(BEAT_LAST) > idle_after))
 
 
 def _lossy_path(facts: Facts, idle_after: int) -> Mask:
@@ -145,7 +173,8 @@ def _lossy_path(facts: Facts, idle_after: int) -> Mask:
 
 
 def _unprotected(facts: Facts, idle_after: int) -> Mask:
-    unprotected: Mask = _is_open(facts) & _quiet(facts, idle_after) & (facts.probes.sum(axis=1) == 0)
+    asked = (facts.probes.sum(axis=1) > 0) | _either(facts.beating)
+    unprotected: Mask = _is_open(facts) & _quiet(facts, idle_after) & ~asked
     return unprotected
 
 

@@ -32,7 +32,6 @@ from analyzer.layout import (
     LEN,
     LONGEST_GAP,
     LONGEST_GAP_END,
-    NEVER,
     NXT,
     NXT_IS_GUESS,
     OPEN_GAP,
@@ -45,7 +44,6 @@ from analyzer.layout import (
     RESENT_FIRST,
     RESENT_GAP,
     RESENT_LAST,
-    RESENT_TOTAL,
     ROLES,
     RUN,
     SEQ,
@@ -61,9 +59,8 @@ from analyzer.layout import (
     UNA,
     WINDOW,
     ZERO_SINCE,
-    ZERO_TOTAL,
 )
-from analyzer.tcp import SYN
+from analyzer.tcp import RST, SYN
 
 # An idle gap shorter than this tells nothing about a middlebox.
 GAP_NS = 1_000_000_000
@@ -94,17 +91,20 @@ def fingerprint(packets: Ints, row: int, flows: Ints, x: int) -> None:
 
 @kernel
 def idle_gap(packets: Ints, row: int, flows: Ints, f: int, side: int) -> None:
-    """The time since the connection's last packet: survived once both ends have spoken after it."""
+    """The time since the connection's last packet: survived once both ends have spoken after it.
+
+    A RST says nothing of that: whoever sent it may have forgotten the connection meanwhile.
+    """
     time = packets[row + TIME]
     gap = time - flows[f + END_TIME]
     roles = flows[f + ROLES]
-    if roles & GAP_IS_OPEN:
+    if roles & GAP_IS_OPEN and packets[row + FLAGS] & RST == 0:
         if (roles & SERVER_ENDED_GAP != 0) != (side == 1):
             if flows[f + OPEN_GAP] > flows[f + LONGEST_GAP]:
                 flows[f + LONGEST_GAP] = flows[f + OPEN_GAP]
                 flows[f + LONGEST_GAP_END] = flows[f + OPEN_GAP_END]
             flows[f + ROLES] = roles & ~(GAP_IS_OPEN | SERVER_ENDED_GAP)
-    elif gap >= GAP_NS:
+    elif roles & GAP_IS_OPEN == 0 and gap >= GAP_NS:
         flows[f + OPEN_GAP] = gap
         flows[f + OPEN_GAP_END] = time
         flows[f + ROLES] = roles | GAP_IS_OPEN | (SERVER_ENDED_GAP if side else 0)
@@ -116,7 +116,6 @@ def resent(flows: Ints, x: int, end: int, time: int) -> None:
     """A segment of `x` that was sent before: part of a run unless it was only overtaken, or acknowledged already."""
     if time - flows[x + ADVANCE_TIME] < REORDERED_NS and flows[x + RESENT] == 0:
         return
-    flows[x + RESENT_TOTAL] += 1
     if flows[x + KNOWN] & HAS_UNA and seq_diff(end, flows[x + UNA]) <= 0:
         return
     if flows[x + RESENT] == 0:
@@ -167,8 +166,6 @@ def window_of(packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: in
         if before != 0 or flows[x + ZERO_SINCE] == 0:
             flows[x + ZERO_SINCE] = time
     elif before == 0 and flows[x + ZERO_SINCE] > 0:
-        # Bounded, for a clock that jumps about may close the window at 1970 and open it today, again and again.
-        flows[x + ZERO_TOTAL] = min(flows[x + ZERO_TOTAL] + max(0, time - flows[x + ZERO_SINCE]), -NEVER)
         e = log_event(packets, row, flows, f, endpoint, EVENT_ZERO_WINDOW, events, counts)
         if e >= 0:
             events[e + EVENT_SINCE] = flows[x + ZERO_SINCE]

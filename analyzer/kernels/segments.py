@@ -6,6 +6,7 @@ from analyzer.kernels.answers import accepted, answer_probe
 from analyzer.kernels.arithmetic import seq_diff
 from analyzer.kernels.copies import is_copy
 from analyzer.kernels.flows import find_stream, look_ahead, source_is_low
+from analyzer.kernels.heartbeats import heartbeat
 from analyzer.kernels.history import advance, fingerprint, idle_gap, request_reply, window_of
 from analyzer.kernels.probes import (
     IDLE_NS,
@@ -20,6 +21,7 @@ from analyzer.kernels.resets import on_reset
 from analyzer.kernels.states import log_event, move, on_ack, on_fin, on_syn
 from analyzer.layout import (
     ACROSS_NS,
+    ADVANCE_TIME,
     ANSWER_ACK,
     ANSWER_IMPLICIT,
     BYTES,
@@ -30,6 +32,7 @@ from analyzer.layout import (
     EVENT_SIZE,
     EVENT_TUNNEL,
     EVENT_WHY,
+    EVENTS_PER_SEGMENT,
     FLAGS,
     FLOW_COUNT,
     FLOW_SIZE,
@@ -42,11 +45,11 @@ from analyzer.layout import (
     HAS_UNA,
     HEAD_SIZE,
     HELD_BACK,
-    ICMP_ERRORS,
     ISN,
     KIND,
     KNOWN,
     KNOWN_TUNNEL,
+    LAST_DATA,
     LAST_PROBE,
     LAST_TIME,
     LEN,
@@ -162,10 +165,13 @@ def on_segment(
         else:
             flows[x + BYTES] += packets[row + LEN]
             expected = flows[x + NXT] if flows[x + KNOWN] & HAS_NXT else packets[row + SEQ]
+            quiet = packets[row + TIME] - max(flows[x + ADVANCE_TIME], flows[y + ADVANCE_TIME])
             is_new = advance(packets, row, flows, x, probes)
             received(packets, row, flows, x, y, is_new, expected, probes)
             if is_new and packets[row + LEN] > 0:
+                heartbeat(packets, row, flows, f, x, y, endpoint, quiet, events, counts)
                 request_reply(packets, row, flows, f, x, side, probes)
+                flows[x + LAST_DATA] = packets[row + TIME]
         if flags & SYN:
             on_syn(packets, row, flows, f, x, y, side == 0)
         elif flags & FIN:
@@ -182,7 +188,6 @@ def on_icmp(
     packets: Ints, row: int, flows: Ints, stream: int, x: int, side: int, probes: Ints, events: Ints, counts: Ints
 ) -> None:
     """An ICMP error that quotes a segment of `x`: one about its last probe marks that too."""
-    flows[x + ICMP_ERRORS] += 1
     index = flows[x + LAST_PROBE]
     if index > 0:
         p = (index - 1) * PROBE_SIZE
@@ -210,7 +215,7 @@ def track(
     """Track the packets from row `start` to before `stop`; return the first not taken, for want of room in a table."""
     flow_room = len(flows) // FLOW_SIZE
     probe_room = len(probes) // PROBE_SIZE
-    event_room = len(events) // EVENT_SIZE - 3  # one segment logs at most three events
+    event_room = len(events) // EVENT_SIZE - EVENTS_PER_SEGMENT
     ahead = start
     for index in range(start, stop):
         if index == ahead:

@@ -7,6 +7,7 @@ from analyzer.kernels.arithmetic import seq_diff
 from analyzer.kernels.probes import settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
+    ACKED_UNSEEN,
     ACKNO,
     ADVANCE_TIME,
     BYTES,
@@ -45,7 +46,6 @@ from analyzer.layout import (
     KNOWN,
     LAST_PROBE,
     LEN,
-    LONGEST_RESENT,
     NEW_OCTET,
     NXT,
     NXT_IS_GUESS,
@@ -165,7 +165,6 @@ def end_resending(
     """An acknowledgement ended a run of retransmissions of `y`; runs of three and more are kept as events."""
     run = flows[y + RESENT]
     flows[y + RESENT] = 0
-    flows[y + LONGEST_RESENT] = max(run, flows[y + LONGEST_RESENT])
     if run >= 3:
         e = log_event(packets, row, flows, f, endpoint, EVENT_RESENT, events, counts)
         if e >= 0:
@@ -202,6 +201,8 @@ def on_ack(
         if probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_MARKS] & NEW_OCTET:
             flows[y + BYTES] += 1
     if known & HAS_NXT == 0 or known & NXT_IS_GUESS or seq_diff(ackno, flows[y + NXT]) > 0:
+        if known & (HAS_NXT | NXT_IS_GUESS) == HAS_NXT and seq_diff(ackno, flows[y + NXT]) > 1:
+            known |= ACKED_UNSEEN
         flows[y + NXT] = ackno
         known = known & ~NXT_IS_GUESS | HAS_NXT
     flows[y + KNOWN] = known | HAS_UNA

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analyzer.kernels.arithmetic import be16, be32, seq_diff
 from analyzer.kernels.ethertypes import past, raw_ip
+from analyzer.kernels.heartbeats import heartbeat_payload
 from analyzer.kernels.links import link_layer
 from analyzer.kernels.networks import network_layer
 from analyzer.kernels.registry import Buffer, Ints, kernel
@@ -16,6 +17,7 @@ from analyzer.layout import (
     FIRST_SKIP,
     FLAGS,
     FRAME,
+    HEARTBEAT,
     ICMP_PACKETS,
     ICMP_WITHOUT_TCP,
     ICMPV6,
@@ -158,8 +160,11 @@ def tcp(buf: Buffer, at: int, end: int, packets: Ints, row: int) -> int:
     packets[row + SACK_RIGHT] = 0
     packets[row + OPTIONS] = tcp_options(buf, at + TCP_HEADER_SIZE, at + header, end, packets, row)
     packets[row + OCTET] = -1
+    packets[row + HEARTBEAT] = 0
     if at + header < min(end, wire_end):
         packets[row + OCTET] = buf[at + header]
+        if wire_end <= end:
+            packets[row + HEARTBEAT] = heartbeat_payload(buf, at + header, wire_end - at - header)
     return 0
 
 

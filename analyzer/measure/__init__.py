@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from analyzer.kinds import How
 from analyzer.measure.endings import measure_endings
 from analyzer.measure.flows import KeepaliveRows, gather_keepalives, make_flow
+from analyzer.measure.heartbeats import beating
 from analyzer.measure.probes import measure_probes
 from analyzer.measure.resets import made_on_the_path
-from analyzer.model import Facts, How, Tracks
+from analyzer.model import Facts, Tracks
 
 __all__ = ["KeepaliveRows", "gather_keepalives", "make_flow", "measure"]
 
@@ -33,4 +35,5 @@ def measure(tracks: Tracks, end: int) -> Facts:
         interval=probes.interval,
         last_probe=probes.last_probe,
         zero_window_probes=probes.zero_window_probes,
+        beating=beating(tracks),
     )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.kinds import Handshake, How, Why
 from analyzer.layout import (
     ADVANCE_TIME,
     FIN_FRAME,
@@ -35,7 +36,7 @@ from analyzer.layout import (
     STATE,
 )
 from analyzer.measure.probes import ProbeMeasures
-from analyzer.model import Column, Handshake, How, Mask, Tracks, Why
+from analyzer.model import Column, Mask, Tracks
 from analyzer.tcp import State
 
 # A keepalive timer's gaps differ by no more than its rounding, an eighth (kernel/time/timer.c): a reset this close to

@@ -8,6 +8,7 @@ from typing import overload
 
 import numpy as np
 
+from analyzer.kinds import Outcome
 from analyzer.layout import (
     ANSWER,
     ANSWER_FRAME,
@@ -30,8 +31,9 @@ from analyzer.layout import (
     PROBE_SINCE,
     PROBE_TIME,
     QUOTED,
+    WITHOUT_TIMESTAMPS,
 )
-from analyzer.model import SIDES, Column, Episode, Episodes, Keepalive, Outcome, Probe
+from analyzer.model import SIDES, Column, Episode, Episodes, Keepalive, Probe
 
 
 def make_keepalive(side: int, rows: Column, gave_up: bool) -> Keepalive:
@@ -50,6 +52,7 @@ def make_keepalive(side: int, rows: Column, gave_up: bool) -> Keepalive:
         icmp=int(((answer == ANSWER_NONE) & (marks & QUOTED != 0)).sum()),
         probe_length=int((marks & ONE_OCTET).any()),
         confidence=_confidence(marks),
+        without_timestamps=bool((marks & WITHOUT_TIMESTAMPS).any()),
         episodes=LazyEpisodes(rows, gave_up),
     )
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.kinds import Handshake, How, ProbeKind, Why
 from analyzer.layout import (
+    BEAT,
     BYTES,
     CLIENT_IS_LOW,
     END_TIME,
@@ -35,9 +38,10 @@ from analyzer.layout import (
     TUNNEL_VXLAN,
 )
 from analyzer.measure.episodes import make_keepalive
+from analyzer.measure.heartbeats import make_heartbeats
 from analyzer.measure.probes import probers
 from analyzer.measure.settings import SettingsOnDemand
-from analyzer.model import MIDDLEBOX, SIDES, Column, Ending, Endpoint, Facts, Flow, Handshake, How, ProbeKind, Why
+from analyzer.model import MIDDLEBOX, SIDES, Column, Ending, Endpoint, Facts, Flow, Keepalive
 from analyzer.tcp import State
 
 WORD = (1 << 64) - 1
@@ -84,14 +88,7 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
         state[by - 1] = State.UNKNOWN  # it never sent that RST
     ender = MIDDLEBOX if facts.forged[stream] else SIDES[by - 1] if by else None
     rtt = head[HANDSHAKE_RTT]
-    keepalive = []
-    if head[x + LAST_PROBE] or head[y + LAST_PROBE]:
-        for side in range(2):
-            first, end = keepalives.first[stream * 2 + side : stream * 2 + side + 2].tolist()
-            if first < end:
-                rows = facts.tracks.probes[keepalives.rows[first:end]]
-                found = make_keepalive(side, rows, why in GAVE_UP and by == side + 1)
-                keepalive.append(keepalives.settings.apply(found, stream, side))
+    probed = head[x + LAST_PROBE] or head[y + LAST_PROBE]
     return Flow(
         stream=stream,
         client=client,
@@ -106,10 +103,20 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
         state=(state[0], state[1]),
         ending=Ending(how, ender, ended or None, why, head[RESET_FRAME] or None),
         verdict=verdict,
-        keepalive=tuple(keepalive),
+        keepalive=tuple(_keepalives(facts, keepalives, stream, by - 1 if why in GAVE_UP else None)) if probed else (),
+        heartbeats=make_heartbeats(facts, stream, head) if head[x + BEAT] or head[y + BEAT] else (),
         zero_window_probes=tuple(facts.zero_window_probes[stream].tolist()),
         tunnel=tunnel_name(head[x + KNOWN] >> KNOWN_TUNNEL or head[y + KNOWN] >> KNOWN_TUNNEL),
     )
+
+
+def _keepalives(facts: Facts, keepalives: KeepaliveRows, stream: int, gave_up: int | None) -> Iterator[Keepalive]:
+    """What each side of a connection probed; `gave_up` is the side that ended it so."""
+    for side in range(2):
+        first, end = keepalives.first[stream * 2 + side : stream * 2 + side + 2].tolist()
+        if first < end:
+            rows = facts.tracks.probes[keepalives.rows[first:end]]
+            yield keepalives.settings.apply(make_keepalive(side, rows, gave_up == side), stream, side)
 
 
 def tunnel_name(tunnel: int) -> str | None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analyzer.kinds import ProbeKind
 from analyzer.layout import (
     ANSWER,
     ANSWER_NONE,
@@ -27,7 +28,7 @@ from analyzer.layout import (
     REJECTED,
     RUN,
 )
-from analyzer.model import Column, Mask, Narrow, ProbeKind, Tracks
+from analyzer.model import Column, Mask, Narrow, Tracks
 
 # Held-back segments that no acknowledgement ever explained count as probes when they keep a pace: the gaps between
 # them differ by less than this factor. Linux's timer rounds up by an eighth at most (kernel/time/timer.c).

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.layout import (
     ANSWER_TIME,
@@ -19,23 +18,19 @@ from analyzer.layout import (
     GAP_ANSWERED,
     GAP_END,
     HANDSHAKE_RTT,
-    LAST_PROBE,
     MIN_RTT,
     NEVER,
     PROBE_MARKS,
     PROBE_SINCE,
     PROBE_TIME,
-    RESET_TIME,
 )
-from analyzer.model import Column, Estimate, Facts, Keepalive, Mask, Why
+from analyzer.measure.estimates import JITTER_S, NANO, Seconds, Setting, to_seconds
+from analyzer.measure.giving_up import counts, last_gaps, user_timeouts
+from analyzer.model import Column, Facts, Keepalive, Mask
 
-Seconds = NDArray[np.float64]
-NANO = 1_000_000_000
 # Timer interrupts a second: Debian and Ubuntu have 250, or 1000 of late; small and old machines 100.
 HZ = (100, 250, 1000)
 SLOTS, LEVEL = 63, 8  # kernel/time/timer.c LVL_SIZE - 1, 1 << LVL_CLK_SHIFT
-# What a capture's clock, a busy machine and a jiffy may add or take away.
-JITTER_S = 0.02
 # No keepalive timer is shorter; a tenth is left for what the path takes away.
 SHORTEST_NS = 900_000_000
 # What a delayed acknowledgement may add to the shortest round trip that was seen (RFC 1122 4.2.3.2: at most 500 ms;
@@ -57,27 +52,18 @@ class Samples(NamedTuple):
     changed: Mask | bool = False  # there were others before
 
 
-class Setting(NamedTuple):
-    """A setting by endpoint (stream * 2 + side): nan where it is not known."""
-
-    value: Seconds
-    low: Seconds
-    high: Seconds
-    samples: Column
-
-    def estimate(self, endpoint: int) -> Estimate | None:
-        """That of one endpoint."""
-        numbers = [float(column[endpoint]) for column in (self.value, self.low, self.high)]
-        value, low, high = (None if np.isnan(number) else round(number, 3) for number in numbers)
-        return None if low is None and high is None else Estimate(value, low, high, int(self.samples[endpoint]))
-
-
 class Settings(NamedTuple):
     """The settings of all endpoints."""
 
     time: Setting
     intvl: Setting
     probes: Setting
+    user_timeout: tuple[Seconds, Seconds]  # bounds
+
+    def user_timeout_of(self, endpoint: int) -> tuple[float, float] | None:
+        """The bounds of one endpoint's."""
+        above, most = (float(bound[endpoint]) for bound in self.user_timeout)
+        return None if np.isnan(most) else (round(max(above, 0.0), 3), round(most, 3))
 
 
 class SettingsOnDemand:
@@ -104,6 +90,7 @@ class SettingsOnDemand:
             tcp_keepalive_time=self._settings.time.estimate(endpoint),
             tcp_keepalive_intvl=self._settings.intvl.estimate(endpoint),
             tcp_keepalive_probes=self._settings.probes.estimate(endpoint),
+            user_timeout_s=self._settings.user_timeout_of(endpoint),
         )
 
 
@@ -121,22 +108,23 @@ def estimate_settings(facts: Facts, streams: slice, rows: Column, first: Column)
     after_answer = again & known
     after_answer[1:] &= (since[1:] == log[:-1, ANSWER_TIME]) & (log[:-1, PROBE_MARKS] & GAP_END == GAP_ANSWERED)
     path, near = _path(facts, streams)
-    runs = _seconds(np.diff(time, prepend=0))
-    gave_up, last_gap = _last_gaps(facts, streams)
+    runs = to_seconds(np.diff(time, prepend=0))
+    gave_up, last_gap = last_gaps(facts, streams)
     interval = _samples(
         np.concatenate((prober[in_run], gave_up)), np.concatenate((runs[in_run], last_gap)), count, near
     )
     # From the last thing that passed on the way to the prober to what it sent: the path there and back is no timer's.
-    waits = _seconds(time - since) - (path - near)[prober]
+    waits = to_seconds(time - since) - (path - near)[prober]
     answered = _samples(prober[after_answer], waits[after_answer], count, near, latest=True)
     fresh = known & ~after_answer
     traffic = _samples(prober[fresh], waits[fresh], count, near)
     intvl = _setting(interval, near)
-    return Settings(_idle_time(traffic, answered, intvl, near), intvl, _counts(facts, streams, gave_up))
-
-
-def _seconds(nanoseconds: Column) -> Seconds:
-    return np.asarray(nanoseconds / NANO)
+    return Settings(
+        time=_idle_time(traffic, answered, intvl, near),
+        intvl=intvl,
+        probes=counts(facts, streams, gave_up),
+        user_timeout=user_timeouts(facts, streams, gave_up, path, near),
+    )
 
 
 def _path(facts: Facts, streams: slice) -> tuple[Seconds, Seconds]:
@@ -144,32 +132,12 @@ def _path(facts: Facts, streams: slice) -> tuple[Seconds, Seconds]:
 
     Where only the whole handshake was timed, nothing is sure but that it is no longer than that.
     """
-    rtt = facts.tracks.endpoints(MIN_RTT)[streams]
+    rtt = facts.tracks.endpoints(MIN_RTT, streams)
     there = rtt[:, ::-1]
     whole = facts.tracks.flows[streams, HANDSHAKE_RTT][:, None] - np.maximum(rtt, 0)
-    path = np.clip(_seconds(np.where(there >= 0, there, whole)), 0.0, LONGEST_PATH_S)
+    path = np.clip(to_seconds(np.where(there >= 0, there, whole)), 0.0, LONGEST_PATH_S)
     off = np.where(there >= 0, np.minimum(path, DELAYED_ACK_S), path)
     return path.reshape(-1), off.reshape(-1)
-
-
-def _last_gaps(facts: Facts, streams: slice) -> tuple[Column, Seconds]:
-    """Endpoints that gave up by their keepalive timer, and the time from their last probe to their RST."""
-    why = facts.why[streams]
-    ended = np.flatnonzero((why == Why.KEEPALIVE_EXHAUSTED) | (why == Why.USER_TIMEOUT))
-    side = facts.by[streams][ended] - 1
-    gap = facts.tracks.flows[streams][ended, RESET_TIME] - facts.last_probe[streams][ended, side]
-    return ended * 2 + side, _seconds(gap)
-
-
-def _counts(facts: Facts, streams: slice, gave_up: Column) -> Setting:
-    """A run that ended in the prober's RST is as long as its count, unless TCP_USER_TIMEOUT cut it short."""
-    trailing = facts.trailing[streams].reshape(-1)
-    least, length = np.full((2, len(trailing)), np.nan)
-    least[gave_up] = trailing[gave_up]
-    last = facts.tracks.endpoints(LAST_PROBE)[streams].reshape(-1)[gave_up] - 1
-    whole = gave_up[facts.tracks.probes[last, PROBE_SINCE] != NEVER]  # else it may have begun before the capture
-    length[whole] = least[whole]
-    return Setting(length, least, np.full(len(length), np.nan), (~np.isnan(least)).astype(np.int64))
 
 
 def _samples(prober: Column, values: Seconds, count: int, path: Seconds, *, latest: bool = False) -> Samples:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import starmap
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 import numpy as np
 
+from analyzer.kinds import Handshake, How, Outcome, Why
+from analyzer.layout import FRAME_BITS
 from analyzer.model import (
     SIDES,
     CaptureFacts,
@@ -21,11 +24,8 @@ from analyzer.model import (
     Estimate,
     Finding,
     Flow,
-    Handshake,
-    How,
+    Heartbeat,
     Keepalive,
-    Outcome,
-    Why,
 )
 from analyzer.report.times import SECOND, seconds, seconds_writer
 from analyzer.tcp import State
@@ -80,17 +80,22 @@ class Writer:
         """`null` for what is not known."""
         return "null" if value is None else write(value)
 
-    def capture(self, facts: CaptureFacts) -> str:
+    def capture(self, place: int, facts: CaptureFacts) -> str:
         """One element of `captures`."""
         skipped = ", ".join(f"{text(reason)}: {count}" for reason, count in facts.skipped.items())
         problems = ", ".join(f'{{"offset": {p.offset}, "reason": {text(p.reason)}}}' for p in facts.problems)
+        steps = ", ".join(
+            f'{{"frame": {self.frame(place << FRAME_BITS | frame)}, "step_s": {seconds(step, NANO_DIGITS)}}}'
+            for frame, step in facts.clock_steps
+        )
         return (
             f'{{"path": {text(facts.path)}, "format": {text(facts.format)}, '
             f'"link_types": [{", ".join(map(text, facts.link_types))}], '
             f'"packets": {facts.packets}, "tcp_packets": {facts.tcp_packets}, '
             f'"first_time": {self.optional(facts.first_time, self.time)}, '
             f'"last_time": {self.optional(facts.last_time, self.time)}, '
-            f'"skipped": {{{skipped}}}, "problems": [{problems}], "duplicates": {facts.duplicates}, "clock_steps": [], '
+            f'"skipped": {{{skipped}}}, "problems": [{problems}], '
+            f'"duplicates": {facts.duplicates}, "clock_steps": [{steps}], '
             f'"same_traffic_as": {same_traffic(facts)}}}'
         )
 
@@ -109,7 +114,8 @@ class Writer:
             f'"time": {self.optional(flow.ending.time, self.time)}, "why": {WHYS[flow.ending.why]}}}, '
             f'"verdict": "{flow.verdict}", '
             f'"keepalive": [{", ".join(map(self.keepalive, flow.keepalive))}], '
-            f'"heartbeats": [], "zero_window_probes": {pair(flow.zero_window_probes)}, '
+            f'"heartbeats": [{", ".join(map(self.heartbeat, flow.heartbeats))}], '
+            f'"zero_window_probes": {pair(flow.zero_window_probes)}, '
             f'"tunnel": {"null" if flow.tunnel is None else text(flow.tunnel)}}}'
         )
 
@@ -126,8 +132,16 @@ class Writer:
             f'"tcp_keepalive_time": {estimate(entry.tcp_keepalive_time)}, '
             f'"tcp_keepalive_intvl": {estimate(entry.tcp_keepalive_intvl)}, '
             f'"tcp_keepalive_probes": {estimate(entry.tcp_keepalive_probes)}, '
-            f'"user_timeout_s": null, "profiles": [], '
+            f'"user_timeout_s": {limits(entry.user_timeout_s)}, "profiles": {json.dumps(entry.profiles)}, '
             f'"episodes": [{self.episodes(entry.episodes)}]}}'
+        )
+
+    def heartbeat(self, beats: Heartbeat) -> str:
+        """One element of a flow's `heartbeats`."""
+        return (
+            f'{{"protocol": "{beats.protocol}", "sender": "{beats.sender}", "period_s": {beats.period_s}, '
+            f'"sent": {beats.sent}, "answered": {beats.answered}, '
+            f'"frames": [{", ".join(map(self.frame, beats.frames))}]}}'
         )
 
     def episodes(self, episodes: Episodes) -> str:
@@ -195,10 +209,15 @@ def estimate(value: Estimate | None) -> str:
     return json.dumps(fields)
 
 
+def limits(bounds: tuple[float, float] | None) -> str:
+    """Bounds of a time in seconds."""
+    return "null" if bounds is None else f'{{"low": {bounds[0]}, "high": {bounds[1]}}}'
+
+
 def write_json(analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Finding], out: TextIO) -> None:
     """One object, for `--format json`."""
     writer = Writer(analysis)
-    captures = ",\n  ".join(map(writer.capture, analysis.captures))
+    captures = ",\n  ".join(starmap(writer.capture, enumerate(analysis.captures)))
     out.write(f'{{"schema_version": {SCHEMA_VERSION},\n "captures": [{captures}],\n "flows": [')
     _join(out, map(writer.flow, flows))
     out.write('],\n "findings": [')
@@ -210,7 +229,7 @@ def write_ndjson(analysis: Analysed, flows: Iterable[Flow], findings: Iterable[F
     """One object a line, each with its `type`, for `--format ndjson`."""
     writer = Writer(analysis)
     for kind, lines in (
-        ("capture", map(writer.capture, analysis.captures)),
+        ("capture", starmap(writer.capture, enumerate(analysis.captures))),
         ("flow", map(writer.flow, flows)),
         ("finding", map(writer.finding, findings)),
     ):

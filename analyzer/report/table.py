@@ -6,7 +6,8 @@ import csv
 from collections.abc import Iterable
 from typing import TextIO
 
-from analyzer.model import SIDES, Flow, Why
+from analyzer.kinds import Why
+from analyzer.model import SIDES, Flow
 from analyzer.report.json import Analysed
 from analyzer.report.times import seconds
 

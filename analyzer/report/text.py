@@ -6,12 +6,14 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TextIO
 
-from analyzer.model import SIDES, CaptureFacts, Endpoint, Finding, Flow, How, Keepalive, Why
+from analyzer.kinds import How, Why
+from analyzer.model import SIDES, CaptureFacts, Endpoint, Finding, Flow, Keepalive
 from analyzer.report.times import clock, duration, zone
 
 WIDTH = 100
 SECOND = 1_000_000_000
 ADDRESS_WIDTH = 24
+STREAMS_NAMED = 30  # of a group of findings
 MANY = 12  # captures: more are told in one line, but for those with something to tell
 Style = Callable[[str, str], str]
 
@@ -59,8 +61,8 @@ def write_text(
     if counts:
         words = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
         out.write(f"\n{total} connection{'s' if total != 1 else ''}: {words}\n")
-    for finding in findings:
-        out.write("\n" + _finding_text(finding, layout))
+    for group in _of_one_cause(findings):
+        out.write("\n" + _finding_text(group, layout))
 
 
 def _capture_line(facts: CaptureFacts, layout: Layout) -> str:
@@ -155,6 +157,7 @@ def _probes(flow: Flow) -> str:
         parts.append(
             f"{entry.sender} {entry.probes}{_settings(entry)}" + (f" ({', '.join(troubles)})" if troubles else "")
         )
+    parts += [f"{beats.sender} {beats.protocol} every {beats.period_s:.4g} s" for beats in flow.heartbeats]
     for side, count in zip(SIDES, flow.zero_window_probes, strict=True):
         if count:
             parts.append(f"{side} {count} window")
@@ -178,8 +181,24 @@ def _ending(flow: Flow) -> str:
     return word if ending.why is Why.NONE else f"{word}: {ending.why.name.lower().replace('_', ' ')}"
 
 
-def _finding_text(finding: Finding, layout: Layout) -> str:
-    where = f"stream {finding.stream}" if finding.stream is not None else f"{len(finding.streams)} streams"
+def _of_one_cause(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Findings of one rule about connections of one server together, in the order of the first of each."""
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        alone = () if finding.stream is not None and finding.service else (len(groups),)
+        key = (finding.rule, finding.severity, finding.confidence, finding.service, *alone)
+        groups.setdefault(key, []).append(finding)
+    return list(groups.values())
+
+
+def _finding_text(group: Sequence[Finding], layout: Layout) -> str:
+    """A finding, and how many more of its kind there are."""
+    finding = group[0]
+    where = "the capture"
+    if finding.stream is not None:
+        where = f"stream {finding.stream}"
+    elif finding.streams:
+        where = f"{len(finding.streams)} streams"
     mark = layout.style(finding.severity.upper(), COLOURS[finding.severity])
     lines = [f"{mark} {finding.rule} ({where}, {finding.confidence})"]
     body = [
@@ -190,4 +209,9 @@ def _finding_text(finding: Finding, layout: Layout) -> str:
     for part in body:
         lines += textwrap.wrap(part, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
     lines.append(f"  Wireshark: {finding.evidence.display_filter}")
+    if len(group) > 1:
+        streams = [str(one.stream) for one in group[1:]]
+        named = ", ".join(streams[:STREAMS_NAMED]) + (", ..." if len(streams) > STREAMS_NAMED else "")
+        more = f"The same of {len(streams)} more to {finding.service}: stream{'s' * (len(streams) > 1)} {named}"
+        lines += textwrap.wrap(more, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
     return "\n".join(lines) + "\n"

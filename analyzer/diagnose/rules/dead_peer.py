@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.registry import MAX_FRAMES, Context, frames_filter, rule
-from analyzer.model import SIDES, Episode, Evidence, Finding, Flow, How, Keepalive, Outcome, Probe, Why
+from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.words import ends_of, how_to_probe, seconds
+from analyzer.kinds import How, Outcome, Why
+from analyzer.model import SIDES, Episode, Flow, Keepalive, Probe
 
-SECOND = 1_000_000_000
 GAVE_UP = (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)
 
 
 @rule("dead-peer", severity="high", verdicts=("dead_peer",))
-def dead_peer(flow: Flow, context: Context) -> Iterator[Finding]:
+def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
     """The peer stopped answering keepalive probes.
 
     The connection was idle, one endpoint's kernel asked whether the peer was still there, and no answer came: the peer
@@ -35,23 +36,17 @@ def dead_peer(flow: Flow, context: Context) -> Iterator[Finding]:
         if not gave_up and (len(silent) < 2 or flow.ending.how is How.RST):
             continue
         seen = flow.packets[peer_side] > 0
-        frames = tuple(probe.frame for probe in silent[:MAX_FRAMES])
-        yield Finding(
-            rule="dead-peer",
-            severity="high",
-            confidence="certain" if gave_up and seen and len(silent) > 1 else "likely" if seen else "possible",
-            stream=flow.stream,
+        yield Claim(
             summary=_summary(flow, keepalive, episode, len(silent), gave_up=gave_up, seen=seen),
             remedy="Find out what happened to the silent host or the path when it was last heard; to notice sooner, "
-            "lower TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT on the prober's socket "
-            "(sysctl net.ipv4.tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes).",
-            evidence=Evidence(
-                frames=frames,
-                observed=f"{len(silent)} probes in a row without an answer",
-                expected="an ACK to each probe within a round trip",
-                source="RFC 9293 3.8.4; Linux net/ipv4/tcp_timer.c tcp_keepalive_timer()",
-                display_filter=frames_filter(frames, flow, context),
-            ),
+            f"lower idle time, interval and count of the prober ({how_to_probe(flow.server.port)}; for all sockets "
+            "sysctl net.ipv4.tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes).",
+            frames=tuple(probe.frame for probe in silent),
+            observed=f"{len(silent)} probe{'s in a row' if len(silent) > 1 else ''} without an answer"
+            + _since(episode, silent, flow),
+            expected="an ACK to each probe within a round trip",
+            source="RFC 9293 3.8.4; Linux net/ipv4/tcp_timer.c tcp_keepalive_timer()",
+            confidence="certain" if gave_up and seen and len(silent) > 1 else "likely" if seen else "possible",
         )
 
 
@@ -60,16 +55,26 @@ def _unanswered_at_the_end(episode: Episode) -> list[Probe]:
     return list(episode.probes[answered[-1] + 1 if answered else 0 :])
 
 
+def _since(episode: Episode, silent: list[Probe], flow: Flow) -> str:
+    """Since when the peer was dead, at the earliest and at the latest, before that was known."""
+    known = flow.ending.time
+    if known is None or not silent or episode.start >= silent[0].time:
+        return ""
+    return (
+        f"; the peer was gone for {seconds(known - silent[0].time)} at least, and {seconds(known - episode.start)} at "
+        "most, when that was known"
+    )
+
+
 def _summary(flow: Flow, keepalive: Keepalive, episode: Episode, count: int, *, gave_up: bool, seen: bool) -> str:
-    peer = flow.server if keepalive.sender == "client" else flow.client
-    prober = flow.client if keepalive.sender == "client" else flow.server
+    prober, peer = ends_of(flow, keepalive)
     times = "once" if count == 1 else f"{count} times"
     text = f"{peer} did not answer: {prober} probed {times}"
     if not seen:
         text = f"no answer of {peer} is in this capture, nor anything else of it: {prober} probed {times}"
     if gave_up and flow.ending.time is not None:
         since = "it last heard from it" if seen else "the first of them"
-        return f"{text} and gave up {(flow.ending.time - episode.start) / SECOND:.1f} s after {since}"
+        return f"{text} and gave up {seconds(flow.ending.time - episode.start)} after {since}"
     if episode.outcome is Outcome.CLOSED:
         return f"{text} and then sent something else, in vain"
     return f"{text} and was still waiting when the capture ended"

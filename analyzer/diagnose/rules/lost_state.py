@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.registry import Context, frames_filter, rule
-from analyzer.model import Evidence, Finding, Flow, Why
+from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.words import ends
+from analyzer.kinds import Why
+from analyzer.model import Flow
 
 ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
 
 
 @rule("lost-state", severity="high", verdicts=("lost_state",))
-def lost_state(flow: Flow, context: Context) -> Iterator[Finding]:
+def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
     """The peer no longer knows the connection.
 
     A probe (or data) reached a TCP that has no such connection, and it answered with a RST (RFC 9293 3.10.7.1). So the
@@ -26,26 +28,19 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Finding]:
     """
     ending = flow.ending
     answered = ANSWERED.get(ending.why, "an acknowledgement")
-    teller = flow.server if ending.by == "server" else flow.client
+    teller, _ = ends(flow, ending.by or "")
     frames: tuple[int, ...] = ()
     for keepalive in flow.keepalive:
         if keepalive.sender != ending.by and ending.why is Why.REPLY_TO_PROBE:
             frames = tuple(probe.frame for probe in keepalive.episodes[-1].probes[-3:])
     if ending.frame is not None:
         frames += (ending.frame,)
-    yield Finding(
-        rule="lost-state",
-        severity="high",
-        confidence="certain",
-        stream=flow.stream,
+    yield Claim(
         summary=f"{teller} answered {answered} with RST: it no longer knew the connection",
         remedy="Find out what made that side forget: a restart, a failover, a device on the path with a shorter memory "
         "than the connection's idle time. Probe more often than that memory lasts.",
-        evidence=Evidence(
-            frames=frames,
-            observed=f"RST in answer to {answered}",
-            expected="an ACK",
-            source="RFC 9293 3.10.7.1",
-            display_filter=frames_filter(frames, flow, context),
-        ),
+        frames=frames,
+        observed=f"RST in answer to {answered}",
+        expected="an ACK",
+        source="RFC 9293 3.10.7.1",
     )

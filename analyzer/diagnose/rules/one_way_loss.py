@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.registry import MAX_FRAMES, Context, frames_filter, rule
-from analyzer.model import Evidence, Finding, Flow
+from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.words import ends_of
+from analyzer.model import Flow
 
 
 @rule("one-way-loss", severity="high", verdicts=("middlebox_drop",))
-def one_way_loss(flow: Flow, context: Context) -> Iterator[Finding]:
+def one_way_loss(flow: Flow, context: Context) -> Iterator[Claim]:
     """Probes go unanswered, and yet the peer is alive: it sends in its own right.
 
     Two probes in a row at least drew no answer, while segments of the peer (its own probes, retransmissions) are in the
@@ -25,20 +26,13 @@ def one_way_loss(flow: Flow, context: Context) -> Iterator[Finding]:
         silent = [probe for probe in keepalive.episodes[-1].probes if probe.answer_frame is None]
         if len(silent) < 2:
             continue
-        frames = tuple(probe.frame for probe in silent[:MAX_FRAMES])
-        prober, peer = (flow.client, flow.server)[:: 1 if keepalive.sender == "client" else -1]
-        yield Finding(
-            rule="one-way-loss",
-            severity="high",
-            confidence="likely",
-            stream=flow.stream,
+        prober, peer = ends_of(flow, keepalive)
+        yield Claim(
             summary=f"{peer} did not answer {len(silent)} probes of {prober}, but was sending all the same",
             remedy="Capture at the other end, too; look for a device on the path that forgets idle connections.",
-            evidence=Evidence(
-                frames=frames,
-                observed=f"{len(silent)} probes in a row without an answer, and segments of the peer after them",
-                expected="an ACK to each probe within a round trip",
-                source="RFC 9293 3.8.4",
-                display_filter=frames_filter(frames, flow, context),
-            ),
+            frames=tuple(probe.frame for probe in silent),
+            observed=f"{len(silent)} probes in a row without an answer, and segments of the peer after them",
+            expected="an ACK to each probe within a round trip",
+            source="RFC 9293 3.8.4",
+            confidence="likely",
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.registry import Context, frames_filter, rule
+from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.layout import EVENT_TUNNEL, HANDSHAKE, MIXED_TUNNELS
-from analyzer.model import Evidence, Facts, Finding, Flow, Mask
+from analyzer.model import Facts, Flow, Mask
 
 
 def mixes_tunnels(facts: Facts) -> Mask:
@@ -16,7 +16,7 @@ def mixes_tunnels(facts: Facts) -> Mask:
 
 
 @rule("overlapping-tunnels", severity="medium", where=mixes_tunnels)
-def overlapping_tunnels(flow: Flow, context: Context) -> Iterator[Finding]:
+def overlapping_tunnels(flow: Flow, context: Context) -> Iterator[Claim]:
     """Two connections with the same addresses and ports, in two tunnels, were counted as one.
 
     Tenants of a network may use the same private addresses, each in a tunnel with its own id. A connection is known by
@@ -28,19 +28,12 @@ def overlapping_tunnels(flow: Flow, context: Context) -> Iterator[Finding]:
     Look at: whether the ids are of two tenants, or of one that moved. With --split-tunnels the ids (a VXLAN or GENEVE
     network identifier, a GRE key, an ERSPAN session) tell connections apart.
     """
-    frames = context.event_frames(flow.stream, EVENT_TUNNEL)
-    yield Finding(
-        rule="overlapping-tunnels",
-        severity="medium",
-        confidence="likely",
-        stream=flow.stream,
+    yield Claim(
         summary=f"{flow.client} and {flow.server} stand for several connections, in tunnels with different ids",
         remedy="Analyse again with --split-tunnels.",
-        evidence=Evidence(
-            frames=frames,
-            observed="sequence numbers far apart, in tunnels with different ids",
-            expected="one run of sequence numbers in each direction",
-            source="RFC 9293 3.4",
-            display_filter=frames_filter(frames, flow, context),
-        ),
+        frames=context.facts.event_frames(flow.stream, EVENT_TUNNEL),
+        observed="sequence numbers far apart, in tunnels with different ids",
+        expected="one run of sequence numbers in each direction",
+        source="RFC 9293 3.4",
+        confidence="likely",
     )

@@ -1,0 +1,103 @@
+"""The known defaults of systems, runtimes, servers and middleboxes (profiles/*.toml), and which fit settings."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from analyzer.known import FIELDS, Middlebox, Profile
+from analyzer.model import Estimate, Keepalive
+
+# In the order in which those that fit equally well are named.
+FILES = ("systems", "runtimes", "libraries", "servers", "tools", "drivers")
+# What is left to the system: the interval of Linux and the BSDs; the counts of Linux and of the BSDs and macOS.
+SYSTEM = {"tcp_keepalive_time": (7200,), "tcp_keepalive_intvl": (75,), "tcp_keepalive_probes": (9, 8)}
+
+
+def _rows(name: str, kind: str) -> list[dict[str, Any]]:
+    text = (files("analyzer.diagnose") / "profiles" / f"{name}.toml").read_text()
+    rows: list[dict[str, Any]] = tomllib.loads(text)[kind]
+    return rows
+
+
+@cache
+def profiles() -> tuple[Profile, ...]:
+    """All known settings."""
+    return tuple(Profile(**row) for name in FILES for row in _rows(name, "profile"))
+
+
+@cache
+def middleboxes() -> tuple[Middlebox, ...]:
+    """All known idle timeouts."""
+    return tuple(Middlebox(**row) for row in _rows("middleboxes", "middlebox"))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is known of one setting, in whole numbers: many connections share it."""
+
+    value: int | None
+    low: int
+    high: int | None
+
+    @classmethod
+    def of(cls, estimate: Estimate | None) -> _Seen | None:
+        if estimate is None:
+            return None
+        value = None if estimate.value is None else round(estimate.value)
+        low = 0 if estimate.low is None else math.floor(estimate.low)
+        return cls(value, low, None if estimate.high is None else math.ceil(estimate.high))
+
+    def allows(self, number: int) -> bool:
+        """Whether the setting may be this number."""
+        if self.value is not None:
+            return number == self.value
+        return self.low <= number and (self.high is None or number <= self.high)
+
+
+def matching(keepalive: Keepalive) -> tuple[str, ...]:
+    """The names of the profiles that fit these settings and this form of probe, best first; none without a setting."""
+    seen = tuple(_Seen.of(getattr(keepalive, field)) for field in FIELDS)
+    return _matching(seen, keepalive.probe_length, keepalive.without_timestamps)
+
+
+@cache
+def _matching(seen: tuple[_Seen | None, ...], probe_length: int, without_timestamps: bool) -> tuple[str, ...]:
+    if not any(one is not None and one.value is not None for one in seen[:2]):
+        return ()
+    ranked = []
+    for place, profile in enumerate(profiles()):
+        # Only a probe of one octet is known to come without timestamps from systems that send them otherwise.
+        bare = without_timestamps and not probe_length
+        fits = profile.probe_length == probe_length and not (bare and profile.timestamps)
+        score = _score(profile, seen) if fits else 0
+        if score:
+            ranked.append((-score, place, profile.name))
+    return tuple(name for _, _, name in sorted(ranked))
+
+
+def _score(profile: Profile, seen: tuple[_Seen | None, ...]) -> int:
+    """How much of what was seen a profile explains; 0 when it contradicts, or explains nothing of its own."""
+    score = own = 0
+    for field, setting, one in zip(FIELDS, profile.settings, seen, strict=True):
+        if one is None:
+            continue
+        if isinstance(setting, int):
+            if not one.allows(setting):
+                return 0
+            own += one.value is not None
+            score += 4 * (one.value is not None)
+        elif setting == "system":
+            if not any(one.allows(number) for number in SYSTEM[field]):
+                return 0
+            score += 2
+    if profile.tcp_keepalive_time == profile.tcp_keepalive_intvl == "n":
+        time, intvl = seen[:2]
+        if time is None or intvl is None or time.value is None or time.value != intvl.value:
+            return 0
+        return score + 1
+    return score if own else 0

@@ -1,0 +1,56 @@
+"""Connections that share a server or a path, found by their keys in columns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer.layout import CLIENT_IS_LOW, HIGH_HI, HIGH_LO, KEY_PORTS, LOW_HI, LOW_LO, ROLES
+from analyzer.model import Column
+
+# Mixes the words of a key into one: odd, and nothing else is asked of it (Knuth, TAOCP 6.4, multiplicative hashing).
+FACTOR = -7046029254386353131
+
+
+def by_service(flows: Column, streams: Column) -> list[Column]:
+    """These streams, in groups with one server address and port each."""
+    _, servers = hosts(flows, streams)
+    ports = flows[streams, KEY_PORTS]
+    port = np.where(_client_is_low(flows, streams), ports & 0xFFFF, ports >> 16)
+    return _gather(streams, _mixed(servers, port))
+
+
+def by_path(flows: Column, streams: Column) -> list[Column]:
+    """These streams, in groups with one client address and one server address each."""
+    return _gather(streams, path_keys(flows, streams))
+
+
+def path_keys(flows: Column, streams: Column) -> Column:
+    """A number for each stream that is the same for the same addresses of client and server."""
+    clients, servers = hosts(flows, streams)
+    return _mixed(clients, servers)
+
+
+def _client_is_low(flows: Column, streams: Column) -> Column:
+    return np.asarray(flows[streams, ROLES] & CLIENT_IS_LOW != 0)
+
+
+def hosts(flows: Column, streams: Column) -> tuple[Column, Column]:
+    """A number for the address of each stream's client, and for its server's."""
+    low = _mixed(flows[streams, LOW_HI], flows[streams, LOW_LO])
+    high = _mixed(flows[streams, HIGH_HI], flows[streams, HIGH_LO])
+    client_is_low = _client_is_low(flows, streams)
+    return np.where(client_is_low, low, high), np.where(client_is_low, high, low)
+
+
+def _mixed(a: Column, b: Column) -> Column:
+    with np.errstate(over="ignore"):
+        mixed = (a * FACTOR ^ b) * FACTOR
+    return np.asarray(mixed ^ mixed >> 29)
+
+
+def _gather(streams: Column, keys: Column) -> list[Column]:
+    """The streams of each key, in order of stream; the groups in order of their first."""
+    order = np.argsort(keys, kind="stable")
+    cuts = np.flatnonzero(np.diff(keys[order])) + 1
+    groups = [group for group in np.split(streams[order], cuts) if len(group)]
+    return sorted(groups, key=lambda group: int(group[0]))

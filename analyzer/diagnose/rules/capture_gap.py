@@ -1,0 +1,39 @@
+"""The finding capture-gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.words import connections
+from analyzer.layout import ACKED_UNSEEN, FIRST_FRAME, KNOWN, PACKETS
+
+
+@survey("capture-gap", severity="info")
+def capture_gap(context: Context) -> Iterator[Claim]:
+    """The capture lacks packets that were delivered.
+
+    An acknowledgement covers data that is not in the capture, although the sender's other packets are. So the capture
+    dropped them (tcpdump says at its end how many `packets dropped by kernel`), or they went another way. A probe or an
+    answer may be missing as well: one that seems unanswered need not be.
+
+    Look at: what tcpdump or dumpcap said when it ended, and the load of the capturing host.
+
+    Capture with a larger buffer (tcpdump -B), fewer octets of each packet (-s 96) and a filter; write to a fast disk.
+    """
+    known, packets = context.facts.tracks.endpoints(KNOWN), context.facts.tracks.endpoints(PACKETS)
+    streams = np.flatnonzero(((known & ACKED_UNSEEN != 0) & (packets > 0)).any(axis=1))
+    if not len(streams):
+        return
+    yield Claim(
+        summary=f"data of {connections(len(streams))} was acknowledged that the capture does not hold",
+        remedy="Capture with a larger buffer (tcpdump -B 65536), a snaplen (-s 96) and a filter.",
+        frames=tuple(context.facts.tracks.flows[streams[:MAX_FRAMES], FIRST_FRAME].tolist()),
+        observed="acknowledgements of octets that no packet of the capture carries",
+        expected="each octet before its acknowledgement",
+        source="pcap(3): packets dropped for want of room in the buffer",
+        streams=tuple(streams.tolist()),
+        display_filter="tcp.analysis.ack_lost_segment",
+    )

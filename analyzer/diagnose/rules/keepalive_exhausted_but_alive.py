@@ -1,0 +1,48 @@
+"""The finding keepalive-exhausted-but-alive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.words import ends_of
+from analyzer.kinds import Outcome, Why
+from analyzer.model import Flow
+
+LOSSES_BEFORE = 2
+
+
+@rule("keepalive-exhausted-but-alive", severity="high", verdicts=("dead_peer",))
+def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Claim]:
+    """The prober gave up, but its peer was alive.
+
+    All probes of the last run went unanswered, and the prober reset the connection. But the peer's host was heard at
+    that time, on another connection with the same prober, or the path had lost probes before and the peer had
+    answered those that followed. So it was the path that failed, for this connection or for a while: a lossy link, or
+    a device that forgot an idle connection (see middlebox-idle-timeout). The peer may hold its side still.
+
+    Look at: loss on the path at that time, and whether the peer saw the probes (a capture there).
+
+    Against loss, raise the count rather than the interval (TCP_KEEPCNT, net.ipv4.tcp_keepalive_probes): five probes
+    that are lost in a row say more than three. Against a device that forgets, lower the idle time.
+    """
+    elsewhere = bool(context.silence.alive_elsewhere[flow.stream])
+    for keepalive in flow.keepalive:
+        gave_up = flow.ending.why in (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT) and flow.ending.by == keepalive.sender
+        recovered = sum(episode.outcome is Outcome.RECOVERED for episode in keepalive.episodes)
+        if not gave_up or not (elsewhere or recovered >= LOSSES_BEFORE):
+            continue
+        prober, peer = ends_of(flow, keepalive)
+        evidence = (
+            "was heard on another connection meanwhile" if elsewhere else f"had answered after {recovered} losses"
+        )
+        yield Claim(
+            summary=f"{prober} gave up on {peer}, which {evidence}",
+            remedy="Look for loss and for devices that forget idle connections on the path; a higher TCP_KEEPCNT "
+            "(net.ipv4.tcp_keepalive_probes) outlasts loss, a lower TCP_KEEPIDLE keeps devices from forgetting.",
+            frames=tuple(probe.frame for probe in keepalive.episodes[-1].probes if probe.answer_frame is None),
+            observed=f"probes without an answer, and a peer that {evidence}",
+            expected="an answer, or silence of that host on all connections",
+            source="RFC 9293 3.8.4: no single probe may be taken for proof",
+            confidence="likely" if elsewhere else "possible",
+        )

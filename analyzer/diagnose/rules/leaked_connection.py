@@ -1,0 +1,60 @@
+"""The finding leaked-connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.words import connections, seconds
+from analyzer.layout import FIRST_FRAME, FIRST_TIME
+from analyzer.model import Column
+
+FEWEST = 4
+# A pool fills at once and stays as large as it is; a leak goes on.
+STEPS = 4
+
+
+@survey("leaked-connection", severity="medium")
+def leaked_connection(context: Context) -> Iterator[Claim]:
+    """Connections to one service become more and more, and none of them is used again.
+
+    A client opened one after another over the whole time of the capture, each fell silent, and none was closed. So
+    looks a program that forgets to close: a response body that is not read to its end (Go), a client made anew for
+    each request, a pool without a limit. At some time it has no file descriptors left, or the server has not.
+
+    A pool that grows with the load looks alike for a while: compare with how many requests there were.
+
+    Look at: who opens these connections (`ss -tnp`), and how many descriptors the process has (`/proc/PID/fd`).
+    """
+    flows = context.facts.tracks.flows
+    for service in context.by_service(context.judged("unprotected")):
+        for group in context.by_path(service):
+            if not _grows(flows[group, FIRST_TIME], context):
+                continue
+            flow = context.flow(int(group[0]))
+            began = np.sort(flows[group, FIRST_TIME])
+            half = int((began <= (began[0] + began[-1]) // 2).sum())
+            yield Claim(
+                summary=f"{connections(len(group))} of {flow.client.address} to {flow.server} opened one after another "
+                "and left idle",
+                remedy="Find what opens them without closing: read responses to their end and close them, share one "
+                "client, limit the pool; give idle connections a limit (IdleConnTimeout, idle_timeout).",
+                frames=tuple(flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
+                observed=f"{half} in the first half of {seconds(began[-1] - began[0])}, {len(group)} at its end, "
+                "none used again",
+                expected="as many as are in use, or a pool that stops growing",
+                source="RFC 9293 3.6: a connection lasts until both ends close it",
+                confidence="possible",
+                streams=tuple(group.tolist()),
+            )
+
+
+def _grows(began: Column, context: Context) -> bool:
+    """Whether connections began all over a time that is long beside the silence that counts as idle."""
+    if len(began) < FEWEST:
+        return False
+    span = int(began.max() - began.min())
+    steps = np.unique((began - began.min()) * STEPS // (span + 1))
+    return span * 2 >= context.idle_after and len(steps) == STEPS

@@ -1,0 +1,41 @@
+"""The finding missing-direction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.words import connections
+from analyzer.layout import ACKED_UNSEEN, FIRST_FRAME, KNOWN, PACKETS
+
+FEWEST = 3
+
+
+@survey("missing-direction", severity="info")
+def missing_direction(context: Context) -> Iterator[Claim]:
+    """Only one direction of a connection was captured, though the other was there.
+
+    One end acknowledges data that it can only have got from its peer, and no packet of that peer is in the capture: a
+    mirror port that copies one direction, a route back by another way, a filter. Whether probes were answered cannot
+    be said, and is not.
+
+    Look at: where the capture was made, and its filter.
+
+    Capture both directions: at one of the ends, or with a mirror of both.
+    """
+    known, packets = context.facts.tracks.endpoints(KNOWN), context.facts.tracks.endpoints(PACKETS)
+    absent = (packets == 0) & (known & ACKED_UNSEEN != 0) & (packets[:, ::-1] >= FEWEST)
+    streams = np.flatnonzero(absent.any(axis=1))
+    if not len(streams):
+        return
+    yield Claim(
+        summary=f"of {connections(len(streams))} one direction alone is in the capture",
+        remedy="Capture at one of the ends, or mirror both directions.",
+        frames=tuple(context.facts.tracks.flows[streams[:MAX_FRAMES], FIRST_FRAME].tolist()),
+        observed="acknowledgements that advance, and nothing of what they acknowledge",
+        expected="packets of both ends",
+        source="RFC 9293 3.4",
+        streams=tuple(streams.tolist()),
+    )

@@ -1,0 +1,60 @@
+"""The finding one-leg-only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analyzer.diagnose.groups import hosts
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.words import connections
+from analyzer.layout import FIRST_FRAME, LAST_PROBE, PROBE_FRAME
+from analyzer.model import Column
+
+HALF = MAX_FRAMES // 2
+
+
+@survey("one-leg-only", severity="medium")
+def one_leg_only(context: Context) -> Iterator[Claim]:
+    """A proxy's connections are probed on one side only.
+
+    A proxy ends one connection and begins another: a keepalive probe on one of them never reaches the other. Here one
+    host is the server of some connections and the client of others; those on one side are probed, those on the other
+    are silent for as long, and nobody asks. Devices on that leg forget them, and a peer that dies there is not noticed.
+
+    Look at: the proxy's settings for its listeners and for its upstreams, which are apart.
+
+    Set keepalive on both legs: nginx has so_keepalive for listen and proxy_socket_keepalive for upstreams, HAProxy
+    clitcpka and srvtcpka, Envoy tcp_keepalive for listeners and for clusters.
+    """
+    flows = context.facts.tracks.flows
+    silent = context.judged("unprotected")
+    probed = np.flatnonzero(context.facts.probes.sum(axis=1))
+    probed_ends, silent_ends = hosts(flows, probed), hosts(flows, silent)
+    for side in range(2):
+        # A host at this side of the silent ones and at the other side of the probed ones stands between.
+        for host in np.intersect1d(silent_ends[side], probed_ends[1 - side]):
+            legs = silent[silent_ends[side] == host], probed[probed_ends[1 - side] == host]
+            if not np.isin(host, silent_ends[1 - side]) and not np.isin(host, probed_ends[side]):
+                yield _claim(context, side, *legs)
+
+
+def _claim(context: Context, side: int, silent: Column, probed: Column) -> Claim:
+    facts = context.facts
+    flow = context.flow(int(silent[0]))
+    proxy = (flow.client, flow.server)[side].address
+    last = facts.tracks.endpoints(LAST_PROBE)[probed].max(axis=1)
+    frames = facts.tracks.probes[last[:HALF] - 1, PROBE_FRAME].tolist()
+    frames += facts.tracks.flows[silent[:HALF], FIRST_FRAME].tolist()
+    return Claim(
+        summary=f"{proxy} has probes on {connections(len(probed))} of one leg, and none on {connections(len(silent))} "
+        f"with its {('servers', 'clients')[side]}, such as {(flow.server, flow.client)[side]}",
+        remedy=f"Set keepalive towards its {('servers', 'clients')[side]}, too.",
+        frames=tuple(frames),
+        observed="probes on one leg of a proxy, silence on the other",
+        expected="probes on both",
+        source="RFC 9293 3.8.4: a probe asks one TCP, and a proxy has two",
+        confidence="likely",
+        streams=tuple(silent.tolist()),
+    )

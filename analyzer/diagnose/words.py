@@ -1,0 +1,47 @@
+"""Words that findings share: durations, endpoints, and how to ask for keepalive in the language of a service."""
+
+from __future__ import annotations
+
+from analyzer.model import SIDES, Endpoint, Flow, Keepalive
+
+SECOND = 1_000_000_000
+# By the port of the server (IANA): what its own configuration calls idle time, interval and count.
+_SETTINGS = {
+    5432: "PostgreSQL: tcp_keepalives_idle = {0}, tcp_keepalives_interval = {1}, tcp_keepalives_count = {2} in "
+    "postgresql.conf; libpq: keepalives_idle={0} keepalives_interval={1} keepalives_count={2} in the connection string",
+    6379: "Redis: tcp-keepalive {0} in redis.conf; clients: their socket keepalive options",
+    22: "OpenSSH: ServerAliveInterval {0} in ssh_config, ClientAliveInterval {0} in sshd_config",
+    5672: "RabbitMQ: a heartbeat of {0} s, or keepalive = true among tcp_listen_options",
+    9092: "Kafka: socket.keepalive.enable=true, with sysctl net.ipv4.tcp_keepalive_time {0}, tcp_keepalive_intvl {1}",
+    80: "nginx: listen ... so_keepalive={0}s:{1}s:{2}; HAProxy: option tcpka with tcpka-idle {0}s",
+}
+_SETTINGS.update(dict.fromkeys((443, 8080, 8443), _SETTINGS[80]))
+_GENERAL = (
+    "setsockopt SO_KEEPALIVE with TCP_KEEPIDLE {0}, TCP_KEEPINTVL {1}, TCP_KEEPCNT {2}; "
+    "Go: net.KeepAliveConfig{{Enable: true, Idle: {0} * time.Second, Interval: {1} * time.Second, Count: {2}}}"
+)
+
+
+def how_to_probe(port: int, idle: int = 60, interval: int = 10, count: int = 3) -> str:
+    """How to set such a keepalive, in the words of the service on this port."""
+    return _SETTINGS.get(port, _GENERAL).format(idle, interval, count)
+
+
+def seconds(nanoseconds: float) -> str:
+    """A time to a tenth of a second."""
+    return f"{nanoseconds / SECOND:.1f} s"
+
+
+def connections(number: int) -> str:
+    """`1 connection`, `3 connections`."""
+    return f"{number} connection{'' if number == 1 else 's'}"
+
+
+def ends_of(flow: Flow, keepalive: Keepalive) -> tuple[Endpoint, Endpoint]:
+    """The prober and its peer."""
+    return ends(flow, keepalive.sender)
+
+
+def ends(flow: Flow, side: str) -> tuple[Endpoint, Endpoint]:
+    """This side and the other."""
+    return (flow.client, flow.server) if side == SIDES[0] else (flow.server, flow.client)

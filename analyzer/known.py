@@ -1,0 +1,50 @@
+"""What is known of the world, not of a capture: keepalive settings and idle timeouts of systems and devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FIELDS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
+Setting = int | str | None  # seconds or a count; "system", "n" (equal, whatever they are), "any"; None: not known
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Settings that something uses when nobody says otherwise."""
+
+    name: str
+    versions: str
+    on_by_default: bool
+    set_by: str
+    source: str
+    sure: str
+    tcp_keepalive_time: Setting = None
+    tcp_keepalive_intvl: Setting = None
+    tcp_keepalive_probes: Setting = None
+    probe_length: int = 0
+    timestamps: bool = True  # its probes carry them where the connection does
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Time, interval and count."""
+        return tuple(getattr(self, field) for field in FIELDS)
+
+
+@dataclass(frozen=True)
+class Middlebox:
+    """A device or program between two ends, or one end, that ends or forgets what is idle for too long."""
+
+    name: str
+    kind: str
+    idle_timeout_s: int
+    on_expiry: str
+    on_next_packet: str
+    configurable: str
+    source: str
+    sure: str
+    probes_refresh: bool | None = None
+
+    @property
+    def closes(self) -> bool:
+        """Whether it says so with a FIN, as an end of the connection."""
+        return "FIN" in self.on_expiry or "closes" in self.on_expiry

@@ -1,0 +1,35 @@
+"""Settings as columns: what is likeliest, and bounds that hold the truth, by endpoint."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.model import Column, Estimate
+
+Seconds = NDArray[np.float64]
+NANO = 1_000_000_000
+# What a capture's clock, a busy machine and a jiffy may add or take away.
+JITTER_S = 0.02
+
+
+class Setting(NamedTuple):
+    """A setting by endpoint (stream * 2 + side): nan where it is not known."""
+
+    value: Seconds
+    low: Seconds
+    high: Seconds
+    samples: Column
+
+    def estimate(self, endpoint: int) -> Estimate | None:
+        """That of one endpoint."""
+        numbers = [float(column[endpoint]) for column in (self.value, self.low, self.high)]
+        value, low, high = (None if np.isnan(number) else round(number, 3) for number in numbers)
+        return None if low is None and high is None else Estimate(value, low, high, int(self.samples[endpoint]))
+
+
+def to_seconds(nanoseconds: Column) -> Seconds:
+    """Times in seconds."""
+    return np.asarray(nanoseconds / NANO)

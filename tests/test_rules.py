@@ -1,0 +1,258 @@
+"""Every finding: a capture that it is made of, and a near miss in which it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from commands import inside
+from conversation import CLIENT, SERVER, Conversation
+from observe import analyzed
+
+from analyzer.diagnose import load_rules
+
+Talks = Callable[[], list[Conversation]]
+
+
+def exchange(**how: float | bool | int | tuple[int, int]) -> Conversation:
+    """A connection with one request and one reply."""
+    return Conversation(**how).handshake().data(CLIENT, 100).data(SERVER, 300)  # type: ignore[arg-type]
+
+
+def at(port: int, start: float = 0.0) -> Conversation:
+    """The same from another port, begun later."""
+    return exchange(ports=(port, 5432), start=start)
+
+
+def ended(seconds: float) -> Conversation:
+    """Another connection, which shows that the capture went on for so long."""
+    return Conversation(ports=(50_000, 80), start=seconds, rtt=0.001).handshake()
+
+
+def busy(seconds: int, port: int = 41_000) -> Conversation:
+    """A connection of the same hosts that is used all the time."""
+    talk = at(port)
+    for _ in range(seconds // 2):
+        talk.idle(2).data(CLIENT, 50).data(SERVER, 60)
+    return talk
+
+
+def dead(count: int = 4, port: int = 40_000, idle: float = 15) -> Conversation:
+    """A peer that is dead to so many probes, and is given up."""
+    return at(port).idle(idle).probes(CLIENT, count, every=5, answered=False).rst(CLIENT)
+
+
+def stuck(idle: float = 15, *, probed: bool = False, port: int = 40_000) -> Conversation:
+    """Data after a silence, never acknowledged."""
+    talk = at(port)
+    if probed:
+        talk.idle(15).probe(CLIENT)
+    return talk.idle(idle).data(CLIENT, 50, arrives=False, captured=True).retransmissions(CLIENT, 6)
+
+
+def device_resets(idle: float, port: int = 40_000, *, probe: bool = True) -> Conversation:
+    """A device forgets the connection and answers for the server."""
+    talk = at(port).idle(idle)
+    if probe:
+        talk.ask(CLIENT)
+    else:
+        talk.data(CLIENT, 50, acked=False)
+    server = talk.sides[SERVER]
+    server.host = replace(server.host, ttl=64)
+    return talk.rst(SERVER, bare=True)
+
+
+def forgotten(seconds: float, survived: float) -> list[Conversation]:
+    """Two connections that a silence of so long ended, and one that survived a shorter one."""
+    well = at(40_002).idle(survived).data(CLIENT, 50).data(SERVER, 50).idle(seconds - survived + 5)
+    return [device_resets(seconds), device_resets(seconds + 3, 40_001), well.data(CLIENT, 5).data(SERVER, 5)]
+
+
+def closed(idle: float, port: int, by: str = SERVER) -> Conversation:
+    return at(port).idle(idle).fin(by).fin(CLIENT if by == SERVER else SERVER)
+
+
+def left_open(start: float, port: int) -> Conversation:
+    return at(port, start)
+
+
+def half_closed(count: int) -> list[Conversation]:
+    return [*(at(40_000 + i, i).idle(1).fin(SERVER) for i in range(count)), ended(40)]
+
+
+def proxied(*, both: bool) -> list[Conversation]:
+    """A connection from a client to a proxy, probed, and one from the proxy on to a server."""
+    front, back = at(40_000), at(40_001)
+    proxy = front.sides[SERVER].host
+    for name, host in ((CLIENT, replace(proxy, port=45_000)), (SERVER, replace(proxy, address="203.0.113.9"))):
+        back.sides[name].host = host
+    back = Conversation(ports=(45_000, 5432))
+    back.sides[CLIENT].host = replace(back.sides[CLIENT].host, address=proxy.address)
+    back.sides[SERVER].host = replace(back.sides[SERVER].host, address="203.0.113.9")
+    back.handshake().data(CLIENT, 100).data(SERVER, 300)
+    front.idle(15).probe(CLIENT).idle(15).probe(CLIENT)
+    if both:
+        back.idle(15).probe(CLIENT).idle(15).probe(CLIENT)
+    return [front, back, ended(32)]
+
+
+def of_age(*ages: float) -> list[Conversation]:
+    """Connections reset at these ages, which were used until shortly before, or not."""
+    talks = []
+    for number, age in enumerate(ages):
+        talk = at(40_000 + number, number).idle(age - 1 - 5 * number).data(CLIENT, 10).data(SERVER, 10)
+        talk.now = talk.segments[0].time + round(age * 1e9)
+        talks.append(talk.rst(SERVER))
+    return talks
+
+
+def raced(apart: float, idle: float = 5) -> list[Conversation]:
+    """A request that crosses the FIN of a server that waited for one."""
+    talk = at(40_000).idle(idle)
+    talk.fin(SERVER, acked=False)
+    talk.idle(apart).data(CLIENT, 80, acked=False)
+    return [talk.rst(SERVER, bare=True)]
+
+
+def hung(replied: int) -> list[Conversation]:
+    talk = exchange()
+    for _ in range(replied):
+        talk.idle(1).data(CLIENT, 100).data(SERVER, 300)
+    talk.data(CLIENT, 100).idle(15).probe(CLIENT).idle(15)
+    return [talk.probe(CLIENT)]
+
+
+def bare_probes(*, timestamps: bool) -> list[Conversation]:
+    """Probes without the timestamps that the connection has, unanswered."""
+    talk = exchange(timestamps=timestamps).idle(15)
+    for _ in range(3):
+        talk.ask(CLIENT, options=[])
+        talk.idle(5)
+    return [talk]
+
+
+def doubled(copies: int) -> list[Conversation]:
+    talk = Conversation(rtt=0.01).handshake()
+    for _ in range(12):
+        talk.data(CLIENT, 50, copies=copies)
+    return [talk]
+
+
+def one_way(*, missed: bool) -> list[Conversation]:
+    """Only the client's half of a connection, or all of it."""
+    talk = exchange()
+    for _ in range(5):
+        talk.idle(1).data(CLIENT, 50).data(SERVER, 500)
+    if missed:
+        talk.segments = [replace(segment, captured=segment.sender == CLIENT) for segment in talk.segments]
+    return [talk]
+
+
+def dropped(*, captured: bool) -> list[Conversation]:
+    talk = exchange().data(SERVER, 700, captured=captured)
+    return [talk.data(CLIENT, 50).data(SERVER, 50)]
+
+
+def stalled(*, opens: bool) -> list[Conversation]:
+    talk = exchange().data(CLIENT, 700, window=0).persist(CLIENT, 5, reply_window=0).idle(2)
+    return [talk.window_update(SERVER, 502) if opens else talk]
+
+
+def slow(idle: float, every: float, count: int = 12) -> list[Conversation]:
+    return [exchange().idle(idle).probes(CLIENT, count, every=every)]
+
+
+def stepped(seconds: float) -> list[Conversation]:
+    talk = exchange().idle(3)
+    talk.segments[-1] = replace(talk.segments[-1], time=talk.segments[-1].time - round(seconds * 1e9))
+    return [talk]
+
+
+def two_hours(idle: float) -> list[Conversation]:
+    return [exchange().idle(idle).probe(CLIENT)]
+
+
+FIRES: dict[str, Talks] = {
+    "age-not-idle": lambda: of_age(30, 30, 30),
+    "aggressive-keepalive": lambda: slow(1.02, 1.02),
+    "app-hung": lambda: hung(3),
+    "capture-gap": lambda: dropped(captured=False),
+    "close-wait-leak": lambda: half_closed(3),
+    "dead-peer": lambda: [dead()],
+    "duplicate-capture": lambda: doubled(2),
+    "endpoint-reset": lambda: [exchange().idle(1).rst(CLIENT)],
+    "keepalive-at-two-hour-default": lambda: two_hours(7251),
+    "keepalive-exhausted-but-alive": lambda: [dead(), busy(60)],
+    "keepalive-race": lambda: raced(0.001),
+    "keepalive-slower-than-middlebox": lambda: forgotten(360, 340),
+    "leaked-connection": lambda: [*(left_open(4 * i, 40_000 + i) for i in range(8)), ended(60)],
+    "lost-state": lambda: [exchange().idle(15).probe(CLIENT, "rst")],
+    "middlebox-idle-timeout": lambda: forgotten(360, 340),
+    "middlebox-reset": lambda: [device_resets(15)],
+    "missing-direction": lambda: one_way(missed=True),
+    "one-leg-only": lambda: proxied(both=False),
+    "probes-suppressed-by-unacked-data": lambda: [stuck(probed=True), ended(120)],
+    "proxy-idle-close": lambda: [closed(60.02, 40_000), closed(60.05, 40_001)],
+    "retransmission-timeout": lambda: [stuck(), ended(120)],
+    "unanswered-but-alive": lambda: bare_probes(timestamps=True),
+    "unprotected-idle": lambda: [exchange(), ended(60)],
+    "user-timeout-overrides-count": lambda: [dead(1).idle(1)],
+    "zero-window-stall": lambda: stalled(opens=False),
+}
+NEAR_MISSES: dict[str, Talks] = {
+    "age-not-idle": lambda: of_age(30, 45, 61),
+    "aggressive-keepalive": lambda: slow(15.1, 15.1),
+    "app-hung": lambda: hung(1),
+    "capture-gap": lambda: dropped(captured=True),
+    "close-wait-leak": lambda: [closed(1, 40_000), ended(40)],
+    "dead-peer": lambda: [exchange().idle(15).probe(CLIENT, False).idle(5).probe(CLIENT)],
+    "duplicate-capture": lambda: doubled(1),
+    "endpoint-reset": lambda: [exchange().idle(15).probe(CLIENT, "rst")],
+    "keepalive-at-two-hour-default": lambda: two_hours(3600),
+    "keepalive-exhausted-but-alive": lambda: [dead(), busy(10)],
+    "keepalive-race": lambda: raced(4),
+    "keepalive-slower-than-middlebox": lambda: [device_resets(360, probe=False)],
+    "leaked-connection": lambda: [*(left_open(0.01 * i, 40_000 + i) for i in range(8)), ended(60)],
+    "lost-state": lambda: [device_resets(15)],
+    "middlebox-idle-timeout": lambda: [dead(), dead(port=40_001)],
+    "middlebox-reset": lambda: [exchange().idle(15).probe(CLIENT, "rst")],
+    "missing-direction": lambda: one_way(missed=False),
+    "one-leg-only": lambda: proxied(both=True),
+    "probes-suppressed-by-unacked-data": lambda: [stuck(), ended(120)],
+    "proxy-idle-close": lambda: [closed(31, 40_000), closed(47, 40_001)],
+    "retransmission-timeout": lambda: [exchange().data(CLIENT, 50, arrives=False, captured=True).resend(CLIENT)],
+    "unanswered-but-alive": lambda: bare_probes(timestamps=False),
+    "unprotected-idle": lambda: [exchange().idle(30).probe(CLIENT), ended(60)],
+    "user-timeout-overrides-count": lambda: [dead(4)],
+    "zero-window-stall": lambda: stalled(opens=True),
+}
+# Those that recordings show, or tests of their own.
+ELSEWHERE = {"overlapping-tunnels", "one-way-loss", "clock-step"}
+
+
+def found(talks: list[Conversation]) -> set[str]:
+    return {finding.rule for finding in analyzed(*talks).findings}
+
+
+@pytest.mark.parametrize("rule", FIRES)
+def test_a_rule_finds_what_it_is_for(rule: str) -> None:
+    findings = [finding for finding in analyzed(*FIRES[rule]()).findings if finding.rule == rule]
+    assert findings
+    for finding in findings:
+        assert finding.summary
+        assert finding.remedy
+        assert finding.evidence.display_filter
+        assert finding.evidence.source
+
+
+@pytest.mark.parametrize("rule", NEAR_MISSES)
+def test_a_near_miss_is_none(rule: str) -> None:
+    assert rule not in found(NEAR_MISSES[rule]())
+
+
+def test_every_rule_has_both_and_an_explanation() -> None:
+    assert set(load_rules()) - ELSEWHERE == set(FIRES) == set(NEAR_MISSES)
+    for rule in load_rules().values():
+        text = inside("explain", rule.name)
+        assert "Look at:" in text or len(text.splitlines()) > 4
