@@ -15,8 +15,10 @@ from analyzer.layout import (
     ANSWER_FRAME,
     ENDPOINT_SIZE,
     FIN_TIME,
+    FINGERPRINT,
     HEAD_SIZE,
     ONE_OCTET,
+    OPTIONS_SEEN,
     PROBE_FRAME,
     PROBE_MARKS,
     PROBE_TIME,
@@ -24,6 +26,7 @@ from analyzer.layout import (
     PROBER_SHIFT,
 )
 from analyzer.model import Facts, Flagged
+from analyzer.tcp import OPTIONS_CUT
 
 PROBE, ANSWERED = "keep-alive", "keep-alive ACK"
 WINDOW_PROBE, WINDOW_ANSWERED = "zero-window probe", "zero-window probe ACK"
@@ -100,8 +103,11 @@ def _unseen_by_wireshark(facts: Facts, mine: _Ours) -> str:
     """Why Wireshark has no flag on a probe."""
     log = facts.tracks.probes
     side = int(log[mine.probe, PROBE_WHO] >> PROBER_SHIFT) & 1
+    x = HEAD_SIZE + side * ENDPOINT_SIZE
     head = facts.tracks.flows[mine.stream]
-    fin = head[HEAD_SIZE + side * ENDPOINT_SIZE + FIN_TIME]
+    fin = head[x + FIN_TIME]
+    if head[x + FINGERPRINT] >> OPTIONS_SEEN & OPTIONS_CUT:
+        return "the capture cuts the TCP header short: Wireshark then compares no numbers"
     if fin and fin < log[mine.probe, PROBE_TIME]:
         return "sent after its FIN, whose number it has"
     if facts.handshake[mine.stream] in (Handshake.NOT_CAPTURED, Handshake.PARTIAL):

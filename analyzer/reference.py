@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from analyzer.console import say
 from analyzer.errors import UsageError
 
 
@@ -70,5 +71,5 @@ def crosscheck(
     if capture == "-" or Path(capture).is_dir():
         raise UsageError(f"{capture}: crosscheck reads one file, for tshark must read it, too")
     facts = run(capture).facts
-    for line in crosscheck_text(crosscheck(facts, wireshark_flags(capture)), everything=everything):
+    for line in crosscheck_text(crosscheck(facts, wireshark_flags(capture, say)), everything=everything):
         typer.echo(line)

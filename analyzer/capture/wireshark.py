@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
-from analyzer.errors import CaptureError, UsageError
+from analyzer.errors import UsageError
 from analyzer.model import Flagged
 
 # Wireshark's fields (epan/dissectors/packet-tcp.c), and our words for them.
@@ -18,17 +20,18 @@ FLAGS = {
 FILTER = " || ".join(f"tcp.{name.replace('analysis_', 'analysis.', 1)}" for name in FLAGS)
 
 
-def wireshark_flags(path: str) -> list[Flagged]:
+def wireshark_flags(path: str, notify: Callable[[str], None] = lambda text: None) -> list[Flagged]:
     """The frames of this file that Wireshark takes for probes or answers to them, in order.
 
-    Raises UsageError where tshark or pyshark is missing, CaptureError where tshark cannot read the file.
+    `notify` is told where tshark came to no good end: what it had said until then is returned.
+    Raises UsageError where tshark or pyshark is missing.
     """
     found: list[Flagged] = []
     errors: list[BaseException] = []
 
     def work() -> None:
         try:
-            _read(path, found)
+            _read(path, found, notify)
         except BaseException as error:  # handed on to who waits
             errors.append(error)
 
@@ -41,7 +44,7 @@ def wireshark_flags(path: str) -> list[Flagged]:
     return found
 
 
-def _read(path: str, found: list[Flagged]) -> None:
+def _read(path: str, found: list[Flagged], notify: Callable[[str], None]) -> None:
     import asyncio
 
     try:
@@ -50,6 +53,9 @@ def _read(path: str, found: list[Flagged]) -> None:
         from pyshark.tshark.tshark import TSharkNotFoundException
     except ImportError as error:
         raise UsageError("crosscheck needs pyshark: pip install pyshark") from error
+    log = logging.getLogger("asyncio")
+    level = log.level
+    log.setLevel(logging.ERROR)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -58,14 +64,18 @@ def _read(path: str, found: list[Flagged]) -> None:
         )
         try:
             found.extend(_flagged(packet) for packet in capture)
-        finally:
             capture.close()
+        except TSharkCrashException as error:
+            # After its last line asyncio may miss how it exited, and says 255: nothing is missing then.
+            if "retcode: 255" not in str(error):
+                notify(f"{path}: tshark did not come to its end: {str(error).splitlines()[0]}")
+        finally:
+            capture._running_processes.clear()  # else it closes them once more, when the loop is gone
     except TSharkNotFoundException as error:
         raise UsageError("crosscheck needs tshark, Wireshark's command: apt install tshark") from error
-    except TSharkCrashException as error:
-        raise CaptureError(f"tshark could not read it to its end ({error})", path=path) from error
     finally:
         loop.close()
+        log.setLevel(level)
 
 
 def _flagged(packet: Any) -> Flagged:
