@@ -106,6 +106,9 @@ def analyze(
     limit: Annotated[int, typer.Option(min=0, help="Connections to list in text; 0 is all")] = LIMIT,
     idle_after: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Silence that counts as idle")] = 10.0,
     split_tunnels: Annotated[bool, typer.Option("--split-tunnels", help="Tunnel ids tell connections apart")] = False,
+    both_ends: Annotated[
+        bool, typer.Option("--both-ends", help="Two captures of one path, the client's first: what one end never saw")
+    ] = False,
     fail_on: Annotated[Severity | None, typer.Option(help="Exit with 1 on a finding this severe or worse")] = None,
     utc: Annotated[bool, typer.Option("--utc", help="Times in UTC instead of local time")] = False,
     color: Annotated[bool, typer.Option("--color/--no-color", help="Colours on a terminal")] = True,
@@ -125,7 +128,14 @@ def analyze(
     check_output(output, captures)
     note = _noter(quiet)
     with progress_bar(progress, quiet) as advance:
-        analysis = run(*captures, idle_after_s=idle_after, split_tunnels=split_tunnels, notify=note, progress=advance)
+        analysis = run(
+            *captures,
+            idle_after_s=idle_after,
+            split_tunnels=split_tunnels,
+            both_ends=both_ends,
+            notify=note,
+            progress=advance,
+        )
     for facts in analysis.captures:
         for problem in facts.problems:
             where = f"byte {problem.offset}: " if facts.format else ""
@@ -150,7 +160,7 @@ def _write(
     streams = selection.streams_of(analysis)
     chosen = set(streams)
     findings = [f for f in analysis.findings if f.stream is None or f.stream in chosen]
-    flows = (analysis.flow(stream) for stream in streams)
+    flows = analysis.flows_of(streams)
     if form is Format.json:
         from analyzer.report.json import write_json
 
@@ -171,7 +181,7 @@ def _write(
         listed = analysis.worst_first(streams)[: limit or None]
         write_text(
             analysis.captures,
-            (analysis.flow(stream) for stream in listed),
+            analysis.flows_of(listed),
             analysis.severities,
             analysis.verdict_counts(streams),
             findings,
@@ -185,7 +195,7 @@ def _unstyled(text: str, colour: str) -> str:
 
 
 def _is_as_severe(analysis: Analysis, severity: str) -> bool:
-    from analyzer.model import SEVERITIES
+    from analyzer.findings import SEVERITIES
 
     limit = SEVERITIES.index(severity)
     return any(SEVERITIES.index(finding.severity) >= limit for finding in analysis.findings)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.findings import Flagged
 from analyzer.kinds import Handshake, ProbeKind
 from analyzer.layout import (
     ANSWER,
@@ -25,7 +26,7 @@ from analyzer.layout import (
     PROBE_WHO,
     PROBER_SHIFT,
 )
-from analyzer.model import Facts, Flagged
+from analyzer.model import Facts
 from analyzer.tcp import OPTIONS_CUT
 
 PROBE, ANSWERED = "keep-alive", "keep-alive ACK"

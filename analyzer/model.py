@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -45,7 +45,7 @@ class Tracks(NamedTuple):
     probes: Column
     events: Column
 
-    def endpoints(self, field: int, streams: slice = slice(None)) -> Column:
+    def endpoints(self, field: int, streams: slice | Column = slice(None)) -> Column:
         """One field of both endpoints of these flows, client first: a copy of shape (flows, 2)."""
         return self.flows[streams][:, [HEAD_SIZE + field, HEAD_SIZE + ENDPOINT_SIZE + field]]
 
@@ -210,7 +210,12 @@ class Keepalive:
     tcp_keepalive_intvl: Estimate | None = None
     tcp_keepalive_probes: Estimate | None = None
     user_timeout_s: tuple[float, float] | None = None  # above the one, and no more than the other
-    profiles: tuple[str, ...] = ()
+    match: Callable[[Keepalive], tuple[str, ...]] | None = None
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """Names of known defaults that fit, best first."""
+        return () if self.match is None else self.match(self)
 
 
 class Heartbeat(NamedTuple):
@@ -257,42 +262,5 @@ class Flow:
     tunnel: str | None = None  # innermost: kind and id
 
 
-class Flagged(NamedTuple):
-    """A frame that Wireshark flags, what it says, the payload's length, the time since the stream's last frame."""
-
-    frame: int
-    stream: int
-    says: str
-    length: int
-    since_last_s: float
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a reader can check in Wireshark."""
-
-    frames: tuple[int, ...]
-    observed: str
-    expected: str
-    source: str
-    display_filter: str
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing worth telling, with what shows it and what mends it."""
-
-    rule: str
-    severity: str
-    confidence: str
-    stream: int | None
-    summary: str
-    remedy: str
-    evidence: Evidence
-    streams: Sequence[int] = ()  # where they are several
-    service: str = ""  # the server whose connections they are
-
-
-SEVERITIES = ("info", "low", "medium", "high")
 SIDES = ("client", "server")
 MIDDLEBOX = "middlebox"

@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analyzer.errors import CaptureError, UsageError
+from analyzer.findings import SEVERITIES, Apart, Finding
 from analyzer.kernels import cached, compiled, plain
 from analyzer.layout import FRAME_BITS
-from analyzer.model import SEVERITIES, CaptureFacts, Facts, Finding, Flow
+from analyzer.model import CaptureFacts, Facts, Flow
 from analyzer.timeline import Timeline
 from analyzer.track import Tracker
 
@@ -37,6 +38,7 @@ class Analysis:
         self.captures = captures
         self.facts = facts
         self.idle_after = idle_after
+        self.apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
 
     @cached_property
     def verdicts(self) -> list[str]:
@@ -55,7 +57,13 @@ class Analysis:
     @property
     def flows(self) -> Iterator[Flow]:
         """All connections, made one by one."""
-        return (self.flow(stream) for stream in range(len(self)))
+        return self.flows_of(range(len(self)))
+
+    def flows_of(self, streams: Sequence[int]) -> Iterator[Flow]:
+        """These connections, in this order, made one by one."""
+        self._keepalives.settings.expect(sorted(streams))
+        for stream in streams:
+            yield self.flow(stream)
 
     def __len__(self) -> int:
         return len(self.facts)
@@ -74,7 +82,7 @@ class Analysis:
         flow = make_flow(self.facts, self._keepalives, stream, self.verdicts[stream])
         if not flow.keepalive:
             return flow
-        return replace(flow, keepalive=tuple(replace(entry, profiles=matching(entry)) for entry in flow.keepalive))
+        return replace(flow, keepalive=tuple(replace(entry, match=matching) for entry in flow.keepalive))
 
     @cached_property
     def severities(self) -> dict[str, str]:
@@ -109,22 +117,33 @@ class Analysis:
         """What rules may ask."""
         from analyzer.diagnose import Context
 
-        return Context(self.captures, self.facts, self.verdicts, self.idle_after, self.flow, self.frame_text)
+        return Context(
+            captures=self.captures,
+            facts=self.facts,
+            verdicts=self.verdicts,
+            idle_after=self.idle_after,
+            flow=self.flow,
+            expect=self._keepalives.settings.expect,
+            frame_text=self.frame_text,
+            apart=self.apart,
+        )
 
 
 def analyze(
     *paths: str,
     idle_after_s: float = IDLE_AFTER_S,
     split_tunnels: bool = False,
+    both_ends: bool = False,
     engine: str = "auto",
     notify: Callable[[str], None] = lambda text: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Analysis:
     """Analyse one or several captures as one timeline; `-` is standard input.
 
-    With `split_tunnels` tunnel ids tell connections apart. `engine` is `plain`, `compiled`, or `auto`: compiled where
-    that is faster. `notify` is told what takes long, `progress` how many octets have been read of how many (0: nobody
-    knows).
+    With `split_tunnels` tunnel ids tell connections apart. With `both_ends` the captures are two, of one path, the
+    client's first: what only one of them holds becomes findings. `engine` is `plain`, `compiled`, or `auto`:
+    compiled where that is faster. `notify` is told what takes long, `progress` how many octets have been read of how
+    many (0: nobody knows).
     Raises UsageError, or CaptureError when none of the captures could be read.
     """
     if not paths:
@@ -133,9 +152,14 @@ def analyze(
         raise UsageError(f"{idle_after_s} s is no time to be idle")
     if engine not in ENGINES:
         raise UsageError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
+    if both_ends and (len(paths) != 2 or "-" in paths):
+        raise UsageError("--both-ends compares two capture files: name the client's and the server's")
     run = _Run(paths, engine, split_tunnels, notify, progress)
     run.read_all()
-    return run.finish(int(idle_after_s * NANO))
+    analysis = run.finish(int(idle_after_s * NANO))
+    if both_ends:
+        analysis.apart = run.compare_ends(analysis)
+    return analysis
 
 
 class _Run:
@@ -152,7 +176,8 @@ class _Run:
         self._notify = notify
         self._progress = progress
         self._may_switch = engine == "auto"
-        kernels = compiled(notify) if engine == "compiled" else plain()
+        self._split_tunnels = split_tunnels
+        kernels = self._kernels = compiled(notify) if engine == "compiled" else plain()
         self._timeline = Timeline(paths, kernels, split_tunnels=split_tunnels)
         self._captures = self._timeline.captures
         self._tracker = Tracker(kernels, files=len(self._captures), same_traffic=self._timeline.same_traffic)
@@ -178,8 +203,18 @@ class _Run:
         except ImportError as error:
             self._notify(f"numba is not available ({error}): continuing without it, slowly")
             return
+        self._kernels = kernels
         self._tracker.use(kernels)
         self._timeline.use(kernels)
+
+    def compare_ends(self, analysis: Analysis) -> Sequence[Apart]:
+        """What only one of two captures holds; raises UsageError where they are not of one traffic."""
+        from analyzer.ends import compare_ends
+
+        if not self._timeline.same_traffic:
+            raise UsageError("--both-ends: no packet at their beginnings is in both captures: they are not of one path")
+        flows = analysis.facts.tracks.flows
+        return compare_ends(self._captures, flows, self._kernels, split_tunnels=self._split_tunnels)
 
     def finish(self, idle_after: int) -> Analysis:
         """Measure what was tracked."""

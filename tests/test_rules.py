@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from commands import inside
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed
+from wirebytes import pcap_bytes
 
 from analyzer.diagnose import load_rules
+from analyzer.pipeline import analyze
 
 Talks = Callable[[], list[Conversation]]
+FILE_HEADER = 24
 
 
 def exchange(**how: float | bool | int | tuple[int, int]) -> Conversation:
@@ -163,12 +167,6 @@ def slow(idle: float, every: float, count: int = 12) -> list[Conversation]:
     return [exchange().idle(idle).probes(CLIENT, count, every=every)]
 
 
-def stepped(seconds: float) -> list[Conversation]:
-    talk = exchange().idle(3)
-    talk.segments[-1] = replace(talk.segments[-1], time=talk.segments[-1].time - round(seconds * 1e9))
-    return [talk]
-
-
 def two_hours(idle: float) -> list[Conversation]:
     return [exchange().idle(idle).probe(CLIENT)]
 
@@ -193,7 +191,7 @@ FIRES: dict[str, Talks] = {
     "missing-direction": lambda: one_way(missed=True),
     "one-leg-only": lambda: proxied(both=False),
     "probes-suppressed-by-unacked-data": lambda: [stuck(probed=True), ended(120)],
-    "proxy-idle-close": lambda: [closed(60.02, 40_000), closed(60.05, 40_001)],
+    "proxy-idle-close": lambda: [closed(60.02, 40_000), closed(60.05, 40_001), closed(7, 40_002, CLIENT)],
     "retransmission-timeout": lambda: [stuck(), ended(120)],
     "unanswered-but-alive": lambda: bare_probes(timestamps=True),
     "unprotected-idle": lambda: [exchange(), ended(60)],
@@ -228,7 +226,7 @@ NEAR_MISSES: dict[str, Talks] = {
     "zero-window-stall": lambda: stalled(opens=True),
 }
 # Those that recordings show, or tests of their own.
-ELSEWHERE = {"overlapping-tunnels", "one-way-loss", "clock-step"}
+ELSEWHERE = {"overlapping-tunnels", "one-way-loss", "clock-step", "lost-between-ends", "reset-between-ends"}
 
 
 def found(talks: list[Conversation]) -> set[str]:
@@ -249,6 +247,18 @@ def test_a_rule_finds_what_it_is_for(rule: str) -> None:
 @pytest.mark.parametrize("rule", NEAR_MISSES)
 def test_a_near_miss_is_none(rule: str) -> None:
     assert rule not in found(NEAR_MISSES[rule]())
+
+
+@pytest.mark.parametrize(("back", "engine"), [(2.0, "plain"), (2.0, "compiled"), (0.1, "plain")])
+def test_a_clock_that_goes_back_is_told(tmp_path: Path, back: float, engine: str) -> None:
+    first, second = exchange(), exchange(ports=(40_001, 5432), start=0.2 - back)
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(pcap_bytes(first.segments) + pcap_bytes(second.segments)[FILE_HEADER:])
+    analysis = analyze(str(path), engine=engine)
+    steps = analysis.captures[0].clock_steps
+    assert [step.frame for step in steps] == [len(first.segments) + 1] * (back > 1)
+    assert [round(step.step / 1e9) for step in steps] == [round(-back)] * (back > 1)
+    assert ("clock-step" in {finding.rule for finding in analysis.findings}) == (back > 1)
 
 
 def test_every_rule_has_both_and_an_explanation() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from analyzer.errors import UsageError
-from analyzer.model import Flagged
+from analyzer.findings import Flagged
 
 # Wireshark's fields (epan/dissectors/packet-tcp.c), and our words for them.
 FLAGS = {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from analyzer.diagnose.catalogue import middleboxes
-from analyzer.diagnose.groups import by_path, path_keys
+from analyzer.diagnose.groups import are_among, by_path, path_keys
 from analyzer.diagnose.silence import Silence
 from analyzer.kinds import How
 from analyzer.known import Middlebox
@@ -42,36 +42,34 @@ class Memory(NamedTuple):
         return tuple(fitting[:NAMED_AT_MOST])
 
 
-def find_memories(facts: Facts, verdicts: Sequence[str], silence: Silence) -> list[Memory]:
-    """The paths (client address, server address) of which that can be said, in order of stream."""
-    words = np.array(verdicts)
-    suspects = np.flatnonzero(np.isin(words, FATAL) & (silence.last_gap > 0))
+def find_memories(facts: Facts, judged: Callable[..., Column], silence: Silence) -> list[Memory]:
+    """The paths (client address, server address) of which that can be said; `judged` gives streams by verdict."""
+    suspects = judged(*FATAL)
+    suspects = suspects[silence.last_gap[suspects] > 0]
     if not len(suspects):
         return []
-    reset = words[suspects] == "middlebox_reset"
-    lost = words[suspects] == "lost_state"
+    reset, lost = are_among(suspects, judged("middlebox_reset")), are_among(suspects, judged("lost_state"))
     alive = silence.alive_elsewhere[suspects]
-    alive[lost] = [_others_known(facts, int(stream)) for stream in suspects[lost].tolist()]
-    suspects = suspects[reset | (words[suspects] == "middlebox_drop") | alive]
+    alive[lost] = [_others_known(facts, stream) for stream in suspects[lost].tolist()]
+    suspects = suspects[reset | are_among(suspects, judged("middlebox_drop")) | alive]
     if not len(suspects):
         return []
     keys = path_keys(facts.tracks.flows, np.arange(len(facts)))
-    related = np.flatnonzero(np.isin(keys, keys[suspects]))
-    suspect = np.zeros(len(facts), bool)
-    suspect[suspects] = True
+    related = np.flatnonzero(are_among(keys, keys[suspects]))
     paths = by_path(facts.tracks.flows, related)
-    memories = [_memory(facts, path, path[suspect[path]], words) for path in paths]
+    memories = [_memory(facts, path, suspects, judged("middlebox_reset")) for path in paths]
     return [memory for memory in memories if memory.fatal > memory.survived - SLACK_NS]
 
 
-def _memory(facts: Facts, path: Column, forgotten: Column, words: Column) -> Memory:
+def _memory(facts: Facts, path: Column, suspects: Column, reset: Column) -> Memory:
     flows = facts.tracks.flows
+    forgotten = path[are_among(path, suspects)]
     return Memory(
         streams=path,
         forgotten=forgotten,
         survived=int(flows[path, LONGEST_GAP].max()),
         fatal=int(flows[forgotten, OPEN_GAP].min()),
-        sure=bool((words[forgotten] == "middlebox_reset").any()),
+        sure=bool(are_among(forgotten, reset).any()),
     )
 
 

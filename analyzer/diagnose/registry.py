@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.diagnose.groups import by_path, by_service
+from analyzer.diagnose.groups import by_path, by_service, distinct
 from analyzer.diagnose.memories import Memory, find_memories
 from analyzer.diagnose.silence import Silence
-from analyzer.model import SEVERITIES, CaptureFacts, Column, Evidence, Facts, Finding, Flow, Mask
+from analyzer.findings import SEVERITIES, Apart, Evidence, Finding
+from analyzer.model import CaptureFacts, Column, Facts, Flow, Mask
 
 MAX_FRAMES = 20
 
@@ -28,17 +29,21 @@ class Context:
     verdicts: Sequence[str]
     idle_after: int  # nanoseconds
     flow: Callable[[int], Flow]
+    expect: Callable[[Sequence[int]], None]  # say which are asked for next, in order of stream
     frame_text: Callable[[int], str]
+    apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
 
     @functools.cached_property
-    def _streams_by_verdict(self) -> dict[str, Column]:
-        words, index = np.unique(np.array(self.verdicts, dtype="U24"), return_inverse=True)
-        return {str(word): np.flatnonzero(index == number) for number, word in enumerate(words)}
+    def _streams_by_verdict(self) -> dict[str, list[int]]:
+        streams: dict[str, list[int]] = {}
+        for stream, word in enumerate(self.verdicts):
+            streams.setdefault(word, []).append(stream)
+        return streams
 
     def judged(self, *words: str) -> Column:
         """The streams with one of these verdicts, in order."""
-        nothing = np.zeros(0, np.int64)
-        return np.sort(np.concatenate([self._streams_by_verdict.get(word, nothing) for word in words]))
+        streams = [stream for word in words for stream in self._streams_by_verdict.get(word, ())]
+        return np.sort(np.array(streams, np.int64))
 
     def where(self, capture: int) -> str:
         """Words for which capture it is, where there are several."""
@@ -52,7 +57,7 @@ class Context:
     @functools.cached_property
     def memories(self) -> list[Memory]:
         """Paths with a device that forgets idle connections."""
-        return find_memories(self.facts, self.verdicts, self.silence)
+        return find_memories(self.facts, self.judged, self.silence)
 
     def by_service(self, streams: Column) -> list[Column]:
         """These streams, gathered by the server's address and port."""
@@ -102,7 +107,9 @@ def rule(
 
     def streams(context: Context) -> Column:
         judged = context.judged(*verdicts) if verdicts else NOTHING
-        return judged if where is None else np.union1d(judged, np.flatnonzero(where(context.facts)))
+        if where is None:
+            return judged
+        return distinct(np.concatenate((judged, np.flatnonzero(where(context.facts)))))
 
     def register(function: OfOne) -> OfOne:
         RULES[name] = Rule(name, severity, function.__doc__ or "", streams, of_one=function)
@@ -141,6 +148,7 @@ def find(context: Context) -> list[Finding]:
                 flow = context.flow(claim.streams[0]) if claim.streams else None
                 found[one.name].append(_finding(one, claim, flow, context))
     # Connection by connection: what a rule looks at costs more than looking.
+    context.expect(sorted(rules_of))
     for stream in sorted(rules_of):
         flow = context.flow(stream)
         for one in rules_of[stream]:

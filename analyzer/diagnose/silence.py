@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analyzer.diagnose.groups import path_keys
+from analyzer.diagnose.groups import are_among, distinct, path_keys
 from analyzer.kinds import How
 from analyzer.layout import (
     FIRST_TIME,
@@ -65,7 +65,7 @@ def alive_elsewhere(facts: Facts) -> Mask:
     keys = path_keys(facts.tracks.flows, streams)
     for side in range(2):
         candidates = np.flatnonzero(asking[:, side])
-        related = np.flatnonzero(np.isin(keys, keys[candidates]))
+        related = np.flatnonzero(are_among(keys, keys[candidates]))
         alive[candidates] |= _overlapped(facts, keys, candidates, related, side)
     return alive
 
@@ -79,7 +79,7 @@ def _overlapped(facts: Facts, keys: Column, candidates: Column, related: Column,
     related = related[made[related]]
     # By path, then by beginning: of those that began in time, the one whose peer was heard last decides.
     related = related[np.lexsort((flows[related, FIRST_TIME], keys[related]))]
-    for key in np.unique(keys[candidates]):
+    for key in distinct(keys[candidates]).tolist():
         mine = np.flatnonzero(keys[candidates] == key)
         others = related[keys[related] == key]
         if not len(others):

@@ -24,6 +24,7 @@ from analyzer.layout import (
     ADVANCE_TIME,
     ANSWER_ACK,
     ANSWER_IMPLICIT,
+    BEAT,
     BYTES,
     CLIENT_IS_LOW,
     ENDPOINT_SIZE,
@@ -76,6 +77,7 @@ from analyzer.layout import (
     WINDOW,
 )
 from analyzer.tcp import ACK, FIN, RST, SYN, Event
+from analyzer.wire import WEBSOCKET_LONGEST
 
 SENDS_SEGMENT = int(Event.SENT_SEGMENT)
 LOOK_AHEAD = 32
@@ -169,7 +171,8 @@ def on_segment(
             is_new = advance(packets, row, flows, x, probes)
             received(packets, row, flows, x, y, is_new, expected, probes)
             if is_new and packets[row + LEN] > 0:
-                heartbeat(packets, row, flows, f, x, y, endpoint, quiet, events, counts)
+                if packets[row + LEN] <= WEBSOCKET_LONGEST or flows[x + BEAT] != 0 or flows[y + BEAT] != 0:
+                    heartbeat(packets, row, flows, f, x, y, endpoint, quiet, events, counts)
                 request_reply(packets, row, flows, f, x, side, probes)
                 flows[x + LAST_DATA] = packets[row + TIME]
         if flags & SYN:

@@ -76,6 +76,7 @@ from analyzer.wire import (
     IPPROTO_ICMPV6,
     IPPROTO_TCP,
     LINKTYPE_IEEE802_11,
+    WEBSOCKET_LONGEST,
 )
 
 TCP_HEADER_SIZE = 20
@@ -163,7 +164,7 @@ def tcp(buf: Buffer, at: int, end: int, packets: Ints, row: int) -> int:
     packets[row + HEARTBEAT] = 0
     if at + header < min(end, wire_end):
         packets[row + OCTET] = buf[at + header]
-        if wire_end <= end:
+        if wire_end <= end and wire_end - at - header <= WEBSOCKET_LONGEST:
             packets[row + HEARTBEAT] = heartbeat_payload(buf, at + header, wire_end - at - header)
     return 0
 

@@ -10,7 +10,7 @@ from analyzer.measure.estimates import JITTER_S, Seconds, Setting, to_seconds
 from analyzer.model import Column, Facts
 
 
-def last_gaps(facts: Facts, streams: slice) -> tuple[Column, Seconds]:
+def last_gaps(facts: Facts, streams: Column) -> tuple[Column, Seconds]:
     """Endpoints that gave up by their keepalive timer, and the time from their last probe to their RST."""
     why = facts.why[streams]
     ended = np.flatnonzero((why == Why.KEEPALIVE_EXHAUSTED) | (why == Why.USER_TIMEOUT))
@@ -19,7 +19,7 @@ def last_gaps(facts: Facts, streams: slice) -> tuple[Column, Seconds]:
     return ended * 2 + side, to_seconds(gap)
 
 
-def counts(facts: Facts, streams: slice, gave_up: Column) -> Setting:
+def counts(facts: Facts, streams: Column, gave_up: Column) -> Setting:
     """A run that ended in the prober's RST is as long as its count, unless TCP_USER_TIMEOUT cut it short."""
     trailing = facts.trailing[streams].reshape(-1)
     least, length = np.full((2, len(trailing)), np.nan)
@@ -31,7 +31,7 @@ def counts(facts: Facts, streams: slice, gave_up: Column) -> Setting:
 
 
 def user_timeouts(
-    facts: Facts, streams: slice, gave_up: Column, path: Seconds, near: Seconds
+    facts: Facts, streams: Column, gave_up: Column, path: Seconds, near: Seconds
 ) -> tuple[Seconds, Seconds]:
     """What TCP_USER_TIMEOUT would have been, if it ended a run: passed at the RST, not yet at the timer before.
 

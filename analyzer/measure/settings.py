@@ -7,6 +7,7 @@ the usual values of it, and is a number of whole seconds, as the sockets' option
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -72,18 +73,21 @@ class SettingsOnDemand:
     def __init__(self, facts: Facts, rows: Column, first: Column) -> None:
         """`rows` are keepalive rows of the log by endpoint (stream * 2 + side), first[i] to before first[i + 1]."""
         self._facts, self._rows, self._first = facts, rows, first
-        self._part: int | None = None
+        self._expected: Column | None = None
+        self._streams = np.zeros(0, np.int64)
         self._settings: Settings | None = None
+
+    def expect(self, streams: Sequence[int]) -> None:
+        """Say which streams are asked for next, in order; before that it is all of them."""
+        self._expected = np.array(streams, np.int64)
 
     def apply(self, keepalive: Keepalive, stream: int, side: int) -> Keepalive:
         """The keepalive of an endpoint with what is known of its settings."""
-        part, within = divmod(stream, STREAMS_AT_A_TIME)
-        if self._settings is None or part != self._part:
-            begin = part * STREAMS_AT_A_TIME
-            streams = slice(begin, min(begin + STREAMS_AT_A_TIME, len(self._facts)))
-            first = self._first[2 * streams.start : 2 * streams.stop + 1]
-            rows = self._rows[first[0] : first[-1]]
-            self._part, self._settings = part, estimate_settings(self._facts, streams, rows, first - first[0])
+        within = int(np.searchsorted(self._streams, stream))
+        if self._settings is None or within == len(self._streams) or self._streams[within] != stream:
+            self._streams = self._next(stream)
+            self._settings = self._estimate()
+            within = 0
         endpoint = 2 * within + side
         return replace(
             keepalive,
@@ -93,8 +97,23 @@ class SettingsOnDemand:
             user_timeout_s=self._settings.user_timeout_of(endpoint),
         )
 
+    def _next(self, stream: int) -> Column:
+        """This stream and those expected after it."""
+        if self._expected is None:
+            return np.arange(stream, min(stream + STREAMS_AT_A_TIME, len(self._facts)))
+        place = int(np.searchsorted(self._expected, stream))
+        following = self._expected[place : place + STREAMS_AT_A_TIME]
+        return following if len(following) and following[0] == stream else np.array([stream])
 
-def estimate_settings(facts: Facts, streams: slice, rows: Column, first: Column) -> Settings:
+    def _estimate(self) -> Settings:
+        begins, ends = self._first[2 * self._streams], self._first[2 * self._streams + 2]
+        lengths = np.stack((self._first[2 * self._streams + 1] - begins, ends - self._first[2 * self._streams + 1]))
+        first = np.concatenate(([0], np.cumsum(lengths.T.reshape(-1))))
+        rows = np.arange(first[-1]) + np.repeat(begins - first[:-1:2], ends - begins)
+        return estimate_settings(self._facts, self._streams, self._rows[rows], first)
+
+
+def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column) -> Settings:
     """The settings of the endpoints of these streams; `rows` and `first` are theirs."""
     count = len(first) - 1
     log = facts.tracks.probes[rows]
@@ -127,7 +146,7 @@ def estimate_settings(facts: Facts, streams: slice, rows: Column, first: Column)
     )
 
 
-def _path(facts: Facts, streams: slice) -> tuple[Seconds, Seconds]:
+def _path(facts: Facts, streams: Column) -> tuple[Seconds, Seconds]:
     """How long a segment takes from the point of capture to each endpoint and an answer back; how far that is off.
 
     Where only the whole handshake was timed, nothing is sure but that it is no longer than that.

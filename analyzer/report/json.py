@@ -13,20 +13,10 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 import numpy as np
 
+from analyzer.findings import Finding
 from analyzer.kinds import Handshake, How, Outcome, Why
 from analyzer.layout import FRAME_BITS
-from analyzer.model import (
-    SIDES,
-    CaptureFacts,
-    Column,
-    Endpoint,
-    Episodes,
-    Estimate,
-    Finding,
-    Flow,
-    Heartbeat,
-    Keepalive,
-)
+from analyzer.model import SIDES, CaptureFacts, Column, Endpoint, Episodes, Estimate, Flow, Heartbeat, Keepalive
 from analyzer.report.times import SECOND, seconds, seconds_writer
 from analyzer.tcp import State
 

@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TextIO
 
+from analyzer.findings import Finding
 from analyzer.kinds import How, Why
-from analyzer.model import SIDES, CaptureFacts, Endpoint, Finding, Flow, Keepalive
+from analyzer.model import SIDES, CaptureFacts, Endpoint, Flow, Keepalive
 from analyzer.report.times import clock, duration, zone
 
 WIDTH = 100
@@ -187,7 +188,10 @@ def _of_one_cause(findings: Sequence[Finding]) -> list[list[Finding]]:
     for finding in findings:
         alone = () if finding.stream is not None and finding.service else (len(groups),)
         key = (finding.rule, finding.severity, finding.confidence, finding.service, *alone)
-        groups.setdefault(key, []).append(finding)
+        group = groups.setdefault(key, [])
+        if any(one.stream == finding.stream for one in group):  # another thing about the same connection
+            group = groups.setdefault((*key, len(groups)), [])
+        group.append(finding)
     return list(groups.values())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.groups import distinct
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections
 from analyzer.layout import LAST_PROBE, NEVER, PROBE_FRAME, PROBE_SINCE, PROBE_TIME
@@ -35,7 +36,7 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
     waited = np.where(rows[:, PROBE_SINCE] == NEVER, np.iinfo(np.int64).max, rows[:, PROBE_TIME] - rows[:, PROBE_SINCE])
     often = waited <= OFTEN_NS
     frame_of = dict(zip(streams[often].tolist(), rows[often, PROBE_FRAME].tolist(), strict=True))
-    for group in context.by_service(np.unique(streams[often])):
+    for group in context.by_service(distinct(streams[often])):
         flow = context.flow(int(group[0]))
         every = float(waited[often].min()) / 1e9
         packets = int(2 * len(group) * DAY_S / every)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.groups import distinct
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections, how_to_probe
 from analyzer.layout import LAST_PROBE, NEVER, PROBE_FRAME, PROBE_SINCE, PROBE_TIME
@@ -35,7 +36,7 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
     waited = np.where(rows[:, PROBE_SINCE] != NEVER, rows[:, PROBE_TIME] - rows[:, PROBE_SINCE], 0)
     chosen = (waited >= DEFAULT_NS - SECOND) & (waited <= DEFAULT_NS + LATENESS_NS)
     frame_of = dict(zip(streams[chosen].tolist(), rows[chosen, PROBE_FRAME].tolist(), strict=True))
-    for group in context.by_service(np.unique(streams[chosen])):
+    for group in context.by_service(distinct(streams[chosen])):
         flow = context.flow(int(group[0]))
         yield Claim(
             summary=f"{connections(len(group))} of {flow.server} probed after two hours of silence, the default",

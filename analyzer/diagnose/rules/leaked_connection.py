@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.groups import distinct
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections, seconds
 from analyzer.layout import FIRST_FRAME, FIRST_TIME
@@ -56,5 +57,5 @@ def _grows(began: Column, context: Context) -> bool:
     if len(began) < FEWEST:
         return False
     span = int(began.max() - began.min())
-    steps = np.unique((began - began.min()) * STEPS // (span + 1))
+    steps = distinct((began - began.min()) * STEPS // (span + 1))
     return span * 2 >= context.idle_after and len(steps) == STEPS

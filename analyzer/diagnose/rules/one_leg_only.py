@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.groups import hosts
+from analyzer.diagnose.groups import are_among, distinct, hosts
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections
 from analyzer.layout import FIRST_FRAME, LAST_PROBE, PROBE_FRAME
@@ -34,9 +34,10 @@ def one_leg_only(context: Context) -> Iterator[Claim]:
     probed_ends, silent_ends = hosts(flows, probed), hosts(flows, silent)
     for side in range(2):
         # A host at this side of the silent ones and at the other side of the probed ones stands between.
-        for host in np.intersect1d(silent_ends[side], probed_ends[1 - side]):
+        between = distinct(silent_ends[side])
+        for host in between[are_among(between, probed_ends[1 - side])].tolist():
             legs = silent[silent_ends[side] == host], probed[probed_ends[1 - side] == host]
-            if not np.isin(host, silent_ends[1 - side]) and not np.isin(host, probed_ends[side]):
+            if not (silent_ends[1 - side] == host).any() and not (probed_ends[side] == host).any():
                 yield _claim(context, side, *legs)
 
 

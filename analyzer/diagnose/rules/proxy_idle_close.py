@@ -17,6 +17,8 @@ SHORTEST_NS = 4_000_000_000
 # One connection alone may be closed at any time: only a known timeout of a minute or so is no chance.
 ALONE_NS = 50_000_000_000
 FEWEST = 2
+# A limit that nothing known has is one only if several agree.
+FEWEST_UNKNOWN = 3
 SAME = 0.01
 SLACK_NS = 250_000_000
 NAMED_AT_MOST = 4
@@ -58,8 +60,10 @@ def _at_the_limit(group: Column, idle: Column) -> Column:
 
 def _claim(context: Context, group: Column, of: int, idle: Column, side: int) -> Iterator[Claim]:
     shortest = int(idle[group].min())
+    if 2 * len(group) < of or (len(group) < FEWEST and shortest < ALONE_NS):
+        return
     known = [box for box in middleboxes() if box.closes and 0 <= shortest - box.idle_timeout_s * 1e9 <= SLACK_NS]
-    if 2 * len(group) < of or (len(group) < FEWEST and (not known or shortest < ALONE_NS)):
+    if len(group) < FEWEST_UNKNOWN and not known:
         return
     flow = context.flow(int(group[0]))
     closer, _ = ends(flow, ("client", "server")[side])

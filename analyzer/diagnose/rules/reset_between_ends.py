@@ -1,0 +1,36 @@
+"""The finding reset-between-ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.diagnose.registry import Claim, Context, survey
+from analyzer.diagnose.words import ends
+from analyzer.model import SIDES
+
+
+@survey("reset-between-ends", severity="high")
+def reset_between_ends(context: Context) -> Iterator[Claim]:
+    """A RST arrived that the host it names never sent.
+
+    Two captures of one path (--both-ends): the RST is in the one nearer to its receiver, and not in the one nearer to
+    the host whose address it bears. A device between made it: a firewall, a load balancer or a NAT that had forgotten
+    the connection, or was told to end it.
+
+    Look at: the devices between the two places; compare middlebox-reset, which tells the same by the hop limit.
+    """
+    for apart in context.apart:
+        if apart.by_sender or not apart.resets:
+            continue
+        flow = context.flow(apart.stream)
+        named, receiver = ends(flow, SIDES[apart.side])
+        yield Claim(
+            summary=f"{receiver} got a RST in the name of {named}, which {named} did not send",
+            remedy="Find the device between the two places of capture that made it, and its idle timeout.",
+            frames=apart.resets,
+            observed=f"a RST in capture {apart.capture} that capture {1 - apart.capture}, nearer to its sender, lacks",
+            expected="the same RST at both ends",
+            source="two captures of one path, compared by addresses, ports, numbers, IP ID and timestamps",
+            confidence="likely",
+            streams=(apart.stream,),
+        )

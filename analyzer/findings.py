@@ -1,0 +1,56 @@
+"""The nouns of diagnosis: what was found with its evidence, and what other captures and Wireshark say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+SEVERITIES = ("info", "low", "medium", "high")
+
+
+class Apart(NamedTuple):
+    """Segments of one side of a connection that one of two captures holds and the other lacks."""
+
+    stream: int
+    side: int
+    capture: int  # which holds them
+    frames: tuple[int, ...]
+    resets: tuple[int, ...]  # those of them with RST
+    by_sender: bool  # it was made nearer to their sender than the other
+
+
+class Flagged(NamedTuple):
+    """A frame that Wireshark flags, what it says, the payload's length, the time since the stream's last frame."""
+
+    frame: int
+    stream: int
+    says: str
+    length: int
+    since_last_s: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a reader can check in Wireshark."""
+
+    frames: tuple[int, ...]
+    observed: str
+    expected: str
+    source: str
+    display_filter: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth telling, with what shows it and what mends it."""
+
+    rule: str
+    severity: str
+    confidence: str
+    stream: int | None
+    summary: str
+    remedy: str
+    evidence: Evidence
+    streams: Sequence[int] = ()  # where they are several
+    service: str = ""  # the server whose connections they are
