@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
     Column = NDArray[np.int64]
     Narrow = NDArray[np.int8]  # of what is long and has few values
+    Short = NDArray[np.int32]  # counts
     Mask = NDArray[np.bool_]
 else:
-    Column = Narrow = Mask = Any
+    Column = Narrow = Short = Mask = Any
+
+
+# A million connections at once would double what their table takes.
+FLOWS_AT_A_TIME = 1 << 16
 
 
 class Records(NamedTuple):
@@ -44,6 +49,12 @@ class Tracks(NamedTuple):
     flows: Column
     probes: Column
     events: Column
+
+    def parts(self) -> Iterator[tuple[slice, Tracks]]:
+        """The connections some ten thousand at a time, with the whole logs; one part where there are none."""
+        for start in range(0, max(len(self.flows), 1), FLOWS_AT_A_TIME):
+            part = slice(start, start + FLOWS_AT_A_TIME)
+            yield part, self._replace(flows=self.flows[part])
 
     def endpoints(self, field: int, streams: slice | Column = slice(None)) -> Column:
         """One field of both endpoints of these flows, client first: a copy of shape (flows, 2)."""
@@ -104,29 +115,43 @@ class Facts:
     tracks: Tracks
     end: int  # the time of the capture's last packet of any kind
     probe_kind: Narrow  # per row of the probe log: ProbeKind
-    handshake: Column
-    how: Column
-    by: Column  # 0 nobody, 1 client, 2 server
+    handshake: Narrow
+    how: Narrow
+    by: Narrow  # 0 nobody, 1 client, 2 server
     forged: Mask  # its RST was made by a device on the path, in that one's name
-    why: Column
+    why: Narrow
     ended: Column  # 0 while open
-    probes: Column  # (flows, 2), as are all below
-    answered: Column
-    reset: Column
-    icmp: Column
-    trailing: Column  # probes at the end of the log that nothing answered
+    probes: Short  # (flows, 2), as are all below
+    answered: Short
+    reset: Short
+    icmp: Short
+    trailing: Short  # probes at the end of the log that nothing answered
     interval: Column  # between the last two of those; 0 where there is one or none
     last_probe: Column
-    zero_window_probes: Column
+    zero_window_probes: Short
     beating: Mask  # endpoints that send heartbeats of their application
 
     @property
-    def unanswered(self) -> Column:
+    def unanswered(self) -> Short:
         """Probes that drew neither an answer nor a reset."""
         return self.probes - self.answered - self.reset
 
     def __len__(self) -> int:
         return len(self.tracks.flows)
+
+    def parts(self) -> Iterator[Facts]:
+        """The same for some ten thousand connections at a time, with the whole logs; one part where there are none."""
+        columns = [one.name for one in fields(self) if one.name not in ("tracks", "end", "probe_kind")]
+        for start in range(0, max(len(self), 1), FLOWS_AT_A_TIME):
+            part = slice(start, start + FLOWS_AT_A_TIME)
+            some: dict[str, Any] = {name: getattr(self, name)[part] for name in columns}
+            yield replace(self, tracks=self.tracks._replace(flows=self.tracks.flows[part]), **some)
+
+    def where(self, holds: Callable[[Facts], Mask]) -> Column:
+        """The streams of which that holds, some ten thousand asked at a time."""
+        import numpy as np
+
+        return np.flatnonzero(np.concatenate([holds(part) for part in self.parts()]))
 
     def event_frames(self, stream: int, kind: int, side: int | None = None) -> tuple[int, ...]:
         """The frames of a connection's events of one kind (layout.EVENT_*), of one sender or both, in order."""

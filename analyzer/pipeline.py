@@ -12,7 +12,7 @@ from analyzer.errors import CaptureError, UsageError
 from analyzer.findings import SEVERITIES, Apart, Finding
 from analyzer.kernels import cached, compiled, plain
 from analyzer.layout import FRAME_BITS
-from analyzer.model import CaptureFacts, Facts, Flow
+from analyzer.model import CaptureFacts, Facts, Flow, Narrow
 from analyzer.timeline import Timeline
 from analyzer.track import Tracker
 
@@ -41,11 +41,17 @@ class Analysis:
         self.apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
 
     @cached_property
-    def verdicts(self) -> list[str]:
-        """The verdict of each connection, by stream."""
+    def _places(self) -> Narrow:
+        """The verdict of each connection, as its place among all."""
         from analyzer.diagnose import judge
 
         return judge(self.facts, self.idle_after)
+
+    @cached_property
+    def verdicts(self) -> list[str]:
+        """The verdict of each connection, by stream."""
+        words = list(self.severities)
+        return [words[place] for place in self._places.tolist()]
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -76,10 +82,10 @@ class Analysis:
 
     def flow(self, stream: int) -> Flow:
         """One connection."""
-        from analyzer.diagnose import matching
+        from analyzer.diagnose import VERDICTS, matching
         from analyzer.measure import make_flow
 
-        flow = make_flow(self.facts, self._keepalives, stream, self.verdicts[stream])
+        flow = make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word)
         if not flow.keepalive:
             return flow
         return replace(flow, keepalive=tuple(replace(entry, match=matching) for entry in flow.keepalive))
@@ -120,7 +126,7 @@ class Analysis:
         return Context(
             captures=self.captures,
             facts=self.facts,
-            verdicts=self.verdicts,
+            verdicts=self._places,
             idle_after=self.idle_after,
             flow=self.flow,
             expect=self._keepalives.settings.expect,

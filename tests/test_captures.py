@@ -90,7 +90,8 @@ def test_a_path_hides_itself_and_what_lies_below_it() -> None:
 def disagreements(path: Path) -> Json:
     """What the analyzer says otherwise than a truth, and what it might have said, by dotted path."""
     truth = truth_of(path)
-    flows = [claims(flow) for flow in result(path.parent / truth["capture"])["flows"]]
+    whole = result(path.parent / truth["capture"])
+    flows = [claims(flow) for flow in whole["flows"]]
     if len(flows) != len(truth["connections"]):
         return {"connections": (len(flows), [len(truth["connections"])])}
     for i, (said, true) in enumerate(zip(flows, truth["connections"], strict=True)):
@@ -113,6 +114,27 @@ def disagreements(path: Path) -> Json:
                 path_of_it, real = f"connections.{i}.settings.{side}.{name}", (true["settings"][side] or {}).get(name)
                 if not is_fair(estimated[side][name], real, path_of_it, truth):
                     wrong[path_of_it] = (estimated[side][name], [real])
+    wrong |= wrong_timeouts(whole["flows"], truth)
+    found, expected = {finding["rule"] for finding in whole["findings"]}, set(truth["findings"])
+    if found != expected and not ("findings" in truth["chance"] and found < expected):
+        wrong["findings"] = (sorted(found), [truth["findings"]])
+    return wrong
+
+
+def wrong_timeouts(flows: list[Json], truth: Json) -> Json:
+    """Where the bounds of a TCP_USER_TIMEOUT that ended a run do not hold it, by dotted path."""
+    wrong = {}
+    for i, (flow, true) in enumerate(zip(flows, truth["connections"], strict=True)):
+        for entry in flow["keepalive"]:
+            real = (true["settings"][entry["sender"]] or {}).get("user_timeout_s")
+            limits = entry["user_timeout_s"]
+            if (
+                limits
+                and real
+                and true["ending"]["why"] == "user_timeout"
+                and not limits["low"] < real <= limits["high"]
+            ):
+                wrong[f"connections.{i}.settings.{entry['sender']}.user_timeout_s"] = (limits, [real])
     return wrong
 
 

@@ -82,7 +82,11 @@ def both_probe(talk: Conversation, octets: int, idle: float, apart: float) -> No
 
 
 def repeated_ack(talk: Conversation, sender: str) -> None:
-    talk.idle(SETTLED_S).acknowledge(sender)
+    """An ACK that says nothing new; from one whose answer is awaited it would be that answer, however late."""
+    talk.idle(SETTLED_S)
+    asked = talk.built(other(sender))
+    if not asked or asked[-1].is_answered:
+        talk.acknowledge(sender)
     talk.idle(1)
 
 

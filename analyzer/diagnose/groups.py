@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.layout import CLIENT_IS_LOW, HIGH_HI, HIGH_LO, KEY_PORTS, LOW_HI, LOW_LO, ROLES
-from analyzer.model import Column, Mask
+from analyzer.model import FLOWS_AT_A_TIME, Column, Mask
 
 # Mixes the words of a key into one: odd, and nothing else is asked of it (Knuth, TAOCP 6.4, multiplicative hashing).
 FACTOR = -7046029254386353131
@@ -43,6 +43,9 @@ def by_path(flows: Column, streams: Column) -> list[Column]:
 
 def path_keys(flows: Column, streams: Column) -> Column:
     """A number for each stream that is the same for the same addresses of client and server."""
+    if len(streams) > FLOWS_AT_A_TIME:
+        parts = np.array_split(streams, len(streams) // FLOWS_AT_A_TIME + 1)
+        return np.concatenate([path_keys(flows, part) for part in parts])
     clients, servers = hosts(flows, streams)
     return _mixed(clients, servers)
 

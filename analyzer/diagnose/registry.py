@@ -14,8 +14,9 @@ import numpy as np
 from analyzer.diagnose.groups import by_path, by_service, distinct
 from analyzer.diagnose.memories import Memory, find_memories
 from analyzer.diagnose.silence import Silence
+from analyzer.diagnose.verdicts import VERDICTS
 from analyzer.findings import SEVERITIES, Apart, Evidence, Finding
-from analyzer.model import CaptureFacts, Column, Facts, Flow, Mask
+from analyzer.model import CaptureFacts, Column, Facts, Flow, Mask, Narrow
 
 MAX_FRAMES = 20
 
@@ -26,24 +27,25 @@ class Context:
 
     captures: Sequence[CaptureFacts]
     facts: Facts
-    verdicts: Sequence[str]
+    verdicts: Narrow  # places in VERDICTS
     idle_after: int  # nanoseconds
     flow: Callable[[int], Flow]
     expect: Callable[[Sequence[int]], None]  # say which are asked for next, in order of stream
     frame_text: Callable[[int], str]
     apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
 
-    @functools.cached_property
-    def _streams_by_verdict(self) -> dict[str, list[int]]:
-        streams: dict[str, list[int]] = {}
-        for stream, word in enumerate(self.verdicts):
-            streams.setdefault(word, []).append(stream)
-        return streams
-
     def judged(self, *words: str) -> Column:
         """The streams with one of these verdicts, in order."""
-        streams = [stream for word in words for stream in self._streams_by_verdict.get(word, ())]
-        return np.sort(np.array(streams, np.int64))
+        places = [place for place, verdict in enumerate(VERDICTS) if verdict.word in words]
+        mask = np.zeros(len(self.verdicts), bool)
+        for place in places:
+            mask |= self.verdicts == place
+        return np.flatnonzero(mask)
+
+    @functools.cached_property
+    def unprotected_services(self) -> list[Column]:
+        """Unprotected connections, gathered by the server's address and port."""
+        return self.by_service(self.judged("unprotected"))
 
     def where(self, capture: int) -> str:
         """Words for which capture it is, where there are several."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analyzer.diagnose.silence import alive_elsewhere, last_gap
 from analyzer.kinds import How, Why
@@ -39,7 +40,7 @@ from analyzer.layout import (
     UNA,
     ZERO_SINCE,
 )
-from analyzer.model import Column, Facts, Mask
+from analyzer.model import Column, Facts, Mask, Narrow
 
 # Sent three times again without an acknowledgement, and still trying when the capture ends.
 STILL_RESENDING = 3
@@ -67,7 +68,7 @@ def _is_open(facts: Facts) -> Mask:
     return np.isin(facts.how, (How.OPEN, How.HALF_CLOSED))
 
 
-def _peer(column: Column) -> Column:
+def _peer(column: NDArray[Any]) -> Column:
     """An endpoint column as each endpoint's peer sees it."""
     return column[:, ::-1]
 
@@ -118,12 +119,13 @@ def _dead_peer(facts: Facts, idle_after: int) -> Mask:
 
 
 def _middlebox_drop(facts: Facts, idle_after: int) -> Mask:
-    # Probes that only a device's forgetting explains, or data after a silence, in vain while the peer is well.
-    resent = facts.tracks.endpoints(RESENT) >= STILL_RESENDING
-    stuck = ((facts.how == How.TIMEOUT) | (_either(resent) & _is_open(facts))) & (last_gap(facts) >= FORGETTABLE_NS)
-    if stuck.any():
-        stuck &= alive_elsewhere(facts)
-    return np.asarray(_either(_waiting(facts) & _peer_lives(facts)) | stuck)
+    return _either(_waiting(facts) & _peer_lives(facts))
+
+
+def _dropped(facts: Facts, places: Narrow) -> Column:
+    """Streams whose data after a silence was sent in vain, while their peer was heard on another connection."""
+    stuck = (places == PLACES["retransmission_timeout"]) & (last_gap(facts) >= FORGETTABLE_NS)
+    return np.flatnonzero(stuck & alive_elsewhere(facts)) if stuck.any() else np.zeros(0, np.int64)
 
 
 def _retransmission_timeout(facts: Facts, idle_after: int) -> Mask:
@@ -207,7 +209,7 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         "middlebox_drop",
         "high",
-        "probes go unanswered while the peer itself still sends: the path loses what goes one way",
+        "probes go unanswered while the peer itself sends, or data after a silence while it is heard elsewhere",
         _middlebox_drop,
     ),
     Verdict(
@@ -247,10 +249,19 @@ VERDICTS: tuple[Verdict, ...] = (
 )
 
 
-def judge(facts: Facts, idle_after: int) -> list[str]:
-    """The verdict of every connection, in order of stream; `idle_after` in nanoseconds."""
-    if not len(facts):
-        return []
-    fits = np.array([verdict.fits(facts, idle_after) for verdict in VERDICTS])
-    words = [verdict.word for verdict in VERDICTS]
-    return [words[i] for i in fits.argmax(axis=0).tolist()]
+PLACES = {verdict.word: place for place, verdict in enumerate(VERDICTS)}
+
+
+def judge(facts: Facts, idle_after: int) -> Narrow:
+    """The verdict of every connection, as its place in VERDICTS, in order of stream; `idle_after` in nanoseconds."""
+    places = np.concatenate([_judge(part, idle_after) for part in facts.parts()])
+    places[_dropped(facts, places)] = PLACES["middlebox_drop"]
+    return places
+
+
+def _judge(facts: Facts, idle_after: int) -> Narrow:
+    """The same by what each connection shows alone."""
+    places = np.full(len(facts), len(VERDICTS) - 1, np.int8)
+    for place in reversed(range(len(VERDICTS) - 1)):
+        places[VERDICTS[place].fits(facts, idle_after)] = place
+    return places

@@ -36,7 +36,7 @@ from analyzer.layout import (
     STATE,
 )
 from analyzer.measure.probes import ProbeMeasures
-from analyzer.model import Column, Mask, Tracks
+from analyzer.model import Column, Mask, Narrow, Short, Tracks
 from analyzer.tcp import State
 
 # A keepalive timer's gaps differ by no more than its rounding, an eighth (kernel/time/timer.c): a reset this close to
@@ -55,15 +55,22 @@ LONG_ENOUGH_NS = 1_000_000_000
 class Endings(NamedTuple):
     """Columns of model.Facts about the beginning and the end."""
 
-    handshake: Column
-    how: Column
-    by: Column
-    why: Column
+    handshake: Narrow
+    how: Narrow
+    by: Narrow
+    why: Narrow
     ended: Column
 
 
 def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:
     """Handshake and ending of every connection; `end` is the time of the capture's last packet."""
+    parts = []
+    for part, some in tracks.parts():
+        parts.append(_endings(some, end, probes.trailing[part], probes.interval[part], probes.last_probe[part]))
+    return Endings(*[np.concatenate(columns) for columns in zip(*parts, strict=True)])
+
+
+def _endings(tracks: Tracks, end: int, trailing: Short, interval: Column, last_probe: Column) -> Endings:
     flows = tracks.flows
     handshake = _handshakes(tracks)
     reset_side = flows[:, RESET_SIDE]
@@ -100,8 +107,10 @@ def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:
         [flows[:, RESET_TIME], fin_time.max(axis=1), last_resent],
         0,
     )
-    why = np.where(made & (how == How.RST), _reasons(flows, probes), int(Why.NONE))
-    return Endings(handshake, how, by, why, ended)
+    reasons = _reasons(flows, trailing, interval, last_probe)
+    why = np.where(made & (how == How.RST), reasons, int(Why.NONE))
+    handshakes, hows, bys, whys = (column.astype(np.int8) for column in (handshake, how, by, why))
+    return Endings(handshakes, hows, bys, whys, ended)
 
 
 def fell_silent(tracks: Tracks, end: int) -> Mask:
@@ -152,14 +161,13 @@ def _handshakes(tracks: Tracks) -> Column:
     return np.select(conditions, [int(word) for word in words], int(Handshake.PARTIAL))
 
 
-def _reasons(flows: Column, probes: ProbeMeasures) -> Column:
+def _reasons(flows: Column, trailings: Short, intervals: Column, last_probes: Column) -> Column:
     """Why the first RST of each connection was sent."""
     why = flows[:, RESET_WHY]
     side = np.maximum(flows[:, RESET_SIDE] - 1, 0)
     index = np.arange(len(flows))
-    trailing = probes.trailing[index, side]
-    interval = probes.interval[index, side]
-    waited = flows[:, RESET_TIME] - probes.last_probe[index, side]
+    trailing, interval = trailings[index, side], intervals[index, side]
+    waited = flows[:, RESET_TIME] - last_probes[index, side]
     on_time = np.where(
         trailing >= 2, np.abs(waited - interval) <= PACE * interval + SLACK_NS, waited >= SHORTEST_INTERVAL_NS
     )

@@ -68,7 +68,8 @@ def gather_keepalives(facts: Facts) -> KeepaliveRows:
     prober = probers(facts.tracks.probes)
     prober[facts.probe_kind != ProbeKind.KEEPALIVE] = 2 * len(facts)  # behind all others
     rows = np.argsort(prober, kind="stable")
-    first = np.concatenate(([0], np.cumsum(facts.probes)))
+    first = np.zeros(2 * len(facts) + 1, np.int64)
+    np.cumsum(facts.probes, out=first[1:])
     return KeepaliveRows(rows, first, SettingsOnDemand(facts, rows, first))
 
 

@@ -28,7 +28,7 @@ from analyzer.layout import (
     REJECTED,
     RUN,
 )
-from analyzer.model import Column, Mask, Narrow, Tracks
+from analyzer.model import Column, Mask, Narrow, Short, Tracks
 
 # Held-back segments that no acknowledgement ever explained count as probes when they keep a pace: the gaps between
 # them differ by less than this factor. Linux's timer rounds up by an eighth at most (kernel/time/timer.c).
@@ -49,14 +49,14 @@ class ProbeMeasures(NamedTuple):
     """Columns of model.Facts that come from the probe log; `kind` per row of the log, the others (flows, 2)."""
 
     kind: Narrow
-    probes: Column
-    answered: Column
-    reset: Column
-    icmp: Column
-    trailing: Column
+    probes: Short
+    answered: Short
+    reset: Short
+    icmp: Short
+    trailing: Short
     interval: Column
     last_probe: Column
-    zero_window_probes: Column
+    zero_window_probes: Short
 
 
 def measure_probes(tracks: Tracks) -> ProbeMeasures:
@@ -71,8 +71,8 @@ def measure_probes(tracks: Tracks) -> ProbeMeasures:
     keepalive = kind == ProbeKind.KEEPALIVE
     run = trailing_runs(tracks, kind)
 
-    def count(chosen: Mask) -> Column:
-        counts = np.zeros(2 * len(tracks.flows), np.int64)
+    def count(chosen: Mask) -> Short:
+        counts = np.zeros(2 * len(tracks.flows), np.int32)
         np.add.at(counts, prober[chosen], 1)
         return counts.reshape(-1, 2)
 
@@ -154,13 +154,18 @@ def _is_persist_timer(log: Column, rows: Column) -> bool:
 
 
 class _Runs(NamedTuple):
-    length: Column
+    length: Short
     interval: Column
     last: Column
 
 
 def trailing_runs(tracks: Tracks, kind: Narrow) -> _Runs:
     """Of each endpoint's last keepalive probes that nothing answered: how many, the gap between the last two, when."""
+    parts = [_trailing_runs(some, kind) for _, some in tracks.parts()]
+    return _Runs(*[np.concatenate(columns) for columns in zip(*parts, strict=True)])
+
+
+def _trailing_runs(tracks: Tracks, kind: Narrow) -> _Runs:
     log = tracks.probes
     last = tracks.endpoints(LAST_PROBE)
     length = tracks.endpoints(RUN)
@@ -172,4 +177,4 @@ def trailing_runs(tracks: Tracks, kind: Narrow) -> _Runs:
     length[who] = np.where(kind[rows] == ProbeKind.KEEPALIVE, length[who], 0)
     before = log[rows, PROBE_BEFORE]
     interval[who] = np.where((length[who] >= 2) & (before > 0), when[who] - log[before - 1, PROBE_TIME], 0)
-    return _Runs(length, interval, when)
+    return _Runs(length.astype(np.int32), interval, when)

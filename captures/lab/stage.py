@@ -73,6 +73,8 @@ class Scenario:
     chance: Sequence[str] = ()
     # Keepalive probes that the script expects, by role, where it can know.
     expected_probes: dict[str, int] = field(default_factory=dict)
+    # What a reader must find besides what the verdicts say already.
+    findings: Sequence[str] = ()
 
 
 class Interrupted(Exception):

@@ -42,6 +42,21 @@ class Evidence:
         return [one for one in self.probes[role] if one.published and one.zero_window]
 
 
+# The finding that each verdict calls for.
+FINDINGS = {
+    "dead_peer": "dead-peer",
+    "lost_state": "lost-state",
+    "middlebox_reset": "middlebox-reset",
+    "middlebox_drop": "one-way-loss",
+    "retransmission_timeout": "retransmission-timeout",
+    "close_wait_leak": "close-wait-leak",
+    "zero_window_stall": "zero-window-stall",
+    "app_hung": "app-hung",
+    "unprotected": "unprotected-idle",
+    "aborted": "endpoint-reset",
+}
+
+
 def gather(stage: Stage) -> list[Evidence]:
     """The evidence of each connection that the published recording shows, in its order."""
     published = without_repeats(recorded(stage))
@@ -202,11 +217,19 @@ def truth(stage: Stage, found: Sequence[Evidence]) -> dict[str, Any]:
         "kernel": release(),
         "hz": timer_hz(),
         "connections": [connection(one, scenario.capture.stretched) for one in found],
+        "findings": sorted({*scenario.findings, *_findings_of_verdicts(found)}),
         "not_shown": sorted({*scenario.not_shown, *scenario.shown_instead, *_settings_not_shown(found)}),
         "shown_instead": scenario.shown_instead,
         "chance": list(scenario.chance),
         "sources": sources(stage),
     }
+
+
+def _findings_of_verdicts(found: Sequence[Evidence]) -> Iterator[str]:
+    """What is to be told of each connection, because of how it fared."""
+    for one in found:
+        if one.talk.verdict in FINDINGS:
+            yield FINDINGS[one.talk.verdict]
 
 
 def _settings_not_shown(found: Sequence[Evidence]) -> Iterator[str]:

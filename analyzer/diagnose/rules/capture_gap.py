@@ -9,6 +9,12 @@ import numpy as np
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections
 from analyzer.layout import ACKED_UNSEEN, FIRST_FRAME, KNOWN, PACKETS
+from analyzer.model import Facts, Mask
+
+
+def _has_gap(facts: Facts) -> Mask:
+    known, packets = facts.tracks.endpoints(KNOWN), facts.tracks.endpoints(PACKETS)
+    return np.asarray(((known & ACKED_UNSEEN != 0) & (packets > 0)).any(axis=1))
 
 
 @survey("capture-gap", severity="info")
@@ -23,8 +29,7 @@ def capture_gap(context: Context) -> Iterator[Claim]:
 
     Capture with a larger buffer (tcpdump -B), fewer octets of each packet (-s 96) and a filter; write to a fast disk.
     """
-    known, packets = context.facts.tracks.endpoints(KNOWN), context.facts.tracks.endpoints(PACKETS)
-    streams = np.flatnonzero(((known & ACKED_UNSEEN != 0) & (packets > 0)).any(axis=1))
+    streams = context.facts.where(_has_gap)
     if not len(streams):
         return
     yield Claim(

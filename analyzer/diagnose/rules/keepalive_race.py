@@ -17,6 +17,10 @@ CROSSING_NS = 1_000_000_000
 
 def _crossed(facts: Facts) -> Mask:
     """Connections reset by the end that had closed, right after data of the other crossed its FIN."""
+    return np.concatenate([_crossed_in(part) for part in facts.parts()])
+
+
+def _crossed_in(facts: Facts) -> Mask:
     flows = facts.tracks.flows
     side = np.maximum(flows[:, RESET_SIDE] - 1, 0)
     index = np.arange(len(flows))

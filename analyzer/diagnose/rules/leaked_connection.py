@@ -30,8 +30,8 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
     Look at: who opens these connections (`ss -tnp`), and how many descriptors the process has (`/proc/PID/fd`).
     """
     flows = context.facts.tracks.flows
-    for service in context.by_service(context.judged("unprotected")):
-        for group in context.by_path(service):
+    for service in context.unprotected_services:
+        for group in context.by_path(service) if len(service) >= FEWEST else ():
             if not _grows(flows[group, FIRST_TIME], context):
                 continue
             flow = context.flow(int(group[0]))

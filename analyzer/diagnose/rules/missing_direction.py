@@ -9,8 +9,15 @@ import numpy as np
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections
 from analyzer.layout import ACKED_UNSEEN, FIRST_FRAME, KNOWN, PACKETS
+from analyzer.model import Facts, Mask
 
 FEWEST = 3
+
+
+def _is_half(facts: Facts) -> Mask:
+    known, packets = facts.tracks.endpoints(KNOWN), facts.tracks.endpoints(PACKETS)
+    absent = (packets == 0) & (known & ACKED_UNSEEN != 0) & (packets[:, ::-1] >= FEWEST)
+    return np.asarray(absent.any(axis=1))
 
 
 @survey("missing-direction", severity="info")
@@ -25,9 +32,7 @@ def missing_direction(context: Context) -> Iterator[Claim]:
 
     Capture both directions: at one of the ends, or with a mirror of both.
     """
-    known, packets = context.facts.tracks.endpoints(KNOWN), context.facts.tracks.endpoints(PACKETS)
-    absent = (packets == 0) & (known & ACKED_UNSEEN != 0) & (packets[:, ::-1] >= FEWEST)
-    streams = np.flatnonzero(absent.any(axis=1))
+    streams = context.facts.where(_is_half)
     if not len(streams):
         return
     yield Claim(

@@ -11,7 +11,7 @@ from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections, ends, seconds
 from analyzer.kinds import How
 from analyzer.layout import FIN_FRAME, FIN_TIME, LAST_DATA
-from analyzer.model import Column
+from analyzer.model import Column, Facts
 
 SHORTEST_NS = 4_000_000_000
 # One connection alone may be closed at any time: only a known timeout of a minute or so is no chance.
@@ -37,19 +37,23 @@ def proxy_idle_close(context: Context) -> Iterator[Claim]:
     Let the end that sends requests close idle connections first, with a limit below the other's; send heartbeats of
     the application where a connection must last.
     """
-    facts = context.facts
-    fin = facts.tracks.endpoints(FIN_TIME)
-    data = facts.tracks.endpoints(LAST_DATA)
-    closed = np.isin(facts.how, (How.FIN, How.HALF_CLOSED, How.RST)) & (fin.max(axis=1) > 0) & (data.max(axis=1) > 0)
-    first = np.argmin(np.where(fin > 0, fin, np.iinfo(np.int64).max), axis=1)
-    streams = np.arange(len(facts))
-    idle = fin[streams, first] - data.max(axis=1)
-    candidates = np.flatnonzero(closed & (idle >= SHORTEST_NS))
+    closings = [_closings(part) for part in context.facts.parts()]
+    idle, first = (np.concatenate(columns) for columns in zip(*closings, strict=True))
+    candidates = np.flatnonzero(idle >= SHORTEST_NS)
     for service in context.by_service(candidates):
         for side in range(2):
             group = service[first[service] == side]
             if len(group):
                 yield from _claim(context, _at_the_limit(group, idle), len(group), idle, side)
+
+
+def _closings(facts: Facts) -> tuple[Column, Column]:
+    """How long each connection was idle when it was closed (0: it was not), and by which side."""
+    fin, data = facts.tracks.endpoints(FIN_TIME), facts.tracks.endpoints(LAST_DATA)
+    closed = np.isin(facts.how, (How.FIN, How.HALF_CLOSED, How.RST)) & (fin.max(axis=1) > 0) & (data.max(axis=1) > 0)
+    side = np.argmin(np.where(fin > 0, fin, np.iinfo(np.int64).max), axis=1)
+    idle = fin[np.arange(len(facts)), side] - data.max(axis=1)
+    return np.where(closed, idle, 0), side
 
 
 def _at_the_limit(group: Column, idle: Column) -> Column:

@@ -25,7 +25,7 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
     Ask for keepalive on the socket (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) at the end that waits,
     or close what is idle.
     """
-    for group in context.by_service(context.judged("unprotected")):
+    for group in context.unprotected_services:
         flow = context.flow(int(group[0]))
         rows = context.facts.tracks.flows[group]
         silent = context.facts.end - int(rows[:, END_TIME].min())

@@ -22,6 +22,7 @@ LOOK_AT = (
 
 SLL2 = Scenario(
     name="any-interface",
+    findings=["duplicate-capture"],
     title=(
         "An IPv4 and an IPv6 connection, recorded on all interfaces of the router between them, in Linux "
         "cooked v2 form."
@@ -33,6 +34,7 @@ SLL2 = Scenario(
 
 SLL1 = Scenario(
     name="any-interface-sll1",
+    findings=["duplicate-capture"],
     title=(
         "An IPv4 and an IPv6 connection, recorded on all interfaces of the router between them, in Linux "
         "cooked v1 form."

@@ -81,6 +81,7 @@ def play(stage: Stage) -> None:
 
 SCENARIO = Scenario(
     name="crowd",
+    findings=["keepalive-exhausted-but-alive"],
     title="Two hundred connections with seven fates, mixed.",
     look_at="Which of them are dead, leaked, reset, or well.",
     play=play,

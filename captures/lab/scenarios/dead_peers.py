@@ -65,6 +65,7 @@ def still_asking(stage: Stage) -> None:
 SCENARIOS = [
     Scenario(
         name="dead-peer-count-1",
+        findings=["user-timeout-overrides-count"],
         title="One probe is all that the client sends before it gives up.",
         look_at="One unanswered probe and, an interval later, RST,ACK, which says it all.",
         play=silent_from(1, Keepalive(time=5, intvl=3, probes=1)),

@@ -18,6 +18,7 @@ def play(stage: Stage) -> None:
 
 SCENARIO = Scenario(
     name="lossy",
+    findings=["aggressive-keepalive"],
     title=(
         "The path loses a quarter of the packets in each direction, at random; probes go unanswered now and "
         "then, and later ones are answered."
@@ -27,5 +28,5 @@ SCENARIO = Scenario(
         "probe or its answer was lost cannot be seen at the client."
     ),
     play=play,
-    chance=["connections.0.probes.client", "connections.0.answers.client"],
+    chance=["connections.0.probes.client", "connections.0.answers.client", "findings"],
 )

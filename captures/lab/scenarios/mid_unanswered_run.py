@@ -19,6 +19,7 @@ def play(stage: Stage) -> None:
 
 SCENARIO = Scenario(
     name="mid-unanswered-run",
+    findings=["unanswered-but-alive"],
     title=("A recording that was begun while the client's probes were already going unanswered: one-sided to the end."),
     look_at=(
         "Five identical segments, 2 s apart, then RST,ACK with the next sequence number. The server never "

@@ -56,6 +56,7 @@ SCENARIOS = [
     ),
     Scenario(
         name="firewall-resets",
+        findings=["middlebox-idle-timeout", "keepalive-slower-than-middlebox"],
         title="A firewall forgets the idle connection before the first probe, which it answers with a reset.",
         look_at=(
             "The reset has the address of the server and a TTL of 64, the server's own packets have 63 by the time "
@@ -69,6 +70,7 @@ SCENARIOS = [
     ),
     Scenario(
         name="firewall-resets-ipv6",
+        findings=["middlebox-idle-timeout", "keepalive-slower-than-middlebox"],
         title="A firewall forgets an idle IPv6 connection before the first probe, which it answers with a reset.",
         look_at="The reset has a hop limit of 64, the server's own packets have 63.",
         play=firewall(

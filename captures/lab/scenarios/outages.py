@@ -51,7 +51,7 @@ def both_give_up(stage: Stage) -> None:
     talk.outcome("dead_peer", "rst", "client", "keepalive_exhausted")
 
 
-RANDOM = ["connections.0.probes.client", "connections.0.answers.client"]
+RANDOM = ["connections.0.probes.client", "connections.0.answers.client", "findings"]
 SCENARIOS = [
     Scenario(
         name="link-down",
@@ -74,6 +74,7 @@ SCENARIOS = [
     ),
     Scenario(
         name="lossy-little",
+        findings=["aggressive-keepalive"],
         title="The path loses a fifth of the packets in each direction, in IPv6, and the connection survives.",
         look_at="After an answered probe the next comes 2 s later, after an unanswered one 1 s later.",
         play=loses(20, family=6),
@@ -81,6 +82,7 @@ SCENARIOS = [
     ),
     Scenario(
         name="lossy-much",
+        findings=["aggressive-keepalive"],
         title="The path loses nearly half of the packets in each direction, and the connection survives.",
         look_at="Only three probes in ten get an answer; with a count of 30 that is enough.",
         play=loses(45),

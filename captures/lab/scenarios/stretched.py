@@ -24,6 +24,7 @@ def play(stage: Stage) -> None:
 
 SCENARIO = Scenario(
     name="linux-defaults-stretched",
+    findings=["keepalive-at-two-hour-default"],
     title="Linux's default of 7200 s, 75 s and 9 probes, made by stretching the times of a recording of 96, 1 and 9.",
     look_at=(
         "A dead peer is noticed two hours and eleven minutes after its last word. Round trips are stretched, too."

@@ -25,7 +25,7 @@ def play(stage: Stage) -> None:
     talk.outcome("closed", "fin", "client")
 
 
-def scenario(name: str, title: str, publish: Callable[[Path, Path], None], published: str) -> Scenario:
+def scenario(name: str, title: str, publish: Callable[[Path, Path], None], published: str, *findings: str) -> Scenario:
     """One way to publish it."""
     return Scenario(
         name=name,
@@ -35,6 +35,7 @@ def scenario(name: str, title: str, publish: Callable[[Path, Path], None], publi
         ),
         play=play,
         capture=Capture(publish=publish, published=published, with_far_end=True),
+        findings=findings,
     )
 
 
@@ -50,5 +51,6 @@ SCENARIOS = [
         "An outage recorded at both ends, in one file of two interfaces and two link types.",
         publishing.merged_with_far_end,
         "capture.pcapng",
+        "duplicate-capture",
     ),
 ]

@@ -42,6 +42,7 @@ def closed_window(stage: Stage) -> None:
 SCENARIOS = [
     Scenario(
         name="user-timeout-below-idle",
+        findings=["user-timeout-overrides-count"],
         title="TCP_USER_TIMEOUT is shorter than the idle time: one probe is all that the server gets.",
         look_at=(
             "A probe after 6 s, and RST,ACK one interval after it, though the count is 9 (a count of 1 would look "

@@ -42,6 +42,7 @@ SCENARIOS = [
     ),
     Scenario(
         name="several-interfaces",
+        findings=["duplicate-capture"],
         title="A server that lost its state, recorded on both interfaces of the router in one pcapng file.",
         look_at="Each packet is there twice, once per interface; each counts once.",
         play=forgotten,
