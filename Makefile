@@ -23,8 +23,9 @@ lint: $(VENV)/ready
 check: $(VENV)/ready
 	$(BIN)/python -m pytest
 
-benchmark: $(VENV)/ready ## time and memory beside tshark, tcptrace and tcpdump
+benchmark: $(VENV)/ready ## time and memory beside tshark, tcptrace and tcpdump; of diagnosing a million connections
 	$(BIN)/python tests/benchmarks/bench_analyze.py --command "$(BIN)/keepalive analyze"
+	$(BIN)/python tests/benchmarks/bench_diagnose.py
 
 captures: lab-packages ## record the captures again, or ONLY="CASE ..." of them (root, Linux)
 	python3 captures/lab/record.py $(if $(ONLY),--only $(ONLY))

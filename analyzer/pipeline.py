@@ -12,7 +12,7 @@ from analyzer.errors import CaptureError, UsageError
 from analyzer.findings import SEVERITIES, Apart, Finding
 from analyzer.kernels import cached, compiled, plain
 from analyzer.layout import FRAME_BITS
-from analyzer.model import CaptureFacts, Facts, Flow, Narrow
+from analyzer.model import CaptureFacts, Facts, Flow, Keepalive, Narrow
 from analyzer.timeline import Timeline
 from analyzer.track import Tracker
 
@@ -82,13 +82,13 @@ class Analysis:
 
     def flow(self, stream: int) -> Flow:
         """One connection."""
-        from analyzer.diagnose import VERDICTS, matching
+        from analyzer.diagnose import VERDICTS
         from analyzer.measure import make_flow
 
         flow = make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word)
         if not flow.keepalive:
             return flow
-        return replace(flow, keepalive=tuple(replace(entry, match=matching) for entry in flow.keepalive))
+        return replace(flow, keepalive=tuple(replace(entry, match=_matching) for entry in flow.keepalive))
 
     @cached_property
     def severities(self) -> dict[str, str]:
@@ -166,6 +166,12 @@ def analyze(
     if both_ends:
         analysis.apart = run.compare_ends(analysis)
     return analysis
+
+
+def _matching(keepalive: Keepalive) -> tuple[str, ...]:
+    from analyzer.diagnose.catalogue import matching
+
+    return matching(keepalive)
 
 
 class _Run:

@@ -47,7 +47,7 @@ def profiles(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Part of a name; without it a list")] = None,
 ) -> None:
     """The known keepalive defaults of systems, runtimes and servers, and idle timeouts of middleboxes."""
-    from analyzer.diagnose import middleboxes, profiles
+    from analyzer.diagnose.catalogue import middleboxes, profiles
     from analyzer.report.catalogue import list_profiles, show_profiles
 
     if name is None:

@@ -10,7 +10,7 @@ from commands import inside, keepalive
 from conversation import CLIENT, Conversation
 from observe import only_flow
 
-from analyzer.diagnose import matching, middleboxes, profiles
+from analyzer.diagnose.catalogue import matching, middleboxes, profiles
 from analyzer.known import Profile
 from analyzer.model import Estimate, Keepalive
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from analyzer.diagnose.catalogue import matching, middleboxes, profiles
 from analyzer.diagnose.registry import RULES, Context, Rule, find, load_rules
 from analyzer.diagnose.verdicts import VERDICTS, Verdict, judge
 
@@ -15,7 +14,4 @@ __all__ = [
     "find",
     "judge",
     "load_rules",
-    "matching",
-    "middleboxes",
-    "profiles",
 ]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.diagnose.catalogue import middleboxes
 from analyzer.diagnose.groups import are_among, by_path, path_keys
 from analyzer.diagnose.silence import Silence
 from analyzer.kinds import How
-from analyzer.known import Middlebox
 from analyzer.layout import FIRST_TIME, LAST_TIME, LONGEST_GAP, OPEN_GAP, OPEN_GAP_END, RESET_SIDE, RESET_TIME
 from analyzer.model import Column, Facts, Mask
+
+if TYPE_CHECKING:
+    from analyzer.known import Middlebox
 
 # Ends of connections that an idle gap may have brought about.
 FATAL = ("middlebox_reset", "middlebox_drop", "dead_peer", "lost_state", "retransmission_timeout")
@@ -35,6 +36,8 @@ class Memory(NamedTuple):
     @property
     def devices(self) -> tuple[Middlebox, ...]:
         """Those known that fit, if their timeouts are all one: otherwise the bounds are too far apart to tell."""
+        from analyzer.diagnose.catalogue import middleboxes
+
         low, high = self.survived / NANO, self.fatal / NANO
         fitting = [box for box in middleboxes() if low < box.idle_timeout_s <= high and not box.closes]
         if not self.survived or len({box.idle_timeout_s for box in fitting}) != 1:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.catalogue import middleboxes
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections, ends, seconds
 from analyzer.kinds import How
@@ -16,11 +15,11 @@ from analyzer.model import Column, Facts
 SHORTEST_NS = 4_000_000_000
 # One connection alone may be closed at any time: only a known timeout of a minute or so is no chance.
 ALONE_NS = 50_000_000_000
-FEWEST = 2
-# A limit that nothing known has is one only if several agree.
-FEWEST_UNKNOWN = 3
+# Of a limit that nothing known has, or a short one, several must agree.
+FEWEST = 3
 SAME = 0.01
 SLACK_NS = 250_000_000
+PROMPT_NS = 50_000_000
 NAMED_AT_MOST = 4
 
 
@@ -66,8 +65,11 @@ def _claim(context: Context, group: Column, of: int, idle: Column, side: int) ->
     shortest = int(idle[group].min())
     if 2 * len(group) < of or (len(group) < FEWEST and shortest < ALONE_NS):
         return
-    known = [box for box in middleboxes() if box.closes and 0 <= shortest - box.idle_timeout_s * 1e9 <= SLACK_NS]
-    if len(group) < FEWEST_UNKNOWN and not known:
+    from analyzer.diagnose.catalogue import middleboxes
+
+    late = SLACK_NS if len(group) > 1 else PROMPT_NS
+    known = [box for box in middleboxes() if box.closes and 0 <= shortest - box.idle_timeout_s * 1e9 <= late]
+    if len(group) < FEWEST and not known:
         return
     flow = context.flow(int(group[0]))
     closer, _ = ends(flow, ("client", "server")[side])
