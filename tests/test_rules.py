@@ -13,6 +13,7 @@ from observe import analyzed
 from wirebytes import pcap_bytes
 
 from analyzer.diagnose import load_rules
+from analyzer.findings import Finding
 from analyzer.pipeline import analyze
 
 Talks = Callable[[], list[Conversation]]
@@ -247,6 +248,55 @@ def test_a_rule_finds_what_it_is_for(rule: str) -> None:
 @pytest.mark.parametrize("rule", NEAR_MISSES)
 def test_a_near_miss_is_none(rule: str) -> None:
     assert rule not in found(NEAR_MISSES[rule]())
+
+
+def only(rule: str, talks: list[Conversation]) -> Finding:
+    [finding] = [one for one in analyzed(*talks).findings if one.rule == rule]
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("fatal", "survived", "device"),
+    [(360, 345, "AWS NAT Gateway"), (360, 200, None), (905, 880, "IPVS"), (15, 8, None)],
+)
+def test_a_device_is_named_where_its_timeout_alone_lies_between(fatal: int, survived: int, device: str | None) -> None:
+    finding = only("middlebox-idle-timeout", forgotten(fatal, survived))
+    assert f"a silence of {fatal}" in finding.summary
+    assert (device in finding.summary) if device else ("as of" not in finding.summary)
+    assert finding.streams == (0, 1)
+
+
+def test_a_longer_silence_that_was_survived_clears_the_path_of_devices() -> None:
+    well = at(40_002).idle(500).data(CLIENT, 50).data(SERVER, 50)
+    assert "middlebox-idle-timeout" not in found([stuck(300), busy(700), well, ended(900)])
+
+
+def test_data_in_vain_after_a_silence_is_a_drop_if_the_peer_is_heard_elsewhere() -> None:
+    def verdict(*others: Conversation) -> str:
+        return analyzed(stuck(), *others, ended(120)).verdicts[0]
+
+    assert verdict() == "retransmission_timeout"
+    assert verdict(busy(60)) == "middlebox_drop"
+    assert verdict(busy(10)) == "retransmission_timeout"
+    assert analyzed(stuck(idle=0.5), busy(60), ended(120)).verdicts[0] == "retransmission_timeout"
+
+
+def test_findings_of_one_cause_stand_together_in_the_text(tmp_path: Path) -> None:
+    talks = [dead(port=40_000 + number) for number in range(5)]
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(pcap_bytes([segment for talk in talks for segment in talk.segments]))
+    text = inside("analyze", path)
+    assert text.count("HIGH dead-peer") == 1
+    assert "The same of 4 more to 198.51.100.20:5432: streams 1, 2, 3, 4" in text
+    assert len([one for one in analyze(str(path)).findings if one.rule == "dead-peer"]) == 5
+
+
+def test_a_finding_tells_how_long_a_peer_was_dead_before_it_was_known() -> None:
+    observed = only("dead-peer", [dead(4)]).evidence.observed
+    assert observed == (
+        "4 probes in a row without an answer; the peer was gone for 20.0 s at least, and 35.0 s at most, when that "
+        "was known"
+    )
 
 
 @pytest.mark.parametrize(("back", "engine"), [(2.0, "plain"), (2.0, "compiled"), (0.1, "plain")])

@@ -125,3 +125,24 @@ def test_what_is_told_of_odd_settings_is_true(seed: int) -> None:
         if true <= 15:  # the wheel's slots are shorter than a second at every rate
             assert estimate is not None
             assert estimate.value in (true, None if idle < intvl else true)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_run_that_ended_in_a_reset_has_bounds_for_a_user_timeout(seed: int) -> None:
+    """Linux would have given up at the first timer at which the silence had lasted as long: this one, not the last."""
+    rng = random.Random(seed)
+    idle, intvl, hz = rng.randint(2, 60), rng.randint(1, 30), rng.choice(RATES)
+    prober = Prober(idle, intvl, hz, rng)
+    prober.exhausted()
+    limits = prober.keepalive.user_timeout_s
+    assert limits is not None
+    low, high = limits
+    assert low <= (idle + (COUNT - 1) * intvl) * 9 / 8 + 0.1
+    assert idle + COUNT * intvl <= high <= (idle + COUNT * intvl) * 9 / 8 + 0.5
+    assert high - low <= intvl * 9 / 8 + 0.1
+
+
+def test_without_a_reset_nothing_is_said_of_a_user_timeout() -> None:
+    prober = Prober(10, 5, 250, random.Random(1))
+    prober.answered(3)
+    assert prober.keepalive.user_timeout_s is None
