@@ -163,6 +163,13 @@ SEEN_AT_THE_CLIENT = (*OUT_OF_REACH, "recovered", "lost", "lossy")
 # What happens on the way, not at the ends, must not be hidden in a tunnel.
 ON_THE_PATH = ("lossy", "forgotten", "reset", "slow")
 FIREWALLS = {"forgotten": "drop", "reset": "reset"}
+# What is to be found besides what the verdict says.
+FINDINGS = {
+    "reset": ("middlebox-idle-timeout", "keepalive-slower-than-middlebox"),
+    "dead": ("user-timeout-overrides-count",),
+    "unplugged": ("user-timeout-overrides-count",),
+    "forgotten": ("user-timeout-overrides-count",),
+}
 MAY_START_LATE = ("answered", "lossy")
 
 
@@ -216,6 +223,16 @@ def _scenario(rng: random.Random, number: int, kind: str) -> Scenario:
             program="tcpdump" if anywhere else rng.choice(["tcpdump", "dumpcap"]),
             starts_later=late,
         ),
-        not_shown=["connections.0.state.server"] if kind in OUT_OF_REACH else [],
-        chance=COUNTS if kind == "lossy" else [],
+        not_shown=[
+            *(["connections.0.state.server"] if kind in OUT_OF_REACH else []),
+            # Without the silence before the first probe there are rounds alone, and those show the longer of the two.
+            *(
+                f"connections.0.settings.{role}.tcp_keepalive_time"
+                for role, prober in (("client", client), ("server", server))
+                if late and prober is not None and prober.intvl >= prober.time
+            ),
+        ],
+        # A few packets captured twice, few probes, or probes further apart call for no finding.
+        chance=[*(COUNTS if kind == "lossy" else []), "findings"],
+        findings=[*FINDINGS.get(kind, ()), "aggressive-keepalive", *(["duplicate-capture"] if anywhere else [])],
     )
