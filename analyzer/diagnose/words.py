@@ -37,6 +37,11 @@ def connections(number: int) -> str:
     return f"{number} connection{'' if number == 1 else 's'}"
 
 
+def times(number: int) -> str:
+    """`once`, `3 times`."""
+    return "once" if number == 1 else f"{number} times"
+
+
 def ends_of(flow: Flow, keepalive: Keepalive) -> tuple[Endpoint, Endpoint]:
     """The prober and its peer."""
     return ends(flow, keepalive.sender)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.registry import Claim, Context, survey
+from analyzer.diagnose.words import times
 from analyzer.layout import FRAME_BITS
 
 
@@ -26,7 +27,7 @@ def clock_step(context: Context) -> Iterator[Claim]:
         worst = min(step.step for step in capture.clock_steps)
         frames = tuple(place << FRAME_BITS | step.frame for step in capture.clock_steps)
         yield Claim(
-            summary=f"the clock{context.where(place)} went back {len(frames)} times, by up to {-worst / 1e9:.1f} s",
+            summary=f"the clock{context.where(place)} went back {times(len(frames))}, by up to {-worst / 1e9:.1f} s",
             remedy="Take times across these frames for unknown; order the packets with reordercap, or join files with "
             "mergecap.",
             frames=frames,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import ends_of, how_to_probe, seconds
+from analyzer.diagnose.words import ends_of, how_to_probe, seconds, times
 from analyzer.kinds import How, Outcome, Why
 from analyzer.model import SIDES, Episode, Flow, Keepalive, Probe
 
@@ -68,10 +68,9 @@ def _since(episode: Episode, silent: list[Probe], flow: Flow) -> str:
 
 def _summary(flow: Flow, keepalive: Keepalive, episode: Episode, count: int, *, gave_up: bool, seen: bool) -> str:
     prober, peer = ends_of(flow, keepalive)
-    times = "once" if count == 1 else f"{count} times"
-    text = f"{peer} did not answer: {prober} probed {times}"
+    text = f"{peer} did not answer: {prober} probed {times(count)}"
     if not seen:
-        text = f"no answer of {peer} is in this capture, nor anything else of it: {prober} probed {times}"
+        text = f"no answer of {peer} is in this capture, nor anything else of it: {prober} probed {times(count)}"
     if gave_up and flow.ending.time is not None:
         since = "it last heard from it" if seen else "the first of them"
         return f"{text} and gave up {seconds(flow.ending.time - episode.start)} after {since}"

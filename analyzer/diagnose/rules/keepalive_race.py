@@ -7,12 +7,24 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import ends, seconds
-from analyzer.layout import FIN_FRAME, FIN_TIME, LAST_DATA, REQUEST_FRAME, RESET_SIDE, RESET_TIME
-from analyzer.model import SIDES, Facts, Flow, Mask
+from analyzer.diagnose.words import seconds
+from analyzer.layout import (
+    ENDPOINT_SIZE,
+    FIN_FRAME,
+    FIN_TIME,
+    HEAD_SIZE,
+    LAST_DATA,
+    MIN_RTT,
+    REQUEST_FRAME,
+    RESET_SIDE,
+    RESET_TIME,
+)
+from analyzer.model import Facts, Flow, Mask
 
-# A request crosses a FIN when it is sent before the FIN can have arrived; what else is sent after it was meant to be.
-CROSSING_NS = 1_000_000_000
+# A request crosses a FIN when it is sent before that can have arrived: within a round trip, and what a busy host adds.
+CROSSING_NS = 100_000_000
+PROMPT_NS = IDLE_NS = 1_000_000_000
+SERVER = 2  # of RESET_SIDE
 
 
 def _crossed(facts: Facts) -> Mask:
@@ -21,14 +33,13 @@ def _crossed(facts: Facts) -> Mask:
 
 
 def _crossed_in(facts: Facts) -> Mask:
-    flows = facts.tracks.flows
-    side = np.maximum(flows[:, RESET_SIDE] - 1, 0)
-    index = np.arange(len(flows))
-    fin, data = facts.tracks.endpoints(FIN_TIME)[index, side], facts.tracks.endpoints(LAST_DATA)[index, 1 - side]
-    asked = (fin > 0) & (data > 0) & (np.abs(data - fin) <= CROSSING_NS)
-    prompt = (flows[:, RESET_TIME] >= data) & (flows[:, RESET_TIME] - data <= CROSSING_NS)
-    idle = fin - facts.tracks.endpoints(LAST_DATA)[index, side] >= CROSSING_NS
-    return np.asarray((flows[:, RESET_SIDE] > 0) & asked & prompt & idle)
+    flows, endpoints = facts.tracks.flows, facts.tracks.endpoints
+    fin, sent = endpoints(FIN_TIME)[:, 1], endpoints(LAST_DATA)
+    asked = sent[:, 0]
+    on_its_way = np.maximum(endpoints(MIN_RTT).max(axis=1), 0) + CROSSING_NS
+    crossed = (fin > 0) & (asked > 0) & (np.abs(asked - fin) <= on_its_way)
+    prompt = (flows[:, RESET_TIME] >= asked) & (flows[:, RESET_TIME] - asked <= PROMPT_NS)
+    return np.asarray((flows[:, RESET_SIDE] == SERVER) & crossed & prompt & (fin - sent[:, 1] >= IDLE_NS))
 
 
 @rule("keepalive-race", severity="medium", where=_crossed)
@@ -44,20 +55,18 @@ def keepalive_race(flow: Flow, context: Context) -> Iterator[Claim]:
     Make the end that sends requests forget idle connections some seconds before the other closes them: for instance
     keepAliveTimeout of Node.js (5 s) above the idle timeout of the load balancer before it (60 s).
     """
-    side = SIDES.index(flow.ending.by) if flow.ending.by in SIDES else 1
-    closer, asker = ends(flow, SIDES[side])
-    tracks = context.facts.tracks
-    fin = int(tracks.endpoints(FIN_FRAME)[flow.stream, side])
-    row = tracks.flows[flow.stream]
-    apart = abs(int(tracks.endpoints(LAST_DATA)[flow.stream, 1 - side] - tracks.endpoints(FIN_TIME)[flow.stream, side]))
-    frames = {fin, int(row[REQUEST_FRAME]), flow.ending.frame or 0} - {0}
+    row = context.facts.tracks.flows[flow.stream].tolist()
+    client, server = HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE
+    fin = row[server + FIN_FRAME]
+    apart = abs(row[client + LAST_DATA] - row[server + FIN_TIME])
+    frames = {fin, row[REQUEST_FRAME], flow.ending.frame or 0} - {0}
     yield Claim(
-        summary=f"{asker} sent a request {seconds(apart)} from the FIN of {closer}, which answered it with RST",
+        summary=f"{flow.client} sent something {seconds(apart)} from the FIN of {flow.server}, which answered with RST",
         remedy="Let the end that sends requests close idle connections well before the other does; repeat requests "
         "that may be repeated.",
         frames=tuple(sorted(frames)),
         observed="data that crossed a FIN, and a RST in answer",
         expected="no request on a connection that is about to be closed",
         source="RFC 9112 9.3.1 and 9.5",
-        confidence="likely",
+        confidence="possible",
     )
