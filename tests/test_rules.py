@@ -172,6 +172,19 @@ def two_hours(idle: float) -> list[Conversation]:
     return [exchange().idle(idle).probe(CLIENT)]
 
 
+def amqp(*, client_stops: bool) -> list[Conversation]:
+    """Heartbeats of both ends, a second apart, until one stops."""
+    talk = exchange()
+    for number in range(8):
+        for sender in (SERVER, CLIENT):
+            talk.idle(14 if sender == SERVER else 1)
+            if sender == CLIENT and client_stops and number > 3:
+                continue
+            talk.send(sender, "PA", b"\x08\0\0\0\0\0\0\xce")
+            talk.idle(0.1).acknowledge(CLIENT if sender == SERVER else SERVER)
+    return [talk.idle(0.1).fin(SERVER)]
+
+
 FIRES: dict[str, Talks] = {
     "age-not-idle": lambda: of_age(30, 30, 30),
     "aggressive-keepalive": lambda: slow(1.02, 1.02),
@@ -181,6 +194,7 @@ FIRES: dict[str, Talks] = {
     "dead-peer": lambda: [dead()],
     "duplicate-capture": lambda: doubled(2),
     "endpoint-reset": lambda: [exchange().idle(1).rst(CLIENT)],
+    "heartbeat-missed": lambda: amqp(client_stops=True),
     "keepalive-at-two-hour-default": lambda: two_hours(7251),
     "keepalive-exhausted-but-alive": lambda: [dead(), busy(60)],
     "keepalive-race": lambda: raced(0.001),
@@ -208,6 +222,7 @@ NEAR_MISSES: dict[str, Talks] = {
     "dead-peer": lambda: [exchange().idle(15).probe(CLIENT, False).idle(5).probe(CLIENT)],
     "duplicate-capture": lambda: doubled(1),
     "endpoint-reset": lambda: [exchange().idle(15).probe(CLIENT, "rst")],
+    "heartbeat-missed": lambda: amqp(client_stops=False),
     "keepalive-at-two-hour-default": lambda: two_hours(3600),
     "keepalive-exhausted-but-alive": lambda: [dead(), busy(10)],
     "keepalive-race": lambda: raced(4),
