@@ -48,7 +48,9 @@ def run_measured(command: Sequence[str], stdout: Path) -> Usage:
     """
     with stdout.open("wb") as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+        # As installed: pip writes bytecode, and so does the first run of an editable installation, unless told not to.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment)
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         # Popen must not wait for a process that wait4 has already reaped.

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import connections, ends, seconds
+from analyzer.diagnose.words import SECOND, connections, ends, seconds
 from analyzer.kinds import How
 from analyzer.layout import FIN_FRAME, FIN_TIME, LAST_DATA
 from analyzer.model import Column, Facts
+
+if TYPE_CHECKING:
+    from analyzer.known import Middlebox
 
 SHORTEST_NS = 4_000_000_000
 # One connection alone may be closed at any time: only a known timeout of a minute or so is no chance.
@@ -61,14 +65,19 @@ def _at_the_limit(group: Column, idle: Column) -> Column:
     return np.asarray(group[idle[group] >= longest - SAME * longest - SLACK_NS])
 
 
+def _closing_after(idle: int, late: int) -> list[Middlebox]:
+    """What is known to close after so long, as late as that; limits are whole seconds."""
+    from analyzer.diagnose.catalogue import middleboxes
+
+    return [box for box in middleboxes() if box.closes and 0 <= idle - box.idle_timeout_s * SECOND <= late]
+
+
 def _claim(context: Context, group: Column, of: int, idle: Column, side: int) -> Iterator[Claim]:
     shortest = int(idle[group].min())
     if 2 * len(group) < of or (len(group) < FEWEST and shortest < ALONE_NS):
         return
-    from analyzer.diagnose.catalogue import middleboxes
-
     late = SLACK_NS if len(group) > 1 else PROMPT_NS
-    known = [box for box in middleboxes() if box.closes and 0 <= shortest - box.idle_timeout_s * 1e9 <= late]
+    known = _closing_after(shortest, late) if shortest % SECOND <= late else []
     if len(group) < FEWEST and not known:
         return
     flow = context.flow(int(group[0]))
