@@ -234,6 +234,7 @@ class Keepalive:
     tcp_keepalive_time: Estimate | None = None
     tcp_keepalive_intvl: Estimate | None = None
     tcp_keepalive_probes: Estimate | None = None
+    former_tcp_keepalive_time: Estimate | None = None  # where it was changed meanwhile
     user_timeout_s: tuple[float, float] | None = None  # above the one, and no more than the other
     match: Callable[[Keepalive], tuple[str, ...]] | None = None
 

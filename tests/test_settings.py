@@ -146,3 +146,19 @@ def test_without_a_reset_nothing_is_said_of_a_user_timeout() -> None:
     prober = Prober(10, 5, 250, random.Random(1))
     prober.answered(3)
     assert prober.keepalive.user_timeout_s is None
+
+
+def test_a_setting_that_changes_is_two_in_sequence() -> None:
+    talk = Conversation(rtt=0.001).handshake().data(CLIENT, 100).data(SERVER, 300)
+    for every in (5.12, 5.12, 5.12, 20.224, 20.224, 20.224):
+        talk.idle(every).probe(CLIENT)
+    [found] = only_flow(talk).keepalive
+    assert found.former_tcp_keepalive_time is not None
+    assert found.tcp_keepalive_time is not None
+    assert (found.former_tcp_keepalive_time.value, found.tcp_keepalive_time.value) == (5, 20)
+
+
+def test_a_setting_that_stays_has_no_former() -> None:
+    prober = Prober(10, 5, 250, random.Random(1))
+    prober.answered(5)
+    assert prober.keepalive.former_tcp_keepalive_time is None

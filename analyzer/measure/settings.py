@@ -51,6 +51,7 @@ class Samples(NamedTuple):
     high: Seconds
     number: Column
     changed: Mask | bool = False  # there were others before
+    former: tuple[Seconds, Seconds, Column] | None = None  # those: the same three columns
 
 
 class Settings(NamedTuple):
@@ -60,6 +61,7 @@ class Settings(NamedTuple):
     intvl: Setting
     probes: Setting
     user_timeout: tuple[Seconds, Seconds]  # bounds
+    former_time: Setting  # before it was changed
 
     def user_timeout_of(self, endpoint: int) -> tuple[float, float] | None:
         """The bounds of one endpoint's."""
@@ -95,6 +97,7 @@ class SettingsOnDemand:
             tcp_keepalive_intvl=self._settings.intvl.estimate(endpoint),
             tcp_keepalive_probes=self._settings.probes.estimate(endpoint),
             user_timeout_s=self._settings.user_timeout_of(endpoint),
+            former_tcp_keepalive_time=self._settings.former_time.estimate(endpoint),
         )
 
     def _next(self, stream: int) -> Column:
@@ -143,6 +146,7 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
         intvl=intvl,
         probes=counts(facts, streams, gave_up),
         user_timeout=user_timeouts(facts, streams, gave_up, path, near),
+        former_time=_former(answered, near),
     )
 
 
@@ -167,13 +171,27 @@ def _samples(prober: Column, values: Seconds, count: int, path: Seconds, *, late
     np.minimum.at(low, prober, values)
     high, number = _among(prober, values, low, path)
     changed = np.zeros(count, bool)
+    former = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, np.int64)
     if latest:
         total = np.bincount(prober, minlength=count)
         for endpoint in np.flatnonzero(total > number):
-            mine = _present(values[prober == endpoint], float(path[endpoint]))
-            low[endpoint], high[endpoint], number[endpoint], changed[endpoint] = mine
+            mine = values[prober == endpoint]
+            *now, began = _present(mine, float(path[endpoint]))
+            low[endpoint], high[endpoint], number[endpoint] = now
+            if began:
+                changed[endpoint] = True
+                former[0][endpoint], former[1][endpoint], former[2][endpoint], _ = _present(
+                    mine[:began], float(path[endpoint])
+                )
     low[number == 0] = np.nan
-    return Samples(low, high, number, changed)
+    return Samples(low, high, number, changed, former)
+
+
+def _former(answered: Samples, near: Seconds) -> Setting:
+    """tcp_keepalive_time before it was changed, from the rounds that were answered then."""
+    assert answered.former is not None
+    low, high, number = answered.former
+    return _setting(Samples(low, high, number), near)
 
 
 def _among(prober: Column, values: Seconds, low: Seconds, path: Seconds) -> tuple[Seconds, Column]:
@@ -184,11 +202,11 @@ def _among(prober: Column, values: Seconds, low: Seconds, path: Seconds) -> tupl
     return high, np.bincount(prober[fits], minlength=len(low))
 
 
-def _present(values: Seconds, path: float) -> tuple[float, float, int, bool]:
-    """The last of an endpoint's samples that belong together, if those before are others (True); else the longest.
+def _present(values: Seconds, path: float) -> tuple[float, float, int, int]:
+    """The last of an endpoint's samples that belong together, and where they begin if those before are others.
 
-    Two kinds, one after the other, are a setting that changed. Two kinds in any order come from answers that passed the
-    point of capture and were lost behind it: the shorter ones are the interval then.
+    Two kinds, one after the other, are a setting that changed. Otherwise the longest: two kinds in any order come from
+    answers that passed the point of capture and were lost behind it, and the shorter ones are the interval then.
     """
     slack = float(_slot(values[-1:], worst=True)[0]) + path + 2 * JITTER_S
     same = np.abs(values - values[-1]) <= slack
@@ -199,7 +217,7 @@ def _present(values: Seconds, path: float) -> tuple[float, float, int, bool]:
         same = values >= longest - float(_slot(longest[None], worst=True)[0]) - path - 2 * JITTER_S
         began = 0
     chosen = values[began:][same[began:]]
-    return float(chosen.min()), float(chosen.max()), len(chosen), changed
+    return float(chosen.min()), float(chosen.max()), len(chosen), began if changed else 0
 
 
 def _slot(seconds: Seconds, *, worst: bool = False, hz: int = HZ[0]) -> Seconds:

@@ -122,6 +122,7 @@ class Writer:
             f'"tcp_keepalive_time": {estimate(entry.tcp_keepalive_time)}, '
             f'"tcp_keepalive_intvl": {estimate(entry.tcp_keepalive_intvl)}, '
             f'"tcp_keepalive_probes": {estimate(entry.tcp_keepalive_probes)}, '
+            f'"former_tcp_keepalive_time": {estimate(entry.former_tcp_keepalive_time)}, '
             f'"user_timeout_s": {limits(entry.user_timeout_s)}, "profiles": {json.dumps(entry.profiles)}, '
             f'"episodes": [{self.episodes(entry.episodes)}]}}'
         )

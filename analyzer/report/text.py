@@ -171,7 +171,9 @@ def _settings(entry: Keepalive) -> str:
     values = [None if setting is None else setting.value for setting in settings]
     if values == [None, None, None]:
         return ""
-    return " at " + "/".join("?" if value is None else f"{value:g}" for value in values)
+    former = entry.former_tcp_keepalive_time
+    before = f"{former.value:g}, then " if former is not None and former.value is not None else ""
+    return f" at {before}" + "/".join("?" if value is None else f"{value:g}" for value in values)
 
 
 def _ending(flow: Flow) -> str:
