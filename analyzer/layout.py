@@ -39,7 +39,7 @@ RECORD_SIZE = 5
     SACK_LEFT,
     SACK_RIGHT,
     OCTET,  # first payload octet, -1 when none was captured
-    HEARTBEAT,  # 1 + index of wire.HEARTBEAT_PROTOCOLS, and HEARTBEAT_REPLY; 0 for other payload
+    HEARTBEAT,  # 1 + index of wire.HEARTBEAT_PROTOCOLS, HEARTBEAT_REPLY, HEARTBEATS_UNWELCOME; 0 for other payload
     KEY_HASH,  # of addresses and ports, the same for both directions
     TUNNEL,  # 0 outside of any; else its id, its kind above TUNNEL_KIND; TUNNEL_SPLIT where it is part of the key
 ) = range(26)
@@ -251,6 +251,7 @@ EVENT_RESENT = 3
 EVENT_ZERO_WINDOW = 4
 EVENT_TUNNEL = 5
 EVENT_BEAT = 6
+EVENT_UNWELCOME = 7  # the sender is tired of the heartbeats of the other end
 EVENTS_PER_FLOW = 16
 EVENTS_PER_SEGMENT = 4  # at most: another tunnel, a run that ended, a window that opened, a heartbeat
 

@@ -203,10 +203,17 @@ HEARTBEAT_PROTOCOLS = (
     *("websocket", "http2", "redis", "mqtt", "amqp", "bgp", "nats"),
     *("mysql", "postgresql", "cassandra", "zookeeper"),
 )
-_PING, _PONG = True, False
-_PAYLOADS: tuple[tuple[str, bool, tuple[int, ...]], ...] = (
+HEARTBEAT_REPLY = 0x10
+HEARTBEATS_UNWELCOME = 0x20  # with HEARTBEAT_REPLY: the other end's come too often for this one
+_PING, _PONG, _ENOUGH = 0, HEARTBEAT_REPLY, HEARTBEAT_REPLY | HEARTBEATS_UNWELCOME
+_HTTP2_PONG = (0, 0, 8, 6, 1, 0, 0, 0, 0, *[-1] * 8)
+# RFC 9113 6.8: GOAWAY with ENHANCE_YOUR_CALM (11), and the words that gRPC's servers give with it (its proposal A8).
+_TOO_MANY_PINGS = (0, 0, 22, 7, 0, 0, 0, 0, 0, *[-1] * 4, 0, 0, 0, 11, *b"too_many_pings")
+_PAYLOADS: tuple[tuple[str, int, tuple[int, ...]], ...] = (
     ("http2", _PING, (0, 0, 8, 6, 0, 0, 0, 0, 0, *[-1] * 8)),  # RFC 9113 6.7
-    ("http2", _PONG, (0, 0, 8, 6, 1, 0, 0, 0, 0, *[-1] * 8)),
+    ("http2", _PONG, _HTTP2_PONG),
+    ("http2", _ENOUGH, _TOO_MANY_PINGS),
+    ("http2", _ENOUGH, _HTTP2_PONG + _TOO_MANY_PINGS),
     ("redis", _PING, tuple(b"*1\r\n$4\r\nPING\r\n")),  # redis.io: PING, RESP
     ("redis", _PING, tuple(b"*1\r\n$4\r\nping\r\n")),
     ("redis", _PONG, tuple(b"+PONG\r\n")),
@@ -222,15 +229,14 @@ _PAYLOADS: tuple[tuple[str, bool, tuple[int, ...]], ...] = (
     ("cassandra", _PING, (4, -1, -1, -1, 5, 0, 0, 0, 0)),  # CQL native protocol 4: OPTIONS
     ("zookeeper", _PING, (0, 0, 0, 8, 0xFF, 0xFF, 0xFF, 0xFE, 0, 0, 0, 11)),
 )
-HEARTBEAT_REPLY = 0x10
-HEARTBEAT_LONGEST = 19
+HEARTBEAT_LONGEST = 48
 HEARTBEAT_ROW = 2 + HEARTBEAT_LONGEST
-# For kernels: the code (1 + protocol, HEARTBEAT_REPLY), the length, the octets, filled up.
+# For kernels: the code (1 + protocol, HEARTBEAT_REPLY, HEARTBEATS_UNWELCOME), the length, the octets, filled up.
 HEARTBEATS = tuple(
     word
-    for protocol, is_ping, octets in _PAYLOADS
+    for protocol, meaning, octets in _PAYLOADS
     for word in (
-        1 + HEARTBEAT_PROTOCOLS.index(protocol) + (0 if is_ping else HEARTBEAT_REPLY),
+        1 + HEARTBEAT_PROTOCOLS.index(protocol) | meaning,
         len(octets),
         *octets,
         *[-1] * (HEARTBEAT_LONGEST - len(octets)),

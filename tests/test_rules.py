@@ -185,6 +185,18 @@ def amqp(*, client_stops: bool) -> list[Conversation]:
     return [talk.idle(0.1).fin(SERVER)]
 
 
+def pinged(debug: bytes) -> list[Conversation]:
+    """gRPC's keepalive, and what its server says at the last of the PINGs."""
+    talk = exchange()
+    pong = b"\0\0\x08\6\1\0\0\0\0abcdefgh"
+    goaway = bytes([0, 0, 8 + len(debug), 7]) + bytes(9) + b"\0\0\0\x0b" + debug
+    for number in range(4):
+        talk.idle(10).send(CLIENT, "PA", b"\0\0\x08\6\0\0\0\0\0abcdefgh")
+        talk.idle(0.1).send(SERVER, "PA", pong + goaway * (number == 3))
+        talk.idle(0.1).acknowledge(CLIENT)
+    return [talk.idle(0.1).fin(SERVER)]
+
+
 FIRES: dict[str, Talks] = {
     "age-not-idle": lambda: of_age(30, 30, 30),
     "aggressive-keepalive": lambda: slow(1.02, 1.02),
@@ -208,6 +220,7 @@ FIRES: dict[str, Talks] = {
     "probes-suppressed-by-unacked-data": lambda: [stuck(probed=True), ended(120)],
     "proxy-idle-close": lambda: [closed(60.02, 40_000), closed(60.05, 40_001), closed(7, 40_002, CLIENT)],
     "retransmission-timeout": lambda: [stuck(), ended(120)],
+    "too-many-pings": lambda: pinged(b"too_many_pings"),
     "unanswered-but-alive": lambda: bare_probes(timestamps=True),
     "unprotected-idle": lambda: [exchange(), ended(60)],
     "user-timeout-overrides-count": lambda: [dead(1).idle(1)],
@@ -236,6 +249,7 @@ NEAR_MISSES: dict[str, Talks] = {
     "probes-suppressed-by-unacked-data": lambda: [stuck(), ended(120)],
     "proxy-idle-close": lambda: [closed(31, 40_000), closed(47, 40_001)],
     "retransmission-timeout": lambda: [exchange().data(CLIENT, 50, arrives=False, captured=True).resend(CLIENT)],
+    "too-many-pings": lambda: pinged(b"max_age"),
     "unanswered-but-alive": lambda: bare_probes(timestamps=False),
     "unprotected-idle": lambda: [exchange().idle(30).probe(CLIENT), ended(60)],
     "user-timeout-overrides-count": lambda: [dead(4)],

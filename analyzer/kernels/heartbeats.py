@@ -19,6 +19,7 @@ from analyzer.layout import (
     BEATS_MASK,
     BEATS_SENT,
     EVENT_BEAT,
+    EVENT_UNWELCOME,
     EVENTS_KEPT,
     HEARTBEAT,
     LEN,
@@ -30,6 +31,7 @@ from analyzer.wire import (
     HEARTBEAT_REPLY,
     HEARTBEAT_ROW,
     HEARTBEATS,
+    HEARTBEATS_UNWELCOME,
     WEBSOCKET_LONGEST,
     WEBSOCKET_PING,
     WEBSOCKET_PONG,
@@ -110,6 +112,8 @@ def heartbeat(
         if (flows[y + BEAT] >> BEATS_ANSWERED) & BEATS_MASK < BEATS_MASK:
             flows[y + BEAT] += 1 << BEATS_ANSWERED
     protocol = packets[row + HEARTBEAT]
+    if protocol & HEARTBEATS_UNWELCOME:
+        log_event(packets, row, flows, f, endpoint, EVENT_UNWELCOME, events, counts)
     if protocol & HEARTBEAT_REPLY:
         return
     time, beat = packets[row + TIME], flows[x + BEAT]

@@ -1,4 +1,4 @@
-"""Sockets of programs in Python, JavaScript and Java, and of curl."""
+"""Sockets of programs in Python, JavaScript and Java, of curl and of gRPC."""
 
 import programs
 from network import ADDRESSES
@@ -6,6 +6,7 @@ from stage import Scenario, Stage
 
 SERVER = ADDRESSES["server", 4]
 PYTHON = "python3"
+DEBIAN_PYTHON = "/usr/bin/python3"
 NODE = "node"
 VARIES = ["connections.0.client.port"]
 
@@ -70,6 +71,19 @@ def curl(stage: Stage) -> None:
     talk.outcome("closed", "fin", "client")
 
 
+def grpc(stage: Stage) -> None:
+    """The client sends PINGs while no call is open; the server permits one every two hours then.
+
+    Debian's own Python is asked, for its package of gRPC.
+    """
+    programs.serve(stage, 50051, DEBIAN_PYTHON, source("grpc_pings.py"), "serve", SERVER, "50051")
+    programs.start(stage, "client", DEBIAN_PYTHON, source("grpc_pings.py"), "call", SERVER, "50051", "30")
+    [talk] = programs.adopt(stage, 1)
+    stage.sleep(28)
+    programs.note_versions(stage, ["dpkg-query", "-W", "python3-grpcio"])
+    talk.outcome("closed", "fin", "server")
+
+
 SCENARIOS = [
     Scenario(
         name="python-socket",
@@ -108,5 +122,13 @@ SCENARIOS = [
         look_at="One value is idle time and interval; curl's default of 60 s would show nothing here.",
         play=curl,
         chance=VARIES,
+    ),
+    Scenario(
+        name="grpc",
+        title="A gRPC client with a keepalive time of 2 s, idle, and a server that has enough of its PINGs.",
+        look_at="PINGs about 5 s apart, and answers; with the last one GOAWAY, ENHANCE_YOUR_CALM, too_many_pings.",
+        play=grpc,
+        chance=VARIES,
+        findings=["too-many-pings"],
     ),
 ]

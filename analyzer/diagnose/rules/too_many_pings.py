@@ -1,0 +1,52 @@
+"""The finding too-many-pings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.words import ends
+from analyzer.layout import EVENT_ENDPOINT, EVENT_KIND, EVENT_UNWELCOME
+from analyzer.model import SIDES, Facts, Flow, Mask
+
+
+def _told(facts: Facts) -> Mask:
+    events = facts.tracks.events
+    told = np.zeros(len(facts), bool)
+    told[events[events[:, EVENT_KIND] == EVENT_UNWELCOME, EVENT_ENDPOINT] >> 1] = True
+    return told
+
+
+@rule("too-many-pings", severity="medium", where=_told)
+def too_many_pings(flow: Flow, context: Context) -> Iterator[Claim]:
+    """A gRPC server closed a connection because its client sent HTTP/2 PINGs too often.
+
+    A server of gRPC counts PINGs that come sooner than it permits (5 minutes after the one before, unless it was told
+    otherwise; two hours while no call is open) and at the third sends GOAWAY with ENHANCE_YOUR_CALM and the words
+    too_many_pings. Calls under way fail as UNAVAILABLE, and the client connects again, at twice its keepalive time.
+
+    Look at: the keepalive time of the client's channel beside the server's enforcement policy.
+
+    Raise the client's keepalive time (Go: keepalive.ClientParameters.Time; others: grpc.keepalive_time_ms) to five
+    minutes or more, or let the server permit what the path needs (Go: keepalive.EnforcementPolicy.MinTime and
+    PermitWithoutStream; others: grpc.http2.min_recv_ping_interval_without_data_ms).
+    """
+    for side, tired in enumerate(SIDES):
+        frames = context.facts.event_frames(flow.stream, EVENT_UNWELCOME, side)
+        if not frames:
+            continue
+        _, other = ends(flow, tired)
+        pings = [beats for beats in flow.heartbeats if beats.sender != tired]
+        often = f", every {pings[0].period_s:.3g} s" if pings else ""
+        yield Claim(
+            summary=f"{other} sent HTTP/2 PINGs too often for its peer{often}: GOAWAY, too_many_pings",
+            remedy="Raise the client's keepalive time to 5 min or more, or lower the server's "
+            "EnforcementPolicy.MinTime (grpc.http2.min_recv_ping_interval_without_data_ms) and permit pings without "
+            "calls.",
+            frames=(*(frame for beats in pings for frame in beats.frames), *frames),
+            observed=f"HTTP/2 PINGs{often}, the last one answered with GOAWAY, ENHANCE_YOUR_CALM",
+            expected="PINGs no more often than the server permits: by default every 5 min",
+            source="gRPC proposal A8, client-side keepalive; RFC 9113 6.8, 7",
+        )
