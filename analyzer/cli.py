@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
@@ -26,6 +27,7 @@ EXIT_UNWRITABLE = 4
 EXIT_INTERNAL = 70  # sysexits.h EX_SOFTWARE
 EXIT_INTERRUPTED = 130
 LIMIT = 40
+HOSTS_LISTED = 10
 
 app = typer.Typer(
     help="Which TCP connections were alive, which were dead, and who knew.",
@@ -161,14 +163,16 @@ def _write(
     chosen = set(streams)
     findings = [f for f in analysis.findings if f.stream is None or f.stream in chosen]
     flows = analysis.flows_of(streams)
+    most = HOSTS_LISTED if form is Format.text and len(streams) == len(analysis) else None
+    hosts = (host for host in analysis.hosts(most) if not chosen.isdisjoint(host.streams))
     if form is Format.json:
         from analyzer.report.json import write_json
 
-        write_json(analysis, flows, findings, out)
+        write_json(analysis, flows, findings, hosts, out)
     elif form is Format.ndjson:
         from analyzer.report.json import write_ndjson
 
-        write_ndjson(analysis, flows, findings, out)
+        write_ndjson(analysis, flows, findings, hosts, out)
     elif form is Format.csv:
         from analyzer.report.table import write_csv
 
@@ -185,6 +189,7 @@ def _write(
             analysis.severities,
             analysis.verdict_counts(streams),
             findings,
+            islice(hosts, HOSTS_LISTED),
             Layout(terminal, utc, (lambda text, colour: typer.style(text, fg=colour)) if coloured else _unstyled),
             out,
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analyzer.capture import open_capture
+from analyzer.captured import CaptureFacts
 from analyzer.decode import Decoder
 from analyzer.findings import Apart
 from analyzer.kernels import Kernels
@@ -35,7 +36,7 @@ from analyzer.layout import (
     TIME,
     TTL,
 )
-from analyzer.model import CaptureFacts, Column, Mask
+from analyzer.model import Column, Mask
 from analyzer.peek import LASTING
 from analyzer.tcp import RST
 

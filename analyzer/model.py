@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,50 +59,6 @@ class Tracks(NamedTuple):
     def endpoints(self, field: int, streams: slice | Column = slice(None)) -> Column:
         """One field of both endpoints of these flows, client first: a copy of shape (flows, 2)."""
         return self.flows[streams][:, [HEAD_SIZE + field, HEAD_SIZE + ENDPOINT_SIZE + field]]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Where a capture is damaged, and how."""
-
-    offset: int
-    reason: str
-
-
-class ClockStep(NamedTuple):
-    """A frame that is older than the one before it, and by how much: negative nanoseconds."""
-
-    frame: int
-    step: int
-
-
-class SameTraffic(NamedTuple):
-    """Another capture that holds the same packets, and how far this one's clock is ahead of its clock, nanoseconds."""
-
-    capture: int
-    clock_ahead: int
-
-
-@dataclass
-class CaptureFacts:
-    """What one capture file is and holds; times in nanoseconds, None when it holds no packet."""
-
-    path: str
-    format: str = ""
-    link_types: list[str] = field(default_factory=list)
-    packets: int = 0
-    tcp_packets: int = 0
-    other_records: int = 0  # of the packets, those that are none: Wireshark numbers them
-    first_time: int | None = None
-    last_time: int | None = None
-    digits: int = 6
-    skipped: dict[str, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    duplicates: int = 0
-    clock_steps: list[ClockStep] = field(default_factory=list)  # the first of them
-    same_traffic: SameTraffic | None = None
-    clock_shift: int = 0  # nanoseconds that are taken off its times before they are compared with those of others
-    shared: int = 0  # of the duplicates, those whose first copy is in another capture
 
 
 @dataclass(frozen=True)
@@ -253,6 +209,20 @@ class Heartbeat(NamedTuple):
     sent: int
     answered: int
     frames: tuple[int, ...]  # the first of them
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """The keepalive settings of a host at one side of a service, as several connections show them together."""
+
+    address: str
+    sender: str  # the side of the host
+    port: int  # the server's
+    streams: tuple[int, ...]
+    tcp_keepalive_time: Estimate | None
+    tcp_keepalive_intvl: Estimate | None
+    tcp_keepalive_probes: Estimate | None
+    profiles: tuple[str, ...] = ()
 
 
 class Ending(NamedTuple):

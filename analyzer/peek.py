@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from analyzer.capture import open_capture
+from analyzer.captured import CaptureFacts, SameTraffic
 from analyzer.decode import Decoder
 from analyzer.kernels import plain
 from analyzer.layout import (
@@ -28,7 +29,6 @@ from analyzer.layout import (
     TSECR,
     TSVAL,
 )
-from analyzer.model import CaptureFacts, SameTraffic
 
 # What two captures of one packet agree in, whatever routers did to it; the addresses come first.
 LASTING = (SRC_HI, SRC_LO, DST_HI, DST_LO, SPORT, DPORT, SEQ, ACKNO, FLAGS, LEN, IP_ID, TSVAL, TSECR)

@@ -8,11 +8,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from analyzer.captured import CaptureFacts
 from analyzer.errors import CaptureError, UsageError
 from analyzer.findings import SEVERITIES, Apart, Finding
 from analyzer.kernels import cached, compiled, plain
 from analyzer.layout import FRAME_BITS
-from analyzer.model import CaptureFacts, Facts, Flow, Keepalive, Narrow
+from analyzer.model import Facts, Flow, HostSettings, Keepalive, Narrow
 from analyzer.timeline import Timeline
 from analyzer.track import Tracker
 
@@ -89,6 +90,25 @@ class Analysis:
         if not flow.keepalive:
             return flow
         return replace(flow, keepalive=tuple(replace(entry, match=_matching) for entry in flow.keepalive))
+
+    def hosts(self, most: int | None = None) -> list[HostSettings]:
+        """The keepalive settings that several connections of a host show together; of the `most` that have most."""
+        from analyzer.measure import pool_settings
+
+        pools = pool_settings(self.facts, self._keepalives, most)
+        self._keepalives.settings.expect([pool.streams[0] for pool in pools])
+        return [replace(pool, profiles=self._profiles_of(pool)) for pool in pools]
+
+    def _profiles_of(self, pool: HostSettings) -> tuple[str, ...]:
+        """The known defaults that fit, by the form of one connection's probes."""
+        [entry] = (entry for entry in self.flow(pool.streams[0]).keepalive if entry.sender == pool.sender)
+        pooled = replace(
+            entry,
+            tcp_keepalive_time=pool.tcp_keepalive_time,
+            tcp_keepalive_intvl=pool.tcp_keepalive_intvl,
+            tcp_keepalive_probes=pool.tcp_keepalive_probes,
+        )
+        return pooled.profiles
 
     @cached_property
     def severities(self) -> dict[str, str]:

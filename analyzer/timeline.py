@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.capture import Reader, expand, open_capture
+from analyzer.captured import CaptureFacts, Problem
 from analyzer.decode import Decoder
 from analyzer.errors import CaptureError
 from analyzer.kernels import Kernels
 from analyzer.kernels.merge import LANE_AT, LANE_END, LANE_LATEST, LANE_SHIFT, LANE_SIZE
 from analyzer.layout import FRAME_BITS, PACKET_SIZE
-from analyzer.model import CaptureFacts, Packets, Problem
+from analyzer.model import Packets
 from analyzer.peek import Peek, find_same_traffic, peek
 
 PEEKED = 400  # packets at the start of each file that are compared with those of the others

@@ -17,9 +17,9 @@ from captures_in_bytes import Captured
 import analyzer
 from analyzer.capture import open_capture
 from analyzer.capture.source import Source
+from analyzer.captured import CaptureFacts
 from analyzer.kernels import Kernels, compiled, plain
 from analyzer.layout import RECORD_SIZE
-from analyzer.model import CaptureFacts
 from analyzer.report.json import write_json
 
 ROOT = Path(__file__).parent.parent
@@ -50,7 +50,7 @@ def kernels_of(engine: str) -> Kernels:
 def json_text(analysis: analyzer.Analysis) -> str:
     """The result as `--format json` prints it."""
     out = io.StringIO()
-    write_json(analysis, analysis.flows, analysis.findings, out)
+    write_json(analysis, analysis.flows, analysis.findings, analysis.hosts(), out)
     return out.getvalue()
 
 

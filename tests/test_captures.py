@@ -114,7 +114,7 @@ def disagreements(path: Path) -> Json:
                 path_of_it, real = f"connections.{i}.settings.{side}.{name}", (true["settings"][side] or {}).get(name)
                 if not is_fair(estimated[side][name], real, path_of_it, truth):
                     wrong[path_of_it] = (estimated[side][name], [real])
-    wrong |= wrong_timeouts(whole["flows"], truth)
+    wrong |= wrong_timeouts(whole["flows"], truth) | wrong_pools(whole["hosts"], truth)
     found, expected = {finding["rule"] for finding in whole["findings"]}, set(truth["findings"])
     if found != expected and not ("findings" in truth["chance"] and found < expected):
         wrong["findings"] = (sorted(found), [truth["findings"]])
@@ -135,6 +135,23 @@ def wrong_timeouts(flows: list[Json], truth: Json) -> Json:
                 and not limits["low"] < real <= limits["high"]
             ):
                 wrong[f"connections.{i}.settings.{entry['sender']}.user_timeout_s"] = (limits, [real])
+    return wrong
+
+
+def wrong_pools(hosts: list[Json], truth: Json) -> Json:
+    """Where what connections show together is not the setting of each, by the pool's place and dotted path."""
+    wrong = {}
+    for place, host in enumerate(hosts):
+        for stream in host["streams"]:
+            path = f"connections.{stream}.settings.{host['sender']}"
+            for name in SETTINGS:
+                shown = (truth["connections"][stream]["settings"][host["sender"]] or {}).get(name)
+                real = truth["shown_instead"].get(f"{path}.{name}", shown)
+                if host[name] is not None and not (
+                    (host[name]["low"] or 0) <= real <= (host[name]["high"] or float("inf"))
+                    and host[name]["value"] in (None, real)
+                ):
+                    wrong[f"hosts.{place}: {path}.{name}"] = (host[name], [real])
     return wrong
 
 

@@ -166,7 +166,7 @@ def seen(name: str) -> Seen:
         except CaptureError as error:
             return Seen(str(error))
         flows = list(analysis.flows)
-        write_json(analysis, flows, analysis.findings, io.StringIO())
+        write_json(analysis, flows, analysis.findings, analysis.hosts(), io.StringIO())
     facts, [capture] = analysis.facts, analysis.captures
     probes = facts.tracks.probes[:, [PROBE_FRAME, ANSWER_FRAME]]
     return Seen(

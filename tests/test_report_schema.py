@@ -47,14 +47,14 @@ def check(*paths: Path) -> dict[str, Any]:
     whole: dict[str, Any] = json.loads(json_text(analysis), parse_float=Decimal)
     validator().validate(whole)
     out = io.StringIO()
-    write_ndjson(analysis, analysis.flows, analysis.findings, out)
+    write_ndjson(analysis, analysis.flows, analysis.findings, analysis.hosts(), out)
     lines = [json.loads(line, parse_float=Decimal) for line in out.getvalue().splitlines()]
     for line in lines:
         validator("#/$defs/line").validate(line)
     assert [line.pop("type") for line in lines] == [
-        kind for kind in ("capture", "flow", "finding") for _ in whole[f"{kind}s"]
+        kind for kind in ("capture", "flow", "finding", "host") for _ in whole[f"{kind}s"]
     ]
-    assert lines == [*whole["captures"], *whole["flows"], *whole["findings"]]
+    assert lines == [*whole["captures"], *whole["flows"], *whole["findings"], *whole["hosts"]]
     return whole
 
 

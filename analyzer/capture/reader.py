@@ -9,11 +9,12 @@ from analyzer.capture.pcap import PcapFormat, is_pcap
 from analyzer.capture.pcapng import PcapngFormat, is_pcapng
 from analyzer.capture.snoop import SnoopFormat, is_snoop
 from analyzer.capture.source import Source, open_source
+from analyzer.captured import CaptureFacts, ClockStep, Problem
 from analyzer.errors import CaptureError
 from analyzer.kernels import Ints, Kernels
 from analyzer.kernels.records import NEED_ROOM
 from analyzer.layout import RECORD_SIZE, RECORD_TIME
-from analyzer.model import CaptureFacts, ClockStep, Problem, Records
+from analyzer.model import Records
 
 BUFFER_SIZE = 1 << 20
 BATCH = 8192

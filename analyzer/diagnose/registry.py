@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.captured import CaptureFacts
 from analyzer.diagnose.groups import by_path, by_service, distinct
 from analyzer.diagnose.memories import Memory, find_memories
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.verdicts import VERDICTS
 from analyzer.findings import SEVERITIES, Apart, Evidence, Finding
-from analyzer.model import CaptureFacts, Column, Facts, Flow, Mask, Narrow
+from analyzer.model import Column, Facts, Flow, Mask, Narrow
 
 MAX_FRAMES = 20
 

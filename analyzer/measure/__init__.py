@@ -6,11 +6,12 @@ from analyzer.kinds import How
 from analyzer.measure.endings import measure_endings
 from analyzer.measure.flows import KeepaliveRows, gather_keepalives, make_flow
 from analyzer.measure.heartbeats import beating
+from analyzer.measure.hosts import pool_settings
 from analyzer.measure.probes import measure_probes
 from analyzer.measure.resets import made_on_the_path
 from analyzer.model import Facts, Tracks
 
-__all__ = ["KeepaliveRows", "gather_keepalives", "make_flow", "measure"]
+__all__ = ["KeepaliveRows", "gather_keepalives", "make_flow", "measure", "pool_settings"]
 
 
 def measure(tracks: Tracks, end: int) -> Facts:

@@ -76,7 +76,7 @@ def gather_keepalives(facts: Facts) -> KeepaliveRows:
 def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str) -> Flow:
     """The Flow of one stream, with the verdict that it was given."""
     head = facts.tracks.flows[stream].tolist()
-    client, server = _endpoints(head)
+    client, server = endpoints_of(head)
     x, y = HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE
     by = int(facts.by[stream])
     ended = int(facts.ended[stream])
@@ -125,7 +125,7 @@ def tunnel_name(tunnel: int) -> str | None:
     return f"{TUNNELS[tunnel >> TUNNEL_KIND]} {tunnel & ((1 << TUNNEL_KIND) - 1)}" if tunnel else None
 
 
-def _endpoints(head: list[int]) -> tuple[Endpoint, Endpoint]:
+def endpoints_of(head: list[int]) -> tuple[Endpoint, Endpoint]:
     """Client and server, from the key of the flow table."""
     low = Endpoint(address_text(head[LOW_HI], head[LOW_LO]), head[KEY_PORTS] >> 16)
     high = Endpoint(address_text(head[HIGH_HI], head[HIGH_LO]), head[KEY_PORTS] & 0xFFFF)

@@ -109,11 +109,15 @@ class SettingsOnDemand:
         return following if len(following) and following[0] == stream else np.array([stream])
 
     def _estimate(self) -> Settings:
-        begins, ends = self._first[2 * self._streams], self._first[2 * self._streams + 2]
-        lengths = np.stack((self._first[2 * self._streams + 1] - begins, ends - self._first[2 * self._streams + 1]))
-        first = np.concatenate(([0], np.cumsum(lengths.T.reshape(-1))))
-        rows = np.arange(first[-1]) + np.repeat(begins - first[:-1:2], ends - begins)
-        return estimate_settings(self._facts, self._streams, self._rows[rows], first)
+        return estimate_settings(self._facts, self._streams, *rows_of(self._rows, self._first, self._streams))
+
+
+def rows_of(rows: Column, first: Column, streams: Column) -> tuple[Column, Column]:
+    """The rows of some streams alone, and where those of each of their endpoints begin."""
+    begins, middles, ends = first[2 * streams], first[2 * streams + 1], first[2 * streams + 2]
+    lengths = np.stack((middles - begins, ends - middles), axis=1)
+    own = np.concatenate(([0], np.cumsum(lengths.reshape(-1))))
+    return rows[np.arange(own[-1]) + np.repeat(begins - own[:-1:2], ends - begins)], own
 
 
 def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column) -> Settings:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 import numpy as np
 
+from analyzer.captured import CaptureFacts
 from analyzer.findings import Finding
 from analyzer.kinds import Handshake, How, Outcome, Why
 from analyzer.layout import FRAME_BITS
-from analyzer.model import SIDES, CaptureFacts, Column, Endpoint, Episodes, Estimate, Flow, Heartbeat, Keepalive
+from analyzer.model import SIDES, Column, Endpoint, Episodes, Estimate, Flow, Heartbeat, HostSettings, Keepalive
 from analyzer.report.times import SECOND, seconds, seconds_writer
 from analyzer.tcp import State
 
@@ -164,6 +165,17 @@ class Writer:
         columns = [times[:, START], times[:, END], frames[:, :1], times[:, TIME], frames[:, 1:], times[:, ANSWER_TIME]]
         return (self._steady * len(rows))[:-2] % tuple(np.concatenate(columns, axis=1).ravel().tolist())
 
+    def host(self, host: HostSettings) -> str:
+        """One element of `hosts`."""
+        return (
+            f'{{"address": "{host.address}", "sender": "{host.sender}", "port": {host.port}, '
+            f'"streams": [{", ".join(map(str, host.streams))}], '
+            f'"tcp_keepalive_time": {estimate(host.tcp_keepalive_time)}, '
+            f'"tcp_keepalive_intvl": {estimate(host.tcp_keepalive_intvl)}, '
+            f'"tcp_keepalive_probes": {estimate(host.tcp_keepalive_probes)}, '
+            f'"profiles": {json.dumps(host.profiles)}}}'
+        )
+
     def finding(self, finding: Finding) -> str:
         """One element of `findings`."""
         stream = f'"stream": {finding.stream}'
@@ -205,7 +217,9 @@ def limits(bounds: tuple[float, float] | None) -> str:
     return "null" if bounds is None else f'{{"low": {bounds[0]}, "high": {bounds[1]}}}'
 
 
-def write_json(analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Finding], out: TextIO) -> None:
+def write_json(
+    analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Finding], hosts: Iterable[HostSettings], out: TextIO
+) -> None:
     """One object, for `--format json`."""
     writer = Writer(analysis)
     captures = ",\n  ".join(starmap(writer.capture, enumerate(analysis.captures)))
@@ -213,16 +227,21 @@ def write_json(analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Fin
     _join(out, map(writer.flow, flows))
     out.write('],\n "findings": [')
     _join(out, map(writer.finding, findings))
+    out.write('],\n "hosts": [')
+    _join(out, map(writer.host, hosts))
     out.write("]}\n")
 
 
-def write_ndjson(analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Finding], out: TextIO) -> None:
+def write_ndjson(
+    analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Finding], hosts: Iterable[HostSettings], out: TextIO
+) -> None:
     """One object a line, each with its `type`, for `--format ndjson`."""
     writer = Writer(analysis)
     for kind, lines in (
         ("capture", starmap(writer.capture, enumerate(analysis.captures))),
         ("flow", map(writer.flow, flows)),
         ("finding", map(writer.finding, findings)),
+        ("host", map(writer.host, hosts)),
     ):
         for line in lines:
             out.write(f'{{"type": "{kind}", {line[1:]}\n')

@@ -6,15 +6,18 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TextIO
 
+from analyzer.captured import CaptureFacts
 from analyzer.findings import Finding
 from analyzer.kinds import How, Why
-from analyzer.model import SIDES, CaptureFacts, Endpoint, Flow, Keepalive
+from analyzer.layout import FRAME_BITS
+from analyzer.model import SIDES, Endpoint, Flow, HostSettings, Keepalive
 from analyzer.report.times import clock, duration, zone
 
 WIDTH = 100
 SECOND = 1_000_000_000
 ADDRESS_WIDTH = 24
 STREAMS_NAMED = 30  # of a group of findings
+PROFILES_NAMED = 2
 MANY = 12  # captures: more are told in one line, but for those with something to tell
 Style = Callable[[str, str], str]
 
@@ -36,6 +39,7 @@ def write_text(
     severity_of: dict[str, str],
     counts: dict[str, int],
     findings: Sequence[Finding],
+    hosts: Iterable[HostSettings],
     layout: Layout,
     out: TextIO,
 ) -> None:
@@ -62,8 +66,12 @@ def write_text(
     if counts:
         words = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
         out.write(f"\n{total} connection{'s' if total != 1 else ''}: {words}\n")
+    pooled = [_host_line(host) for host in hosts if len(host.streams) > 1 and _settings(host)]
+    if pooled:
+        out.write("\nSettings that several connections show together:\n")
+        out.writelines(f"  {line}\n" for line in pooled)
     for group in _of_one_cause(findings):
-        out.write("\n" + _finding_text(group, layout))
+        out.write("\n" + _finding_text(group, captures, layout))
 
 
 def _capture_line(facts: CaptureFacts, layout: Layout) -> str:
@@ -165,13 +173,19 @@ def _probes(flow: Flow) -> str:
     return ", ".join(parts) or "-"
 
 
-def _settings(entry: Keepalive) -> str:
+def _host_line(host: HostSettings) -> str:
+    service = f"to port {host.port}" if host.sender == SIDES[0] else f"at port {host.port}"
+    known = f", as {', '.join(host.profiles[:PROFILES_NAMED])}" if host.profiles else ""
+    return f"{host.address} {service}:{_settings(host)[3:]} ({len(host.streams)} connections{known})"
+
+
+def _settings(entry: Keepalive | HostSettings) -> str:
     """tcp_keepalive_time, _intvl and _probes, where one of them is known: ` at 3/2/4`, ` at 30/?/?`."""
     settings = (entry.tcp_keepalive_time, entry.tcp_keepalive_intvl, entry.tcp_keepalive_probes)
     values = [None if setting is None else setting.value for setting in settings]
     if values == [None, None, None]:
         return ""
-    former = entry.former_tcp_keepalive_time
+    former = entry.former_tcp_keepalive_time if isinstance(entry, Keepalive) else None
     before = f"{former.value:g}, then " if former is not None and former.value is not None else ""
     return f" at {before}" + "/".join("?" if value is None else f"{value:g}" for value in values)
 
@@ -197,7 +211,7 @@ def _of_one_cause(findings: Sequence[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
-def _finding_text(group: Sequence[Finding], layout: Layout) -> str:
+def _finding_text(group: Sequence[Finding], captures: Sequence[CaptureFacts], layout: Layout) -> str:
     """A finding, and how many more of its kind there are."""
     finding = group[0]
     where = "the capture"
@@ -214,10 +228,17 @@ def _finding_text(group: Sequence[Finding], layout: Layout) -> str:
     ]
     for part in body:
         lines += textwrap.wrap(part, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
-    lines.append(f"  Wireshark: {finding.evidence.display_filter}")
+    lines.append(f"  Wireshark{_file_of(finding, captures)}: {finding.evidence.display_filter}")
     if len(group) > 1:
         streams = [str(one.stream) for one in group[1:]]
         named = ", ".join(streams[:STREAMS_NAMED]) + (", ..." if len(streams) > STREAMS_NAMED else "")
         more = f"The same of {len(streams)} more to {finding.service}: stream{'s' * (len(streams) > 1)} {named}"
         lines += textwrap.wrap(more, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
     return "\n".join(lines) + "\n"
+
+
+def _file_of(finding: Finding, captures: Sequence[CaptureFacts]) -> str:
+    """Which file a filter by frame numbers is for, where there are several: ` in client.pcap`."""
+    if len(captures) == 1 or not finding.evidence.display_filter.startswith("frame.number"):
+        return ""
+    return f" in {printable(captures[finding.evidence.frames[0] >> FRAME_BITS].path)}"

@@ -1,0 +1,50 @@
+"""What one capture file is and holds, as a file: its format, its span, its defects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Where a capture is damaged, and how."""
+
+    offset: int
+    reason: str
+
+
+class ClockStep(NamedTuple):
+    """A frame that is older than the one before it, and by how much: negative nanoseconds."""
+
+    frame: int
+    step: int
+
+
+class SameTraffic(NamedTuple):
+    """Another capture that holds the same packets, and how far this one's clock is ahead of its clock, nanoseconds."""
+
+    capture: int
+    clock_ahead: int
+
+
+@dataclass
+class CaptureFacts:
+    """What one capture file is and holds; times in nanoseconds, None when it holds no packet."""
+
+    path: str
+    format: str = ""
+    link_types: list[str] = field(default_factory=list)
+    packets: int = 0
+    tcp_packets: int = 0
+    other_records: int = 0  # of the packets, those that are none: Wireshark numbers them
+    first_time: int | None = None
+    last_time: int | None = None
+    digits: int = 6
+    skipped: dict[str, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    duplicates: int = 0
+    clock_steps: list[ClockStep] = field(default_factory=list)  # the first of them
+    same_traffic: SameTraffic | None = None
+    clock_shift: int = 0  # nanoseconds that are taken off its times before they are compared with those of others
+    shared: int = 0  # of the duplicates, those whose first copy is in another capture
