@@ -7,18 +7,18 @@ import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
-from itertools import islice
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from analyzer.console import OutputError, check_output, open_output, progress_bar, say
 from analyzer.errors import CaptureError, UsageError
+from analyzer.live_command import live
 from analyzer.reference import crosscheck, explain, profiles
+from analyzer.result import LIMIT, Format, write_result
 
 if TYPE_CHECKING:
     from analyzer.pipeline import Analysis
-    from analyzer.select import Selection
 
 EXIT_FINDING = 1
 EXIT_USAGE = 2
@@ -26,8 +26,6 @@ EXIT_UNREADABLE = 3
 EXIT_UNWRITABLE = 4
 EXIT_INTERNAL = 70  # sysexits.h EX_SOFTWARE
 EXIT_INTERRUPTED = 130
-LIMIT = 40
-HOSTS_LISTED = 10
 
 app = typer.Typer(
     help="Which TCP connections were alive, which were dead, and who knew.",
@@ -36,15 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Format(StrEnum):
-    """How the result is written."""
-
-    text = "text"
-    json = "json"
-    ndjson = "ndjson"
-    csv = "csv"
 
 
 class Severity(StrEnum):
@@ -146,57 +135,15 @@ def analyze(
             skipped = ", ".join(f"{count} {reason}" for reason, count in facts.skipped.items())
             note(f"{facts.path}: {facts.format}, {', '.join(facts.link_types)}; skipped: {skipped or 'nothing'}")
     with open_output(output) as out:
-        _write(analysis, selection, form, limit, utc, color, out)
+        write_result(analysis, selection, form, limit, utc, color, out)
     if fail_on is not None and _is_as_severe(analysis, fail_on.value):
         raise typer.Exit(EXIT_FINDING)
 
 
+app.command()(live)
 app.command()(explain)
 app.command()(profiles)
 app.command()(crosscheck)
-
-
-def _write(
-    analysis: Analysis, selection: Selection, form: Format, limit: int, utc: bool, color: bool, out: TextIO
-) -> None:
-    streams = selection.streams_of(analysis)
-    chosen = set(streams)
-    findings = [f for f in analysis.findings if f.stream is None or f.stream in chosen]
-    flows = analysis.flows_of(streams)
-    most = HOSTS_LISTED if form is Format.text and len(streams) == len(analysis) else None
-    hosts = (host for host in analysis.hosts(most) if not chosen.isdisjoint(host.streams))
-    if form is Format.json:
-        from analyzer.report.json import write_json
-
-        write_json(analysis, flows, findings, hosts, out)
-    elif form is Format.ndjson:
-        from analyzer.report.json import write_ndjson
-
-        write_ndjson(analysis, flows, findings, hosts, out)
-    elif form is Format.csv:
-        from analyzer.report.table import write_csv
-
-        write_csv(analysis, flows, out)
-    else:
-        from analyzer.report.text import Layout, write_text
-
-        terminal = out.isatty()
-        coloured = terminal and color and "NO_COLOR" not in os.environ
-        listed = analysis.worst_first(streams)[: limit or None]
-        write_text(
-            analysis.captures,
-            analysis.flows_of(listed),
-            analysis.severities,
-            analysis.verdict_counts(streams),
-            findings,
-            islice(hosts, HOSTS_LISTED),
-            Layout(terminal, utc, (lambda text, colour: typer.style(text, fg=colour)) if coloured else _unstyled),
-            out,
-        )
-
-
-def _unstyled(text: str, colour: str) -> str:
-    return text
 
 
 def _is_as_severe(analysis: Analysis, severity: str) -> bool:

@@ -44,6 +44,7 @@ RECORD_SIZE = 5
     TUNNEL,  # 0 outside of any; else its id, its kind above TUNNEL_KIND; TUNNEL_SPLIT where it is part of the key
 ) = range(26)
 PACKET_SIZE = 26
+STREAM = KEY_HASH  # once it has been tracked; -1 for a second copy and for an ICMP error about no connection
 TUNNEL_KIND = 32
 TUNNEL_ID = (1 << 40) - 1
 TUNNEL_SPLIT = 1 << 40

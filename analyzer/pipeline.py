@@ -130,8 +130,7 @@ class Analysis:
 
     def frame_text(self, frame: int) -> str:
         """A frame number, with its file's index before it when there are several files."""
-        number = str(frame & ((1 << FRAME_BITS) - 1))
-        return number if len(self.captures) == 1 else f"{frame >> FRAME_BITS}:{number}"
+        return frame_text(frame, len(self.captures))
 
     @property
     def digits(self) -> int:
@@ -153,6 +152,12 @@ class Analysis:
             frame_text=self.frame_text,
             apart=self.apart,
         )
+
+
+def frame_text(frame: int, files: int) -> str:
+    """A frame number as it is shown of so many files: with the file's index before it where they are several."""
+    number = str(frame & ((1 << FRAME_BITS) - 1))
+    return number if files == 1 else f"{frame >> FRAME_BITS}:{number}"
 
 
 def analyze(

@@ -46,11 +46,16 @@ class Lane:
             self.packets = self._decoder.feed(records._replace(first_frame=records.first_frame + self._frames))
             return True
         self.packets = Packets((), 0)
+        self.note_counts()
+        return False
+
+    def note_counts(self) -> None:
+        """Put into the facts what is known of the format, and what decoding has counted, so far."""
+        self.reader.note_format()
         self.reader.facts.tcp_packets = self._decoder.tcp_packets
         self.reader.facts.skipped = self._decoder.skipped
         if self.reader.facts.other_records:
             self.reader.facts.skipped["no_packet"] = self.reader.facts.other_records
-        return False
 
     @property
     def horizon(self) -> int:

@@ -11,13 +11,22 @@ from analyzer.layout import (
     ACROSS_NS,
     COPIES,
     COUNTS_SIZE,
+    ENDPOINT_SIZE,
     EVENT_COUNT_,
+    EVENT_ENDPOINT,
     EVENT_SIZE,
     EVENTS_PER_SEGMENT,
     FLOW_COUNT,
     FLOW_SIZE,
+    HEAD_SIZE,
+    HELD,
+    LAST_PROBE,
+    PREVIOUS,
+    PROBE_BEFORE,
     PROBE_COUNT,
     PROBE_SIZE,
+    PROBE_WHO,
+    PROBER_SHIFT,
     RECENT_SET,
     RECENT_SETS,
     RECENT_SETS_ACROSS,
@@ -85,6 +94,32 @@ class Tracker:
             _rows(self._probes, self._counts[PROBE_COUNT], PROBE_SIZE),
             _rows(self._events, self._counts[EVENT_COUNT_], EVENT_SIZE),
         )
+
+    def extract(self, streams: Column) -> tuple[Tracks, Column]:
+        """The tables of some streams alone, renumbered from 0; and which rows of the whole log their probes are."""
+        import numpy as np
+
+        whole = self.finish()
+        flows = whole.flows[streams]
+        chosen = np.zeros(len(whole.flows), bool)
+        chosen[streams] = True
+        number = np.cumsum(chosen) - 1  # of each chosen stream among them
+        who = whole.probes[:, PROBE_WHO] >> PROBER_SHIFT
+        rows = np.flatnonzero(chosen[who >> 1])
+        place = np.zeros(len(whole.probes) + 1, np.int64)  # 1 + row in the whole log: 1 + row in theirs
+        place[rows + 1] = np.arange(1, len(rows) + 1)
+        probes = whole.probes[rows]
+        probes[:, PROBE_WHO] += (2 * (number[who[rows] >> 1] - (who[rows] >> 1))) << PROBER_SHIFT
+        probes[:, PROBE_BEFORE] = place[probes[:, PROBE_BEFORE]]
+        for x in (HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE):
+            for field in (LAST_PROBE, HELD):
+                flows[:, x + field] = place[flows[:, x + field]]
+        before = flows[:, PREVIOUS]
+        flows[:, PREVIOUS] = np.where((before > 0) & chosen[before - 1], number[before - 1] + 1, 0)
+        of = whole.events[:, EVENT_ENDPOINT]
+        events = whole.events[chosen[of >> 1]]
+        events[:, EVENT_ENDPOINT] = 2 * number[events[:, EVENT_ENDPOINT] >> 1] + (events[:, EVENT_ENDPOINT] & 1)
+        return Tracks(flows, probes, events), rows
 
     def _make_room(self) -> None:
         self._probes = self._grown(self._probes, self._counts[PROBE_COUNT] + 1, PROBE_SIZE)

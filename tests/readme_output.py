@@ -19,10 +19,18 @@ def renewed(text: str) -> str:
 
 
 def _output(command: str) -> str:
+    command, _, redirected = command.partition(" < ")
     words = shlex.split(command)
+    given = (ROOT / redirected).read_bytes() if redirected else b""
     program = {"keepalive": [sys.executable, "-m", "analyzer"], "python": [sys.executable]}[words[0]]
-    run = subprocess.run([*program, *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True)
-    return run.stdout
+    run = subprocess.run(
+        [*program, *words[1:]],
+        cwd=ROOT,
+        input=given,
+        capture_output=True,
+        check=True,
+    )
+    return run.stdout.decode()
 
 
 if __name__ == "__main__":

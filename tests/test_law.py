@@ -24,7 +24,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 # Where heavy libraries may be imported at all; processes may be started nowhere yet.
 HOMES = {
     "numba": ["kernels/__init__.py"],
-    "subprocess": [],
+    "subprocess": ["capture/tcpdump.py"],
     "multiprocessing": [],
     "matplotlib": [],
     "jinja2": [],

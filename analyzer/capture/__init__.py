@@ -1,8 +1,9 @@
-"""A path or a pipe becomes a stream of Records; the format is recognised by content, and nothing is ever sought."""
+"""A path, a pipe or an interface becomes a stream of Records; formats are recognised by content, nothing is sought."""
 
 from __future__ import annotations
 
 from analyzer.capture.files import expand
 from analyzer.capture.reader import Reader, open_capture
+from analyzer.capture.source import Source, standard_input
 
-__all__ = ["Reader", "expand", "open_capture"]
+__all__ = ["Reader", "Source", "expand", "open_capture", "standard_input"]

@@ -59,6 +59,7 @@ class Reader:
         self._buffer = bytearray(BUFFER_SIZE)
         self._start = 0
         self._end = 0
+        self.waits = False  # nothing is there now, and more may come
         self._consumed = 0  # octets of the stream before the buffer's first
         self.facts = CaptureFacts(source.path)
         self._fill(MAGIC_SIZE)
@@ -92,21 +93,32 @@ class Reader:
         return self._source.octets_read
 
     def batches(self) -> Iterator[Records]:
-        """All records, in batches that are overwritten by the next; damage ends them and is noted in `facts`."""
+        """All records, in batches that are overwritten by the next; damage ends them and is noted in `facts`.
+
+        A batch is empty where a stream that was made not to wait has nothing now.
+        """
         facts = self.facts
         try:
             yield from self._scan()
             while self._more():
-                yield from self._scan()
+                if self.waits:
+                    yield Records(self._kernels.view(self._buffer), self._records, 0, facts.packets + 1)
+                else:
+                    yield from self._scan()
             self._note_end()
         except CaptureError as error:
             facts.problems.append(Problem(self._consumed + error.offset, error.reason))
         finally:
-            self._count_other_records()
-            facts.format = self._format.name + (f" ({self._source.compression})" if self._source.compression else "")
-            facts.link_types = list(self._format.link_types)
-            facts.digits = self._format.digits
+            self.note_format()
             self._source.close()
+
+    def note_format(self) -> None:
+        """Put into the facts what is known of the format so far."""
+        facts = self.facts
+        self._count_other_records()
+        facts.format = self._format.name + (f" ({self._source.compression})" if self._source.compression else "")
+        facts.link_types = list(self._format.link_types)
+        facts.digits = self._format.digits
 
     def close(self) -> None:
         """Read no more."""
@@ -137,6 +149,7 @@ class Reader:
                 self._count_other_records()
                 first = self.facts.packets + 1
                 self.facts.packets += count
+                self.facts.digits = self._format.digits
                 self._note_times(count, first)
                 yield Records(self._kernels.view(self._buffer), self._records, count, first)
 
@@ -184,10 +197,13 @@ class Reader:
         return self._fill(1)
 
     def _fill(self, at_least: int) -> bool:
-        """Read until `at_least` more octets are there, or as many as come at once; False when none came."""
+        """Read until `at_least` more octets are there, or as many as come at once; False when there are no more."""
         got = 0
         while got < at_least:
             count = self._source.readinto(memoryview(self._buffer)[self._end :])
+            self.waits = count is None
+            if count is None:
+                return True
             if count == 0:
                 break
             self._end += count

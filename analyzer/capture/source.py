@@ -31,15 +31,18 @@ class Source:
         else:
             self._piece, self._head = self._head, b""
 
-    def readinto(self, view: memoryview) -> int:
-        """Fill some of `view`, as much as is there; 0 at the end, or at damage, which is noted."""
+    def readinto(self, view: memoryview) -> int | None:
+        """Fill some of `view`, as much as is there; 0 at the end, or at damage, which is noted.
+
+        None where a stream that was made not to wait has nothing now.
+        """
         try:
             if self._unpacked is not None:
                 return self._unpack_into(view, self._unpacked)
             if self._piece:
                 return self._hand_out(view)
-            count = self._raw.readinto(view) or 0
-            self.octets_read += count
+            count: int | None = self._raw.readinto(view)
+            self.octets_read += count or 0
             return count
         except OSError as error:
             self.damage = f"reading failed: {error.strerror or error}"
@@ -102,6 +105,11 @@ class Source:
         return chunk
 
 
+def standard_input() -> Any:
+    """Standard input as an open file without a buffer, which stays open when this one is closed."""
+    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+
+
 def open_source(path: str) -> Source:
     """Open a file, or standard input for `-`.
 
@@ -109,7 +117,7 @@ def open_source(path: str) -> Source:
     """
     try:
         if path == STANDARD_INPUT:
-            return Source("standard input", open(sys.stdin.fileno(), "rb", buffering=0, closefd=False))
+            return Source("standard input", standard_input())
         return Source(path, open(path, "rb", buffering=0))  # noqa: PTH123
     except (OSError, io.UnsupportedOperation) as error:
         reason = getattr(error, "strerror", None) or str(error)

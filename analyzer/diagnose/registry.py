@@ -139,14 +139,14 @@ def load_rules() -> dict[str, Rule]:
     return RULES
 
 
-def find(context: Context) -> list[Finding]:
-    """All findings, the most severe first."""
+def find(context: Context, *, surveys: bool = True) -> list[Finding]:
+    """All findings, the most severe first; without `surveys` those about single connections alone."""
     found: dict[str, list[Finding]] = {name: [] for name in load_rules()}
     rules_of: dict[int, list[Rule]] = {}
     for one in RULES.values():
         for stream in one.streams(context).tolist():
             rules_of.setdefault(stream, []).append(one)
-        if one.of_all is not None:
+        if one.of_all is not None and surveys:
             for claim in one.of_all(context):
                 flow = context.flow(claim.streams[0]) if claim.streams else None
                 found[one.name].append(_finding(one, claim, flow, context))

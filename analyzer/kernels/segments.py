@@ -69,6 +69,7 @@ from analyzer.layout import (
     RUN,
     SENT_SYN,
     SEQ,
+    STREAM,
     TIME,
     TOUCHED,
     TUNNEL,
@@ -228,8 +229,10 @@ def track(
             return index
         row = index * PACKET_SIZE
         if packets[row + KIND] == 0 and is_copy(packets, row, recent, copies, counts[ACROSS_NS]):
+            packets[row + STREAM] = -1
             continue
         stream = find_stream(packets, row, flows, slots, counts)
+        packets[row + STREAM] = stream
         if stream < 0:
             continue
         f = stream * FLOW_SIZE

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from analyzer.kinds import How
 from analyzer.measure.endings import measure_endings
-from analyzer.measure.flows import KeepaliveRows, gather_keepalives, make_flow
+from analyzer.measure.flows import KeepaliveRows, endpoints_of, gather_keepalives, make_flow
 from analyzer.measure.heartbeats import beating
 from analyzer.measure.hosts import pool_settings
-from analyzer.measure.probes import measure_probes
+from analyzer.measure.probes import measure_probes, probers
 from analyzer.measure.resets import made_on_the_path
 from analyzer.model import Facts, Tracks
 
-__all__ = ["KeepaliveRows", "gather_keepalives", "make_flow", "measure", "pool_settings"]
+__all__ = ["KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flow", "measure", "pool_settings", "probers"]
 
 
 def measure(tracks: Tracks, end: int) -> Facts:

@@ -36,6 +36,11 @@ def clock(nanoseconds: int, utc: bool, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     return _moment(nanoseconds, utc).strftime(form)
 
 
+def clock_with_fraction(nanoseconds: int, utc: bool) -> str:
+    """A time of day with milliseconds."""
+    return f"{clock(nanoseconds, utc, '%H:%M:%S')}.{nanoseconds % SECOND // 1_000_000:03}"
+
+
 def zone(nanoseconds: int, utc: bool) -> str:
     """The name of the zone that `clock` used."""
     return _moment(nanoseconds, utc).tzname() or ""

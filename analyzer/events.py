@@ -1,0 +1,27 @@
+"""What happens while a capture goes on: one Event for each thing worth a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from analyzer.findings import Finding
+from analyzer.model import Endpoint
+
+
+class Event(NamedTuple):
+    """One thing that happened: `kind` is a word of KINDS or a verdict's, with hyphens; times in nanoseconds."""
+
+    kind: str
+    time: int
+    stream: int
+    client: Endpoint
+    server: Endpoint
+    facts: Mapping[str, int | str | None] = {}  # what else belongs to it: `frame`, `sender`, ...
+    finding: Finding | None = None
+
+
+OPENED, CLOSED, RESET = "connection-opened", "closed", "reset"
+PROBE, ANSWERED, UNANSWERED = "probe", "answered", "unanswered"
+FINDING, WITHDRAWN = "finding", "withdrawn"
+KINDS = (OPENED, CLOSED, RESET, PROBE, ANSWERED, UNANSWERED, FINDING, WITHDRAWN)

@@ -1,0 +1,232 @@
+"""The hallway for captures that go on: the same rooms as `pipeline`, and a look at what is new between batches.
+
+Packets are taken as they come; where several interfaces are captured at once, they are not put in order of time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+from collections.abc import Callable, Sequence
+
+from analyzer.capture import Reader, Source, standard_input
+from analyzer.capture.tcpdump import Tcpdump, interfaces
+from analyzer.captured import CaptureFacts
+from analyzer.clock import Clock
+from analyzer.diagnose import Context
+from analyzer.errors import CaptureError
+from analyzer.events import Event
+from analyzer.kernels import Kernels
+from analyzer.measure import measure
+from analyzer.model import Facts
+from analyzer.pipeline import Analysis, frame_text
+from analyzer.timeline import Lane
+from analyzer.track import Tracker
+from analyzer.watch import Watch
+
+LOOK_EVERY_S = 0.25
+# Batches of one stream at a time, before the others have their turn and time is looked at.
+BATCHES = 64
+# A tcpdump that ended by itself is started again after so long: an interface that was taken down comes back.
+AGAIN_AFTER_S = 1.0
+MAX_INPUTS = 1 << 10  # each start of tcpdump is one
+
+
+class StandardInput:
+    """A stream of pcap or pcapng that somebody else captures."""
+
+    def __init__(self) -> None:
+        self.output = standard_input()
+        self._descriptor = self.output.fileno()
+        self._blocking = os.get_blocking(self._descriptor)
+
+    def stop(self) -> None:
+        """It cannot be told."""
+
+    def close(self) -> None:
+        """Leave it as it was found: others may hold the same open file."""
+        os.set_blocking(self._descriptor, self._blocking)
+
+
+Input = StandardInput | Tcpdump
+
+
+class Live:
+    """One live analysis: `run` until its streams end or `stop`, then `finish`, then `close`."""
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        *,
+        idle_after: int,
+        notify: Callable[[str], None],
+        split_tunnels: bool = False,
+    ) -> None:
+        """`tell`, where it is set, is given each event as it happens; `notify` what concerns the capturing itself."""
+        self.captures: list[CaptureFacts] = []
+        self._kernels = kernels
+        self._split_tunnels = split_tunnels
+        self._idle_after = idle_after
+        self.tell: Callable[[Event], None] | None = None
+        self._notify = notify
+        self._tracker = Tracker(kernels, files=MAX_INPUTS)
+        self._clock = Clock()
+        self._watch = Watch(self._tracker.extract, self._context, idle_after)
+        self._lanes: dict[Lane, Input] = {}
+        self._behind: set[Lane] = set()  # those with more at hand than was taken
+        self._again: dict[str, float] = {}  # interfaces to capture on again, and when
+        self._wanted: str | None = None
+        self._wake_reading, self._wake_writing = os.pipe()
+        os.set_blocking(self._wake_writing, False)
+        self._stopped = False
+        self._looked = 0.0
+
+    def read_standard_input(self) -> None:
+        """Read a stream from there; raises CaptureError when it does not begin as a capture."""
+        self._add("standard input", StandardInput())
+
+    def capture(self, names: Sequence[str], wanted: str | None) -> None:
+        """Capture on interfaces, of TCP only what the filter `wanted` lets through.
+
+        Raises CaptureError when that is not possible or not permitted.
+        """
+        self._wanted = wanted
+        self._clock.live = True
+        for name in names:
+            self._start(name)
+
+    def _start(self, name: str) -> None:
+        """Start tcpdump; a link type that knows no VLAN tags is captured without."""
+        complaint = ""
+        for vlan in (True, False):
+            child = Tcpdump(name, self._wanted, vlan=vlan)
+            try:
+                self._add(name, child)
+            except CaptureError:
+                child.close()
+                complaint = child.complaint
+                if "VLAN" not in complaint:
+                    break
+            else:
+                self._notify(f"{name}: capturing")
+                return
+        listed = f"; there are {', '.join(interfaces())}" if "No such device" in complaint else ""
+        raise CaptureError(f"{complaint}{listed}", path=name)
+
+    def _add(self, name: str, source: Input) -> None:
+        reader = Reader(Source(name, source.output), self._kernels)
+        lane = Lane(len(self.captures), reader, self._kernels, self._split_tunnels)
+        os.set_blocking(source.output.fileno(), False)
+        self.captures.append(reader.facts)
+        self._lanes[lane] = source
+        self._behind.add(lane)  # its first octets have been read to know the format by
+
+    @property
+    def digits(self) -> int:
+        """Decimals of a second that the captures resolve."""
+        return max((capture.digits for capture in self.captures), default=6)
+
+    def frame_text(self, frame: int) -> str:
+        """A frame number as it is shown."""
+        return frame_text(frame, len(self.captures))
+
+    def stop(self, *_: object) -> None:
+        """End soon: may be called at any time, as by a signal's handler."""
+        self._stopped = True
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake_writing, b"x")
+
+    def run(self, until: float | None = None) -> None:
+        """Read until all streams have ended, `stop`, or so late by the monotonic clock."""
+        while (self._lanes or self._again) and not self._stopped:
+            left = LOOK_EVERY_S if until is None else min(LOOK_EVERY_S, until - time.monotonic())
+            if left <= 0:
+                break
+            descriptors = {source.output.fileno(): lane for lane, source in self._lanes.items()}
+            ready, _, _ = select.select([*descriptors, self._wake_reading], [], [], 0 if self._behind else left)
+            due = self._behind | {descriptors[one] for one in ready if one in descriptors}
+            self._behind = {lane for lane in due if self._take(lane, BATCHES)}
+            self._start_again()
+            self._look()
+        self._drain()
+        self._look(last=True)
+
+    def _take(self, lane: Lane, batches: int | None = None) -> bool:
+        """Read what is there of one stream, so many batches at most; whether there is more."""
+        taken = 0
+        while batches is None or taken < batches:
+            taken += 1
+            if not lane.advance():
+                self._end(lane)
+                return False
+            if lane.reader.waits:
+                return False
+            self._tracker.feed(lane.packets)
+            if lane.reader.facts.last_time is not None:
+                self._clock.packet(lane.reader.facts.last_time)
+            if self.tell is not None:
+                self._watch.note(lane.packets)
+        return True
+
+    def _end(self, lane: Lane) -> None:
+        """A stream has ended, by itself or as it was told."""
+        source = self._lanes.pop(lane)
+        source.close()
+        if not isinstance(source, Tcpdump):
+            return
+        if source.dropped:
+            self._notify(f"{source.interface}: {source.dropped} packets dropped by the kernel")
+        if not self._stopped:
+            self._notify(f"{source.interface}: {source.complaint}: capturing again as soon as it can be")
+            self._again[source.interface] = time.monotonic() + AGAIN_AFTER_S
+
+    def _start_again(self) -> None:
+        """Capture again on interfaces where tcpdump ended."""
+        for name in [name for name, when in self._again.items() if time.monotonic() >= when]:
+            try:
+                self._start(name)
+            except CaptureError:
+                self._again[name] = time.monotonic() + AGAIN_AFTER_S
+            else:
+                del self._again[name]
+
+    def _drain(self) -> None:
+        """Have the streams end, and take what they still hold."""
+        self._stopped = True
+        for lane, source in list(self._lanes.items()):
+            source.stop()
+            if isinstance(source, Tcpdump):
+                os.set_blocking(source.output.fileno(), True)
+                self._take(lane)
+            else:
+                self._take(lane, BATCHES)
+
+    def _look(self, *, last: bool = False) -> None:
+        """Tell what is new, if it is time to."""
+        if self.tell is None or (not last and time.monotonic() - self._looked < LOOK_EVERY_S):
+            return
+        self._looked = time.monotonic()
+        for event in self._watch.look(self._clock.now(), last=last):
+            self.tell(event)
+
+    def finish(self) -> Analysis:
+        """What all of it shows; its end is the last packet's time."""
+        for lane in self._lanes:
+            lane.note_counts()
+        for index, facts in enumerate(self.captures):
+            own, facts.shared = self._tracker.copies(index)
+            facts.duplicates = own + facts.shared
+        ends = [facts.last_time for facts in self.captures if facts.last_time is not None]
+        return Analysis(self.captures, measure(self._tracker.finish(), max(ends, default=0)), self._idle_after)
+
+    def close(self) -> None:
+        """Give everything back."""
+        for source in self._lanes.values():
+            source.close()
+        os.close(self._wake_reading)
+        os.close(self._wake_writing)
+
+    def _context(self, facts: Facts) -> Context:
+        return Analysis(self.captures, facts, self._idle_after).context

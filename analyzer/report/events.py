@@ -1,0 +1,67 @@
+"""Events as they happen, a line each: for a reader, or one JSON object with its `type`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TextIO
+
+from analyzer.events import Event
+from analyzer.report.json import Analysed, Writer
+from analyzer.report.json import text as quoted
+from analyzer.report.text import printable
+from analyzer.report.times import clock_with_fraction
+
+
+def text_line(event: Event, analysis: Analysed, *, utc: bool) -> str:
+    """One line: the time, the stream, its ends, and what happened."""
+    ends = f"#{event.stream} {event.client} > {event.server}"
+    return printable(f"{clock_with_fraction(event.time, utc)} {ends} {event.kind}{_details(event, analysis)}")
+
+
+def _details(event: Event, analysis: Analysed) -> str:
+    if event.finding is not None:
+        return f": {event.finding.severity} {event.finding.rule}: {event.finding.summary}"
+    facts = {name: value for name, value in event.facts.items() if value is not None}
+    shown = {
+        name: analysis.frame_text(value) if name.endswith("frame") and isinstance(value, int) else str(value)
+        for name, value in facts.items()
+    }
+    if "sender" in shown:
+        answer = f" in frame {shown['answer_frame']}" if "answer_frame" in shown else ""
+        return f": {shown['sender']}'s frame {shown['frame']}{answer}"
+    by = f" by {shown.pop('by')}" if "by" in shown else ""
+    parts = [
+        f"{text} unanswered" if name == "unanswered" else f"frame {text}" if name == "frame" else text
+        for name, text in shown.items()
+    ]
+    return by + (f": {', '.join(parts).replace('_', ' ')}" if parts else "")
+
+
+def json_line(event: Event, analysis: Analysed) -> str:
+    """The same as an object: `type`, `time`, `stream`, `client`, `server`, and what belongs to its type."""
+    writer = Writer(analysis)
+    parts = [
+        f'"type": "{event.kind}", "time": {writer.time(event.time)}, "stream": {event.stream}',
+        f'"client": {writer.endpoint(event.client)}, "server": {writer.endpoint(event.server)}',
+    ]
+    for name, value in event.facts.items():
+        shown = "null" if value is None else quoted(value) if isinstance(value, str) else str(value)
+        if name.endswith("frame") and isinstance(value, int):
+            shown = writer.frame(value)
+        parts.append(f'"{name}": {shown}')
+    if event.finding is not None:
+        parts.append(f'"finding": {writer.finding(event.finding)}')
+    return f"{{{', '.join(parts)}}}"
+
+
+Write = Callable[[Event], None]
+
+
+def line_writer(analysis: Analysed, out: TextIO, *, as_json: bool, utc: bool) -> Write:
+    """What writes an event as soon as it is told one."""
+
+    def write(event: Event) -> None:
+        out.write((json_line(event, analysis) if as_json else text_line(event, analysis, utc=utc)) + "\n")
+        out.flush()
+
+    return write

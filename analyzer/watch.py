@@ -1,0 +1,228 @@
+"""What is new since the last look: connections that packets touched, or whose time is up, measured as any capture is.
+
+A look makes the tables of those connections alone, measures and judges them as if the capture ended now, and compares
+with what has been told. So an event never says what `analyze` would not say of the same packets; the final result is
+made from the whole tables and does not depend on looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from analyzer.diagnose import VERDICTS, Context, find, judge
+from analyzer.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, WITHDRAWN, Event
+from analyzer.kinds import How, ProbeKind, Why
+from analyzer.layout import (
+    ANSWER,
+    ANSWER_FRAME,
+    ANSWER_NONE,
+    ANSWER_RST,
+    ANSWER_TIME,
+    FIRST_TIME,
+    HANDSHAKE_RTT,
+    PACKET_SIZE,
+    PROBE_FRAME,
+    PROBE_MARKS,
+    PROBE_TIME,
+    RESET_FRAME,
+    STREAM,
+)
+from analyzer.measure import endpoints_of, measure, probers
+from analyzer.model import MIDDLEBOX, SIDES, Column, Facts, Narrow, Packets, Tracks
+
+NANO = 1_000_000_000
+# An answer to a probe takes a round trip; one that has taken this and four of them will hardly come.
+PATIENCE_NS = NANO // 2
+ROUND_TRIPS = 4
+# A judgement that the next packet may overturn is told when it has stood so long.
+STANDS_NS = 5 * NANO
+# After `--idle-after` and this silence says something.
+SETTLES_NS = NANO // 10
+NOTHING = np.zeros(0, np.int64)
+TOLD_PROBE, TOLD_UNANSWERED, TOLD_ANSWERED = 1, 2, 3
+# Verdicts worth an event of their own, as places in VERDICTS; and those that no later packet overturns easily.
+TROUBLES = np.array([verdict.severity in ("high", "medium") for verdict in VERDICTS])
+AT_ONCE = [i for i, verdict in enumerate(VERDICTS) if verdict.word in ("dead_peer", "lost_state", "middlebox_reset")]
+ENDINGS = {How.FIN: CLOSED, How.RST: RESET, How.REFUSED: RESET}
+
+# The tables of some streams alone, renumbered from 0, and which rows of the whole probe log those of it are.
+Extract = Callable[[Column], tuple[Tracks, Column]]
+
+
+class Watch:
+    """Remembers what has been told of each connection, and of each probe."""
+
+    def __init__(self, extract: Extract, context: Callable[[Facts], Context], idle_after: int) -> None:
+        """`extract` gives the tables of some connections, `context` what rules may ask about them."""
+        self._extract = extract
+        self._context = context
+        self._idle_after = idle_after
+        self._touched: list[Column] = []
+        self._pending = np.zeros(0, np.int64)  # streams that time alone may change
+        self._opened = 0  # streams told so far: all below
+        self._ended = np.zeros(0, np.bool_)
+        self._told = np.zeros(0, np.int8)  # the trouble that stands: 1 + place in VERDICTS; 0 none
+        self._suspected = np.zeros(0, np.int8)  # one that has not stood long enough
+        self._since = np.zeros(0, np.int64)
+        self._recheck = np.zeros(0, np.int64)  # when silence alone will have changed what is to be said; 0 never
+        self._probes = np.zeros(0, np.int8)  # of each row of the probe log: TOLD_*
+        self._findings: set[tuple[str, int]] = set()
+
+    def note(self, packets: Packets) -> None:
+        """Take note of which connections a tracked batch was about."""
+        if packets.size:
+            rows = np.asarray(packets.rows[: packets.size * PACKET_SIZE], np.int64)
+            self._touched.append(_distinct(rows[STREAM::PACKET_SIZE]))
+
+    def look(self, now: int, *, last: bool = False) -> list[Event]:
+        """What has happened since the last look, in order of time; the `last` one tells all that stands."""
+        touched = _distinct(np.concatenate([NOTHING, *self._touched]))
+        self._touched.clear()
+        due = np.flatnonzero((self._recheck > 0) & ((self._recheck <= now) | last))
+        streams = _distinct(np.concatenate([touched, due, self._pending]))
+        streams = streams[streams >= 0]
+        if not len(streams):
+            return []
+        tracks, rows = self._extract(streams)
+        self._grow(int(streams[-1]) + 1, int(rows[-1]) + 1 if len(rows) else 0)
+        look = _Look(streams, measure(tracks, now), rows, now)
+        places = judge(look.facts, self._idle_after)
+        events = [
+            *self._new_connections(look),
+            *self._new_probes(look),
+            *self._new_endings(look),
+            *self._new_troubles(look, places, last=last),
+        ]
+        self._recheck[due] = 0
+        self._recheck[touched[touched >= 0]] = now + self._idle_after + SETTLES_NS
+        over = np.isin(look.facts.how, list(ENDINGS))
+        self._recheck[streams[over]] = 0
+        waiting = (look.facts.trailing > 0).any(axis=1) & ~over
+        self._pending = streams[waiting | (self._suspected[streams] > 0)]
+        return sorted(events, key=lambda event: event.time)
+
+    def _grow(self, streams: int, probes: int) -> None:
+        """Room for what is remembered of so many streams and rows of the probe log."""
+        self._ended, self._told, self._suspected, self._since, self._recheck = (
+            _grown(table, streams) for table in (self._ended, self._told, self._suspected, self._since, self._recheck)
+        )
+        self._probes = _grown(self._probes, probes)
+
+    def _new_connections(self, look: _Look) -> Iterator[Event]:
+        for local in range(int(np.searchsorted(look.streams, self._opened)), len(look.streams)):
+            yield look.event(local, OPENED, int(look.facts.tracks.flows[local, FIRST_TIME]))
+        self._opened = max(self._opened, int(look.streams[-1]) + 1)
+
+    def _new_probes(self, look: _Look) -> Iterator[Event]:
+        """Probes, their answers, and those that have waited for one long enough."""
+        facts, log = look.facts, look.facts.tracks.probes
+        if not len(log):
+            return
+        who = probers(log)
+        told = self._probes[look.rows]
+        answer = log[:, PROBE_MARKS] & ANSWER
+        rtt = np.maximum(facts.tracks.flows[who >> 1, HANDSHAKE_RTT], 0)
+        due = log[:, PROBE_TIME] + PATIENCE_NS + ROUND_TRIPS * rtt
+        overdue = (look.now > due) | (facts.how[who >> 1] != How.OPEN)
+        state = np.where(answer > ANSWER_NONE, TOLD_ANSWERED, np.where(overdue, TOLD_UNANSWERED, TOLD_PROBE))
+        for row in np.flatnonzero((facts.probe_kind == ProbeKind.KEEPALIVE) & (state > told)).tolist():
+            local, side = divmod(int(who[row]), 2)
+            frame, time = int(log[row, PROBE_FRAME]), int(log[row, PROBE_TIME])
+            if told[row] < TOLD_PROBE:
+                yield look.event(local, PROBE, time, sender=SIDES[side], frame=frame)
+            if state[row] == TOLD_UNANSWERED:
+                yield look.event(local, UNANSWERED, min(int(due[row]), look.now), sender=SIDES[side], frame=frame)
+            elif state[row] == TOLD_ANSWERED and answer[row] != ANSWER_RST:  # that is told as the connection's end
+                yield look.event(
+                    local,
+                    ANSWERED,
+                    int(log[row, ANSWER_TIME]),
+                    sender=SIDES[side],
+                    frame=frame,
+                    answer_frame=int(log[row, ANSWER_FRAME]),
+                )
+        self._probes[look.rows] = np.where(facts.probe_kind == ProbeKind.KEEPALIVE, state, told)
+
+    def _new_endings(self, look: _Look) -> Iterator[Event]:
+        facts = look.facts
+        ended = (facts.ended > 0) & ~self._ended[look.streams]
+        for local in np.flatnonzero(ended).tolist():
+            kind = ENDINGS.get(How(facts.how[local]))
+            if kind is None:
+                continue
+            self._ended[look.streams[local]] = True
+            by = MIDDLEBOX if facts.forged[local] else (None, *SIDES)[facts.by[local]]
+            why = Why(facts.why[local])
+            yield look.event(
+                local,
+                kind,
+                int(facts.ended[local]),
+                by=by,
+                why=None if why is Why.NONE else why.name.lower(),
+                frame=int(facts.tracks.flows[local, RESET_FRAME]) or None,
+            )
+
+    def _new_troubles(self, look: _Look, places: Narrow, *, last: bool) -> Iterator[Event]:
+        """Verdicts that stand, and those that stand no more."""
+        code = np.where(TROUBLES[places], places + 1, 0).astype(np.int8)
+        told, suspected = self._told[look.streams], self._suspected[look.streams]
+        since = np.where(suspected == code, self._since[look.streams], look.now)
+        ended = np.isin(look.facts.how, list(ENDINGS))
+        stands = last | ended | np.isin(places, AT_ONCE) | (look.now - since >= STANDS_NS)
+        new = (code > 0) & (code != told) & stands
+        self._since[look.streams] = since
+        self._suspected[look.streams] = np.where((code > 0) & (code != told) & ~stands, code, 0)
+        self._told[look.streams] = np.where(new, code, np.where(code > 0, told, 0))
+        for local in np.flatnonzero((told > 0) & (code == 0)).tolist():
+            yield look.event(local, WITHDRAWN, look.now, verdict=VERDICTS[told[local] - 1].word)
+        for local in np.flatnonzero(new).tolist():
+            time = int(look.facts.ended[local]) or look.now
+            unanswered = int(look.facts.trailing[local].max()) or None
+            yield look.event(local, VERDICTS[places[local]].word.replace("_", "-"), time, unanswered=unanswered)
+        if new.any():
+            yield from self._new_findings(look.streams[new], look.now)
+
+    def _new_findings(self, streams: Column, now: int) -> Iterator[Event]:
+        """What rules about single connections find of these."""
+        tracks, rows = self._extract(streams)
+        look = _Look(streams, measure(tracks, now), rows, now)
+        for finding in find(self._context(look.facts), surveys=False):
+            assert finding.stream is not None
+            stream = int(streams[finding.stream])
+            if (finding.rule, stream) not in self._findings:
+                self._findings.add((finding.rule, stream))
+                event = look.event(finding.stream, FINDING, now)
+                yield event._replace(finding=replace(finding, stream=stream))
+
+
+class _Look:
+    """One look: the streams it is about, and what is measured of them when it is taken."""
+
+    def __init__(self, streams: Column, facts: Facts, rows: Column, now: int) -> None:
+        self.streams, self.facts, self.rows, self.now = streams, facts, rows, now
+
+    def event(self, local: int, kind: str, time: int, **facts: int | str | None) -> Event:
+        """An event of one of them."""
+        client, server = endpoints_of(self.facts.tracks.flows[local].tolist())
+        return Event(kind, time, int(self.streams[local]), client, server, facts)
+
+
+def _distinct(values: Column) -> Column:
+    """Each value once, in order."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return np.asarray(ordered[first])
+
+
+def _grown(table: Any, size: int) -> Any:
+    """The table with room for so many, half as much again where it must grow."""
+    if size <= len(table):
+        return table
+    larger = np.zeros(size + size // 2, table.dtype)
+    larger[: len(table)] = table
+    return larger

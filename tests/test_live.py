@@ -1,0 +1,275 @@
+"""`keepalive live`: what is told while it happens, and that the result in the end is what `analyze` gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from commands import KEEPALIVE, environment, keepalive
+from conversation import CLIENT, SERVER, Conversation
+from live_network import talking, two_hosts
+from results import ROOT, TRUTHS
+from wirebytes import pcap_bytes
+
+CAPTURES = [path.parent / json.loads(path.read_text())["capture"] for path in TRUTHS]
+ONE_FILE = [path for path in CAPTURES if "*" not in path.name]
+LONGEST_S = 60  # what is awaited and does not come would be awaited for ever
+HEADER = 24  # octets of a pcap file's header
+Json = dict[str, Any]
+
+
+def lines(octets: bytes) -> list[Json]:
+    return [json.loads(line) for line in octets.splitlines()]
+
+
+def split(octets: bytes) -> tuple[list[Json], list[Json]]:
+    """The events, and the lines of the result."""
+    told = lines(octets)
+    [at] = [place for place, line in enumerate(told) if line["type"] == "result"]
+    return told[:at], told[at + 1 :]
+
+
+@contextmanager
+def running(*arguments: str, prefix: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    command = [*prefix, *KEEPALIVE, "live", *arguments]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(), bufsize=0)
+    watchdog = threading.Timer(LONGEST_S, process.kill)
+    watchdog.start()
+    try:
+        yield process
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+def into(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert process.stdin is not None
+    return process.stdin
+
+
+def event(process: subprocess.Popen[bytes], kind: str) -> Json:
+    """The next event of this kind: those before it are passed over."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        told: Json = json.loads(line)
+        if told["type"] == kind:
+            return told
+    raise AssertionError(f"no {kind}")
+
+
+@pytest.mark.parametrize("path", ONE_FILE[::6], ids=lambda path: path.parent.name)
+def test_the_result_of_a_stream_is_that_of_the_file(path: Path) -> None:
+    octets = path.read_bytes()
+    live = keepalive("live", "-", "--format", "json", stdin=octets)
+    assert (live.returncode, live.stderr) == (0, b"")
+    assert live.stdout == keepalive("analyze", "-", "--format", "json", stdin=octets).stdout
+
+
+@pytest.mark.parametrize("path", ONE_FILE[::6], ids=lambda path: path.parent.name)
+def test_events_say_what_the_result_says(path: Path) -> None:
+    events, result = split(keepalive("live", "-", "--format", "ndjson", stdin=path.read_bytes()).stdout)
+    flows = [line for line in result if line["type"] == "flow"]
+
+    def count(kind: str) -> int:
+        return sum(told["type"] == kind for told in events)
+
+    entries = [entry for flow in flows for entry in flow["keepalive"]]
+    assert count("connection-opened") == len(flows)
+    assert count("probe") == sum(entry["probes"] for entry in entries)
+    assert count("answered") == sum(entry["answered"] for entry in entries)
+    assert count("closed") == sum(flow["ending"]["how"] == "fin" for flow in flows)
+    assert count("dead-peer") == sum(flow["verdict"] == "dead_peer" for flow in flows)
+    assert [told["time"] for told in events if told["type"] == "probe"] == sorted(
+        probe["time"] for entry in entries for episode in entry["episodes"] for probe in episode["probes"]
+    )
+
+
+def test_a_stream_that_dribbles_is_read_as_well() -> None:
+    path = ROOT / "captures" / "dead-peer" / "capture.pcap"
+    octets = path.read_bytes()
+    with running("-", "--format", "json") as process:
+        for start in range(0, len(octets), 97):
+            into(process).write(octets[start : start + 97])
+            time.sleep(0.002)
+        into(process).close()
+        assert process.stdout is not None
+        assert process.stdout.read() == keepalive("analyze", "-", "--format", "json", stdin=octets).stdout
+
+
+def idle_since(seconds_ago: float) -> bytes:
+    """A connection whose client has sent a probe so long ago by this machine's clock, and had no answer yet."""
+    talk = Conversation(rtt=0.01).handshake().data(CLIENT, 100).data(SERVER, 300).idle(0.1)
+    talk.acknowledge(CLIENT)
+    talk.idle(15.1).probe(CLIENT, answered=False)
+    shift = time.time_ns() - round(seconds_ago * 1e9) - max(segment.time for segment in talk.segments)
+    return pcap_bytes([replace(segment, time=segment.time + shift) for segment in talk.segments])
+
+
+def test_an_unanswered_probe_is_told_when_its_time_is_up() -> None:
+    with running("-", "--format", "ndjson") as process:
+        into(process).write(idle_since(0))
+        probe = event(process, "probe")
+        began = time.monotonic()
+        unanswered = event(process, "unanswered")
+        assert time.monotonic() - began < 1.5
+        assert unanswered["frame"] == probe["frame"]
+        assert unanswered["time"] - probe["time"] < 1
+
+
+def test_a_replay_does_not_time_out_by_the_clock_on_the_wall() -> None:
+    """What was captured long ago stands still while no packet comes, however long that is."""
+    with running("-", "--format", "ndjson") as process:
+        into(process).write(idle_since(10_000))
+        event(process, "probe")
+        time.sleep(1.5)
+        into(process).close()
+        assert process.stdout is not None
+        assert "unanswered" not in [told["type"] for told in lines(process.stdout.read())]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_brings_the_result(number: signal.Signals) -> None:
+    with running("-", "--format", "ndjson") as process:
+        into(process).write(idle_since(0))
+        event(process, "probe")
+        process.send_signal(number)
+        assert process.stdout is not None
+        told = lines(process.stdout.read())
+        assert process.wait() == 0
+        assert [line["type"] for line in told][-2:] == ["capture", "flow"] or told[-1]["type"] == "finding"
+
+
+def test_duration_ends_a_stream_that_does_not() -> None:
+    with running("-", "--format", "json", "--duration", "0.5") as process:
+        into(process).write(idle_since(0))
+        assert process.stdout is not None
+        assert len(json.loads(process.stdout.read())["flows"]) == 1
+        assert process.wait() == 0
+
+
+def test_a_stream_cut_in_mid_packet_keeps_what_was_understood() -> None:
+    octets = (ROOT / "captures" / "dead-peer" / "capture.pcap").read_bytes()
+    run = keepalive("live", "-", "--format", "json", stdin=octets[:-7])
+    assert run.returncode == 0
+    assert b"cut short" in run.stderr
+    assert len(json.loads(run.stdout)["flows"]) == 1
+
+
+def test_garbage_in_the_stream_keeps_what_was_understood() -> None:
+    octets = (ROOT / "captures" / "dead-peer" / "capture.pcap").read_bytes()
+    run = keepalive("live", "-", "--format", "json", stdin=octets + b"\xff" * 1000)
+    assert run.returncode == 0
+    assert json.loads(run.stdout)["captures"][0]["problems"]
+    assert len(json.loads(run.stdout)["flows"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        ((), 2, "-i IFACE"),
+        (("-", "-i", "lo"), 2, "not both"),
+        (("capture.pcap",), 2, "keepalive analyze"),
+        (("-", "--filter", "port 80"), 2, "--filter"),
+        (("-",), 3, "empty"),
+        (("-i", "no-such-one"), 5, "there are"),
+        (("-i", "lo", "--filter", "no such filter"), 5, "lo: "),
+    ],
+)
+def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], status: int, says: str) -> None:
+    run = keepalive("live", *arguments)
+    assert (run.returncode, run.stdout) == (status, b"")
+    assert says in run.stderr.decode()
+    assert "Traceback" not in run.stderr.decode()
+
+
+def test_a_reader_that_has_seen_enough() -> None:
+    with running("-") as process:
+        assert process.stdout is not None
+        into(process).write(pcap_bytes([])[:HEADER])
+        process.stdout.close()
+        into(process).write(idle_since(0)[HEADER:])
+        assert process.wait(timeout=10) == 4
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_a_dead_peer_is_told_live() -> None:
+    """Real sockets, real tcpdump: within a second of when the kernel sent each probe, and of when it gave up."""
+    with two_hosts() as hosts:
+        prefix = ("ip", "netns", "exec", hosts.client)
+        with running("-i", hosts.interface, "--format", "ndjson", prefix=prefix) as process:
+            assert process.stderr is not None
+            assert process.stderr.readline() == b"keepalive: near: capturing\n"
+            with talking(hosts) as client:
+                opened = event(process, "connection-opened")
+                assert time.time() - opened["time"] < 10
+                event(process, "answered")
+                hosts.vanish()
+                for _ in range(2):  # it is told before the kernel gives up at the third
+                    unanswered = event(process, "unanswered")
+                    assert time.time() - unanswered["time"] < 1
+                dead = event(process, "dead-peer")
+                assert time.time() - dead["time"] < 1
+                client.wait(timeout=10)
+            process.send_signal(signal.SIGINT)
+            assert process.stdout is not None
+            told = lines(process.stdout.read())
+            assert process.wait() == 0
+    [flow] = [line for line in told if line["type"] == "flow"]
+    [entry] = flow["keepalive"]
+    assert flow["verdict"] == "dead_peer"
+    assert [entry[name]["value"] for name in ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")] == [
+        2,
+        1,
+        3,
+    ]
+
+
+def test_an_interface_may_go_down_and_come_up() -> None:
+    with two_hosts() as hosts:
+        prefix = ("ip", "netns", "exec", hosts.client)
+        with running("-i", hosts.interface, "--format", "ndjson", prefix=prefix) as process:
+            assert process.stderr is not None
+            assert process.stderr.readline() == b"keepalive: near: capturing\n"
+            with talking(hosts):
+                event(process, "connection-opened")
+            hosts.unplug()
+            hosts.plug()
+            with talking(hosts):
+                assert event(process, "connection-opened")["stream"] == 1
+
+
+def test_a_tcpdump_that_ends_is_started_again() -> None:
+    with two_hosts() as hosts:
+        prefix = ("ip", "netns", "exec", hosts.client)
+        with running("-i", hosts.interface, "--format", "ndjson", prefix=prefix) as process:
+            assert process.stderr is not None
+            assert process.stderr.readline() == b"keepalive: near: capturing\n"
+            with talking(hosts):
+                event(process, "connection-opened")
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            os.kill(int(children[0]), signal.SIGKILL)
+            assert b"capturing again as soon as it can be" in process.stderr.readline()
+            assert process.stderr.readline() == b"keepalive: near: capturing\n"
+            with talking(hosts):
+                assert event(process, "connection-opened")["stream"] == 1
+            process.send_signal(signal.SIGTERM)
+            assert process.stdout is not None
+            told = lines(process.stdout.read())
+            assert process.wait() == 0
+    assert [line["type"] for line in told].count("capture") == 2
