@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from analyzer.capture import Reader, Source, standard_input
+from analyzer.capture.growing import Growing
 from analyzer.capture.tcpdump import Tcpdump, interfaces
 from analyzer.captured import CaptureFacts
 from analyzer.clock import Clock
@@ -27,6 +28,7 @@ from analyzer.track import Tracker
 from analyzer.watch import Watch
 
 LOOK_EVERY_S = 0.25
+FOLLOW_EVERY_S = 0.1
 # Batches of one stream at a time, before the others have their turn and time is looked at.
 BATCHES = 64
 # A tcpdump that ended by itself is started again after so long: an interface that was taken down comes back.
@@ -50,7 +52,21 @@ class StandardInput:
         os.set_blocking(self._descriptor, self._blocking)
 
 
-Input = StandardInput | Tcpdump
+class Followed:
+    """A capture file that is still being written."""
+
+    def __init__(self, path: str) -> None:
+        self.output = Growing(path)
+
+    def stop(self) -> None:
+        """Whoever writes it goes on."""
+
+    def close(self) -> None:
+        """Read no more."""
+        self.output.close()
+
+
+Input = StandardInput | Tcpdump | Followed
 
 
 class Live:
@@ -87,6 +103,10 @@ class Live:
         """Read a stream from there; raises CaptureError when it does not begin as a capture."""
         self._add("standard input", StandardInput())
 
+    def follow(self, path: str) -> None:
+        """Read a file that is still being written; raises CaptureError when it does not begin as a capture."""
+        self._add(path, Followed(path))
+
     def capture(self, names: Sequence[str], wanted: str | None) -> None:
         """Capture on interfaces, of TCP only what the filter `wanted` lets through.
 
@@ -118,7 +138,8 @@ class Live:
     def _add(self, name: str, source: Input) -> None:
         reader = Reader(Source(name, source.output), self._kernels)
         lane = Lane(len(self.captures), reader, self._kernels, self._split_tunnels)
-        os.set_blocking(source.output.fileno(), False)
+        if not isinstance(source, Followed):
+            os.set_blocking(source.output.fileno(), False)
         self.captures.append(reader.facts)
         self._lanes[lane] = source
         self._behind.add(lane)  # its first octets have been read to know the format by
@@ -144,9 +165,12 @@ class Live:
             left = LOOK_EVERY_S if until is None else min(LOOK_EVERY_S, until - time.monotonic())
             if left <= 0:
                 break
-            descriptors = {source.output.fileno(): lane for lane, source in self._lanes.items()}
+            # The end of a file is no event that could be waited for: it is looked at each time.
+            followed = {lane for lane, source in self._lanes.items() if isinstance(source, Followed)}
+            descriptors = {source.output.fileno(): lane for lane, source in self._lanes.items() if lane not in followed}
+            left = min(left, FOLLOW_EVERY_S) if followed else left
             ready, _, _ = select.select([*descriptors, self._wake_reading], [], [], 0 if self._behind else left)
-            due = self._behind | {descriptors[one] for one in ready if one in descriptors}
+            due = self._behind | followed | {descriptors[one] for one in ready if one in descriptors}
             self._behind = {lane for lane in due if self._take(lane, BATCHES)}
             self._start_again()
             self._look()

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analyzer.console import open_output, say
+from analyzer.console import check_output, open_output, say
 from analyzer.errors import CaptureError, UsageError
 from analyzer.result import LIMIT, Format, write_result
 
 if TYPE_CHECKING:
+    from analyzer.kernels import Kernels
     from analyzer.live import Live
-    from analyzer.pipeline import Analysis
 
 EXIT_NO_CAPTURE = 5
 NANO = 1_000_000_000
@@ -26,6 +26,9 @@ def live(
     stream: Annotated[str | None, typer.Argument(metavar="[-]", help="A stream of pcap on standard input")] = None,
     interface: Annotated[
         list[str] | None, typer.Option("-i", "--interface", metavar="IFACE", help="Capture here; `any` is all")
+    ] = None,
+    follow: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Read a capture file that is still being written")
     ] = None,
     wanted: Annotated[
         str | None, typer.Option("--filter", metavar="BPF", help="Of TCP and its tunnels only this (pcap-filter(7))")
@@ -44,22 +47,13 @@ def live(
 
     Captures with tcpdump on the interfaces named by -i, or reads a stream of pcap or pcapng on standard input (-).
     """
-    if (stream is None) == (not interface):
-        raise UsageError("live needs -i IFACE, or - for a stream on standard input, and not both")
-    if stream not in (None, "-"):
-        raise UsageError(f"live reads - or captures with -i: for a file there is `keepalive analyze {stream}`")
-    if stream == "-" and wanted is not None:
-        raise UsageError("--filter is for -i: a stream holds what whoever captured it let through")
-    from analyzer.kernels import compiled, plain
+    _check(stream, interface, follow, wanted)
+    check_output(output, [follow] if follow is not None else [])
     from analyzer.live import Live
     from analyzer.select import Selection
 
     note: Callable[[str], None] = _silent if quiet else say
-    try:
-        kernels = compiled(note)  # before anything is captured: it may take a while
-    except ImportError as error:
-        note(f"numba is not available ({error}): continuing without it, slowly")
-        kernels = plain()
+    kernels = _kernels(note)
     with open_output(output) as out:
         run = Live(kernels, idle_after=int(idle_after * NANO), notify=note, split_tunnels=split_tunnels)
         try:
@@ -67,7 +61,15 @@ def live(
                 from analyzer.report.events import line_writer
 
                 run.tell = line_writer(run, out, as_json=form is Format.ndjson, utc=utc)
-            analysis = _run(run, interface or [], wanted, duration)
+            if follow is not None:
+                run.follow(follow)
+            elif interface:
+                _capture(run, interface, wanted)
+            else:
+                run.read_standard_input()
+            with _ending(run):
+                run.run(None if duration is None else time.monotonic() + duration)
+                analysis = run.finish()
         finally:
             run.close()
         for facts in analysis.captures:
@@ -80,19 +82,34 @@ def live(
         write_result(analysis, Selection(), form, limit, utc, color, out)
 
 
-def _run(run: Live, interfaces: list[str], wanted: str | None, duration: float | None) -> Analysis:
-    """Capture or read, until it ends, `duration` is over, or a signal comes."""
-    if interfaces:
-        try:
-            run.capture(interfaces, wanted)
-        except CaptureError as error:
-            say(f"{error.path}: {error.reason}")
-            raise typer.Exit(EXIT_NO_CAPTURE) from error
-    else:
-        run.read_standard_input()
-    with _ending(run):
-        run.run(None if duration is None else time.monotonic() + duration)
-        return run.finish()
+def _check(stream: str | None, interface: list[str] | None, follow: str | None, wanted: str | None) -> None:
+    """Raise UsageError for what makes no sense together."""
+    if [stream is not None, bool(interface), follow is not None].count(True) != 1:
+        raise UsageError("live needs -i IFACE, or - for a stream on standard input, or --follow FILE, and one of them")
+    if stream not in (None, "-"):
+        raise UsageError(f"live reads - or captures with -i: for a file there is `keepalive analyze {stream}`")
+    if not interface and wanted is not None:
+        raise UsageError("--filter is for -i: a stream or a file holds what whoever captured it let through")
+
+
+def _kernels(note: Callable[[str], None]) -> Kernels:
+    """Compiled before anything is captured: it may take a while; plain where numba cannot be had."""
+    from analyzer.kernels import compiled, plain
+
+    try:
+        return compiled(note)
+    except ImportError as error:
+        note(f"numba is not available ({error}): continuing without it, slowly")
+        return plain()
+
+
+def _capture(run: Live, interfaces: list[str], wanted: str | None) -> None:
+    """Capture on these; where that cannot be, say so and leave with a status of its own."""
+    try:
+        run.capture(interfaces, wanted)
+    except CaptureError as error:
+        say(f"{error.path}: {error.reason}")
+        raise typer.Exit(EXIT_NO_CAPTURE) from error
 
 
 @contextmanager

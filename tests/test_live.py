@@ -111,6 +111,23 @@ def test_a_stream_that_dribbles_is_read_as_well() -> None:
         assert process.stdout.read() == keepalive("analyze", "-", "--format", "json", stdin=octets).stdout
 
 
+def test_a_file_that_is_being_written_is_followed(tmp_path: Path) -> None:
+    octets = (ROOT / "captures" / "dead-peer" / "capture.pcap").read_bytes()
+    path = tmp_path / "growing.pcap"
+    path.write_bytes(octets[:HEADER])
+    with running("--follow", str(path), "--format", "ndjson") as process, path.open("ab", buffering=0) as file:
+        for start in range(HEADER, len(octets), 333):
+            file.write(octets[start : start + 333])
+            time.sleep(0.02)
+        event(process, "dead-peer")
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        result = [line for line in lines(process.stdout.read()) if line["type"] == "flow"]
+        assert process.wait() == 0
+    whole = keepalive("analyze", str(path), "--format", "ndjson").stdout
+    assert result == [line for line in lines(whole) if line["type"] == "flow"]
+
+
 def idle_since(seconds_ago: float) -> bytes:
     """A connection whose client has sent a probe so long ago by this machine's clock, and had no answer yet."""
     talk = Conversation(rtt=0.01).handshake().data(CLIENT, 100).data(SERVER, 300).idle(0.1)
@@ -182,7 +199,8 @@ def test_garbage_in_the_stream_keeps_what_was_understood() -> None:
     ("arguments", "status", "says"),
     [
         ((), 2, "-i IFACE"),
-        (("-", "-i", "lo"), 2, "not both"),
+        (("-", "-i", "lo"), 2, "one of them"),
+        (("--follow", "no-such-file"), 3, "cannot be opened"),
         (("capture.pcap",), 2, "keepalive analyze"),
         (("-", "--filter", "port 80"), 2, "--filter"),
         (("-",), 3, "empty"),

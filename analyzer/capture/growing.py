@@ -1,0 +1,34 @@
+"""A capture file that somebody is still writing: its end is not the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analyzer.errors import CaptureError
+
+
+class Growing:
+    """A file whose reads give None where nothing more is there yet."""
+
+    def __init__(self, path: str) -> None:
+        """Open it; raises CaptureError when that is not possible."""
+        try:
+            self._file: Any = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115
+        except OSError as error:
+            raise CaptureError(f"cannot be opened: {error.strerror}", path=path) from error
+
+    def read(self, size: int) -> bytes:
+        """What is there, at most so many octets."""
+        return bytes(self._file.read(size))
+
+    def readinto(self, view: memoryview) -> int | None:
+        """Fill some of `view`; None where there is nothing now."""
+        return self._file.readinto(view) or None
+
+    def fileno(self) -> int:
+        """The file's descriptor."""
+        return int(self._file.fileno())
+
+    def close(self) -> None:
+        """Read no more."""
+        self._file.close()
