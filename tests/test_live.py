@@ -19,6 +19,7 @@ from commands import KEEPALIVE, environment, keepalive
 from conversation import CLIENT, SERVER, Conversation
 from live_network import talking, two_hosts
 from results import ROOT, TRUTHS
+from test_report_schema import validator
 from wirebytes import pcap_bytes
 
 CAPTURES = [path.parent / json.loads(path.read_text())["capture"] for path in TRUTHS]
@@ -84,6 +85,8 @@ def test_the_result_of_a_stream_is_that_of_the_file(path: Path) -> None:
 def test_events_say_what_the_result_says(path: Path) -> None:
     events, result = split(keepalive("live", "-", "--format", "ndjson", stdin=path.read_bytes()).stdout)
     flows = [line for line in result if line["type"] == "flow"]
+    for told in events:
+        validator("#/$defs/event").validate(told)
 
     def count(kind: str) -> int:
         return sum(told["type"] == kind for told in events)
