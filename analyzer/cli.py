@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.console import OutputError, check_output, open_output, progress_bar, say
+from analyzer.console import OutputError, check_output, noter, open_output, progress_bar, say, tell_problems
 from analyzer.errors import CaptureError, UsageError
 from analyzer.live_command import live
 from analyzer.reference import crosscheck, explain, profiles
@@ -117,7 +116,7 @@ def analyze(
     selection = Selection(tuple(stream or ()), tuple(host or ()), tuple(port or ()), tuple(verdict or ()), start, end)
     selection.check()
     check_output(output, captures)
-    note = _noter(quiet)
+    note = noter(quiet)
     with progress_bar(progress, quiet) as advance:
         analysis = run(
             *captures,
@@ -127,11 +126,9 @@ def analyze(
             notify=note,
             progress=advance,
         )
-    for facts in analysis.captures:
-        for problem in facts.problems:
-            where = f"byte {problem.offset}: " if facts.format else ""
-            note(f"{facts.path}: {where}{problem.reason}")
-        if verbose:
+    tell_problems(analysis.captures, note)
+    if verbose:
+        for facts in analysis.captures:
             skipped = ", ".join(f"{count} {reason}" for reason, count in facts.skipped.items())
             note(f"{facts.path}: {facts.format}, {', '.join(facts.link_types)}; skipped: {skipped or 'nothing'}")
     with open_output(output) as out:
@@ -151,13 +148,6 @@ def _is_as_severe(analysis: Analysis, severity: str) -> bool:
 
     limit = SEVERITIES.index(severity)
     return any(SEVERITIES.index(finding.severity) >= limit for finding in analysis.findings)
-
-
-def _noter(quiet: bool) -> Callable[[str], None]:
-    """Notes go to standard error, and nowhere when quiet."""
-    if quiet:
-        return lambda text: None
-    return say
 
 
 def main() -> None:

@@ -6,10 +6,11 @@ import contextlib
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from analyzer.captured import CaptureFacts
 from analyzer.errors import CaptureError, UsageError
 from analyzer.report.text import printable
 
@@ -21,6 +22,19 @@ class OutputError(Exception):
 def say(text: str) -> None:
     """A line on standard error."""
     print(f"keepalive: {printable(text)}", file=sys.stderr)  # noqa: T201
+
+
+def noter(quiet: bool) -> Callable[[str], None]:
+    """What is told of notes: they go to standard error, and nowhere when quiet."""
+    return (lambda text: None) if quiet else say
+
+
+def tell_problems(captures: Sequence[CaptureFacts], note: Callable[[str], None]) -> None:
+    """Tell where captures are damaged, by the offset of the octet, or why they could not be read."""
+    for facts in captures:
+        for problem in facts.problems:
+            where = f"byte {problem.offset}: " if facts.format else ""
+            note(f"{facts.path}: {where}{problem.reason}")
 
 
 def check_output(path: str | None, captures: list[str]) -> None:

@@ -10,7 +10,7 @@ from analyzer.model import Endpoint
 
 
 class Event(NamedTuple):
-    """One thing that happened: `kind` is a word of KINDS or a verdict's, with hyphens; times in nanoseconds."""
+    """One thing that happened: `kind` is a word from below or a verdict's, with hyphens; times in nanoseconds."""
 
     kind: str
     time: int
@@ -24,4 +24,3 @@ class Event(NamedTuple):
 OPENED, CLOSED, RESET = "connection-opened", "closed", "reset"
 PROBE, ANSWERED, UNANSWERED = "probe", "answered", "unanswered"
 FINDING, WITHDRAWN = "finding", "withdrawn"
-KINDS = (OPENED, CLOSED, RESET, PROBE, ANSWERED, UNANSWERED, FINDING, WITHDRAWN)

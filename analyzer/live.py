@@ -136,6 +136,8 @@ class Live:
         raise CaptureError(f"{complaint}{listed}", path=name)
 
     def _add(self, name: str, source: Input) -> None:
+        if len(self.captures) == MAX_INPUTS:  # the tracker's table has no room for more
+            raise CaptureError(f"captured {MAX_INPUTS} times: no more", path=name)
         reader = Reader(Source(name, source.output), self._kernels)
         lane = Lane(len(self.captures), reader, self._kernels, self._split_tunnels)
         if not isinstance(source, Followed):
@@ -239,9 +241,7 @@ class Live:
         """What all of it shows; its end is the last packet's time."""
         for lane in self._lanes:
             lane.note_counts()
-        for index, facts in enumerate(self.captures):
-            own, facts.shared = self._tracker.copies(index)
-            facts.duplicates = own + facts.shared
+        self._tracker.note_copies(self.captures)
         ends = [facts.last_time for facts in self.captures if facts.last_time is not None]
         return Analysis(self.captures, measure(self._tracker.finish(), max(ends, default=0)), self._idle_after)
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analyzer.console import check_output, open_output, say
+from analyzer.console import check_output, noter, open_output, say, tell_problems
 from analyzer.errors import CaptureError, UsageError
 from analyzer.result import LIMIT, Format, write_result
 
 if TYPE_CHECKING:
-    from analyzer.kernels import Kernels
     from analyzer.live import Live
 
 EXIT_NO_CAPTURE = 5
-NANO = 1_000_000_000
 
 
 def live(
@@ -49,13 +47,16 @@ def live(
     """
     _check(stream, interface, follow, wanted)
     check_output(output, [follow] if follow is not None else [])
+    from analyzer.kernels import compiled_if_possible
     from analyzer.live import Live
+    from analyzer.pipeline import idle_nanoseconds
     from analyzer.select import Selection
 
-    note: Callable[[str], None] = _silent if quiet else say
-    kernels = _kernels(note)
+    note = noter(quiet)
+    idle = idle_nanoseconds(idle_after)
+    kernels = compiled_if_possible(note)  # before anything is captured: it may take a while
     with open_output(output) as out:
-        run = Live(kernels, idle_after=int(idle_after * NANO), notify=note, split_tunnels=split_tunnels)
+        run = Live(kernels, idle_after=idle, notify=note, split_tunnels=split_tunnels)
         try:
             if form in (Format.text, Format.ndjson):
                 from analyzer.report.events import line_writer
@@ -72,9 +73,7 @@ def live(
                 analysis = run.finish()
         finally:
             run.close()
-        for facts in analysis.captures:
-            for problem in facts.problems:
-                note(f"{facts.path}: byte {problem.offset}: {problem.reason}")
+        tell_problems(analysis.captures, note)
         if form is Format.text:
             out.write("\n")
         elif form is Format.ndjson:
@@ -90,17 +89,6 @@ def _check(stream: str | None, interface: list[str] | None, follow: str | None, 
         raise UsageError(f"live reads - or captures with -i: for a file there is `keepalive analyze {stream}`")
     if not interface and wanted is not None:
         raise UsageError("--filter is for -i: a stream or a file holds what whoever captured it let through")
-
-
-def _kernels(note: Callable[[str], None]) -> Kernels:
-    """Compiled before anything is captured: it may take a while; plain where numba cannot be had."""
-    from analyzer.kernels import compiled, plain
-
-    try:
-        return compiled(note)
-    except ImportError as error:
-        note(f"numba is not available ({error}): continuing without it, slowly")
-        return plain()
 
 
 def _capture(run: Live, interfaces: list[str], wanted: str | None) -> None:
@@ -126,7 +114,3 @@ def _ending(run: Live) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _silent(text: str) -> None:
-    pass

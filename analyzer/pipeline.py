@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from analyzer.captured import CaptureFacts
 from analyzer.errors import CaptureError, UsageError
 from analyzer.findings import SEVERITIES, Apart, Finding
-from analyzer.kernels import cached, compiled, plain
+from analyzer.kernels import cached, compiled, compiled_if_possible, plain
 from analyzer.layout import FRAME_BITS
 from analyzer.model import Facts, Flow, HostSettings, Keepalive, Narrow
 from analyzer.timeline import Timeline
@@ -160,6 +160,13 @@ def frame_text(frame: int, files: int) -> str:
     return number if files == 1 else f"{frame >> FRAME_BITS}:{number}"
 
 
+def idle_nanoseconds(idle_after_s: float) -> int:
+    """A silence that counts as idle, in nanoseconds; raises UsageError for what no table holds."""
+    if not 0 <= idle_after_s < LONGEST_S:
+        raise UsageError(f"{idle_after_s} s is no time to be idle")
+    return int(idle_after_s * NANO)
+
+
 def analyze(
     *paths: str,
     idle_after_s: float = IDLE_AFTER_S,
@@ -179,15 +186,14 @@ def analyze(
     """
     if not paths:
         raise UsageError("no capture was named")
-    if not 0 <= idle_after_s < LONGEST_S:
-        raise UsageError(f"{idle_after_s} s is no time to be idle")
+    idle_after = idle_nanoseconds(idle_after_s)
     if engine not in ENGINES:
         raise UsageError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
     if both_ends and (len(paths) != 2 or "-" in paths):
         raise UsageError("--both-ends compares two capture files: name the client's and the server's")
     run = _Run(paths, engine, split_tunnels, notify, progress)
     run.read_all()
-    analysis = run.finish(int(idle_after_s * NANO))
+    analysis = run.finish(idle_after)
     if both_ends:
         analysis.apart = run.compare_ends(analysis)
     return analysis
@@ -226,19 +232,15 @@ class _Run:
             self._tracker.feed(packets)
             self._progress(self._timeline.octets_read, self._timeline.octets)
             self._switch_if_worth_it(sum(facts.packets for facts in self._captures))
-        for index, facts in enumerate(self._captures):
-            own, facts.shared = self._tracker.copies(index)
-            facts.duplicates = own + facts.shared
+        self._tracker.note_copies(self._captures)
 
     def _switch_if_worth_it(self, packets: int) -> None:
         """Go on compiled, at a batch boundary; where numba cannot be had, everything works plain."""
         if not self._may_switch or packets < WARM_PACKETS or (packets < COLD_PACKETS and not cached()):
             return
         self._may_switch = False
-        try:
-            kernels = compiled(self._notify)
-        except ImportError as error:
-            self._notify(f"numba is not available ({error}): continuing without it, slowly")
+        kernels = compiled_if_possible(self._notify)
+        if not kernels.compiled:
             return
         self._kernels = kernels
         self._tracker.use(kernels)

@@ -34,6 +34,9 @@ from analyzer.layout import (
 from analyzer.model import Packets, Tracks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.captured import CaptureFacts
     from analyzer.model import Column
 
 FIRST_ROOM = 64
@@ -83,9 +86,11 @@ class Tracker:
                 self._seed,
             )
 
-    def copies(self, file: int) -> tuple[int, int]:
-        """Second copies of packets in one file, so far: of packets of its own, and of another file's."""
-        return int(self._copies[file * COPIES]), int(self._copies[file * COPIES + 1])
+    def note_copies(self, captures: Sequence[CaptureFacts]) -> None:
+        """Put into the facts of all files how many second copies of packets they hold, so far."""
+        for index, facts in enumerate(captures):
+            own, facts.shared = (int(self._copies[index * COPIES + i]) for i in range(COPIES))
+            facts.duplicates = own + facts.shared
 
     def finish(self) -> Tracks:
         """The tables as arrays, each cut to what is in it."""

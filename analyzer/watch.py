@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.diagnose import VERDICTS, Context, find, judge
+from analyzer.diagnose.groups import distinct
 from analyzer.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, WITHDRAWN, Event
 from analyzer.kinds import How, ProbeKind, Why
 from analyzer.layout import (
@@ -76,20 +77,19 @@ class Watch:
         """Take note of which connections a tracked batch was about."""
         if packets.size:
             rows = np.asarray(packets.rows[: packets.size * PACKET_SIZE], np.int64)
-            self._touched.append(_distinct(rows[STREAM::PACKET_SIZE]))
+            self._touched.append(distinct(rows[STREAM::PACKET_SIZE]))
 
     def look(self, now: int, *, last: bool = False) -> list[Event]:
         """What has happened since the last look, in order of time; the `last` one tells all that stands."""
-        touched = _distinct(np.concatenate([NOTHING, *self._touched]))
+        touched = distinct(np.concatenate([NOTHING, *self._touched]))
         self._touched.clear()
         due = np.flatnonzero((self._recheck > 0) & ((self._recheck <= now) | last))
-        streams = _distinct(np.concatenate([touched, due, self._pending]))
+        streams = distinct(np.concatenate([touched, due, self._pending]))
         streams = streams[streams >= 0]
         if not len(streams):
             return []
-        tracks, rows = self._extract(streams)
-        self._grow(int(streams[-1]) + 1, int(rows[-1]) + 1 if len(rows) else 0)
-        look = _Look(streams, measure(tracks, now), rows, now)
+        look = self._measure(streams, now)
+        self._grow(int(streams[-1]) + 1, int(look.rows[-1]) + 1 if len(look.rows) else 0)
         places = judge(look.facts, self._idle_after)
         events = [
             *self._new_connections(look),
@@ -99,11 +99,14 @@ class Watch:
         ]
         self._recheck[due] = 0
         self._recheck[touched[touched >= 0]] = now + self._idle_after + SETTLES_NS
-        over = np.isin(look.facts.how, list(ENDINGS))
-        self._recheck[streams[over]] = 0
-        waiting = (look.facts.trailing > 0).any(axis=1) & ~over
+        self._recheck[streams[look.over]] = 0
+        waiting = (look.facts.trailing > 0).any(axis=1) & ~look.over
         self._pending = streams[waiting | (self._suspected[streams] > 0)]
         return sorted(events, key=lambda event: event.time)
+
+    def _measure(self, streams: Column, now: int) -> _Look:
+        tracks, rows = self._extract(streams)
+        return _Look(streams, measure(tracks, now), rows, now)
 
     def _grow(self, streams: int, probes: int) -> None:
         """Room for what is remembered of so many streams and rows of the probe log."""
@@ -171,8 +174,7 @@ class Watch:
         code = np.where(TROUBLES[places], places + 1, 0).astype(np.int8)
         told, suspected = self._told[look.streams], self._suspected[look.streams]
         since = np.where(suspected == code, self._since[look.streams], look.now)
-        ended = np.isin(look.facts.how, list(ENDINGS))
-        stands = last | ended | np.isin(places, AT_ONCE) | (look.now - since >= STANDS_NS)
+        stands = last | look.over | np.isin(places, AT_ONCE) | (look.now - since >= STANDS_NS)
         new = (code > 0) & (code != told) & stands
         self._since[look.streams] = since
         self._suspected[look.streams] = np.where((code > 0) & (code != told) & ~stands, code, 0)
@@ -188,8 +190,7 @@ class Watch:
 
     def _new_findings(self, streams: Column, now: int) -> Iterator[Event]:
         """What rules about single connections find of these."""
-        tracks, rows = self._extract(streams)
-        look = _Look(streams, measure(tracks, now), rows, now)
+        look = self._measure(streams, now)
         for finding in find(self._context(look.facts), surveys=False):
             assert finding.stream is not None
             stream = int(streams[finding.stream])
@@ -204,19 +205,12 @@ class _Look:
 
     def __init__(self, streams: Column, facts: Facts, rows: Column, now: int) -> None:
         self.streams, self.facts, self.rows, self.now = streams, facts, rows, now
+        self.over = np.isin(facts.how, list(ENDINGS))
 
     def event(self, local: int, kind: str, time: int, **facts: int | str | None) -> Event:
         """An event of one of them."""
         client, server = endpoints_of(self.facts.tracks.flows[local].tolist())
         return Event(kind, time, int(self.streams[local]), client, server, facts)
-
-
-def _distinct(values: Column) -> Column:
-    """Each value once, in order."""
-    ordered = np.sort(values)
-    first = np.ones(len(ordered), bool)
-    first[1:] = ordered[1:] != ordered[:-1]
-    return np.asarray(ordered[first])
 
 
 def _grown(table: Any, size: int) -> Any:

@@ -86,7 +86,7 @@ def test_switching_to_compiled_in_the_middle_changes_nothing(capture: Path, monk
         switched.append(True)
         return kernels_of("compiled")
 
-    monkeypatch.setattr(pipeline, "compiled", switch)
+    monkeypatch.setattr(pipeline, "compiled_if_possible", switch)
     assert result(dribble(monkeypatch, capture.read_bytes()), engine="auto") == whole
     assert switched == [True]
 

@@ -17,7 +17,7 @@ from typing import IO, Any
 import pytest
 from commands import KEEPALIVE, environment, keepalive
 from conversation import CLIENT, SERVER, Conversation
-from live_network import talking, two_hosts
+from live_network import Hosts, talking, two_hosts
 from results import ROOT, TRUTHS
 from test_report_schema import validator
 from wirebytes import pcap_bytes
@@ -56,6 +56,31 @@ def running(*arguments: str, prefix: tuple[str, ...] = ()) -> Iterator[subproces
         for stream in (process.stdin, process.stdout, process.stderr):
             assert stream is not None
             stream.close()
+
+
+@contextmanager
+def capturing() -> Iterator[tuple[Hosts, subprocess.Popen[bytes]]]:
+    """Two hosts, and `live` at work on the interface of the client's."""
+    with two_hosts() as hosts:
+        prefix = ("ip", "netns", "exec", hosts.client)
+        with running("-i", hosts.interface, "--format", "ndjson", prefix=prefix) as process:
+            assert said(process) == b"keepalive: near: capturing\n"
+            yield hosts, process
+
+
+def said(process: subprocess.Popen[bytes]) -> bytes:
+    """The next line on standard error."""
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+def ended(process: subprocess.Popen[bytes], number: signal.Signals) -> list[Json]:
+    """What is still told when a signal ends it well."""
+    process.send_signal(number)
+    assert process.stdout is not None
+    told = lines(process.stdout.read())
+    assert process.wait() == 0
+    return told
 
 
 def into(process: subprocess.Popen[bytes]) -> IO[bytes]:
@@ -123,10 +148,7 @@ def test_a_file_that_is_being_written_is_followed(tmp_path: Path) -> None:
             file.write(octets[start : start + 333])
             time.sleep(0.02)
         event(process, "dead-peer")
-        process.send_signal(signal.SIGINT)
-        assert process.stdout is not None
-        result = [line for line in lines(process.stdout.read()) if line["type"] == "flow"]
-        assert process.wait() == 0
+        result = [line for line in ended(process, signal.SIGINT) if line["type"] == "flow"]
     whole = keepalive("analyze", str(path), "--format", "ndjson").stdout
     assert result == [line for line in lines(whole) if line["type"] == "flow"]
 
@@ -167,10 +189,7 @@ def test_a_signal_brings_the_result(number: signal.Signals) -> None:
     with running("-", "--format", "ndjson") as process:
         into(process).write(idle_since(0))
         event(process, "probe")
-        process.send_signal(number)
-        assert process.stdout is not None
-        told = lines(process.stdout.read())
-        assert process.wait() == 0
+        told = ended(process, number)
         assert [line["type"] for line in told][-2:] == ["capture", "flow"] or told[-1]["type"] == "finding"
 
 
@@ -231,26 +250,19 @@ def test_a_reader_that_has_seen_enough() -> None:
 
 def test_a_dead_peer_is_told_live() -> None:
     """Real sockets, real tcpdump: within a second of when the kernel sent each probe, and of when it gave up."""
-    with two_hosts() as hosts:
-        prefix = ("ip", "netns", "exec", hosts.client)
-        with running("-i", hosts.interface, "--format", "ndjson", prefix=prefix) as process:
-            assert process.stderr is not None
-            assert process.stderr.readline() == b"keepalive: near: capturing\n"
-            with talking(hosts) as client:
-                opened = event(process, "connection-opened")
-                assert time.time() - opened["time"] < 10
-                event(process, "answered")
-                hosts.vanish()
-                for _ in range(2):  # it is told before the kernel gives up at the third
-                    unanswered = event(process, "unanswered")
-                    assert time.time() - unanswered["time"] < 1
-                dead = event(process, "dead-peer")
-                assert time.time() - dead["time"] < 1
-                client.wait(timeout=10)
-            process.send_signal(signal.SIGINT)
-            assert process.stdout is not None
-            told = lines(process.stdout.read())
-            assert process.wait() == 0
+    with capturing() as (hosts, process):
+        with talking(hosts) as client:
+            opened = event(process, "connection-opened")
+            assert time.time() - opened["time"] < 10
+            event(process, "answered")
+            hosts.vanish()
+            for _ in range(2):  # it is told before the kernel gives up at the third
+                unanswered = event(process, "unanswered")
+                assert time.time() - unanswered["time"] < 1
+            dead = event(process, "dead-peer")
+            assert time.time() - dead["time"] < 1
+            client.wait(timeout=10)
+        told = ended(process, signal.SIGINT)
     [flow] = [line for line in told if line["type"] == "flow"]
     [entry] = flow["keepalive"]
     assert flow["verdict"] == "dead_peer"
@@ -262,35 +274,24 @@ def test_a_dead_peer_is_told_live() -> None:
 
 
 def test_an_interface_may_go_down_and_come_up() -> None:
-    with two_hosts() as hosts:
-        prefix = ("ip", "netns", "exec", hosts.client)
-        with running("-i", hosts.interface, "--format", "ndjson", prefix=prefix) as process:
-            assert process.stderr is not None
-            assert process.stderr.readline() == b"keepalive: near: capturing\n"
-            with talking(hosts):
-                event(process, "connection-opened")
-            hosts.unplug()
-            hosts.plug()
-            with talking(hosts):
-                assert event(process, "connection-opened")["stream"] == 1
+    with capturing() as (hosts, process):
+        with talking(hosts):
+            event(process, "connection-opened")
+        hosts.unplug()
+        hosts.plug()
+        with talking(hosts):
+            assert event(process, "connection-opened")["stream"] == 1
 
 
 def test_a_tcpdump_that_ends_is_started_again() -> None:
-    with two_hosts() as hosts:
-        prefix = ("ip", "netns", "exec", hosts.client)
-        with running("-i", hosts.interface, "--format", "ndjson", prefix=prefix) as process:
-            assert process.stderr is not None
-            assert process.stderr.readline() == b"keepalive: near: capturing\n"
-            with talking(hosts):
-                event(process, "connection-opened")
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            os.kill(int(children[0]), signal.SIGKILL)
-            assert b"capturing again as soon as it can be" in process.stderr.readline()
-            assert process.stderr.readline() == b"keepalive: near: capturing\n"
-            with talking(hosts):
-                assert event(process, "connection-opened")["stream"] == 1
-            process.send_signal(signal.SIGTERM)
-            assert process.stdout is not None
-            told = lines(process.stdout.read())
-            assert process.wait() == 0
+    with capturing() as (hosts, process):
+        with talking(hosts):
+            event(process, "connection-opened")
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGKILL)
+        assert b"capturing again as soon as it can be" in said(process)
+        assert said(process) == b"keepalive: near: capturing\n"
+        with talking(hosts):
+            assert event(process, "connection-opened")["stream"] == 1
+        told = ended(process, signal.SIGTERM)
     assert [line["type"] for line in told].count("capture") == 2

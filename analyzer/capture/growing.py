@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from analyzer.errors import CaptureError
+from analyzer.capture.source import open_file
 
 
 class Growing:
@@ -12,10 +10,7 @@ class Growing:
 
     def __init__(self, path: str) -> None:
         """Open it; raises CaptureError when that is not possible."""
-        try:
-            self._file: Any = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115
-        except OSError as error:
-            raise CaptureError(f"cannot be opened: {error.strerror}", path=path) from error
+        self._file = open_file(path)
 
     def read(self, size: int) -> bytes:
         """What is there, at most so many octets."""
@@ -23,7 +18,8 @@ class Growing:
 
     def readinto(self, view: memoryview) -> int | None:
         """Fill some of `view`; None where there is nothing now."""
-        return self._file.readinto(view) or None
+        count: int = self._file.readinto(view)
+        return count or None
 
     def fileno(self) -> int:
         """The file's descriptor."""

@@ -115,10 +115,15 @@ def open_source(path: str) -> Source:
 
     Raises CaptureError when it cannot be opened.
     """
+    if path == STANDARD_INPUT:
+        return Source("standard input", standard_input())
+    return Source(path, open_file(path))
+
+
+def open_file(path: str) -> Any:
+    """A file without a buffer; raises CaptureError when it cannot be opened."""
     try:
-        if path == STANDARD_INPUT:
-            return Source("standard input", standard_input())
-        return Source(path, open(path, "rb", buffering=0))  # noqa: PTH123
+        return open(path, "rb", buffering=0)  # noqa: PTH123
     except (OSError, io.UnsupportedOperation) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CaptureError(f"cannot be opened: {reason}", path=path) from error

@@ -64,11 +64,6 @@ class Tcpdump:
         lines = [line for line in self._said if line and not line[0].isdigit() and "listening on" not in line]
         return lines[-1].removeprefix("tcpdump: ") if lines else f"tcpdump ended with status {self._process.poll()}"
 
-    def ask_for_statistics(self) -> None:
-        """Have it say how many packets were dropped, which it does on SIGUSR1 but where that is SIGINFO."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(getattr(signal, "SIGINFO", signal.SIGUSR1))
-
     def stop(self) -> None:
         """Have it end: it writes what it has, says its statistics, and closes its output."""
         if self._process.poll() is None:

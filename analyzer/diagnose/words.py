@@ -5,6 +5,8 @@ from __future__ import annotations
 from analyzer.model import SIDES, Endpoint, Flow, Keepalive
 
 SECOND = 1_000_000_000
+# How findings about two captures of one path are known.
+TWO_CAPTURES = "two captures of one path, compared by addresses, ports, numbers, IP ID and timestamps"
 # By the port of the server (IANA): what its own configuration calls idle time, interval and count.
 _SETTINGS = {
     5432: "PostgreSQL: tcp_keepalives_idle = {0}, tcp_keepalives_interval = {1}, tcp_keepalives_count = {2} in "

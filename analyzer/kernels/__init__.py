@@ -99,6 +99,15 @@ def compiled(notify: Callable[[str], None] = lambda text: None) -> Kernels:
     return Kernels(True, *[made[name] for name in Kernels._fields[1:]])
 
 
+def compiled_if_possible(notify: Callable[[str], None]) -> Kernels:
+    """The kernels as machine code or, where numba cannot be had, plain, which `notify` is told."""
+    try:
+        return compiled(notify)
+    except ImportError as error:
+        notify(f"numba is not available ({error}): continuing without it, slowly")
+        return plain()
+
+
 def cached() -> bool:
     """Whether `compiled` would find its machine code ready."""
     folder = cache_folder()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.registry import Claim, Context, survey
-from analyzer.diagnose.words import ends
+from analyzer.diagnose.words import TWO_CAPTURES, ends
 from analyzer.kinds import ProbeKind
 from analyzer.layout import PROBE_FRAME
 from analyzer.model import SIDES
@@ -43,7 +43,7 @@ def lost_between_ends(context: Context) -> Iterator[Claim]:
             frames=apart.frames,
             observed=f"segments in capture {apart.capture} that capture {1 - apart.capture}, which was running, lacks",
             expected="the same segments at both ends",
-            source="two captures of one path, compared by addresses, ports, numbers, IP ID and timestamps",
+            source=TWO_CAPTURES,
             confidence="likely",
             streams=(apart.stream,),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.registry import Claim, Context, survey
-from analyzer.diagnose.words import ends
+from analyzer.diagnose.words import TWO_CAPTURES, ends
 from analyzer.model import SIDES
 
 
@@ -30,7 +30,7 @@ def reset_between_ends(context: Context) -> Iterator[Claim]:
             frames=apart.resets,
             observed=f"a RST in capture {apart.capture} that capture {1 - apart.capture}, nearer to its sender, lacks",
             expected="the same RST at both ends",
-            source="two captures of one path, compared by addresses, ports, numbers, IP ID and timestamps",
+            source=TWO_CAPTURES,
             confidence="likely",
             streams=(apart.stream,),
         )
