@@ -21,6 +21,7 @@ from analyzer.errors import CaptureError
 from analyzer.events import Event
 from analyzer.kernels import Kernels
 from analyzer.measure import measure
+from analyzer.memory import Memory
 from analyzer.model import Facts
 from analyzer.pipeline import Analysis, frame_text
 from analyzer.timeline import Lane
@@ -28,6 +29,8 @@ from analyzer.track import Tracker
 from analyzer.watch import Watch
 
 LOOK_EVERY_S = 0.25
+# Of a stream that comes faster so many packets are looked at together: what is told of them is in memory meanwhile.
+LOOK_PACKETS = 1 << 16
 FOLLOW_EVERY_S = 0.1
 # Batches of one stream at a time, before the others have their turn and time is looked at.
 BATCHES = 64
@@ -78,6 +81,7 @@ class Live:
         *,
         idle_after: int,
         notify: Callable[[str], None],
+        most: int,
         split_tunnels: bool = False,
     ) -> None:
         """`tell`, where it is set, is given each event as it happens; `notify` what concerns the capturing itself."""
@@ -88,8 +92,9 @@ class Live:
         self.tell: Callable[[Event], None] | None = None
         self._notify = notify
         self._tracker = Tracker(kernels, files=MAX_INPUTS)
+        self._memory = Memory(self._tracker, notify, most)
         self._clock = Clock()
-        self._watch = Watch(self._tracker.extract, self._context, idle_after)
+        self._watch = Watch(self._tracker, self._context, idle_after)
         self._lanes: dict[Lane, Input] = {}
         self._behind: set[Lane] = set()  # those with more at hand than was taken
         self._again: dict[str, float] = {}  # interfaces to capture on again, and when
@@ -98,6 +103,7 @@ class Live:
         os.set_blocking(self._wake_writing, False)
         self._stopped = False
         self._looked = 0.0
+        self._unseen = 0  # packets since then
 
     def read_standard_input(self) -> None:
         """Read a stream from there; raises CaptureError when it does not begin as a capture."""
@@ -176,13 +182,14 @@ class Live:
             self._behind = {lane for lane in due if self._take(lane, BATCHES)}
             self._start_again()
             self._look()
+            self._relieve()
         self._drain()
         self._look(last=True)
 
     def _take(self, lane: Lane, batches: int | None = None) -> bool:
         """Read what is there of one stream, so many batches at most; whether there is more."""
         taken = 0
-        while batches is None or taken < batches:
+        while batches is None or (taken < batches and not self._memory.crowded and self._unseen < LOOK_PACKETS):
             taken += 1
             if not lane.advance():
                 self._end(lane)
@@ -193,6 +200,7 @@ class Live:
             if lane.reader.facts.last_time is not None:
                 self._clock.packet(lane.reader.facts.last_time)
             if self.tell is not None:
+                self._unseen += lane.packets.size
                 self._watch.note(lane.packets)
         return True
 
@@ -221,6 +229,7 @@ class Live:
     def _drain(self) -> None:
         """Have the streams end, and take what they still hold."""
         self._stopped = True
+        self._relieve()
         for lane, source in list(self._lanes.items()):
             source.stop()
             if isinstance(source, Tcpdump):
@@ -229,11 +238,22 @@ class Live:
             else:
                 self._take(lane, BATCHES)
 
-    def _look(self, *, last: bool = False) -> None:
-        """Tell what is new, if it is time to."""
-        if self.tell is None or (not last and time.monotonic() - self._looked < LOOK_EVERY_S):
+    def _relieve(self) -> None:
+        """Have leave memory what can, if it is time to; what there is to tell of them is told before."""
+        if not self._memory.crowded:
+            return
+        self._look(early=True)
+        stayed = self._memory.relieve(self._clock.now())
+        if stayed is not None and self.tell is not None:
+            self._watch.leave(*stayed)
+
+    def _look(self, *, early: bool = False, last: bool = False) -> None:
+        """Tell what is new, if it is time to; the last time, all that stands."""
+        early |= last or self._unseen >= LOOK_PACKETS
+        if self.tell is None or not (early or time.monotonic() - self._looked >= LOOK_EVERY_S):
             return
         self._looked = time.monotonic()
+        self._unseen = 0
         for event in self._watch.look(self._clock.now(), last=last):
             self.tell(event)
 
@@ -249,6 +269,7 @@ class Live:
         """Give everything back."""
         for source in self._lanes.values():
             source.close()
+        self._tracker.close()
         os.close(self._wake_reading)
         os.close(self._wake_writing)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from analyzer.live import Live
 
 EXIT_NO_CAPTURE = 5
+MAX_CONNECTIONS = 250_000  # some 200 MB
 
 
 def live(
@@ -32,6 +33,9 @@ def live(
         str | None, typer.Option("--filter", metavar="BPF", help="Of TCP and its tunnels only this (pcap-filter(7))")
     ] = None,
     duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="End after so many seconds")] = None,
+    most: Annotated[
+        int, typer.Option("--max-connections", min=1, help="More than these do not stay in memory")
+    ] = MAX_CONNECTIONS,
     form: Annotated[Format, typer.Option("--format", help="Events, then the result; json: it alone")] = Format.text,
     output: Annotated[str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to this file")] = None,
     limit: Annotated[int, typer.Option(min=0, help="Connections to list in text; 0 is all")] = LIMIT,
@@ -56,7 +60,7 @@ def live(
     idle = idle_nanoseconds(idle_after)
     kernels = compiled_if_possible(note)  # before anything is captured: it may take a while
     with open_output(output) as out:
-        run = Live(kernels, idle_after=idle, notify=note, split_tunnels=split_tunnels)
+        run = Live(kernels, idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
         try:
             if form in (Format.text, Format.ndjson):
                 from analyzer.report.events import line_writer

@@ -33,7 +33,8 @@ from analyzer.layout import (
     STREAM,
 )
 from analyzer.measure import endpoints_of, measure, probers
-from analyzer.model import MIDDLEBOX, SIDES, Column, Facts, Narrow, Packets, Tracks
+from analyzer.model import MIDDLEBOX, SIDES, Column, Facts, Mask, Narrow, Packets
+from analyzer.track import Tracker
 
 NANO = 1_000_000_000
 # An answer to a probe takes a round trip; one that has taken this and four of them will hardly come.
@@ -50,21 +51,19 @@ TROUBLES = np.array([verdict.severity in ("high", "medium") for verdict in VERDI
 AT_ONCE = [i for i, verdict in enumerate(VERDICTS) if verdict.word in ("dead_peer", "lost_state", "middlebox_reset")]
 ENDINGS = {How.FIN: CLOSED, How.RST: RESET, How.REFUSED: RESET}
 
-# The tables of some streams alone, renumbered from 0, and which rows of the whole probe log those of it are.
-Extract = Callable[[Column], tuple[Tracks, Column]]
-
 
 class Watch:
     """Remembers what has been told of each connection, and of each probe."""
 
-    def __init__(self, extract: Extract, context: Callable[[Facts], Context], idle_after: int) -> None:
-        """`extract` gives the tables of some connections, `context` what rules may ask about them."""
-        self._extract = extract
+    def __init__(self, tracker: Tracker, context: Callable[[Facts], Context], idle_after: int) -> None:
+        """`context` gives what rules may ask about some connections."""
+        self._tracker = tracker
         self._context = context
         self._idle_after = idle_after
         self._touched: list[Column] = []
         self._pending = np.zeros(0, np.int64)  # streams that time alone may change
         self._opened = 0  # streams told so far: all below
+        self._numbers: Column = NOTHING  # what the streams are called; `leave` changes what is in memory
         self._ended = np.zeros(0, np.bool_)
         self._told = np.zeros(0, np.int8)  # the trouble that stands: 1 + place in VERDICTS; 0 none
         self._suspected = np.zeros(0, np.int8)  # one that has not stood long enough
@@ -88,6 +87,7 @@ class Watch:
         streams = streams[streams >= 0]
         if not len(streams):
             return []
+        self._numbers = self._tracker.numbers()
         look = self._measure(streams, now)
         self._grow(int(streams[-1]) + 1, int(look.rows[-1]) + 1 if len(look.rows) else 0)
         places = judge(look.facts, self._idle_after)
@@ -105,8 +105,21 @@ class Watch:
         return sorted(events, key=lambda event: event.time)
 
     def _measure(self, streams: Column, now: int) -> _Look:
-        tracks, rows = self._extract(streams)
-        return _Look(streams, measure(tracks, now), rows, now)
+        tracks, rows = self._tracker.extract(streams)
+        return _Look(streams, self._numbers[streams], measure(tracks, now), rows, now)
+
+    def leave(self, stays: Mask, probe_stays: Mask) -> None:
+        """Forget those connections and rows of the probe log that have left the tables; `look` comes before."""
+        self._grow(len(stays), len(probe_stays))
+        for name in ("_ended", "_told", "_suspected", "_since", "_recheck"):
+            setattr(self, name, getattr(self, name)[: len(stays)][stays])
+        self._probes = self._probes[: len(probe_stays)][probe_stays]
+        place = np.cumsum(stays) - 1
+        self._pending = place[self._pending[stays[self._pending]]]
+        self._opened = int(np.count_nonzero(stays))
+        self._numbers = self._tracker.numbers()
+        still = set(self._numbers.tolist()) if self._findings else ()
+        self._findings = {found for found in self._findings if found[1] in still}
 
     def _grow(self, streams: int, probes: int) -> None:
         """Room for what is remembered of so many streams and rows of the probe log."""
@@ -193,7 +206,7 @@ class Watch:
         look = self._measure(streams, now)
         for finding in find(self._context(look.facts), surveys=False):
             assert finding.stream is not None
-            stream = int(streams[finding.stream])
+            stream = int(look.numbers[finding.stream])
             if (finding.rule, stream) not in self._findings:
                 self._findings.add((finding.rule, stream))
                 event = look.event(finding.stream, FINDING, now)
@@ -203,14 +216,14 @@ class Watch:
 class _Look:
     """One look: the streams it is about, and what is measured of them when it is taken."""
 
-    def __init__(self, streams: Column, facts: Facts, rows: Column, now: int) -> None:
-        self.streams, self.facts, self.rows, self.now = streams, facts, rows, now
+    def __init__(self, streams: Column, numbers: Column, facts: Facts, rows: Column, now: int) -> None:
+        self.streams, self.numbers, self.facts, self.rows, self.now = streams, numbers, facts, rows, now
         self.over = np.isin(facts.how, list(ENDINGS))
 
     def event(self, local: int, kind: str, time: int, **facts: int | str | None) -> Event:
         """An event of one of them."""
         client, server = endpoints_of(self.facts.tracks.flows[local].tolist())
-        return Event(kind, time, int(self.streams[local]), client, server, facts)
+        return Event(kind, time, int(self.numbers[local]), client, server, facts)
 
 
 def _grown(table: Any, size: int) -> Any:

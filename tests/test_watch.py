@@ -24,6 +24,7 @@ from analyzer.pipeline import Analysis
 IDLE_AFTER = 10 * 10**9
 CROWD = ROOT / "captures" / "crowd" / "capture.pcap"
 SECOND = 10**9
+MANY = 10**6
 
 
 class File:
@@ -42,7 +43,7 @@ class File:
 def lived(path: Path, kernels: Kernels) -> tuple[Live, list[Event]]:
     """A whole capture read, and the events told."""
     told: list[Event] = []
-    live = Live(kernels, idle_after=IDLE_AFTER, notify=lambda text: None)
+    live = Live(kernels, idle_after=IDLE_AFTER, notify=lambda text: None, most=MANY)
     live.tell = told.append
     live._add(path.name, File(path))  # type: ignore[arg-type]
     live.run()
@@ -80,7 +81,7 @@ def test_plain_kernels_tell_the_same() -> None:
 def events(talk: Conversation, path: Path, *times: float) -> list[list[str]]:
     """What each of several looks tells of a conversation, so many seconds after its last packet."""
     path.write_bytes(pcap_bytes(talk.segments))
-    live = Live(plain(), idle_after=IDLE_AFTER, notify=lambda text: None)
+    live = Live(plain(), idle_after=IDLE_AFTER, notify=lambda text: None, most=MANY)
     live.tell = lambda event: None
     live._add(path.name, File(path))  # type: ignore[arg-type]
     live._take(next(iter(live._lanes)))
@@ -120,7 +121,7 @@ def test_a_trouble_that_ends_is_withdrawn(tmp_path: Path) -> None:
     octets = pcap_bytes(talk.segments)
     path = tmp_path / "capture.pcap"
     path.write_bytes(octets)
-    live = Live(plain(), idle_after=IDLE_AFTER, notify=lambda text: None)
+    live = Live(plain(), idle_after=IDLE_AFTER, notify=lambda text: None, most=MANY)
     live.tell = lambda event: None
     live._add(path.name, File(path))  # type: ignore[arg-type]
     [lane] = live._lanes

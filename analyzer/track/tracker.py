@@ -11,22 +11,13 @@ from analyzer.layout import (
     ACROSS_NS,
     COPIES,
     COUNTS_SIZE,
-    ENDPOINT_SIZE,
     EVENT_COUNT_,
-    EVENT_ENDPOINT,
     EVENT_SIZE,
     EVENTS_PER_SEGMENT,
     FLOW_COUNT,
     FLOW_SIZE,
-    HEAD_SIZE,
-    HELD,
-    LAST_PROBE,
-    PREVIOUS,
-    PROBE_BEFORE,
     PROBE_COUNT,
     PROBE_SIZE,
-    PROBE_WHO,
-    PROBER_SHIFT,
     RECENT_SET,
     RECENT_SETS,
     RECENT_SETS_ACROSS,
@@ -37,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from analyzer.captured import CaptureFacts
-    from analyzer.model import Column
+    from analyzer.model import Column, Mask
+    from analyzer.track.spool import Spool
 
 FIRST_ROOM = 64
 # Two captures of one packet, taken at two places: half the shortest time after which a keepalive probe is repeated.
@@ -60,6 +52,7 @@ class Tracker:
         self._counts = kernels.ints(COUNTS_SIZE)
         self._counts[ACROSS_NS] = SAME_TRAFFIC_NS if same_traffic else COPY_WITHIN_NS
         self._seed = int.from_bytes(os.urandom(7))
+        self._spool: Spool | None = None
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels, from the same state."""
@@ -93,7 +86,11 @@ class Tracker:
             facts.duplicates = own + facts.shared
 
     def finish(self) -> Tracks:
-        """The tables as arrays, each cut to what is in it."""
+        """All tables as arrays, each cut to what is in it."""
+        return self.living() if self._spool is None else self._spool.finish(self.living())
+
+    def living(self) -> Tracks:
+        """The tables of what is in memory: all there is as long as nothing was told to leave."""
         return Tracks(
             _rows(self._flows, self._counts[FLOW_COUNT], FLOW_SIZE),
             _rows(self._probes, self._counts[PROBE_COUNT], PROBE_SIZE),
@@ -102,29 +99,53 @@ class Tracker:
 
     def extract(self, streams: Column) -> tuple[Tracks, Column]:
         """The tables of some streams alone, renumbered from 0; and which rows of the whole log their probes are."""
+        from analyzer.track.tables import extract
+
+        return extract(self.living(), streams)
+
+    def numbers(self) -> Column:
+        """The numbers that the connections in memory had at first: those in the final tables."""
         import numpy as np
 
-        whole = self.finish()
-        flows = whole.flows[streams]
-        chosen = np.zeros(len(whole.flows), bool)
-        chosen[streams] = True
-        number = np.cumsum(chosen) - 1  # of each chosen stream among them
-        who = whole.probes[:, PROBE_WHO] >> PROBER_SHIFT
-        rows = np.flatnonzero(chosen[who >> 1])
-        place = np.zeros(len(whole.probes) + 1, np.int64)  # 1 + row in the whole log: 1 + row in theirs
-        place[rows + 1] = np.arange(1, len(rows) + 1)
-        probes = whole.probes[rows]
-        probes[:, PROBE_WHO] += (2 * (number[who[rows] >> 1] - (who[rows] >> 1))) << PROBER_SHIFT
-        probes[:, PROBE_BEFORE] = place[probes[:, PROBE_BEFORE]]
-        for x in (HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE):
-            for field in (LAST_PROBE, HELD):
-                flows[:, x + field] = place[flows[:, x + field]]
-        before = flows[:, PREVIOUS]
-        flows[:, PREVIOUS] = np.where((before > 0) & chosen[before - 1], number[before - 1] + 1, 0)
-        of = whole.events[:, EVENT_ENDPOINT]
-        events = whole.events[chosen[of >> 1]]
-        events[:, EVENT_ENDPOINT] = 2 * number[events[:, EVENT_ENDPOINT] >> 1] + (events[:, EVENT_ENDPOINT] & 1)
-        return Tracks(flows, probes, events), rows
+        count = int(self._counts[FLOW_COUNT])
+        return np.arange(count) if self._spool is None else self._spool.numbers(count)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many connections, and how many rows of the probe log, are in memory."""
+        return int(self._counts[FLOW_COUNT]), int(self._counts[PROBE_COUNT])
+
+    def release(self, leaving: Mask, done: Mask) -> tuple[Mask, Mask]:
+        """Have these connections leave memory for the disk, and these rows of the probe log; the others move up.
+
+        Returns which connections, and which rows of the probe log, stayed. Raises OSError when the disk takes no
+        more: then all stay.
+        """
+        from analyzer.track.spool import Spool
+
+        if self._spool is None:
+            self._spool = Spool()
+        kept, *stayed = self._spool.release(self.living(), leaving, done)
+        for name, place, rows in zip(
+            ("_flows", "_probes", "_events"), (FLOW_COUNT, PROBE_COUNT, EVENT_COUNT_), kept, strict=True
+        ):
+            setattr(self, name, self._refilled(getattr(self, name), rows, int(self._counts[place]) * rows.shape[1]))
+            self._counts[place] = len(rows)
+        self._slots = self._kernels.ints(len(self._slots))
+        self._kernels.rehash(self._flows, int(self._counts[FLOW_COUNT]), self._slots)
+        return stayed[0], stayed[1]
+
+    def close(self) -> None:
+        """Give the room on the disk back."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def _refilled(self, table: Ints, rows: Column, used: int) -> Ints:
+        """The table with these rows alone in it, and zeros after them; so many of its words were used."""
+        flat: Any = table
+        flat[: rows.size] = rows.ravel() if self._kernels.compiled else rows.ravel().tolist()
+        flat[rows.size : used] = 0 if self._kernels.compiled else [0] * (used - rows.size)
+        return table
 
     def _make_room(self) -> None:
         self._probes = self._grown(self._probes, self._counts[PROBE_COUNT] + 1, PROBE_SIZE)

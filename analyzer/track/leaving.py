@@ -1,0 +1,79 @@
+"""Which connections need not stay in memory: those that are over, and the least interesting of too many."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer.layout import (
+    END_TIME,
+    HANDSHAKE,
+    HELD,
+    KNOWN,
+    LAST_PROBE,
+    PROBE_WHO,
+    PROBER_SHIFT,
+    RESET_SIDE,
+    RUN,
+    SAW_ACK,
+    SAW_SYN,
+    SENT_FIN,
+)
+from analyzer.model import Column, Mask, Tracks
+
+NANO = 1_000_000_000
+# A closed connection's last segments may come again so long (TCP_TIMEWAIT_LEN, include/net/tcp.h); then its addresses
+# and ports are free for another.
+GRACE_NS = 60 * NANO
+# Nobody waits longer for an answer to a SYN: six of them and their waits (tcp_syn_retries, ip-sysctl.rst), rounded up.
+HANDSHAKE_NS = 180 * NANO
+# Where there are too many connections, so many of them are left: that not every new one has to look for another.
+LEFT = 0.9
+# A settings estimate and a run of unanswered probes need the last of them; so many of each prober stay.
+PROBES_KEPT = 64
+
+
+def over(tracks: Tracks, now: int) -> Mask:
+    """Connections that ended, or never began, so long ago that no packet of theirs will come."""
+    flows = tracks.flows
+    quiet = now - flows[:, END_TIME]
+    closed = (flows[:, RESET_SIDE] > 0) | ((tracks.endpoints(KNOWN) & SENT_FIN) != 0).all(axis=1)
+    never_open = flows[:, HANDSHAKE] & (SAW_SYN | SAW_ACK) == SAW_SYN
+    mask: Mask = (closed & (quiet > GRACE_NS)) | (never_open & (quiet > HANDSHAKE_NS))
+    return mask
+
+
+def least_interesting(tracks: Tracks, chosen: Mask, most: int) -> Mask:
+    """Of the connections that are not chosen already so many that `most` are left.
+
+    First those that never began, then those without probes, then those with; of each kind the longest silent ones;
+    last of all those whose probes nobody answers at present.
+    """
+    flows = tracks.flows
+    candidates = np.flatnonzero(~chosen)
+    probed = (tracks.endpoints(LAST_PROBE, candidates) > 0).any(axis=1)
+    suspect = (tracks.endpoints(RUN, candidates) > 1).any(axis=1)
+    never_open = flows[candidates, HANDSHAKE] & (SAW_SYN | SAW_ACK) == SAW_SYN
+    interest = np.where(never_open, 0, 1 + probed + suspect)
+    order = candidates[np.lexsort((flows[candidates, END_TIME], interest))]
+    mask = np.zeros(len(flows), bool)
+    mask[order[: max(len(order) - most, 0)]] = True
+    return mask
+
+
+def old_probes(tracks: Tracks) -> Mask:
+    """Rows of the probe log that no later packet will change: all but the last of each prober."""
+    prober = tracks.probes[:, PROBE_WHO] >> PROBER_SHIFT
+    order = np.argsort(prober, kind="stable")
+    ends = np.flatnonzero(np.diff(prober[order], append=-1))  # of each prober's rows in this order
+    last = ends[np.searchsorted(ends, np.arange(len(order)))]
+    mask = np.zeros(len(prober), bool)
+    mask[order] = last - np.arange(len(order)) >= PROBES_KEPT
+    # What may turn out to be no probe, all of one run; and where the last of them did, the one before.
+    mask &= tracks.endpoints(HELD).reshape(-1)[prober] == 0
+    mask[_last(tracks)] = False
+    return mask
+
+
+def _last(tracks: Tracks) -> Column:
+    last = tracks.endpoints(LAST_PROBE)
+    return np.asarray(last[last > 0] - 1)

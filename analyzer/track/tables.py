@@ -1,0 +1,87 @@
+"""Some connections of the tracker's tables, with every reference from row to row numbered as is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analyzer.layout import (
+    ENDPOINT_SIZE,
+    EVENT_ENDPOINT,
+    HEAD_SIZE,
+    HELD,
+    LAST_PROBE,
+    PREVIOUS,
+    PROBE_BEFORE,
+    PROBE_WHO,
+    PROBER_SHIFT,
+)
+from analyzer.model import Column, Mask, Tracks
+
+# Rows that are copied at once: what leaves memory must not double it first.
+ROWS_AT_A_TIME = 1 << 13
+
+
+def renumber_flows(flows: Column, stream_to: Column, probe_to: Column) -> Column:
+    """Have copied rows of the flow table refer to others by new numbers; see `renumber_probes` for `probe_to`.
+
+    `stream_to` holds -1 for those that cannot be referred to any more.
+    """
+    for x in (HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE):
+        for field in (LAST_PROBE, HELD):
+            flows[:, x + field] = probe_to[flows[:, x + field]]
+    before = flows[:, PREVIOUS]
+    flows[:, PREVIOUS] = np.where(before > 0, stream_to[before - 1] + 1, 0)
+    return flows
+
+
+def renumber_probes(probes: Column, stream_to: Column, probe_to: Column) -> Column:
+    """The same for rows of the probe log; `probe_to` maps 1 + row, and 0 to 0 as whatever cannot be referred to."""
+    who = probes[:, PROBE_WHO] >> PROBER_SHIFT
+    probes[:, PROBE_WHO] += (2 * (stream_to[who >> 1] - (who >> 1))) << PROBER_SHIFT
+    probes[:, PROBE_BEFORE] = probe_to[probes[:, PROBE_BEFORE]]
+    return probes
+
+
+def renumber_events(events: Column, stream_to: Column) -> Column:
+    """The same for rows of the event log."""
+    of = events[:, EVENT_ENDPOINT]
+    events[:, EVENT_ENDPOINT] = 2 * stream_to[of >> 1] + (of & 1)
+    return events
+
+
+def extract(whole: Tracks, streams: Column) -> tuple[Tracks, Column]:
+    """The tables of some streams alone, renumbered from 0; and which rows of the whole log their probes are."""
+    chosen = np.zeros(len(whole.flows), bool)
+    chosen[streams] = True
+    rows = np.flatnonzero(chosen[probing_streams(whole)])
+    stream_to, probe_to = places(chosen), probe_places(rows, len(whole.probes))
+    return Tracks(
+        renumber_flows(whole.flows[streams], stream_to, probe_to),
+        renumber_probes(whole.probes[rows], stream_to, probe_to),
+        renumber_events(whole.events[chosen[whole.events[:, EVENT_ENDPOINT] >> 1]], stream_to),
+    ), rows
+
+
+def probing_streams(tracks: Tracks) -> Column:
+    """The stream of each row of the probe log."""
+    return np.asarray(tracks.probes[:, PROBE_WHO] >> (PROBER_SHIFT + 1))
+
+
+def places(chosen: Mask) -> Column:
+    """For each row its place among the chosen ones, -1 for the others."""
+    return np.where(chosen, np.cumsum(chosen) - 1, -1)
+
+
+def probe_places(rows: Column, size: int) -> Column:
+    """For 0 and 1 + each of so many rows: 1 + its place among `rows`, or 0."""
+    place = np.zeros(size + 1, np.int64)
+    place[rows + 1] = np.arange(1, len(rows) + 1)
+    return place
+
+
+def pieces(rows: Column) -> Iterator[tuple[int, Column]]:
+    """Some thousand of these at a time, and how many went before."""
+    for start in range(0, len(rows), ROWS_AT_A_TIME):
+        yield start, rows[start : start + ROWS_AT_A_TIME]
