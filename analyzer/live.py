@@ -10,19 +10,24 @@ import os
 import select
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
-from analyzer.capture import Reader, Source, standard_input
-from analyzer.capture.growing import Growing
-from analyzer.capture.tcpdump import Tcpdump, interfaces
+from analyzer.backend import Backend
+from analyzer.capture import Reader, Source
+from analyzer.capture.ring import Ring
+from analyzer.capture.rotation import Rotation
 from analyzer.captured import CaptureFacts
 from analyzer.clock import Clock
 from analyzer.diagnose import Context
 from analyzer.errors import CaptureError
 from analyzer.events import Event
+from analyzer.inputs import Followed, Input, StandardInput, capturer, interfaces_there, names_of
 from analyzer.kernels import Kernels
+from analyzer.layout import FILE_BITS
 from analyzer.measure import measure
 from analyzer.memory import Memory
-from analyzer.model import Facts
+from analyzer.model import Facts, Records
 from analyzer.pipeline import Analysis, frame_text
 from analyzer.timeline import Lane
 from analyzer.track import Tracker
@@ -36,40 +41,9 @@ FOLLOW_EVERY_S = 0.1
 BATCHES = 64
 # A tcpdump that ended by itself is started again after so long: an interface that was taken down comes back.
 AGAIN_AFTER_S = 1.0
-MAX_INPUTS = 1 << 10  # each start of tcpdump is one
+MAX_INPUTS = (1 << FILE_BITS) - 1  # each start of tcpdump, and each file of a folder, is one
 
-
-class StandardInput:
-    """A stream of pcap or pcapng that somebody else captures."""
-
-    def __init__(self) -> None:
-        self.output = standard_input()
-        self._descriptor = self.output.fileno()
-        self._blocking = os.get_blocking(self._descriptor)
-
-    def stop(self) -> None:
-        """It cannot be told."""
-
-    def close(self) -> None:
-        """Leave it as it was found: others may hold the same open file."""
-        os.set_blocking(self._descriptor, self._blocking)
-
-
-class Followed:
-    """A capture file that is still being written."""
-
-    def __init__(self, path: str) -> None:
-        self.output = Growing(path)
-
-    def stop(self) -> None:
-        """Whoever writes it goes on."""
-
-    def close(self) -> None:
-        """Read no more."""
-        self.output.close()
-
-
-Input = StandardInput | Tcpdump | Followed
+NO_SUCH_INTERFACE = ("No such device", "not found")  # as tcpdump and scapy say it
 
 
 class Live:
@@ -99,6 +73,9 @@ class Live:
         self._behind: set[Lane] = set()  # those with more at hand than was taken
         self._again: dict[str, float] = {}  # interfaces to capture on again, and when
         self._wanted: str | None = None
+        self._backend = Backend.auto
+        self._rotation: Rotation | None = None  # a folder whose files are read one after another
+        self.ring: Ring | None = None  # where what is captured is kept, if it is
         self._wake_reading, self._wake_writing = os.pipe()
         os.set_blocking(self._wake_writing, False)
         self._stopped = False
@@ -110,47 +87,67 @@ class Live:
         self._add("standard input", StandardInput())
 
     def follow(self, path: str) -> None:
-        """Read a file that is still being written; raises CaptureError when it does not begin as a capture."""
-        self._add(path, Followed(path))
+        """Read a file that is still being written, or a folder's files as they come.
 
-    def capture(self, names: Sequence[str], wanted: str | None) -> None:
+        Raises CaptureError when a file does not begin as a capture; a folder may be empty as yet.
+        """
+        if Path(path).is_dir():
+            self._rotation = Rotation(path)
+            self._next_file()
+        else:
+            self._add(path, Followed(path))
+
+    def capture(self, names: Sequence[str], wanted: str | None, backend: Backend = Backend.auto) -> None:
         """Capture on interfaces, of TCP only what the filter `wanted` lets through.
 
         Raises CaptureError when that is not possible or not permitted.
         """
-        self._wanted = wanted
+        self._wanted, self._backend = wanted, backend
         self._clock.live = True
-        for name in names:
+        for name in names_of(names, backend):
             self._start(name)
 
     def _start(self, name: str) -> None:
-        """Start tcpdump; a link type that knows no VLAN tags is captured without."""
+        """Have an interface captured on; a link type that knows no VLAN tags is captured without."""
         complaint = ""
         for vlan in (True, False):
-            child = Tcpdump(name, self._wanted, vlan=vlan)
             try:
-                self._add(name, child)
-            except CaptureError:
-                child.close()
-                complaint = child.complaint
+                self._add_capturer(name, vlan=vlan)
+            except CaptureError as error:
+                complaint = error.reason
                 if "VLAN" not in complaint:
                     break
             else:
                 self._notify(f"{name}: capturing")
                 return
-        listed = f"; there are {', '.join(interfaces())}" if "No such device" in complaint else ""
+        unknown = any(words in complaint for words in NO_SUCH_INTERFACE)
+        listed = f"; there are {', '.join(interfaces_there(self._backend))}" if unknown else ""
         raise CaptureError(f"{complaint}{listed}", path=name)
+
+    def _add_capturer(self, name: str, *, vlan: bool) -> None:
+        child = capturer(name, self._wanted, self._backend, vlan=vlan)
+        try:
+            self._add(name, child)
+        except CaptureError as error:
+            child.close()
+            raise CaptureError(child.complaint, path=name) from error
 
     def _add(self, name: str, source: Input) -> None:
         if len(self.captures) == MAX_INPUTS:  # the tracker's table has no room for more
             raise CaptureError(f"captured {MAX_INPUTS} times: no more", path=name)
         reader = Reader(Source(name, source.output), self._kernels)
         lane = Lane(len(self.captures), reader, self._kernels, self._split_tunnels)
+        if self.ring is not None:
+            lane.keep = partial(self._keep, self.ring, reader.facts)
         if not isinstance(source, Followed):
             os.set_blocking(source.output.fileno(), False)
         self.captures.append(reader.facts)
         self._lanes[lane] = source
         self._behind.add(lane)  # its first octets have been read to know the format by
+
+    @staticmethod
+    def _keep(ring: Ring, facts: CaptureFacts, records: Records) -> None:
+        ring.write(records, facts.path, facts.digits)
 
     @property
     def digits(self) -> int:
@@ -169,7 +166,7 @@ class Live:
 
     def run(self, until: float | None = None) -> None:
         """Read until all streams have ended, `stop`, or so late by the monotonic clock."""
-        while (self._lanes or self._again) and not self._stopped:
+        while (self._lanes or self._again or self._rotation) and not self._stopped:
             left = LOOK_EVERY_S if until is None else min(LOOK_EVERY_S, until - time.monotonic())
             if left <= 0:
                 break
@@ -181,6 +178,7 @@ class Live:
             due = self._behind | followed | {descriptors[one] for one in ready if one in descriptors}
             self._behind = {lane for lane in due if self._take(lane, BATCHES)}
             self._start_again()
+            self._next_file()
             self._look()
             self._relieve()
         self._drain()
@@ -208,7 +206,7 @@ class Live:
         """A stream has ended, by itself or as it was told."""
         source = self._lanes.pop(lane)
         source.close()
-        if not isinstance(source, Tcpdump):
+        if source.interface is None:
             return
         if source.dropped:
             self._notify(f"{source.interface}: {source.dropped} packets dropped by the kernel")
@@ -226,13 +224,28 @@ class Live:
             else:
                 del self._again[name]
 
+    def _next_file(self) -> None:
+        """Of a folder's files, go on to the next when the one at hand has been read to where it ends now."""
+        if self._rotation is None or self._behind:
+            return
+        path = self._rotation.next()
+        if path is None:
+            return
+        for lane, source in list(self._lanes.items()):
+            source.stop()
+            self._take(lane)
+        try:
+            self._add(path, Followed(path))
+        except CaptureError as error:
+            self._notify(str(error))
+
     def _drain(self) -> None:
         """Have the streams end, and take what they still hold."""
         self._stopped = True
         self._relieve()
         for lane, source in list(self._lanes.items()):
             source.stop()
-            if isinstance(source, Tcpdump):
+            if source.interface is not None:
                 os.set_blocking(source.output.fileno(), True)
                 self._take(lane)
             else:
@@ -270,6 +283,8 @@ class Live:
         for source in self._lanes.values():
             source.close()
         self._tracker.close()
+        if self.ring is not None:
+            self.ring.close()
         os.close(self._wake_reading)
         os.close(self._wake_writing)
 

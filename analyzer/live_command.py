@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analyzer.console import check_output, noter, open_output, say, tell_problems
+from analyzer.backend import Backend
+from analyzer.console import OutputError, check_output, noter, open_output, say, tell_problems
 from analyzer.errors import CaptureError, UsageError
 from analyzer.result import LIMIT, Format, write_result
 
 if TYPE_CHECKING:
+    from analyzer.capture.ring import Ring
     from analyzer.live import Live
 
 EXIT_NO_CAPTURE = 5
+MEGA = 1_000_000
 MAX_CONNECTIONS = 250_000  # some 200 MB
 
 
@@ -27,11 +30,18 @@ def live(
         list[str] | None, typer.Option("-i", "--interface", metavar="IFACE", help="Capture here; `any` is all")
     ] = None,
     follow: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Read a capture file that is still being written")
+        str | None,
+        typer.Option(metavar="FILE", help="Read what is still being written: a file, or a folder of them"),
     ] = None,
     wanted: Annotated[
         str | None, typer.Option("--filter", metavar="BPF", help="Of TCP and its tunnels only this (pcap-filter(7))")
     ] = None,
+    backend: Annotated[Backend, typer.Option(help="Who captures; scapy where tcpdump is not there")] = Backend.auto,
+    write: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Keep what is captured in pcapng files there, the latest of them")
+    ] = None,
+    write_size: Annotated[float, typer.Option(metavar="MB", min=0.001, help="How large one of them gets")] = 100,
+    write_files: Annotated[int, typer.Option(metavar="N", min=1, help="How many are kept")] = 10,
     duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="End after so many seconds")] = None,
     most: Annotated[
         int, typer.Option("--max-connections", min=1, help="More than these do not stay in memory")
@@ -66,10 +76,12 @@ def live(
                 from analyzer.report.events import line_writer
 
                 run.tell = line_writer(run, out, as_json=form is Format.ndjson, utc=utc)
+            if write is not None:
+                run.ring = _ring(write, int(write_size * MEGA), write_files, note)
             if follow is not None:
                 run.follow(follow)
             elif interface:
-                _capture(run, interface, wanted)
+                _capture(run, interface, wanted, backend)
             else:
                 run.read_standard_input()
             with _ending(run):
@@ -95,10 +107,20 @@ def _check(stream: str | None, interface: list[str] | None, follow: str | None, 
         raise UsageError("--filter is for -i: a stream or a file holds what whoever captured it let through")
 
 
-def _capture(run: Live, interfaces: list[str], wanted: str | None) -> None:
+def _ring(folder: str, size: int, count: int, note: Callable[[str], None]) -> Ring:
+    """Where what is captured is kept; raises OutputError when nothing can be written there."""
+    from analyzer.capture.ring import Ring
+
+    try:
+        return Ring(folder, size, count, note)
+    except OSError as error:
+        raise OutputError(f"--write {folder}: {error.strerror or error}") from error
+
+
+def _capture(run: Live, interfaces: list[str], wanted: str | None, backend: Backend) -> None:
     """Capture on these; where that cannot be, say so and leave with a status of its own."""
     try:
-        run.capture(interfaces, wanted)
+        run.capture(interfaces, wanted, backend)
     except CaptureError as error:
         say(f"{error.path}: {error.reason}")
         raise typer.Exit(EXIT_NO_CAPTURE) from error

@@ -5,7 +5,7 @@ Files are opened when their time comes, so that a rotated set of any length need
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from analyzer.errors import CaptureError
 from analyzer.kernels import Kernels
 from analyzer.kernels.merge import LANE_AT, LANE_END, LANE_LATEST, LANE_SHIFT, LANE_SIZE
 from analyzer.layout import FRAME_BITS, PACKET_SIZE
-from analyzer.model import Packets
+from analyzer.model import Packets, Records
 from analyzer.peek import Peek, find_same_traffic, peek
 
 PEEKED = 400  # packets at the start of each file that are compared with those of the others
@@ -37,12 +37,15 @@ class Lane:
         self._frames = index << FRAME_BITS
         self._decoder = Decoder(kernels, split_tunnels=split_tunnels)
         self._batches = reader.batches()
+        self.keep: Callable[[Records], None] | None = None  # is given each batch before it is decoded
 
     def advance(self) -> bool:
         """Decode the next batch, which may hold none of our packets; False at the end of the capture."""
         self.row = 0
         records = next(self._batches, None)
         if records is not None:
+            if self.keep is not None:
+                self.keep(records)
             self.packets = self._decoder.feed(records._replace(first_frame=records.first_frame + self._frames))
             return True
         self.packets = Packets((), 0)

@@ -29,6 +29,9 @@ PCAPNG_SIMPLE_PACKET = 3
 PCAPNG_ENHANCED_PACKET = 6
 # Blocks that are no packets but that Wireshark numbers as frames: systemd journal, custom, sysdig.
 PCAPNG_OTHER_RECORDS = (9, 0x0BAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x221)
+PCAPNG_COMMENT = 1
+PCAPNG_IF_NAME = 2
+PCAPNG_USER_APPLICATION = 4  # of a section header
 PCAPNG_IF_TSRESOL = 9
 PCAPNG_IF_TSOFFSET = 14
 PCAPNG_END_OF_OPTIONS = 0

@@ -28,10 +28,10 @@ def environment(changes: Variables | None = None) -> Variables:
 
 
 def keepalive(
-    *arguments: str | Path, stdin: bytes = b"", variables: Variables | None = None
+    *arguments: str | Path, stdin: bytes = b"", variables: Variables | None = None, prefix: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
     """Run one command to its end."""
-    command = [*KEEPALIVE, *map(str, arguments)]
+    command = [*prefix, *KEEPALIVE, *map(str, arguments)]
     return subprocess.run(
         command, input=stdin, capture_output=True, env=environment(variables), check=False, timeout=120
     )

@@ -21,14 +21,14 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 EVERY_SOURCE = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 MAX_FILE, MAX_FUNCTION, MAX_KERNEL = 300, 40, 60
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-# Where heavy libraries may be imported at all; processes may be started nowhere yet.
+# Where heavy libraries may be imported at all.
 HOMES = {
     "numba": ["kernels/__init__.py"],
     "subprocess": ["capture/tcpdump.py"],
     "multiprocessing": [],
     "matplotlib": [],
     "jinja2": [],
-    "scapy": ["decode/dissect.py"],
+    "scapy": ["capture/sniffer.py", "decode/dissect.py"],
     "pyshark": ["capture/wireshark.py"],
 }
 

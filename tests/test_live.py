@@ -5,97 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
 
 import pytest
-from commands import KEEPALIVE, environment, keepalive
-from conversation import CLIENT, SERVER, Conversation
-from live_network import Hosts, talking, two_hosts
+from commands import keepalive
+from live_network import talking
+from living import HEADER, capturing, ended, event, idle_since, into, lines, running, said, split
 from results import ROOT, TRUTHS
 from test_report_schema import validator
 from wirebytes import pcap_bytes
 
 CAPTURES = [path.parent / json.loads(path.read_text())["capture"] for path in TRUTHS]
 ONE_FILE = [path for path in CAPTURES if "*" not in path.name]
-LONGEST_S = 60  # what is awaited and does not come would be awaited for ever
-HEADER = 24  # octets of a pcap file's header
-Json = dict[str, Any]
-
-
-def lines(octets: bytes) -> list[Json]:
-    return [json.loads(line) for line in octets.splitlines()]
-
-
-def split(octets: bytes) -> tuple[list[Json], list[Json]]:
-    """The events, and the lines of the result."""
-    told = lines(octets)
-    [at] = [place for place, line in enumerate(told) if line["type"] == "result"]
-    return told[:at], told[at + 1 :]
-
-
-@contextmanager
-def running(*arguments: str, prefix: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[bytes]]:
-    command = [*prefix, *KEEPALIVE, "live", *arguments]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(), bufsize=0)
-    watchdog = threading.Timer(LONGEST_S, process.kill)
-    watchdog.start()
-    try:
-        yield process
-    finally:
-        watchdog.cancel()
-        process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            assert stream is not None
-            stream.close()
-
-
-@contextmanager
-def capturing() -> Iterator[tuple[Hosts, subprocess.Popen[bytes]]]:
-    """Two hosts, and `live` at work on the interface of the client's."""
-    with two_hosts() as hosts:
-        prefix = ("ip", "netns", "exec", hosts.client)
-        with running("-i", hosts.interface, "--format", "ndjson", prefix=prefix) as process:
-            assert said(process) == b"keepalive: near: capturing\n"
-            yield hosts, process
-
-
-def said(process: subprocess.Popen[bytes]) -> bytes:
-    """The next line on standard error."""
-    assert process.stderr is not None
-    return process.stderr.readline()
-
-
-def ended(process: subprocess.Popen[bytes], number: signal.Signals) -> list[Json]:
-    """What is still told when a signal ends it well."""
-    process.send_signal(number)
-    assert process.stdout is not None
-    told = lines(process.stdout.read())
-    assert process.wait() == 0
-    return told
-
-
-def into(process: subprocess.Popen[bytes]) -> IO[bytes]:
-    assert process.stdin is not None
-    return process.stdin
-
-
-def event(process: subprocess.Popen[bytes], kind: str) -> Json:
-    """The next event of this kind: those before it are passed over."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        told: Json = json.loads(line)
-        if told["type"] == kind:
-            return told
-    raise AssertionError(f"no {kind}")
 
 
 @pytest.mark.parametrize("path", ONE_FILE[::6], ids=lambda path: path.parent.name)
@@ -151,15 +73,6 @@ def test_a_file_that_is_being_written_is_followed(tmp_path: Path) -> None:
         result = [line for line in ended(process, signal.SIGINT) if line["type"] == "flow"]
     whole = keepalive("analyze", str(path), "--format", "ndjson").stdout
     assert result == [line for line in lines(whole) if line["type"] == "flow"]
-
-
-def idle_since(seconds_ago: float) -> bytes:
-    """A connection whose client has sent a probe so long ago by this machine's clock, and had no answer yet."""
-    talk = Conversation(rtt=0.01).handshake().data(CLIENT, 100).data(SERVER, 300).idle(0.1)
-    talk.acknowledge(CLIENT)
-    talk.idle(15.1).probe(CLIENT, answered=False)
-    shift = time.time_ns() - round(seconds_ago * 1e9) - max(segment.time for segment in talk.segments)
-    return pcap_bytes([replace(segment, time=segment.time + shift) for segment in talk.segments])
 
 
 def test_an_unanswered_probe_is_told_when_its_time_is_up() -> None:

@@ -9,10 +9,10 @@ import subprocess
 import threading
 from typing import IO, Any
 
+from analyzer.backend import PROGRAM
 from analyzer.errors import CaptureError
 from analyzer.wire import PORT_CAPWAP_DATA, PORT_GENEVE, PORT_GTP_U, PORT_VXLAN, PORT_VXLAN_LINUX
 
-PROGRAM = "tcpdump"
 # Ethernet, two VLAN tags, an outer IPv6, UDP and VXLAN header, IPv6 and TCP with all their options, and the payload
 # that heartbeats are known by.
 SNAPLEN = 384
@@ -34,7 +34,7 @@ class Tcpdump:
 
         Raises CaptureError when there is no tcpdump.
         """
-        command = [PROGRAM, "-i", interface, "-U", "--immediate-mode", "-s", str(SNAPLEN), "-n", "-w", "-"]
+        command = [PROGRAM, "-i", interface, "-U", "--immediate-mode", "--nano", "-s", str(SNAPLEN), "-n", "-w", "-"]
         try:
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 [*command, capture_filter(wanted, vlan=vlan)],
