@@ -75,15 +75,15 @@ def live(
             if form in (Format.text, Format.ndjson):
                 from analyzer.report.events import line_writer
 
-                run.tell = line_writer(run, out, as_json=form is Format.ndjson, utc=utc)
+                run.listeners.append(line_writer(run, out, as_json=form is Format.ndjson, utc=utc))
             if write is not None:
-                run.ring = _ring(write, int(write_size * MEGA), write_files, note)
+                run.intake.ring = _ring(write, int(write_size * MEGA), write_files, note)
             if follow is not None:
-                run.follow(follow)
+                run.intake.follow(follow)
             elif interface:
                 _capture(run, interface, wanted, backend)
             else:
-                run.read_standard_input()
+                run.intake.read_standard_input()
             with _ending(run):
                 run.run(None if duration is None else time.monotonic() + duration)
                 analysis = run.finish()

@@ -51,8 +51,8 @@ def lived(path: Path, kernels: Kernels, most: int = MANY) -> tuple[Analysis, lis
     told: list[Event] = []
     notes: list[str] = []
     live = Live(kernels, idle_after=IDLE_AFTER, notify=notes.append, most=most)
-    live.tell = told.append
-    live._add(path.name, File(path))  # type: ignore[arg-type]
+    live.listeners.append(told.append)
+    live.intake.read(path.name, File(path))
     live.run()
     return live.finish(), told, notes, live
 

@@ -15,6 +15,7 @@ from wirebytes import pcap_bytes
 
 from analyzer.clock import Clock
 from analyzer.events import Event
+from analyzer.inputs import OfOthers
 from analyzer.kernels import Kernels, compiled, plain
 from analyzer.live import Live
 from analyzer.measure import measure
@@ -27,7 +28,7 @@ SECOND = 10**9
 MANY = 10**6
 
 
-class File:
+class File(OfOthers):
     """A capture that is read as a stream would be."""
 
     def __init__(self, path: Path) -> None:
@@ -44,8 +45,8 @@ def lived(path: Path, kernels: Kernels) -> tuple[Live, list[Event]]:
     """A whole capture read, and the events told."""
     told: list[Event] = []
     live = Live(kernels, idle_after=IDLE_AFTER, notify=lambda text: None, most=MANY)
-    live.tell = told.append
-    live._add(path.name, File(path))  # type: ignore[arg-type]
+    live.listeners.append(told.append)
+    live.intake.read(path.name, File(path))
     live.run()
     return live, told
 
@@ -78,13 +79,19 @@ def test_plain_kernels_tell_the_same() -> None:
     slow.close()
 
 
+def take(live: Live) -> None:
+    """Read all there is, without a look."""
+    for lane in live.intake.ready(0, live._wake_reading):
+        live._take(lane, None)
+
+
 def events(talk: Conversation, path: Path, *times: float) -> list[list[str]]:
     """What each of several looks tells of a conversation, so many seconds after its last packet."""
     path.write_bytes(pcap_bytes(talk.segments))
     live = Live(plain(), idle_after=IDLE_AFTER, notify=lambda text: None, most=MANY)
-    live.tell = lambda event: None
-    live._add(path.name, File(path))  # type: ignore[arg-type]
-    live._take(next(iter(live._lanes)))
+    live.listeners.append(lambda event: None)
+    live.intake.read(path.name, File(path))
+    take(live)
     last = live.captures[0].last_time or 0
     looks = [[event.kind for event in live._watch.look(last + round(after * SECOND))] for after in times]
     live.close()
@@ -122,10 +129,9 @@ def test_a_trouble_that_ends_is_withdrawn(tmp_path: Path) -> None:
     path = tmp_path / "capture.pcap"
     path.write_bytes(octets)
     live = Live(plain(), idle_after=IDLE_AFTER, notify=lambda text: None, most=MANY)
-    live.tell = lambda event: None
-    live._add(path.name, File(path))  # type: ignore[arg-type]
-    [lane] = live._lanes
-    live._take(lane)
+    live.listeners.append(lambda event: None)
+    live.intake.read(path.name, File(path))
+    take(live)
     last = live.captures[0].last_time or 0
     live._watch.look(last)
     live._watch.look(last + 11 * SECOND)
@@ -134,8 +140,8 @@ def test_a_trouble_that_ends_is_withdrawn(tmp_path: Path) -> None:
     path.write_bytes(pcap_bytes(talk.segments)[len(octets) :])
     header = tmp_path / "rest.pcap"
     header.write_bytes(octets[:24] + path.read_bytes())
-    live._add(header.name, File(header))  # type: ignore[arg-type]
-    live._take(next(iter(live._lanes)))
+    live.intake.read(header.name, File(header))
+    take(live)
     assert "withdrawn" in [event.kind for event in live._watch.look(last + 22 * SECOND)]
     live.close()
 
