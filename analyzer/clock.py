@@ -17,18 +17,26 @@ class Clock:
 
     def __init__(self) -> None:
         self.live = False  # packets are captured as we read: known of an interface, else it must be seen
+        self._ours = False  # by our own clock
         self._time = 0  # of the last packet
         self._arrived = 0
+        self.lag = 0  # how old the latest packet was on its arrival; 0 where its clock is not ours
         self._from: tuple[int, int] | None = None  # capture time and arrival of a packet to measure pace from
+
+    def capturing(self) -> None:
+        """Packets are captured by this host."""
+        self.live = self._ours = True
 
     def packet(self, captured: int) -> None:
         """The latest time among the packets that have just come."""
         self._arrived = time.monotonic_ns()
         self._time = max(self._time, captured)
+        age = time.time_ns() - captured
+        self.lag = max(age, 0) if self._ours else 0
         if self.live:
             return
-        if abs(time.time_ns() - captured) < FRESH_NS:
-            self.live = True
+        if abs(age) < FRESH_NS:
+            self.live = self._ours = True
         elif self._from is None or self._ahead > SLACK_NS:
             self._from = captured, self._arrived
         elif self._arrived - self._from[1] > PACE_NS and self._ahead > -SLACK_NS:

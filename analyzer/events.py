@@ -14,9 +14,9 @@ class Event(NamedTuple):
 
     kind: str
     time: int
-    stream: int
-    client: Endpoint
-    server: Endpoint
+    stream: int | None  # None, as are its ends, of what is about several connections, or the capture
+    client: Endpoint | None
+    server: Endpoint | None
     facts: Mapping[str, int | str | None] = {}  # what else belongs to it: `frame`, `sender`, ...
     finding: Finding | None = None
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+
+import numpy as np
 
 from analyzer.backend import Backend
 from analyzer.captured import CaptureFacts
@@ -20,15 +22,23 @@ from analyzer.intake import MAX_INPUTS, Intake
 from analyzer.kernels import Kernels
 from analyzer.measure import measure
 from analyzer.memory import Memory
-from analyzer.model import Facts
+from analyzer.model import Column, Facts
+from analyzer.pace import Pace
 from analyzer.pipeline import Analysis, frame_text
+from analyzer.status import Status
+from analyzer.surveys import Surveys
 from analyzer.timeline import Lane
 from analyzer.track import Tracker
+from analyzer.track.leaving import least_interesting, silent
 from analyzer.watch import Watch
 
+SECOND = 1_000_000_000
 LOOK_EVERY_S = 0.25
+SURVEY_EVERY_S = 5.0
+SURVEYED = 1 << 16  # connections at most, that other work does not wait for long
 # Of a stream that comes faster so many packets are looked at together: what is told of them is in memory meanwhile.
 LOOK_PACKETS = 1 << 16
+WAKES = 1 << 10  # taken note of at once
 # Batches of one stream at a time, before the others have their turn and time is looked at.
 BATCHES = 64
 
@@ -49,13 +59,16 @@ class Live:
         self.intake = Intake(kernels, notify, split_tunnels=split_tunnels)
         self.captures: list[CaptureFacts] = self.intake.captures
         self.listeners: list[Callable[[Event], None]] = []  # each is told each event as it happens
+        self.observers: list[Callable[[], None]] = []  # each is called several times a second
         self._idle_after = idle_after
         self._tracker = Tracker(kernels, files=MAX_INPUTS)
         self._memory = Memory(self._tracker, notify, most)
         self._clock = Clock()
         self._watch = Watch(self._tracker, self._context, idle_after)
+        self._surveys, self._survey = Surveys(), Pace(SURVEY_EVERY_S)
         self._wake_reading, self._wake_writing = os.pipe()
-        os.set_blocking(self._wake_writing, False)
+        for descriptor in (self._wake_reading, self._wake_writing):
+            os.set_blocking(descriptor, False)
         self._stopped = False
         self._looked = 0.0
         self._unseen = 0  # packets since then
@@ -71,12 +84,43 @@ class Live:
 
     def capture(self, names: Sequence[str], wanted: str | None, backend: Backend = Backend.auto) -> None:
         """Capture on interfaces; see `Intake.capture`."""
-        self._clock.live = True
+        self._clock.capturing()
         self.intake.capture(names, wanted, backend)
+
+    @property
+    def status(self) -> Status:
+        """How it stands."""
+        living, now = self._tracker.living(), self._clock.now()
+        return Status(
+            now=now,
+            packets=sum(facts.packets for facts in self.captures),
+            streams=self._tracker.streams,
+            connections=len(living.flows),
+            idle=silent(living, now - self._idle_after),
+            left_open=self._memory.left_open,
+            dropped=self.intake.dropped,
+            lag=self._clock.lag / SECOND,
+        )
+
+    def present(self, most: int | None = None) -> tuple[Analysis, Column]:
+        """What the connections in memory show now, and their numbers; of more than `most` those that say most.
+
+        It is to be used before more is read.
+        """
+        tracks, numbers = self._tracker.living(), self._tracker.numbers()
+        if most is not None and len(tracks.flows) > most:
+            streams = np.flatnonzero(~least_interesting(tracks, np.zeros(len(tracks.flows), bool), most))
+            tracks, _ = self._tracker.extract(streams)
+            numbers = numbers[streams]
+        return self._analysis(measure(tracks, self._clock.now())), numbers
 
     def stop(self, *_: object) -> None:
         """End soon: may be called at any time, as by a signal's handler."""
         self._stopped = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Wait no longer for packets, if nothing comes: may be called by any thread."""
         with contextlib.suppress(BlockingIOError):
             os.write(self._wake_writing, b"x")
 
@@ -89,8 +133,13 @@ class Live:
             for lane in self.intake.ready(left, self._wake_reading):
                 if self._take(lane, BATCHES):
                     self.intake.more(lane)
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wake_reading, WAKES)
             self.intake.renew(partial(self._take, batches=None))
             self._look()
+            self._survey_all()
+            for observe in self.observers:
+                observe()
             self._relieve()
         self._look(early=True)
         self._relieve()
@@ -132,16 +181,30 @@ class Live:
             return
         self._looked = time.monotonic()
         self._unseen = 0
-        for event in self._watch.look(self._clock.now(), last=last):
+        self._tell(self._watch.look(self._clock.now(), last=last))
+
+    def _survey_all(self) -> None:
+        """Tell what is new of several connections together, if it is time to."""
+        if self.listeners and self._survey.due:
+            with self._survey.step():
+                analysis, numbers = self.present(SURVEYED)
+                self._tell(self._surveys.look(analysis.context, numbers, self._clock.now()))
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
             for listener in self.listeners:
                 listener(event)
 
     def finish(self) -> Analysis:
-        """What all of it shows; its end is the last packet's time."""
+        """What all of it shows; its end is the last packet's time. What has not been told yet of that is told."""
         self.intake.note_counts()
         self._tracker.note_copies(self.captures)
         ends = [facts.last_time for facts in self.captures if facts.last_time is not None]
-        return Analysis(self.captures, measure(self._tracker.finish(), max(ends, default=0)), self._idle_after)
+        end = max(ends, default=0)
+        analysis = self._analysis(measure(self._tracker.finish(), end))
+        if self.listeners:
+            self._tell(self._surveys.look(analysis.context, np.arange(len(analysis)), end, last=True))
+        return analysis
 
     def close(self) -> None:
         """Give everything back."""
@@ -150,5 +213,8 @@ class Live:
         os.close(self._wake_reading)
         os.close(self._wake_writing)
 
+    def _analysis(self, facts: Facts) -> Analysis:
+        return Analysis(self.captures, facts, self._idle_after)
+
     def _context(self, facts: Facts) -> Context:
-        return Analysis(self.captures, facts, self._idle_after).context
+        return self._analysis(facts).context

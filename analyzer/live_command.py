@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analyzer import audience
 from analyzer.backend import Backend
 from analyzer.console import OutputError, check_output, noter, open_output, say, tell_problems
 from analyzer.errors import CaptureError, UsageError
@@ -42,6 +44,13 @@ def live(
     ] = None,
     write_size: Annotated[float, typer.Option(metavar="MB", min=0.001, help="How large one of them gets")] = 100,
     write_files: Annotated[int, typer.Option(metavar="N", min=1, help="How many are kept")] = 10,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="[ADDR]:PORT", help="Serve Prometheus metrics there; to this host alone")
+    ] = None,
+    on_finding: Annotated[
+        str | None, typer.Option(metavar="CMD", help="Run this for each finding, which it reads as JSON; by no shell")
+    ] = None,
+    screen: Annotated[bool, typer.Option("--screen/--no-screen", help="On a terminal: a screen, or lines")] = True,
     duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="End after so many seconds")] = None,
     most: Annotated[
         int, typer.Option("--max-connections", min=1, help="More than these do not stay in memory")
@@ -66,35 +75,45 @@ def live(
     from analyzer.pipeline import idle_nanoseconds
     from analyzer.select import Selection
 
-    note = noter(quiet)
+    note = audience.Notes(noter(quiet))
     idle = idle_nanoseconds(idle_after)
     kernels = compiled_if_possible(note)  # before anything is captured: it may take a while
-    with open_output(output) as out:
+    with contextlib.ExitStack() as whole:
+        out = whole.enter_context(open_output(output))
         run = Live(kernels, idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
-        try:
-            if form in (Format.text, Format.ndjson):
-                from analyzer.report.events import line_writer
-
-                run.listeners.append(line_writer(run, out, as_json=form is Format.ndjson, utc=utc))
+        whole.callback(run.close)
+        with contextlib.ExitStack() as stack:
+            if metrics is not None:
+                stack.enter_context(audience.metrics(run, metrics))
+            if on_finding is not None:
+                stack.enter_context(audience.hook(run, on_finding, note))
             if write is not None:
                 run.intake.ring = _ring(write, int(write_size * MEGA), write_files, note)
-            if follow is not None:
-                run.intake.follow(follow)
-            elif interface:
-                _capture(run, interface, wanted, backend)
-            else:
-                run.intake.read_standard_input()
-            with _ending(run):
+            _open(run, interface, follow, wanted, backend)
+            stack.enter_context(_ending(run))
+            drawn = form is Format.text and screen and audience.has_screen(out)
+            if form in (Format.text, Format.ndjson) and not drawn:
+                audience.lines(run, out, as_json=form is Format.ndjson, utc=utc)
+            title = ", ".join(interface or [follow or "standard input"])
+            with audience.screen(run, title, note, utc=utc, color=color) if drawn else contextlib.nullcontext():
                 run.run(None if duration is None else time.monotonic() + duration)
-                analysis = run.finish()
-        finally:
-            run.close()
+            analysis = run.finish()
         tell_problems(analysis.captures, note)
-        if form is Format.text:
+        if form is Format.text and not drawn:
             out.write("\n")
         elif form is Format.ndjson:
             out.write('{"type": "result"}\n')
         write_result(analysis, Selection(), form, limit, utc, color, out)
+
+
+def _open(run: Live, interface: list[str] | None, follow: str | None, wanted: str | None, backend: Backend) -> None:
+    """Begin to read what was named."""
+    if follow is not None:
+        run.intake.follow(follow)
+    elif interface:
+        _capture(run, interface, wanted, backend)
+    else:
+        run.intake.read_standard_input()
 
 
 def _check(stream: str | None, interface: list[str] | None, follow: str | None, wanted: str | None) -> None:

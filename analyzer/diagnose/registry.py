@@ -139,12 +139,12 @@ def load_rules() -> dict[str, Rule]:
     return RULES
 
 
-def find(context: Context, *, surveys: bool = True) -> list[Finding]:
-    """All findings, the most severe first; without `surveys` those about single connections alone."""
+def find(context: Context, *, single: bool = True, surveys: bool = True) -> list[Finding]:
+    """All findings, the most severe first; those of rules about single connections alone, or of surveys alone."""
     found: dict[str, list[Finding]] = {name: [] for name in load_rules()}
     rules_of: dict[int, list[Rule]] = {}
     for one in RULES.values():
-        for stream in one.streams(context).tolist():
+        for stream in one.streams(context).tolist() if single else ():
             rules_of.setdefault(stream, []).append(one)
         if one.of_all is not None and surveys:
             for claim in one.of_all(context):

@@ -12,10 +12,12 @@ from analyzer.report.text import printable
 from analyzer.report.times import clock_with_fraction
 
 
-def text_line(event: Event, analysis: Analysed, *, utc: bool) -> str:
-    """One line: the time, the stream, its ends, and what happened."""
-    ends = f"#{event.stream} {event.client} > {event.server}"
-    return printable(f"{clock_with_fraction(event.time, utc)} {ends} {event.kind}{_details(event, analysis)}")
+def text_line(event: Event, analysis: Analysed, *, utc: bool, ends: bool = True) -> str:
+    """One line: the time, the stream, its ends unless they are known already, and what happened."""
+    where = "" if event.stream is None else f"#{event.stream} "
+    if where and ends:
+        where += f"{event.client} > {event.server} "
+    return printable(f"{clock_with_fraction(event.time, utc)} {where}{event.kind}{_details(event, analysis)}")
 
 
 def _details(event: Event, analysis: Analysed) -> str:
@@ -40,10 +42,8 @@ def _details(event: Event, analysis: Analysed) -> str:
 def json_line(event: Event, analysis: Analysed) -> str:
     """The same as an object: `type`, `time`, `stream`, `client`, `server`, and what belongs to its type."""
     writer = Writer(analysis)
-    parts = [
-        f'"type": "{event.kind}", "time": {writer.time(event.time)}, "stream": {event.stream}',
-        f'"client": {writer.endpoint(event.client)}, "server": {writer.endpoint(event.server)}',
-    ]
+    stream = "null" if event.stream is None else str(event.stream)
+    parts = [f'"type": "{event.kind}", "time": {writer.time(event.time)}, "stream": {stream}', _ends(event, writer)]
     for name, value in event.facts.items():
         shown = "null" if value is None else quoted(value) if isinstance(value, str) else str(value)
         if name.endswith("frame") and isinstance(value, int):
@@ -52,6 +52,18 @@ def json_line(event: Event, analysis: Analysed) -> str:
     if event.finding is not None:
         parts.append(f'"finding": {writer.finding(event.finding)}')
     return f"{{{', '.join(parts)}}}"
+
+
+def finding_line(event: Event, analysis: Analysed) -> str:
+    """A finding as an object of its own: as in the result, and when it was found, and the ends of its connection."""
+    assert event.finding is not None
+    writer = Writer(analysis)
+    return f'{writer.finding(event.finding)[:-1]}, "time": {writer.time(event.time)}, {_ends(event, writer)}}}'
+
+
+def _ends(event: Event, writer: Writer) -> str:
+    client, server = ("null" if end is None else writer.endpoint(end) for end in (event.client, event.server))
+    return f'"client": {client}, "server": {server}'
 
 
 Write = Callable[[Event], None]

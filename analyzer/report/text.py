@@ -151,11 +151,15 @@ def _flow_cells(flow: Flow, layout: Layout) -> tuple[str, ...]:
 
 
 def _endpoint(endpoint: Endpoint, layout: Layout) -> str:
-    whole = str(endpoint)
-    if not layout.terminal or len(whole) <= ADDRESS_WIDTH:
-        return whole
-    tail = ADDRESS_WIDTH // 2 + 2
-    return whole[: ADDRESS_WIDTH - tail - 1] + "…" + whole[-tail:]
+    return shortened(str(endpoint), ADDRESS_WIDTH) if layout.terminal else str(endpoint)
+
+
+def shortened(text: str, width: int) -> str:
+    """Text of at most this width: what is too long loses some of its middle."""
+    if len(text) <= width:
+        return text
+    tail = width // 2 + 2 if width > 8 else width // 2
+    return text[: width - tail - 1] + "…" + text[-tail:]
 
 
 def _probes(flow: Flow) -> str:

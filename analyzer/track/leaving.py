@@ -36,9 +36,19 @@ def over(tracks: Tracks, now: int) -> Mask:
     """Connections that ended, or never began, so long ago that no packet of theirs will come."""
     flows = tracks.flows
     quiet = now - flows[:, END_TIME]
-    closed = (flows[:, RESET_SIDE] > 0) | ((tracks.endpoints(KNOWN) & SENT_FIN) != 0).all(axis=1)
+    closed = _closed(tracks)
     never_open = flows[:, HANDSHAKE] & (SAW_SYN | SAW_ACK) == SAW_SYN
     mask: Mask = (closed & (quiet > GRACE_NS)) | (never_open & (quiet > HANDSHAKE_NS))
+    return mask
+
+
+def silent(tracks: Tracks, since: int) -> int:
+    """How many connections are open, and have had no packet since then."""
+    return int(np.count_nonzero((tracks.flows[:, END_TIME] < since) & ~_closed(tracks)))
+
+
+def _closed(tracks: Tracks) -> Mask:
+    mask: Mask = (tracks.flows[:, RESET_SIDE] > 0) | ((tracks.endpoints(KNOWN) & SENT_FIN) != 0).all(axis=1)
     return mask
 
 

@@ -44,11 +44,15 @@ class Table:
         """The numbers of all rows in memory, which are so many."""
         return np.concatenate([self._kept, np.arange(self._next, self._next + rows - len(self._kept))])
 
+    def total(self, rows: int) -> int:
+        """How many rows there have been, of which so many are in memory."""
+        return self._next + rows - len(self._kept)
+
     def keep(self, stays: Mask) -> None:
         """Of the rows in memory only these are left there."""
         rows = len(stays)
         kept = self.numbers(rows)[stays]
-        self._next += rows - len(self._kept)
+        self._next = self.total(rows)
         self._kept = kept
 
     def write(self, numbers: Column, rows: Column) -> None:
@@ -68,7 +72,7 @@ class Table:
 
     def room(self, rows: int) -> Column:
         """The same with room for the rows in memory, which are so many, in memory itself."""
-        whole = np.zeros((self._next + rows - len(self._kept), self._size), np.int64)
+        whole = np.zeros((self.total(rows), self._size), np.int64)
         stored = self.read()
         whole[: len(stored)] = stored
         return whole
@@ -91,6 +95,10 @@ class Spool:
     def numbers(self, streams: int) -> Column:
         """What the connections in memory, which are so many, were numbered at first."""
         return self._flows.numbers(streams)
+
+    def streams(self, living: int) -> int:
+        """How many connections there have been, of which so many are in memory."""
+        return self._flows.total(living)
 
     def release(self, whole: Tracks, leaving: Mask, done: Mask) -> tuple[Tracks, Mask, Mask]:
         """Write connections to disk, and of those that stay the probes that are `done`.

@@ -115,6 +115,11 @@ class Tracker:
         """How many connections, and how many rows of the probe log, are in memory."""
         return int(self._counts[FLOW_COUNT]), int(self._counts[PROBE_COUNT])
 
+    @property
+    def streams(self) -> int:
+        """How many connections there have been."""
+        return int(self._counts[FLOW_COUNT]) if self._spool is None else self._spool.streams(self.sizes[0])
+
     def release(self, leaving: Mask, done: Mask) -> tuple[Mask, Mask]:
         """Have these connections leave memory for the disk, and these rows of the probe log; the others move up.
 

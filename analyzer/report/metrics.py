@@ -1,0 +1,85 @@
+"""What a live analysis counts, for Prometheus; `grafana.json` beside this file is a dashboard that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from analyzer.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, Event
+from analyzer.model import Estimate, HostSettings
+from analyzer.status import Status
+
+PREFIX = "keepalive"
+COUNTED = {
+    OPENED: ("connections_opened", "Connections seen for the first time"),
+    CLOSED: ("connections_closed", "Connections that both ends closed"),
+    RESET: ("connections_reset", "Connections that a RST ended"),
+    PROBE: ("probes", "Keepalive probes"),
+    ANSWERED: ("probes_answered", "Keepalive probes that were answered"),
+    UNANSWERED: ("probes_unanswered", "Keepalive probes whose answer is overdue"),
+    "dead-peer": ("dead_peers", "Peers that did not answer any more"),
+}
+SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
+
+
+class Metrics:
+    """Serves them to whoever asks, from a thread of its own."""
+
+    def __init__(self, address: str, port: int) -> None:
+        """Raises OSError when that address and port cannot be had."""
+        from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+
+        registry = CollectorRegistry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"{PREFIX}_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"{PREFIX}_{name}", text, labels, registry=registry)
+
+        self._counted = {kind: counter(*about) for kind, about in COUNTED.items()}
+        self._findings = counter("findings", "Findings about single connections", "rule", "severity")
+        self._gauges = {
+            "packets": gauge("packets", "Packets read so far"),
+            "connections": gauge("connections", "Connections in memory"),
+            "idle": gauge("idle_connections", "Open connections on which no packet passes"),
+            "dropped": gauge("kernel_dropped_packets", "Packets that the kernel had no room for, so far"),
+            "left_open": gauge("connections_left_open", "Connections that left memory before they ended, so far"),
+            "lag": gauge("lag_seconds", "How old the latest packet was when it was analysed"),
+        }
+        self._settings = gauge(
+            "setting", "Settings that several connections of a host show together", "host", "side", "port", "name"
+        )
+        self._server, self._thread = start_http_server(port, address, registry)
+
+    @property
+    def port(self) -> int:
+        """Where it is served: the port that was asked for, or one that was free for 0."""
+        return int(self._server.server_port)
+
+    def note(self, event: Event) -> None:
+        """Count an event."""
+        if event.kind in self._counted:
+            self._counted[event.kind].inc()
+        elif event.kind == FINDING and event.finding is not None:
+            self._findings.labels(event.finding.rule, event.finding.severity).inc()
+
+    def update(self, status: Status) -> None:
+        """Show how things stand."""
+        for name, value in status._asdict().items():
+            if name in self._gauges:
+                self._gauges[name].set(value)
+
+    def show_settings(self, hosts: Iterable[HostSettings]) -> None:
+        """Show these estimates, and no longer those that were shown."""
+        self._settings.clear()
+        for host in hosts:
+            for name in SETTINGS:
+                estimate: Estimate | None = getattr(host, name)
+                if estimate is not None and estimate.value is not None:
+                    self._settings.labels(host.address, host.sender, str(host.port), name).set(estimate.value)
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
