@@ -16,7 +16,7 @@ import numpy as np
 from analyzer.backend import Backend
 from analyzer.captured import CaptureFacts
 from analyzer.clock import Clock
-from analyzer.diagnose import Context
+from analyzer.diagnose import Context, find, is_survey
 from analyzer.events import Event
 from analyzer.intake import MAX_INPUTS, Intake
 from analyzer.kernels import Kernels
@@ -188,7 +188,8 @@ class Live:
         if self.listeners and self._survey.due:
             with self._survey.step():
                 analysis, numbers = self.present(SURVEYED)
-                self._tell(self._surveys.look(analysis.context, numbers, self._clock.now()))
+                found = find(analysis.context, single=False)
+                self._tell(self._surveys.look(found, numbers, self._clock.now()))
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -203,7 +204,10 @@ class Live:
         end = max(ends, default=0)
         analysis = self._analysis(measure(self._tracker.finish(), end))
         if self.listeners:
-            self._tell(self._surveys.look(analysis.context, np.arange(len(analysis)), end, last=True))
+            singles = [finding for finding in analysis.findings if not is_survey(finding)]
+            self._tell(self._watch.rest(singles, analysis.flow, end))
+            surveyed = [finding for finding in analysis.findings if is_survey(finding)]
+            self._tell(self._surveys.look(surveyed, np.arange(len(analysis)), end, last=True))
         return analysis
 
     def close(self) -> None:

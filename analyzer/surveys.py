@@ -6,10 +6,9 @@ ended a minute ago has left (`memory.py`), and is part of the result alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from analyzer.diagnose import Context, find
 from analyzer.events import FINDING, Event
 from analyzer.findings import Finding
 from analyzer.model import Column
@@ -21,11 +20,10 @@ class Surveys:
     def __init__(self) -> None:
         self._told: dict[str, set[int]] = {}  # by rule: the connections that it has been told of
         self._before: dict[str, set[int]] = {}  # by rule: those of the last look
-        self._numbers: set[int] = set()  # all in memory at the last look
 
-    def look(self, context: Context, numbers: Column, now: int, *, last: bool = False) -> Iterator[Event]:
-        """What is new among these connections, which are so numbered; the `last` time all that has not been told."""
-        found = [_numbered(finding, numbers) for finding in find(context, single=False)]
+    def look(self, findings: Iterable[Finding], numbers: Column, now: int, *, last: bool = False) -> Iterator[Event]:
+        """What is new among these, of connections so numbered; the `last` time all that has not been told."""
+        found = [_numbered(finding, numbers) for finding in findings]
         before, self._before = self._before, {}
         self._forget(numbers)
         for finding in found:

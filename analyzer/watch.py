@@ -7,15 +7,17 @@ made from the whole tables and does not depend on looks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from analyzer.diagnose import VERDICTS, Context, find, judge
+from analyzer.diagnose import RULES, VERDICTS, Context, find, judge
 from analyzer.diagnose.groups import distinct
 from analyzer.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, WITHDRAWN, Event
+from analyzer.findings import Finding
 from analyzer.kinds import How, ProbeKind, Why
 from analyzer.layout import (
     ANSWER,
@@ -33,7 +35,7 @@ from analyzer.layout import (
     STREAM,
 )
 from analyzer.measure import endpoints_of, measure, probers
-from analyzer.model import MIDDLEBOX, SIDES, Column, Facts, Mask, Narrow, Packets
+from analyzer.model import MIDDLEBOX, SIDES, Column, Facts, Flow, Mask, Narrow, Packets
 from analyzer.track import Tracker
 
 NANO = 1_000_000_000
@@ -70,7 +72,8 @@ class Watch:
         self._since = np.zeros(0, np.int64)
         self._recheck = np.zeros(0, np.int64)  # when silence alone will have changed what is to be said; 0 never
         self._probes = np.zeros(0, np.int8)  # of each row of the probe log: TOLD_*
-        self._findings: set[tuple[str, int]] = set()
+        self._findings: set[tuple[str, int]] = set()  # rule and connection
+        self._findings_left = array("q")  # the same of those that have left memory, as numbers
 
     def note(self, packets: Packets) -> None:
         """Take note of which connections a tracked batch was about."""
@@ -119,7 +122,19 @@ class Watch:
         self._opened = int(np.count_nonzero(stays))
         self._numbers = self._tracker.numbers()
         still = set(self._numbers.tolist()) if self._findings else ()
-        self._findings = {found for found in self._findings if found[1] in still}
+        left = [found for found in self._findings if found[1] not in still]
+        self._findings_left.extend(map(_number_of, left))
+        self._findings.difference_update(left)
+
+    def rest(self, findings: Iterable[Finding], flow: Callable[[int], Flow], now: int) -> Iterator[Event]:
+        """Of the findings about single connections of the whole capture those that have not been told."""
+        left = set(self._findings_left)
+        for finding in findings:
+            assert finding.stream is not None
+            told = finding.rule, finding.stream
+            if told not in self._findings and _number_of(told) not in left:
+                of = flow(finding.stream)
+                yield Event(FINDING, now, finding.stream, of.client, of.server, finding=finding)
 
     def _grow(self, streams: int, probes: int) -> None:
         """Room for what is remembered of so many streams and rows of the probe log."""
@@ -224,6 +239,12 @@ class _Look:
         """An event of one of them."""
         client, server = endpoints_of(self.facts.tracks.flows[local].tolist())
         return Event(kind, time, int(self.numbers[local]), client, server, facts)
+
+
+def _number_of(told: tuple[str, int]) -> int:
+    """A rule's finding of a connection as one number."""
+    rule, stream = told
+    return stream * len(RULES) + list(RULES).index(rule)
 
 
 def _grown(table: Any, size: int) -> Any:

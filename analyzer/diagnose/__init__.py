@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.diagnose.registry import RULES, Context, Rule, find, load_rules
+from analyzer.diagnose.registry import RULES, Context, Rule, find, is_survey, load_rules
 from analyzer.diagnose.verdicts import VERDICTS, Verdict, judge
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Rule",
     "Verdict",
     "find",
+    "is_survey",
     "judge",
     "load_rules",
 ]

@@ -162,6 +162,11 @@ def find(context: Context, *, single: bool = True, surveys: bool = True) -> list
     return sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
 
 
+def is_survey(finding: Finding) -> bool:
+    """Whether the rule looks at all connections, though it may have found something of a single one."""
+    return RULES[finding.rule].of_all is not None
+
+
 def _finding(one: Rule, claim: Claim, flow: Flow | None, context: Context) -> Finding:
     alone = len(claim.streams) == 1
     frames = claim.frames[:MAX_FRAMES]

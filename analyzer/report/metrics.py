@@ -37,13 +37,16 @@ class Metrics:
             return Gauge(f"{PREFIX}_{name}", text, labels, registry=registry)
 
         self._counted = {kind: counter(*about) for kind, about in COUNTED.items()}
-        self._findings = counter("findings", "Findings about single connections", "rule", "severity")
+        self._findings = counter("findings", "What was found", "rule", "severity")
+        self._totals = {
+            "packets": counter("packets", "Packets read"),
+            "dropped": counter("kernel_dropped_packets", "Packets that the kernel had no room for"),
+            "left_open": counter("connections_left_open", "Connections that left memory before they ended"),
+        }
+        self._shown = dict.fromkeys(self._totals, 0)
         self._gauges = {
-            "packets": gauge("packets", "Packets read so far"),
             "connections": gauge("connections", "Connections in memory"),
             "idle": gauge("idle_connections", "Open connections on which no packet passes"),
-            "dropped": gauge("kernel_dropped_packets", "Packets that the kernel had no room for, so far"),
-            "left_open": gauge("connections_left_open", "Connections that left memory before they ended, so far"),
             "lag": gauge("lag_seconds", "How old the latest packet was when it was analysed"),
         }
         self._settings = gauge(
@@ -65,9 +68,12 @@ class Metrics:
 
     def update(self, status: Status) -> None:
         """Show how things stand."""
-        for name, value in status._asdict().items():
-            if name in self._gauges:
-                self._gauges[name].set(value)
+        for name, gauge in self._gauges.items():
+            gauge.set(getattr(status, name))
+        for name, total in self._totals.items():
+            value = getattr(status, name)
+            total.inc(max(value - self._shown[name], 0))
+            self._shown[name] = value
 
     def show_settings(self, hosts: Iterable[HostSettings]) -> None:
         """Show these estimates, and no longer those that were shown."""

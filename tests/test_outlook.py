@@ -1,0 +1,79 @@
+"""What is about to happen to a connection: its next probe, and when it will be given up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conversation import CLIENT, SERVER, Conversation
+from wirebytes import pcap_bytes
+
+from analyzer.outlook import look_ahead
+from analyzer.pipeline import Analysis, analyze
+from analyzer.status import Outlook
+
+SECOND = 10**9
+
+
+def outlook(talk: Conversation, tmp_path: Path) -> Outlook:
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(pcap_bytes(talk.segments))
+    analysis = analyze(str(path))
+    [one] = look_ahead(analysis, np.arange(len(analysis)) + 7)
+    return one
+
+
+def idle_talk() -> Conversation:
+    talk = Conversation(rtt=0.01).handshake().data(CLIENT, 100).data(SERVER, 300).idle(0.1)
+    talk.acknowledge(CLIENT)
+    return talk
+
+
+def test_of_a_connection_without_probes_nothing_is_foretold(tmp_path: Path) -> None:
+    one = outlook(idle_talk(), tmp_path)
+    assert (one.stream, one.settings, one.probe_in, one.unanswered, one.dead_in) == (7, "", None, 0, None)
+
+
+def test_the_next_probe_is_due_an_idle_time_after_the_last_answer(tmp_path: Path) -> None:
+    talk = idle_talk()
+    for _ in range(4):
+        talk.idle(15.1).probe(CLIENT)
+    one = outlook(talk, tmp_path)
+    assert (one.settings, one.unanswered, one.dead_in) == ("15/?/?", 0, None)
+    assert one.probe_in == pytest.approx(15 * SECOND, abs=SECOND // 10)
+
+
+def test_while_probes_are_unanswered_the_next_is_due_an_interval_later(tmp_path: Path) -> None:
+    talk = idle_talk()
+    talk.idle(60.1).probe(CLIENT)
+    talk.idle(60.1).probe(CLIENT, answered=False).idle(10.05).probe(CLIENT, answered=False)
+    one = outlook(talk, tmp_path)
+    assert (one.settings, one.unanswered, one.verdict) == ("60/10/?", 2, "healthy")
+    assert one.probe_in == pytest.approx(10 * SECOND, abs=SECOND // 10)
+    assert one.dead_in is None  # nothing shows the count
+
+
+def test_what_one_connection_shows_is_known_of_those_like_it(tmp_path: Path) -> None:
+    """The count and the interval come from a connection of the same host to the same service that was given up."""
+    given_up = idle_talk()
+    given_up.idle(20.1).probe(CLIENT)
+    given_up.idle(20.1)
+    for _ in range(3):
+        given_up.probe(CLIENT, answered=False).idle(5.05)
+    given_up.rst(CLIENT)
+    waiting = Conversation(rtt=0.01, ports=(40123, 5432)).handshake().data(CLIENT, 100).data(SERVER, 300).idle(0.1)
+    waiting.acknowledge(CLIENT)
+    waiting.idle(20.1).probe(CLIENT)
+    waiting.idle(20.1).probe(CLIENT, answered=False)
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(pcap_bytes(sorted(given_up.segments + waiting.segments, key=lambda segment: segment.time)))
+    analysis: Analysis = analyze(str(path))
+    over, one = look_ahead(analysis, np.arange(2))
+    assert over.over and over.probe_in is None and over.dead_in is None
+    assert (one.settings, one.unanswered) == ("20/5/3", 1)
+    last = max(segment.time for segment in waiting.segments)
+    since = analysis.facts.end - last
+    assert one.dead_in is not None and one.probe_in is not None
+    assert one.probe_in + since == pytest.approx(5 * SECOND, abs=SECOND // 10)
+    assert one.dead_in + since == pytest.approx(15 * SECOND, abs=SECOND // 10)
