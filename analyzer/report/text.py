@@ -70,7 +70,7 @@ def write_text(
     if pooled:
         out.write("\nSettings that several connections show together:\n")
         out.writelines(f"  {line}\n" for line in pooled)
-    for group in _of_one_cause(findings):
+    for group in of_one_cause(findings):
         out.write("\n" + _finding_text(group, captures, layout))
 
 
@@ -144,8 +144,8 @@ def _flow_cells(flow: Flow, layout: Layout) -> tuple[str, ...]:
         flow.verdict,
         duration(flow.end - flow.start),
         str(sum(flow.packets)),
-        _probes(flow),
-        _ending(flow),
+        probes_text(flow),
+        ending_text(flow),
         flow.tunnel or "",
     )
 
@@ -162,7 +162,7 @@ def shortened(text: str, width: int) -> str:
     return text[: width - tail - 1] + "…" + text[-tail:]
 
 
-def _probes(flow: Flow) -> str:
+def probes_text(flow: Flow) -> str:
     """Who probed, how often, with what settings, and how many were lost: `client 12 at 30/?/?`, `server 4 (4 lost)`."""
     parts = []
     for entry in flow.keepalive:
@@ -194,7 +194,8 @@ def _settings(entry: Keepalive | HostSettings) -> str:
     return f" at {before}" + "/".join("?" if value is None else f"{value:g}" for value in values)
 
 
-def _ending(flow: Flow) -> str:
+def ending_text(flow: Flow) -> str:
+    """How it ended, by whom, and why: `RST by client: keepalive exhausted`."""
     ending = flow.ending
     word = {How.FIN: "FIN", How.RST: "RST"}.get(ending.how, ending.how.name.lower().replace("_", " "))
     if ending.by and ending.how in (How.FIN, How.RST, How.TIMEOUT, How.HALF_CLOSED):
@@ -202,7 +203,7 @@ def _ending(flow: Flow) -> str:
     return word if ending.why is Why.NONE else f"{word}: {ending.why.name.lower().replace('_', ' ')}"
 
 
-def _of_one_cause(findings: Sequence[Finding]) -> list[list[Finding]]:
+def of_one_cause(findings: Sequence[Finding]) -> list[list[Finding]]:
     """Findings of one rule about connections of one server together, in the order of the first of each."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:

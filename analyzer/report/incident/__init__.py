@@ -1,0 +1,9 @@
+"""The incident report: what is in it (`page`), and how it is written (`html`, `markdown`)."""
+
+from __future__ import annotations
+
+from analyzer.report.incident.html import write_html
+from analyzer.report.incident.markdown import write_markdown
+from analyzer.report.incident.page import About, Page, Picture, compose
+
+__all__ = ["About", "Page", "Picture", "compose", "write_html", "write_markdown"]
