@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
-from analyzer.backend import Backend
+from analyzer.capture.children import Capturers
 from analyzer.captured import CaptureFacts
 from analyzer.clock import Clock
 from analyzer.diagnose import Context
@@ -69,10 +69,10 @@ class Live:
         """A frame number as it is shown."""
         return frame_text(frame, len(self.captures))
 
-    def capture(self, names: Sequence[str], wanted: str | None, backend: Backend = Backend.auto) -> None:
+    def capture(self, capturers: Capturers) -> None:
         """Capture on interfaces; see `Intake.capture`."""
         self._clock.live = True
-        self.intake.capture(names, wanted, backend)
+        self.intake.capture(capturers)
 
     def stop(self, *_: object) -> None:
         """End soon: may be called at any time, as by a signal's handler."""
