@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -35,9 +36,11 @@ def give_up_rights() -> None:
     """
     if not is_root():
         return
+    import ctypes
     import pwd
 
     user, group = asker()
+    _keep_doors_open()
     os.setgroups([])
     os.setgid(group)  # of root these two set the real, the effective and the saved one
     os.setuid(user)
@@ -46,6 +49,30 @@ def give_up_rights() -> None:
     except KeyError:
         os.environ.pop("HOME", None)
     if sys.platform == "linux":
-        import ctypes
-
         ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0)))
+
+
+def _keep_doors_open() -> None:
+    """Have modules found that are loaded later: the folders above them may be closed to whom we become.
+
+    An installation of root's own mostly is. What is open stays so (proc_pid_fd(5)), for files that all may read.
+    """
+    from importlib import machinery
+
+    kinds = (
+        (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),
+        (machinery.SourceFileLoader, machinery.SOURCE_SUFFIXES),
+    )
+    doors = {}
+    for folder in filter(os.path.isdir, sys.path):
+        with contextlib.suppress(OSError):
+            doors[folder] = f"/proc/self/fd/{os.open(folder, os.O_RDONLY)}"
+
+    def finder(path: str) -> machinery.FileFinder:
+        for folder, door in doors.items():
+            if path == folder or path.startswith(folder + os.sep):
+                return machinery.FileFinder(door + path[len(folder) :], *kinds)
+        raise ImportError(path)
+
+    sys.path_hooks.append(finder)  # asked after those that find what can be reached
+    sys.path_importer_cache.clear()

@@ -24,7 +24,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 # Where heavy libraries may be imported at all.
 HOMES = {
     "numba": ["kernels/__init__.py"],
-    "subprocess": ["capture/tcpdump.py"],
+    "subprocess": ["capture/children.py"],
     "multiprocessing": [],
     "matplotlib": [],
     "jinja2": [],

@@ -8,6 +8,7 @@ from analyzer.wire import PORT_CAPWAP_DATA, PORT_GENEVE, PORT_GTP_U, PORT_VXLAN,
 # Ethernet, two VLAN tags, an outer IPv6, UDP and VXLAN header, IPv6 and TCP with all their options, and the payload
 # that heartbeats are known by.
 SNAPLEN = 384
+TAGS = 2  # for VLANs in VLANs (IEEE 802.1ad)
 _TUNNEL_PORTS = (PORT_GTP_U, PORT_VXLAN, PORT_CAPWAP_DATA, PORT_GENEVE, PORT_VXLAN_LINUX)
 # TCP; the ICMP errors that quote it; what carries it: IP in IP, GRE, AH, IPv6 extension headers, UDP tunnels.
 _WANTED = (
@@ -25,7 +26,8 @@ def command(interface: str, wanted: str | None, *, vlan: bool) -> list[str]:
 def capture_filter(wanted: str | None, *, vlan: bool = True) -> str:
     """The filter for the kernel: what this program can read and, with `wanted`, of that only what fits it, too.
 
-    A `vlan` in a filter moves every offset behind it, hence the two halves (pcap-filter(7)).
+    A `vlan` in a filter moves every offset behind it (pcap-filter(7)): the second part is for frames with one tag, the
+    third for those with two.
     """
     inner = f"({_WANTED})" if wanted is None else f"(({_WANTED}) and ({wanted}))"
-    return f"{inner} or (vlan and {inner})" if vlan else inner
+    return " or ".join([inner, *([f"(vlan and {inner})"] * TAGS if vlan else [])])
