@@ -41,6 +41,8 @@ def give_up_rights() -> None:
 
     user, group = asker()
     _keep_doors_open()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0)))
     os.setgroups([])
     os.setgid(group)  # of root these two set the real, the effective and the saved one
     os.setuid(user)
@@ -48,8 +50,6 @@ def give_up_rights() -> None:
         os.environ["HOME"] = pwd.getpwuid(user).pw_dir
     except KeyError:
         os.environ.pop("HOME", None)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0)))
 
 
 def _keep_doors_open() -> None:

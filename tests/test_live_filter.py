@@ -1,9 +1,8 @@
-"""What the kernel lets through: real frames on a wire, of which `live` is to see those that TCP is in, and no others."""
+"""What the kernel lets through: real frames on a wire, of which `live` is to see those with TCP in them, no others."""
 
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from frames_in_bytes import ACK, CLIENT, ICMP, MACS, QINQ, SERVER, SYN, UDP, VLAN, ethernet, icmp_error, ipv4, tcp
-from live_network import Hosts, talking, two_hosts
+from live_network import Hosts, two_hosts
 from living import Json, ended, event, running, said
 from tunnelled import OUTER, VXLAN
 from tunnelled import UDP as UDP_HEADER
@@ -25,16 +24,18 @@ wire.bind((sys.argv[1], 0))
 for line in sys.stdin:
     wire.send(bytes.fromhex(line))
 """
+REFUSED = """
+import socket
+socket.socket().connect_ex(("127.0.0.1", 7001))
+"""
 
 
 def handshake(port: int) -> list[bytes]:
     """From the IP header on."""
-    there = {"source": CLIENT, "destination": SERVER}
-    back = {"source": SERVER, "destination": CLIENT}
     return [
-        ipv4(tcp(port, 7000, seq=100, ack=0, flags=SYN), **there),
-        ipv4(tcp(7000, port, seq=500, ack=101, flags=SYN | ACK), **back),
-        ipv4(tcp(port, 7000, seq=101, ack=501, flags=ACK), **there),
+        ipv4(tcp(port, 7000, seq=100, ack=0, flags=SYN)),
+        ipv4(tcp(7000, port, seq=500, ack=101, flags=SYN | ACK), source=SERVER, destination=CLIENT),
+        ipv4(tcp(port, 7000, seq=101, ack=501, flags=ACK)),
     ]
 
 
@@ -103,3 +104,31 @@ def test_of_that_a_filter_lets_through_what_fits(port: int, backend: str, tmp_pa
         told = ended(process, signal.SIGINT)
     assert kept(tmp_path) == CONNECTIONS[port]
     assert ports(told) == {port}
+
+
+def test_frames_with_tags_are_captured_on_any_interface_too(tmp_path: Path) -> None:
+    """Its link type knows no VLAN in a filter; the kernel has taken the first tag out of the frame before."""
+    with capturing("-i", "any") as (hosts, process):
+        put(hosts, [*NOISE, *CONNECTIONS[PLAIN], *CONNECTIONS[TAGGED], *CONNECTIONS[TUNNELLED]])
+        while event(process, "connection-opened")["client"]["port"] != TUNNELLED:
+            pass
+        told = ended(process, signal.SIGINT)
+    assert ports(told) == {PLAIN, TAGGED, TUNNELLED}
+    assert [line["link_types"] for line in told if line["type"] == "capture"] == [["LINUX_SLL2"]]
+
+
+def test_several_interfaces_are_captured_at_once() -> None:
+    """One of them is named twice, and captured on once."""
+    with two_hosts() as hosts:
+        inside = ("ip", "netns", "exec", hosts.client)
+        subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
+        arguments = ("-i", "near", "-i", "near", "-i", "lo", "--format", "ndjson")
+        with running(*arguments, prefix=inside) as process:
+            assert {said(process), said(process)} == {b"keepalive: near: capturing\n", b"keepalive: lo: capturing\n"}
+            put(hosts, CONNECTIONS[PLAIN])
+            assert event(process, "connection-opened")["client"]["port"] == PLAIN
+            subprocess.run([*inside, sys.executable, "-c", REFUSED], check=True)
+            assert event(process, "connection-opened")["server"]["port"] == 7001
+            told = ended(process, signal.SIGINT)
+    assert [line["server"]["port"] for line in told if line["type"] == "flow"] == [7000, 7001]
+    assert [line["path"] for line in told if line["type"] == "capture"] == ["near", "lo"]

@@ -1,8 +1,8 @@
 """After a rehearsal: live analyses of captures with nothing loaded or read that lies in an installation.
 
-    python tests/unreadable.py FORMAT CAPTURE...
+    python tests/unreadable.py FORMAT CAPTURE... [--open | --unrehearsed]
 
-Prints for each capture whether the result is the same as with all of it readable.
+Prints a digest of each capture's result; with --open that of one to which everything is open.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CLOSED = tuple(str(Path(folder).resolve()) for folder in (sys.prefix, sys.base_p
 
 class File(OfOthers):
     def __init__(self, path: str) -> None:
-        self.output: Any = Path(path).open("rb", buffering=0)
+        self.output: Any = Path(path).open("rb", buffering=0)  # noqa: SIM115
 
     def stop(self) -> None:
         pass
@@ -48,7 +48,7 @@ def result(path: str, form: Format) -> str:
     out = io.StringIO()
     run = Live(plain(), idle_after=10**10, notify=lambda text: None, most=2)
     try:
-        _tell_events(run, out, form=form, utc=False)
+        _tell_events(run, io.StringIO(), form=form, utc=False)
         run.intake.read("standard input", File(path))
         run.run()
         _tell_result(run.finish(), out, form=form, limit=0, utc=False, color=False)
@@ -58,14 +58,15 @@ def result(path: str, form: Format) -> str:
 
 
 def main() -> None:
-    form, paths = Format(sys.argv[1]), sys.argv[2:]
-    if "--open" not in paths:
-        tell, tell_result = partial(_tell_events, form=form, utc=False), partial(_tell_result, form=form, limit=0, utc=False, color=False)
+    form, paths = Format(sys.argv[1]), [path for path in sys.argv[2:] if not path.startswith("--")]
+    tell = partial(_tell_events, form=form, utc=False)
+    tell_result = partial(_tell_result, form=form, limit=0, utc=False, color=False)
+    if not {"--open", "--unrehearsed"} & set(sys.argv):
         rehearse(plain(), tell, tell_result, io.StringIO())
+    if "--open" not in sys.argv:
         sys.addaudithook(deny)
     for path in paths:
-        if path != "--open":
-            print(path, result(path, form))
+        print(path, result(path, form))
 
 
 if __name__ == "__main__":

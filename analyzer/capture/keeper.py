@@ -6,6 +6,7 @@ a ring. It is asked over a socket, hands over descriptors, and ends with all its
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -70,8 +71,13 @@ class Keeper:
 
     def _ask(self, what: int, name: str | None = None) -> tuple[int, list[int]]:
         """What it answers: a status, and descriptors. Raises OSError; ConnectionError when it is not there any more."""
-        self._socket.sendall(REQUEST.pack(what, 0 if name is None else self.names.index(name)))
-        answer, descriptors, _, _ = socket.recv_fds(self._socket, ANSWER.size, 2, CLOSE_ON_EXEC)
+        request = REQUEST.pack(what, 0 if name is None else self.names.index(name))
+        with contextlib.suppress(ConnectionError):
+            self._socket.sendall(request)
+        try:
+            answer, descriptors, _, _ = socket.recv_fds(self._socket, ANSWER.size, 2, CLOSE_ON_EXEC)
+        except ConnectionError:
+            answer, descriptors = b"", []
         if len(answer) < ANSWER.size:
             raise ConnectionAbortedError("the process with the right to capture has ended")
         error, status = ANSWER.unpack(answer)

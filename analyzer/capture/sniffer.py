@@ -44,7 +44,8 @@ def main() -> None:
         listening, link_type = _open(interface, wanted[0] if wanted else None, vlan=tags == WITH_VLAN)
     except CaptureError as error:
         sys.exit(error.reason)
-    give_up_rights()
+    with contextlib.suppress(OSError):  # who has a process of ours start this one is told as it does so itself
+        give_up_rights()
     output = sys.stdout.fileno()
     try:
         os.write(output, struct.pack("<IHHiIII", PCAP_MICROSECONDS, 2, 4, 0, 0, SNAPLEN, link_type))
