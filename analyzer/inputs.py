@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
+import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from analyzer.backend import Backend
-from analyzer.capture import standard_input
+from analyzer.capture import sniffer, standard_input, tcpdump
+from analyzer.capture.children import Capturers, Commands
 from analyzer.capture.growing import Growing
-from analyzer.capture.tcpdump import Tcpdump
-from analyzer.capture.tcpdump import interfaces as listed_by_tcpdump
+from analyzer.errors import CaptureError
+
+DROPPED = re.compile(r"^(\d+) packets? dropped by kernel", re.MULTILINE)
+KEPT_ERRORS = 20
 
 
 class OfOthers:
@@ -76,26 +82,74 @@ class Input(Protocol):
         """Read no more."""
 
 
-def capturer(name: str, wanted: str | None, backend: Backend, *, vlan: bool) -> Input:
-    """Start to capture on an interface; raises CaptureError when that is seen at once to be impossible."""
+class Capturer:
+    """An interface that is captured on by a process, which hands on a stream of pcap and says what goes wrong."""
+
+    def __init__(self, name: str, capturers: Capturers, *, vlan: bool) -> None:
+        """Have it start; without `vlan` frames with VLAN tags are not asked for, which some link types do not know.
+
+        Raises CaptureError when that is seen at once to be impossible, ConnectionError when nobody is there to ask.
+        """
+        self.interface = name
+        self._capturers = capturers
+        try:
+            output, errors = capturers.start(name, vlan=vlan)
+        except ConnectionError:
+            raise
+        except OSError as error:
+            raise CaptureError(f"the capture cannot be started: {error.strerror}", path=name) from error
+        self.output: Any = os.fdopen(output, "rb", buffering=0)
+        self._errors = os.fdopen(errors, "rb")
+        self._status: int | None = None
+        self._said: list[str] = []
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    @property
+    def dropped(self) -> int:
+        """How many packets the kernel dropped for want of room, as it said last."""
+        found = DROPPED.findall("\n".join(self._said))
+        return int(found[-1]) if found else 0
+
+    @property
+    def complaint(self) -> str:
+        """What it said last that was no statistics: why it ended, where it ended by itself."""
+        lines = [line for line in self._said if line and not line[0].isdigit() and "listening on" not in line]
+        return lines[-1].removeprefix("tcpdump: ") if lines else f"the capture ended with status {self._status}"
+
+    def stop(self) -> None:
+        """Have it end: it hands on what it has, says its statistics, and closes its output."""
+        try:
+            self._capturers.stop(self.interface)
+        except ConnectionError:  # nobody can tell it: without a reader it ends by itself
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, self.output.fileno(), inheritable=False)
+            os.close(nothing)
+
+    def close(self) -> None:
+        """Wait for its end, which does not take long."""
+        self._status = self._capturers.reap(self.interface)
+        self._listener.join(timeout=1)
+        self.output.close()
+        if not self._listener.is_alive():
+            self._errors.close()
+
+    def _listen(self) -> None:
+        for line in self._errors:
+            self._said.append(line.decode(errors="replace").strip())
+            del self._said[:-KEPT_ERRORS]
+
+
+def commands(interfaces: Sequence[str], wanted: str | None, backend: Backend) -> Commands:
+    """By interface, how it is captured on: `wanted` is let through alone. scapy knows no `any`."""
     if backend.chosen is Backend.tcpdump:
-        return Tcpdump(name, wanted, vlan=vlan)
-    from analyzer.capture.sniffer import Sniffer
-
-    return Sniffer(name, wanted, vlan=vlan)
-
-
-def names_of(interfaces: Sequence[str], backend: Backend) -> list[str]:
-    """The interfaces to capture on: scapy knows no `any`."""
-    if backend.chosen is Backend.tcpdump or "any" not in interfaces:
-        return list(interfaces)
-    return interfaces_there(backend)
+        command = tcpdump.command
+    else:
+        command = sniffer.command
+        interfaces = interfaces_there() if "any" in interfaces else interfaces
+    return {name: (command(name, wanted, vlan=True), command(name, wanted, vlan=False)) for name in interfaces}
 
 
-def interfaces_there(backend: Backend) -> list[str]:
+def interfaces_there() -> list[str]:
     """The names of this host's interfaces."""
-    if backend.chosen is Backend.tcpdump:
-        return listed_by_tcpdump()
-    from analyzer.capture.sniffer import interfaces
-
-    return interfaces()
+    return [name for _, name in socket.if_nameindex()]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from analyzer.backend import Backend
 from analyzer.capture import Reader, Source
+from analyzer.capture.children import Capturers
 from analyzer.capture.ring import Ring
 from analyzer.capture.rotation import Rotation
 from analyzer.captured import CaptureFacts
 from analyzer.errors import CaptureError
-from analyzer.inputs import Followed, Input, StandardInput, capturer, interfaces_there, names_of
+from analyzer.inputs import Capturer, Followed, Input, StandardInput, interfaces_there
 from analyzer.kernels import Kernels
 from analyzer.layout import FILE_BITS
 from analyzer.model import Records
@@ -44,8 +44,7 @@ class Intake:
         self._behind: set[Lane] = set()  # those with more at hand than was taken
         self._again: dict[str, float] = {}  # interfaces to capture on again, and when
         self._rotation: Rotation | None = None  # a folder whose files are read one after another
-        self._wanted: str | None = None
-        self._backend = Backend.auto
+        self._capturers: Capturers | None = None
         self._ending = False
 
     def read_standard_input(self) -> None:
@@ -62,13 +61,13 @@ class Intake:
         else:
             self.read(path, Followed(path))
 
-    def capture(self, names: Sequence[str], wanted: str | None, backend: Backend) -> None:
-        """Capture on interfaces, of TCP only what the filter `wanted` lets through.
+    def capture(self, capturers: Capturers) -> None:
+        """Capture on all their interfaces.
 
         Raises CaptureError when that is not possible or not permitted.
         """
-        self._wanted, self._backend = wanted, backend
-        for name in names_of(names, backend):
+        self._capturers = capturers
+        for name in capturers.names:
             self._start(name)
 
     @property
@@ -111,6 +110,9 @@ class Intake:
                 self._start(name)
             except CaptureError:
                 self._again[name] = time.monotonic() + AGAIN_AFTER_S
+            except ConnectionError as error:
+                self._notify(f"{name}: {error}: nothing more is captured there")
+                del self._again[name]
             else:
                 del self._again[name]
         if self._rotation is not None and not self._behind:
@@ -134,6 +136,8 @@ class Intake:
         """Give everything back."""
         for source in self._lanes.values():
             source.close()
+        if self._capturers is not None:
+            self._capturers.close()
         if self.ring is not None:
             self.ring.close()
 
@@ -151,11 +155,12 @@ class Intake:
                 self._notify(f"{name}: capturing")
                 return
         unknown = any(words in complaint for words in NO_SUCH_INTERFACE)
-        listed = f"; there are {', '.join(interfaces_there(self._backend))}" if unknown else ""
+        listed = f"; there are {', '.join(interfaces_there())}" if unknown else ""
         raise CaptureError(f"{complaint}{listed}", path=name)
 
     def _add_capturer(self, name: str, *, vlan: bool) -> None:
-        child = capturer(name, self._wanted, self._backend, vlan=vlan)
+        assert self._capturers is not None
+        child = Capturer(name, self._capturers, vlan=vlan)
         try:
             self.read(name, child)
         except CaptureError as error:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
 
-from analyzer.backend import Backend
+from analyzer.capture.children import Capturers
 from analyzer.captured import CaptureFacts
 from analyzer.clock import Clock
 from analyzer.diagnose import Context, find, is_survey
@@ -82,10 +82,10 @@ class Live:
         """A frame number as it is shown."""
         return frame_text(frame, len(self.captures))
 
-    def capture(self, names: Sequence[str], wanted: str | None, backend: Backend = Backend.auto) -> None:
+    def capture(self, capturers: Capturers) -> None:
         """Capture on interfaces; see `Intake.capture`."""
         self._clock.capturing()
-        self.intake.capture(names, wanted, backend)
+        self.intake.capture(capturers)
 
     @property
     def status(self) -> Status:

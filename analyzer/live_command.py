@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -16,10 +18,13 @@ from analyzer.backend import Backend
 from analyzer.console import OutputError, check_output, noter, open_output, say, tell_problems
 from analyzer.errors import CaptureError, UsageError
 from analyzer.result import LIMIT, Format, write_result
+from analyzer.rights import asker, give_up_rights, is_root
 
 if TYPE_CHECKING:
-    from analyzer.capture.ring import Ring
+    from analyzer.capture.children import Capturers
+    from analyzer.capture.ring import Folder, Ring
     from analyzer.live import Live
+    from analyzer.pipeline import Analysis
 
 EXIT_NO_CAPTURE = 5
 MEGA = 1_000_000
@@ -70,50 +75,44 @@ def live(
     """
     _check(stream, interface, follow, wanted)
     check_output(output, [follow] if follow is not None else [])
+    folder = None if write is None else _folder(write, write_files)
+    # Before all else: it may fork, and what it forks knows no more than this.
+    capturers = _capturers(interface, wanted, backend, folder) if interface else None
     from analyzer.kernels import compiled_if_possible
     from analyzer.live import Live
     from analyzer.pipeline import idle_nanoseconds
-    from analyzer.select import Selection
+    from analyzer.rehearsal import rehearse
 
     note = audience.Notes(noter(quiet))
     idle = idle_nanoseconds(idle_after)
     kernels = compiled_if_possible(note)  # before anything is captured: it may take a while
     with contextlib.ExitStack() as whole:
         out = whole.enter_context(open_output(output))
+        drawn = form is Format.text and screen and audience.has_screen(out)
+        tell = partial(_tell_events, form=form, utc=utc)
+        tell_result = partial(_tell_result, form=form, drawn=drawn, limit=limit, utc=utc, color=color)
         run = Live(kernels, idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
         whole.callback(run.close)
-        with contextlib.ExitStack() as stack:
+        if write is not None and folder is not None:
+            run.intake.ring = _ring(write, capturers, folder, int(write_size * MEGA), note)
+        if capturers is not None and is_root():
+            rehearse(kernels, tell, tell_result, out)
+            _give_up_rights(note)
+        with contextlib.ExitStack() as stack:  # threads are started from here on: see `give_up_rights`
             if metrics is not None:
                 stack.enter_context(audience.metrics(run, metrics))
             if on_finding is not None:
                 stack.enter_context(audience.hook(run, on_finding, note))
-            if write is not None:
-                run.intake.ring = _ring(write, int(write_size * MEGA), write_files, note)
-            _open(run, interface, follow, wanted, backend)
+            _open(run, follow, capturers)
             stack.enter_context(_ending(run))
-            drawn = form is Format.text and screen and audience.has_screen(out)
-            if form in (Format.text, Format.ndjson) and not drawn:
-                audience.lines(run, out, as_json=form is Format.ndjson, utc=utc)
+            if not drawn:
+                tell(run, out)
             title = ", ".join(interface or [follow or "standard input"])
             with audience.screen(run, title, note, utc=utc, color=color) if drawn else contextlib.nullcontext():
                 run.run(None if duration is None else time.monotonic() + duration)
             analysis = run.finish()
         tell_problems(analysis.captures, note)
-        if form is Format.text and not drawn:
-            out.write("\n")
-        elif form is Format.ndjson:
-            out.write('{"type": "result"}\n')
-        write_result(analysis, Selection(), form, limit, utc, color, out)
-
-
-def _open(run: Live, interface: list[str] | None, follow: str | None, wanted: str | None, backend: Backend) -> None:
-    """Begin to read what was named."""
-    if follow is not None:
-        run.intake.follow(follow)
-    elif interface:
-        _capture(run, interface, wanted, backend)
-    else:
-        run.intake.read_standard_input()
+        tell_result(analysis, out)
 
 
 def _check(stream: str | None, interface: list[str] | None, follow: str | None, wanted: str | None) -> None:
@@ -126,23 +125,77 @@ def _check(stream: str | None, interface: list[str] | None, follow: str | None, 
         raise UsageError("--filter is for -i: a stream or a file holds what whoever captured it let through")
 
 
-def _ring(folder: str, size: int, count: int, note: Callable[[str], None]) -> Ring:
-    """Where what is captured is kept; raises OutputError when nothing can be written there."""
+def _tell_events(run: Live, out: TextIO, *, form: Format, utc: bool) -> None:
+    """Have events told as they happen, where they are."""
+    if form in (Format.text, Format.ndjson):
+        audience.lines(run, out, as_json=form is Format.ndjson, utc=utc)
+
+
+def _tell_result(
+    analysis: Analysis, out: TextIO, *, form: Format, drawn: bool, limit: int, utc: bool, color: bool
+) -> None:
+    """The result, after the events."""
+    from analyzer.select import Selection
+
+    if form is Format.text and not drawn:
+        out.write("\n")
+    elif form is Format.ndjson:
+        out.write('{"type": "result"}\n')
+    write_result(analysis, Selection(), form, limit, utc, color, out)
+
+
+def _folder(path: str, count: int) -> Folder:
+    """Where what is captured is kept, of whoever called sudo; raises OutputError when there can be no such folder."""
+    from analyzer.capture.ring import Folder
+
+    try:
+        return Folder(path, count, asker() if is_root() and "SUDO_UID" in os.environ else None)
+    except OSError as error:
+        raise OutputError(f"--write {path}: {error.strerror or error}") from error
+
+
+def _capturers(interfaces: list[str], wanted: str | None, backend: Backend, folder: Folder | None) -> Capturers:
+    """Who starts what captures: of root's process one that is forked here and now, for this one gives its rights up."""
+    from analyzer.capture.children import Children
+    from analyzer.capture.keeper import Keeper
+    from analyzer.inputs import commands
+
+    called = commands(interfaces, wanted, backend)
+    return Keeper(called, folder) if is_root() else Children(called)
+
+
+def _ring(path: str, capturers: Capturers | None, folder: Folder, size: int, note: Callable[[str], None]) -> Ring:
+    """Writes into the folder, by way of who has the right to; raises OutputError when that cannot be."""
+    from analyzer.capture.keeper import Keeper
     from analyzer.capture.ring import Ring
 
+    opener = capturers if isinstance(capturers, Keeper) else folder
     try:
-        return Ring(folder, size, count, note)
+        return Ring(path, opener.next_file, size, note)
     except OSError as error:
-        raise OutputError(f"--write {folder}: {error.strerror or error}") from error
+        raise OutputError(f"--write {path}: {error.strerror or error}") from error
 
 
-def _capture(run: Live, interfaces: list[str], wanted: str | None, backend: Backend) -> None:
-    """Capture on these; where that cannot be, say so and leave with a status of its own."""
+def _give_up_rights(note: Callable[[str], None]) -> None:
+    """Read packets without the rights of root, or say that the system does not let us."""
     try:
-        run.capture(interfaces, wanted, backend)
-    except CaptureError as error:
-        say(f"{error.path}: {error.reason}")
-        raise typer.Exit(EXIT_NO_CAPTURE) from error
+        give_up_rights()
+    except OSError as error:
+        note(f"packets are read with the rights of root, which cannot be given up here: {error.strerror}")
+
+
+def _open(run: Live, follow: str | None, capturers: Capturers | None) -> None:
+    """Begin to read; where an interface cannot be captured on, say so and leave with a status of its own."""
+    if follow is not None:
+        run.intake.follow(follow)
+    elif capturers is None:
+        run.intake.read_standard_input()
+    else:
+        try:
+            run.capture(capturers)
+        except CaptureError as error:
+            say(f"{error.path}: {error.reason}")
+            raise typer.Exit(EXIT_NO_CAPTURE) from error
 
 
 @contextmanager

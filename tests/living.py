@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import IO, Any
 
 from commands import KEEPALIVE, Variables, environment
@@ -66,6 +67,16 @@ def capturing(*arguments: str) -> Iterator[tuple[Hosts, subprocess.Popen[bytes]]
         with running("-i", hosts.interface, "--format", "ndjson", *arguments, prefix=prefix) as process:
             assert said(process) == b"keepalive: near: capturing\n"
             yield hosts, process
+
+
+def below(process: int, name: str) -> int:
+    """The one descendant of a process that is called so."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    for child in map(int, children):
+        found = child if Path(f"/proc/{child}/comm").read_text().strip() == name else below(child, name)
+        if found:
+            return found
+    return 0
 
 
 def said(process: subprocess.Popen[bytes]) -> bytes:

@@ -24,10 +24,10 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 # Where heavy libraries may be imported at all.
 HOMES = {
     "numba": ["kernels/__init__.py"],
-    "subprocess": ["capture/tcpdump.py", "hook.py"],
+    "subprocess": ["capture/children.py", "hook.py"],
     "multiprocessing": [],
     "matplotlib": [],
-    "jinja2": [],
+    "jinja2": ["report/incident/html.py"],
     "scapy": ["capture/sniffer.py", "decode/dissect.py"],
     "pyshark": ["capture/wireshark.py"],
     "prometheus_client": ["report/metrics.py"],

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from commands import keepalive
 from live_network import talking
-from living import HEADER, capturing, ended, event, idle_since, into, lines, running, said, split
+from living import HEADER, below, capturing, ended, event, idle_since, into, lines, running, said, split
 from results import ROOT, TRUTHS
 from test_report_schema import validator
 from wirebytes import pcap_bytes
@@ -200,8 +200,7 @@ def test_a_tcpdump_that_ends_is_started_again() -> None:
     with capturing() as (hosts, process):
         with talking(hosts):
             event(process, "connection-opened")
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGKILL)
+        os.kill(below(process.pid, "tcpdump"), signal.SIGKILL)
         assert b"capturing again as soon as it can be" in said(process)
         assert said(process) == b"keepalive: near: capturing\n"
         with talking(hosts):

@@ -1,17 +1,22 @@
-"""scapy as a capturer, for where there is no tcpdump: what it receives is handed on as a stream of pcap."""
+"""scapy as a capturer, for where there is no tcpdump: a program that is called, writes, complains and ends as tcpdump.
+
+It hands on what it receives as a stream of pcap, and gives up its rights as soon as its socket is open.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import select
+import signal
 import socket
 import struct
-import threading
+import sys
 from typing import Any
 
 from analyzer.capture.tcpdump import SNAPLEN, capture_filter
 from analyzer.errors import CaptureError
+from analyzer.rights import give_up_rights
 from analyzer.wire import PCAP_MICROSECONDS
 
 LOOPBACK = "lo"
@@ -20,80 +25,73 @@ RECEIVE_BUFFER = 8 << 20  # as much as the kernel allows of it (net.core.rmem_ma
 MICRO = 1_000_000
 # packet(7): how many packets the kernel has handed over, and dropped for want of room, since it was last asked.
 SOL_PACKET, PACKET_STATISTICS = 263, 6
+WITH_VLAN, WITHOUT_VLAN = "vlan", "no-vlan"
 
 
-class Sniffer:
-    """scapy at work on one interface; `output` is its stream of pcap."""
+def command(interface: str, wanted: str | None, *, vlan: bool) -> list[str]:
+    """How it is called; as `tcpdump.command`. With -P nothing is imported from the folder it is called in."""
+    tags = WITH_VLAN if vlan else WITHOUT_VLAN
+    return [sys.executable, "-P", "-m", __name__, interface, tags, *([] if wanted is None else [wanted])]
 
-    def __init__(self, interface: str, wanted: str | None = None, *, vlan: bool = True) -> None:
-        """Start it; as `tcpdump.Tcpdump`.
 
-        Raises CaptureError when this interface cannot be captured on, or the filter not be compiled."""
-        import scapy.arch  # the sockets of this system
-        import scapy.layers.l2  # and what runs over them  # noqa: F401
-        from scapy.config import conf
-        from scapy.error import Scapy_Exception
+def main() -> None:
+    """Capture until SIGINT, or until that is not possible any more; then say why, and what was dropped."""
+    interface, tags, *wanted = sys.argv[1:]
+    ending, end = os.pipe()
+    signal.signal(signal.SIGINT, lambda number, frame: os.write(end, b"x"))
+    complaint = ""
+    try:
+        listening, link_type = _open(interface, wanted[0] if wanted else None, vlan=tags == WITH_VLAN)
+    except CaptureError as error:
+        sys.exit(error.reason)
+    with contextlib.suppress(OSError):  # who has a process of ours start this one is told as it does so itself
+        give_up_rights()
+    output = sys.stdout.fileno()
+    try:
+        os.write(output, struct.pack("<IHHiIII", PCAP_MICROSECONDS, 2, 4, 0, 0, SNAPLEN, link_type))
+        _hand_on(listening, output, ending)
+    except BrokenPipeError:  # nobody reads it any more
+        pass
+    except OSError as error:
+        complaint = f"scapy: {error.strerror or error}"
+    with contextlib.suppress(OSError, AttributeError):
+        _, dropped = struct.unpack("II", listening.ins.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+        sys.stderr.write(f"{dropped} packets dropped by kernel\n")
+    sys.exit(complaint or 0)
 
-        self.interface = interface
-        self.dropped = 0
-        self.complaint = "scapy captures no more"
-        self._socket: Any
-        # The kernel shows on the loopback interface each packet twice, as it leaves and as it arrives; the one kind of
-        # socket shows both, the other what arrives.
-        make = conf.L2socket if interface == LOOPBACK else conf.L2listen
-        try:
-            self._socket = make(iface=interface, filter=_for_the_kernel(wanted, vlan=vlan))
-            self._socket.ins.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        except (OSError, ValueError, Scapy_Exception) as error:
-            raise CaptureError(f"scapy cannot capture: {error}", path=interface) from error
-        reading, self._writing = os.pipe()
-        self._ending, self._end = os.pipe()
-        self.output: Any = os.fdopen(reading, "rb", buffering=0)
-        link_type = conf.l2types.layer2num[self._socket.LL]
-        os.write(self._writing, struct.pack("<IHHiIII", PCAP_MICROSECONDS, 2, 4, 0, 0, SNAPLEN, link_type))
-        self._worker = threading.Thread(target=self._work, daemon=True)
-        self._worker.start()
 
-    def stop(self) -> None:
-        """Have it end: its output ends, too."""
-        with contextlib.suppress(OSError):
-            os.write(self._end, b"x")
+def _open(interface: str, wanted: str | None, *, vlan: bool) -> tuple[Any, int]:
+    """A socket of scapy's, and the link type of what it receives.
 
-    def close(self) -> None:
-        """Wait for its end, which does not take long."""
-        self.stop()
-        self.output.close()
-        self._worker.join()
-        for descriptor in (self._ending, self._end):
-            os.close(descriptor)
+    Raises CaptureError when this interface cannot be captured on, or the filter not be compiled.
+    """
+    import scapy.arch  # the sockets of this system
+    import scapy.layers.l2  # and what runs over them  # noqa: F401
+    from scapy.config import conf
+    from scapy.error import Scapy_Exception
 
-    def _work(self) -> None:
-        try:
-            while True:
-                ready, _, _ = select.select([self._socket.ins, self._ending], [], [])
-                if self._ending in ready:
-                    return
-                _, octets, moment = self._socket.recv_raw(LONGEST)
-                if octets:
-                    self._hand_on(octets, moment)
-        except BrokenPipeError:  # nobody reads it any more
+    # The kernel shows on the loopback interface each packet twice, as it leaves and as it arrives; the one kind of
+    # socket shows both, the other what arrives.
+    make: Any = conf.L2socket if interface == LOOPBACK else conf.L2listen
+    try:
+        listening = make(iface=interface, filter=_for_the_kernel(wanted, vlan=vlan))
+        listening.ins.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    except (OSError, ValueError, Scapy_Exception) as error:
+        raise CaptureError(f"scapy cannot capture: {' '.join(str(error).split())}", path=interface) from error
+    return listening, conf.l2types.layer2num[listening.LL]
+
+
+def _hand_on(listening: Any, output: int, ending: int) -> None:
+    """Write one record after the other, each whole: a pipe takes so little at once, or nothing of it."""
+    while True:
+        ready, _, _ = select.select([listening.ins, ending], [], [])
+        if ending in ready:
             return
-        except OSError as error:
-            self.complaint = f"scapy: {error.strerror or error}"
-        finally:
-            self._note_drops()
-            self._socket.close()
-            os.close(self._writing)
-
-    def _hand_on(self, octets: bytes, moment: float) -> None:
-        """One record, whole: a pipe takes so little at once, or nothing of it."""
-        second, microsecond = divmod(round(moment * MICRO), MICRO)
-        captured = octets[:SNAPLEN]
-        os.write(self._writing, struct.pack("<IIII", second, microsecond, len(captured), len(octets)) + captured)
-
-    def _note_drops(self) -> None:
-        with contextlib.suppress(OSError, AttributeError):
-            _, self.dropped = struct.unpack("II", self._socket.ins.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+        _, octets, moment = listening.recv_raw(LONGEST)
+        if octets:
+            second, microsecond = divmod(round(moment * MICRO), MICRO)
+            captured = octets[:SNAPLEN]
+            os.write(output, struct.pack("<IIII", second, microsecond, len(captured), len(octets)) + captured)
 
 
 def _for_the_kernel(wanted: str | None, *, vlan: bool) -> str | None:
@@ -107,8 +105,5 @@ def _for_the_kernel(wanted: str | None, *, vlan: bool) -> str | None:
     return capture_filter(wanted, vlan=vlan)
 
 
-def interfaces() -> list[str]:
-    """The names of this host's interfaces, as scapy lists them."""
-    from scapy.interfaces import get_if_list
-
-    return list(get_if_list())
+if __name__ == "__main__":
+    main()

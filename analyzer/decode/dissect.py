@@ -38,10 +38,13 @@ class Dissector:
 
     @cached_property
     def _layers(self) -> Any:
-        """Scapy's dissectors by link type; importing them takes about a second."""
+        """Scapy's dissectors by link type; importing them takes about a second. None where it cannot be read."""
         logging.getLogger("scapy").setLevel(logging.CRITICAL)  # it tells of interfaces and routes on standard error
-        import scapy.layers.all  # noqa: F401
-        from scapy.config import conf
+        try:
+            import scapy.layers.all  # noqa: F401
+            from scapy.config import conf
+        except (ImportError, OSError):
+            return {}
 
         return conf.l2types.num2layer
 

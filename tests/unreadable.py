@@ -1,0 +1,73 @@
+"""After a rehearsal: live analyses of captures with nothing loaded or read that lies in an installation.
+
+    python tests/unreadable.py FORMAT CAPTURE... [--open | --unrehearsed]
+
+Prints a digest of each capture's result; with --open that of one to which everything is open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import analyzer
+from analyzer.inputs import OfOthers
+from analyzer.kernels import plain
+from analyzer.live import Live
+from analyzer.live_command import _tell_events, _tell_result
+from analyzer.rehearsal import rehearse
+from analyzer.result import Format
+
+CLOSED = tuple(str(Path(folder).resolve()) for folder in (sys.prefix, sys.base_prefix, Path(analyzer.__file__).parent))
+
+
+class File(OfOthers):
+    def __init__(self, path: str) -> None:
+        self.output: Any = Path(path).open("rb", buffering=0)  # noqa: SIM115
+
+    def stop(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.output.close()
+
+
+def deny(event: str, arguments: tuple[Any, ...]) -> None:
+    """As the system does for who may not enter the folders above."""
+    if event == "import" and arguments[0] not in sys.modules:
+        raise PermissionError(f"import of {arguments[0]}")
+    if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(CLOSED):
+        raise PermissionError(f"open of {arguments[0]}")
+
+
+def result(path: str, form: Format) -> str:
+    out = io.StringIO()
+    run = Live(plain(), idle_after=10**10, notify=lambda text: None, most=2)
+    try:
+        _tell_events(run, io.StringIO(), form=form, utc=False)
+        run.intake.read("standard input", File(path))
+        run.run()
+        _tell_result(run.finish(), out, form=form, drawn=False, limit=0, utc=False, color=False)
+    finally:
+        run.close()
+    return hashlib.sha256(out.getvalue().encode()).hexdigest()
+
+
+def main() -> None:
+    form, paths = Format(sys.argv[1]), [path for path in sys.argv[2:] if not path.startswith("--")]
+    tell = partial(_tell_events, form=form, utc=False)
+    tell_result = partial(_tell_result, form=form, drawn=False, limit=0, utc=False, color=False)
+    if not {"--open", "--unrehearsed"} & set(sys.argv):
+        rehearse(plain(), tell, tell_result, io.StringIO())
+    if "--open" not in sys.argv:
+        sys.addaudithook(deny)
+    for path in paths:
+        print(path, result(path, form))
+
+
+if __name__ == "__main__":
+    main()
