@@ -10,10 +10,36 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.console import OutputError, check_output, noter, open_output, progress_bar, say, tell_problems
+from analyzer.chart_command import chart
+from analyzer.console import (
+    OutputError,
+    check_output,
+    noter,
+    open_output,
+    progress_bar,
+    say,
+    tell_formats,
+    tell_problems,
+)
 from analyzer.errors import CaptureError, UsageError
 from analyzer.live_command import live
+from analyzer.options import (
+    Captures,
+    End,
+    Hosts,
+    IdleAfter,
+    Ports,
+    Progress,
+    Quiet,
+    SplitTunnels,
+    Start,
+    Streams,
+    Utc,
+    Verbose,
+    Verdicts,
+)
 from analyzer.reference import crosscheck, explain, profiles
+from analyzer.report_command import report
 from analyzer.result import LIMIT, Format, write_result
 
 if TYPE_CHECKING:
@@ -42,27 +68,6 @@ class Severity(StrEnum):
     low = "low"
     medium = "medium"
     high = "high"
-
-
-SELECT = "Select what is shown"
-Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...")]
-Streams = Annotated[list[int] | None, typer.Option("--stream", metavar="N", rich_help_panel=SELECT, help="This stream")]
-Hosts = Annotated[
-    list[str] | None, typer.Option("--host", metavar="ADDR", rich_help_panel=SELECT, help="Connections of this address")
-]
-Ports = Annotated[
-    list[int] | None, typer.Option("--port", metavar="N", rich_help_panel=SELECT, help="Connections of this port")
-]
-Verdicts = Annotated[
-    list[str] | None, typer.Option("--verdict", metavar="WORD", rich_help_panel=SELECT, help="Connections judged so")
-]
-Start = Annotated[
-    str | None,
-    typer.Option(
-        "--start", metavar="TIME", rich_help_panel=SELECT, help="Not those over before: ISO 8601, UNIX seconds, +S"
-    ),
-]
-End = Annotated[str | None, typer.Option("--end", metavar="TIME", rich_help_panel=SELECT, help="Not those begun after")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -94,17 +99,17 @@ def analyze(
     start: Start = None,
     end: End = None,
     limit: Annotated[int, typer.Option(min=0, help="Connections to list in text; 0 is all")] = LIMIT,
-    idle_after: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Silence that counts as idle")] = 10.0,
-    split_tunnels: Annotated[bool, typer.Option("--split-tunnels", help="Tunnel ids tell connections apart")] = False,
+    idle_after: IdleAfter = 10.0,
+    split_tunnels: SplitTunnels = False,
     both_ends: Annotated[
         bool, typer.Option("--both-ends", help="Two captures of one path, the client's first: what one end never saw")
     ] = False,
     fail_on: Annotated[Severity | None, typer.Option(help="Exit with 1 on a finding this severe or worse")] = None,
-    utc: Annotated[bool, typer.Option("--utc", help="Times in UTC instead of local time")] = False,
+    utc: Utc = False,
     color: Annotated[bool, typer.Option("--color/--no-color", help="Colours on a terminal")] = True,
-    progress: Annotated[bool | None, typer.Option(help="A progress bar on standard error")] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="More notes on standard error")] = False,
+    progress: Progress = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Read captures; print the verdict of every connection, and the findings.
 
@@ -128,15 +133,15 @@ def analyze(
         )
     tell_problems(analysis.captures, note)
     if verbose:
-        for facts in analysis.captures:
-            skipped = ", ".join(f"{count} {reason}" for reason, count in facts.skipped.items())
-            note(f"{facts.path}: {facts.format}, {', '.join(facts.link_types)}; skipped: {skipped or 'nothing'}")
+        tell_formats(analysis.captures, note)
     with open_output(output) as out:
         write_result(analysis, selection, form, limit, utc, color, out)
     if fail_on is not None and _is_as_severe(analysis, fail_on.value):
         raise typer.Exit(EXIT_FINDING)
 
 
+app.command()(chart)
+app.command()(report)
 app.command()(live)
 app.command()(explain)
 app.command()(profiles)

@@ -37,6 +37,13 @@ def tell_problems(captures: Sequence[CaptureFacts], note: Callable[[str], None])
             note(f"{facts.path}: {where}{problem.reason}")
 
 
+def tell_formats(captures: Sequence[CaptureFacts], note: Callable[[str], None]) -> None:
+    """Tell what each capture is, and what in it took no part."""
+    for facts in captures:
+        skipped = ", ".join(f"{count} {reason}" for reason, count in facts.skipped.items())
+        note(f"{facts.path}: {facts.format}, {', '.join(facts.link_types)}; skipped: {skipped or 'nothing'}")
+
+
 def check_output(path: str | None, captures: list[str]) -> None:
     """Raise UsageError when writing there would overwrite a capture that is read, by whatever name."""
     from analyzer.capture import expand
@@ -61,15 +68,29 @@ def open_output(path: str | None) -> Iterator[TextIO]:
             yield sys.stdout
             sys.stdout.flush()
             return
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            Path(path).chmod(0o600)
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as out:  # noqa: PTH123
+        with open(_created(path), "w", encoding="utf-8", errors="backslashreplace") as out:
             yield out
     except BrokenPipeError:
         raise
     except OSError as error:
         raise OutputError(f"{path or 'standard output'}: {error.strerror or error}") from error
+
+
+def write_output(path: str, octets: bytes) -> None:
+    """Write a file that only its owner can read. Raises OutputError when that cannot be."""
+    try:
+        with open(_created(path), "wb") as out:
+            out.write(octets)
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror or error}") from error
+
+
+def _created(path: str) -> int:
+    """An open file descriptor of an empty file that only its owner can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        Path(path).chmod(0o600)
+    return descriptor
 
 
 @contextlib.contextmanager

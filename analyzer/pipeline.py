@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from analyzer.capture.spool import Spool
 from analyzer.captured import CaptureFacts
 from analyzer.errors import CaptureError, UsageError
 from analyzer.findings import SEVERITIES, Apart, Finding
@@ -18,6 +19,8 @@ from analyzer.timeline import Timeline
 from analyzer.track import Tracker
 
 if TYPE_CHECKING:
+    from analyzer.again import Again
+    from analyzer.charts import Charts
     from analyzer.diagnose import Context
     from analyzer.measure import KeepaliveRows
 
@@ -40,6 +43,7 @@ class Analysis:
         self.facts = facts
         self.idle_after = idle_after
         self.apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
+        self.again: Again | None = None  # the packets themselves, where they can be read a second time
 
     @cached_property
     def _places(self) -> Narrow:
@@ -133,6 +137,13 @@ class Analysis:
         return frame_text(frame, len(self.captures))
 
     @property
+    def charts(self) -> Charts:
+        """Pictures of it: `timeline`, `idle`, `intervals`, `ladder`, `hosts`."""
+        from analyzer.charts import Charts
+
+        return Charts(self)
+
+    @property
     def digits(self) -> int:
         """Decimals of a second that the captures resolve."""
         return max((capture.digits for capture in self.captures), default=6)
@@ -172,6 +183,7 @@ def analyze(
     idle_after_s: float = IDLE_AFTER_S,
     split_tunnels: bool = False,
     both_ends: bool = False,
+    spool: bool = False,
     engine: str = "auto",
     notify: Callable[[str], None] = lambda text: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -179,7 +191,8 @@ def analyze(
     """Analyse one or several captures as one timeline; `-` is standard input.
 
     With `split_tunnels` tunnel ids tell connections apart. With `both_ends` the captures are two, of one path, the
-    client's first: what only one of them holds becomes findings. `engine` is `plain`, `compiled`, or `auto`:
+    client's first: what only one of them holds becomes findings. With `spool` what comes through a pipe is kept on
+    the disk, so that charts can read its packets a second time. `engine` is `plain`, `compiled`, or `auto`:
     compiled where that is faster. `notify` is told what takes long, `progress` how many octets have been read of how
     many (0: nobody knows).
     Raises UsageError, or CaptureError when none of the captures could be read.
@@ -191,7 +204,7 @@ def analyze(
         raise UsageError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
     if both_ends and (len(paths) != 2 or "-" in paths):
         raise UsageError("--both-ends compares two capture files: name the client's and the server's")
-    run = _Run(paths, engine, split_tunnels, notify, progress)
+    run = _Run(paths, engine, split_tunnels, Spool() if spool else None, notify, progress)
     run.read_all()
     analysis = run.finish(idle_after)
     if both_ends:
@@ -213,15 +226,16 @@ class _Run:
         paths: Sequence[str],
         engine: str,
         split_tunnels: bool,
+        spool: Spool | None,
         notify: Callable[[str], None],
         progress: Callable[[int, int], None],
     ) -> None:
         self._notify = notify
         self._progress = progress
         self._may_switch = engine == "auto"
-        self._split_tunnels = split_tunnels
+        self._paths, self._split_tunnels, self._spool = paths, split_tunnels, spool
         kernels = self._kernels = compiled(notify) if engine == "compiled" else plain()
-        self._timeline = Timeline(paths, kernels, split_tunnels=split_tunnels)
+        self._timeline = Timeline(paths, kernels, split_tunnels=split_tunnels, spool=spool)
         self._captures = self._timeline.captures
         self._tracker = Tracker(kernels, files=len(self._captures), same_traffic=self._timeline.same_traffic)
 
@@ -257,6 +271,7 @@ class _Run:
 
     def finish(self, idle_after: int) -> Analysis:
         """Measure what was tracked."""
+        from analyzer.again import Again
         from analyzer.measure import measure
 
         if all(facts.problems and facts.problems[0].offset == 0 and not facts.packets for facts in self._captures):
@@ -264,4 +279,6 @@ class _Run:
             for facts in others:
                 self._notify(str(CaptureError(facts.problems[0].reason, path=facts.path)))
             raise CaptureError(last.problems[0].reason, path=last.path)
-        return Analysis(self._captures, measure(self._tracker.finish(), self._timeline.end), idle_after)
+        analysis = Analysis(self._captures, measure(self._tracker.finish(), self._timeline.end), idle_after)
+        analysis.again = Again(self._paths, self._kernels, self._spool, split_tunnels=self._split_tunnels)
+        return analysis

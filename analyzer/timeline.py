@@ -6,10 +6,12 @@ Files are opened when their time comes, so that a rotated set of any length need
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from analyzer.capture import Reader, expand, open_capture
+from analyzer.capture.spool import Spool
 from analyzer.captured import CaptureFacts, Problem
 from analyzer.decode import Decoder
 from analyzer.errors import CaptureError
@@ -76,12 +78,26 @@ class Lane:
 class Timeline:
     """All captures; `captures` has what each one is and holds, in the order in which they were named."""
 
-    def __init__(self, paths: Sequence[str], kernels: Kernels, *, split_tunnels: bool) -> None:
-        """Find the captures and look at how each begins; one that cannot be read has a problem."""
+    def __init__(
+        self,
+        paths: Sequence[str],
+        kernels: Kernels,
+        *,
+        split_tunnels: bool,
+        spool: Spool | None = None,
+        keep: Callable[[int, Records], None] | None = None,
+    ) -> None:
+        """Find the captures and look at how each begins; one that cannot be read has a problem.
+
+        `spool` keeps what cannot be read twice; `keep` is given a capture's index and each of its batches of records
+        before it is decoded.
+        """
         self.captures: list[CaptureFacts] = []
         self.octets = 0  # in all files together; 0 where nobody knows
         self._kernels = kernels
         self._split_tunnels = split_tunnels
+        self._spool = spool
+        self._keep = keep
         self._waiting: list[Peek] = []
         self._lanes: list[Lane] = []
         self._done = 0
@@ -166,11 +182,14 @@ class Timeline:
         return True
 
     def _start(self, index: int, path: str) -> None:
-        reader = open_capture(path, self._kernels)
+        source = None if self._spool is None else self._spool.open(path)
+        reader = open_capture(path, self._kernels, source=source)
         known = self.captures[index]
         reader.facts.same_traffic, reader.facts.clock_shift = known.same_traffic, known.clock_shift
         self.captures[index] = reader.facts
-        self._lanes.append(Lane(index, reader, self._kernels, self._split_tunnels))
+        lane = Lane(index, reader, self._kernels, self._split_tunnels)
+        lane.keep = None if self._keep is None else partial(self._keep, index)
+        self._lanes.append(lane)
         self._lanes.sort(key=lambda lane: lane.index)  # of packets with one time, those of the file named first
 
     def _advance(self, lane: Lane) -> bool:

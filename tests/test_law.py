@@ -21,12 +21,13 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 EVERY_SOURCE = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 MAX_FILE, MAX_FUNCTION, MAX_KERNEL = 300, 40, 60
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+CHARTS = ("axis", "hosts", "idle", "intervals", "ladder", "notes", "overview", "style", "timeline")
 # Where heavy libraries may be imported at all.
 HOMES = {
     "numba": ["kernels/__init__.py"],
     "subprocess": ["capture/children.py", "hook.py"],
     "multiprocessing": [],
-    "matplotlib": [],
+    "matplotlib": [f"report/charts/{name}.py" for name in CHARTS],
     "jinja2": ["report/incident/html.py"],
     "scapy": ["capture/sniffer.py", "decode/dissect.py"],
     "pyshark": ["capture/wireshark.py"],

@@ -211,12 +211,13 @@ class Reader:
         return got > 0
 
 
-def open_capture(path: str, kernels: Kernels, batch: int | None = None) -> Reader:
+def open_capture(path: str, kernels: Kernels, batch: int | None = None, source: Source | None = None) -> Reader:
     """Open a capture file, or standard input for `-`; `batch` is how many records are handed on at a time.
 
-    Raises CaptureError when it cannot be read as a capture from its first byte on.
+    `source` has its octets where it has been opened already. Raises CaptureError when it cannot be read as a capture
+    from its first byte on.
     """
-    source = open_source(path)
+    source = source or open_source(path)
     try:
         return Reader(source, kernels, batch)
     except CaptureError:

@@ -1,0 +1,143 @@
+"""The packets themselves, read a second time: those of chosen connections, in order, with the octets of each.
+
+The analysis forgets packets; what needs them - charts, annotations, extracts - asks for them here. The captures pass
+through the same timeline and the same tracker once more, so that a packet has the stream that the analysis gave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from analyzer.capture.spool import Spool, is_pipe
+from analyzer.errors import UsageError
+from analyzer.kernels import Kernels
+from analyzer.layout import (
+    CAPLEN,
+    CLIENT_IS_LOW,
+    FRAME,
+    FRAME_BITS,
+    KEY_PORTS,
+    LINK_TYPE,
+    LOW_HI,
+    LOW_LO,
+    OFFSET,
+    ORIGLEN,
+    PACKET_SIZE,
+    RECORD_SIZE,
+    ROLES,
+    SPORT,
+    SRC_HI,
+    SRC_LO,
+    STREAM,
+)
+from analyzer.model import Column, Mask, Records
+from analyzer.timeline import Timeline
+from analyzer.track import Tracker
+
+MOST_HELD = 500_000  # some 100 MB
+
+
+class Raw(NamedTuple):
+    """A packet as it was captured."""
+
+    octets: bytes
+    original_length: int
+    link_type: int
+
+
+class Again:
+    """The captures of an analysis, to be read once more, or as often as one likes."""
+
+    def __init__(self, paths: Sequence[str], kernels: Kernels, spool: Spool | None, *, split_tunnels: bool) -> None:
+        """`spool` has kept what cannot be read twice, if there was one."""
+        self._paths = paths
+        self._kernels = kernels
+        self._spool = spool
+        self._split_tunnels = split_tunnels
+        self._held: dict[int, list[Column]] = {}  # by stream
+
+    def hold(self, streams: Sequence[int]) -> None:
+        """Keep the packets of these streams, without their octets, for all that asks for some of them alone.
+
+        Those of streams with more than MOST_HELD packets together are read anew each time.
+        """
+        held: dict[int, list[Column]] = {stream: [] for stream in streams}
+        count = 0
+        for batch in self.batches(streams):
+            count += len(batch.rows)
+            if count > MOST_HELD:
+                return
+            for stream in np.unique(batch.rows[:, STREAM]).tolist():
+                held[stream].append(batch.rows[batch.rows[:, STREAM] == stream])
+        self._held = held
+
+    def batches(self, streams: Sequence[int] | Column) -> Iterator[Batch]:
+        """The packets of these streams in order of time, some at a time; second copies of packets are left out.
+
+        Raises UsageError where a capture was a pipe that was not kept.
+        """
+        if len(streams) == 1 and int(streams[0]) in self._held:
+            yield from (Batch(rows, _AtHand()) for rows in self._held[int(streams[0])])
+            return
+        pipes = [path for path in self._paths if is_pipe(path)]
+        if self._spool is not None:
+            self._spool.replay()
+        elif pipes:
+            raise UsageError(f"{pipes[0]} cannot be read a second time: its packets were to be kept (spool)")
+        kernels, at_hand = self._kernels, _AtHand()
+        timeline = Timeline(
+            self._paths, kernels, split_tunnels=self._split_tunnels, spool=self._spool, keep=at_hand.keep
+        )
+        tracker = Tracker(kernels, files=len(timeline.captures), same_traffic=timeline.same_traffic)
+        wanted = np.unique(np.asarray(streams, np.int64))
+        for packets in timeline.batches():
+            tracker.feed(packets)
+            rows = np.asarray(packets.rows[: packets.size * PACKET_SIZE], np.int64).reshape(-1, PACKET_SIZE)
+            rows = rows[np.isin(rows[:, STREAM], wanted)]
+            if len(rows):
+                yield Batch(rows, at_hand)
+
+
+class Batch:
+    """Some packets: `rows`, columns as in layout, may be kept; their octets are there until the next batch."""
+
+    def __init__(self, rows: Column, at_hand: _AtHand) -> None:
+        self.rows = rows
+        self._at_hand = at_hand
+
+    def raw(self) -> Iterator[Raw]:
+        """The octets of each row."""
+        return (self._at_hand.raw(frame) for frame in self.rows[:, FRAME].tolist())
+
+
+class _AtHand:
+    """The records that each capture has in its buffer now, by the capture's index."""
+
+    def __init__(self) -> None:
+        self._records: dict[int, tuple[Any, Column, int]] = {}
+
+    def keep(self, index: int, records: Records) -> None:
+        """Take note of a batch, before decoding has scapy change what it does not know."""
+        rows = np.array(records.rows[: records.size * RECORD_SIZE], np.int64).reshape(-1, RECORD_SIZE)
+        self._records[index] = (memoryview(records.buffer), rows, records.first_frame)
+
+    def raw(self, frame: int) -> Raw:
+        """The packet of a frame that is at hand."""
+        buffer, rows, first = self._records[frame >> FRAME_BITS]
+        row = rows[(frame & ((1 << FRAME_BITS) - 1)) - first].tolist()
+        octets = bytes(buffer[row[OFFSET] : row[OFFSET] + row[CAPLEN]])
+        return Raw(octets, row[ORIGLEN], row[LINK_TYPE])
+
+
+def by_server(rows: Column, flows: Column) -> Mask:
+    """Which of these packets the server of their connection sent, as the flow table at the end has it."""
+    heads = flows[rows[:, STREAM]]
+    low = (
+        (rows[:, SRC_HI] == heads[:, LOW_HI])
+        & (rows[:, SRC_LO] == heads[:, LOW_LO])
+        & (rows[:, SPORT] == heads[:, KEY_PORTS] >> 16)
+    )
+    return np.asarray(low ^ (heads[:, ROLES] & CLIENT_IS_LOW != 0))

@@ -1,0 +1,149 @@
+"""The sequence diagram of one connection's decisive moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from analyzer.model import Flow
+from analyzer.report.charts import style
+from analyzer.report.charts.moments import Moment
+from analyzer.report.charts.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, write
+from analyzer.report.times import SECOND, clock, clock_with_fraction, duration
+from analyzer.tcp import ACK, FIN, PSH, RST, SYN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ROW_IN = 0.3
+SILENCE_NS = SECOND // 2  # shorter ones are not told
+CLIENT_X, SERVER_X = 0.25, 0.7
+LOST_AT = 0.8  # of the way
+FLAGS = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"))
+
+
+class Remark(NamedTuple):
+    """What a frame is, for the reader, and how it is drawn."""
+
+    text: str
+    kind: str  # "probe", "lost", "answer", "end", or ""
+
+
+PLAIN = Remark("", "")
+# Colour, line and width of each kind's arrow.
+ARROWS = {
+    "": (BLACK, "-", 1.0),
+    "probe": (BLUE, (0, (5, 2)), 1.3),
+    "lost": (RED, (0, (5, 2)), 1.3),
+    "answer": (GREEN, "-", 1.3),
+    "end": (BLACK, "-", 2.4),
+    "icmp": (ORANGE, (0, (1, 1)), 1.6),
+}
+
+
+class Row(NamedTuple):
+    """One line of the diagram: a moment, or words about what lies between two."""
+
+    moment: Moment | None
+    text: str
+
+
+def rows_of(moments: Sequence[Moment]) -> list[Row]:
+    """The moments, with the silences and the segments left out between them."""
+    rows: list[Row] = []
+    for before, moment in zip([None, *moments], moments, strict=False):
+        if before is not None:
+            waited, missing = moment.time - before.time, moment.place - before.place - 1
+            if missing:
+                rows.append(Row(None, f"{missing} segment{'s' * (missing > 1)} in {duration(waited)}"))
+            elif waited >= SILENCE_NS:
+                rows.append(Row(None, f"{duration(waited)} of silence"))
+        rows.append(Row(moment, ""))
+    return rows
+
+
+def height_of(moments: Sequence[Moment], notes: int) -> float:
+    """Inches that the diagram takes."""
+    return ROW_IN * (len(rows_of(moments)) + 2.5 + notes)
+
+
+def draw_ladder(
+    axes: Axes,
+    flow: Flow,
+    moments: Sequence[Moment],
+    remarks: Mapping[int, Remark],
+    closing: Sequence[str],
+    *,
+    frame_text: Callable[[int], str],
+    utc: bool = False,
+) -> None:
+    """Who sent what when, from top to bottom, not to scale; `remarks` by frame, `closing` lines about the end."""
+    rows = rows_of(moments)
+    bottom = len(rows) + 0.2
+    axes.set_axis_off()
+    axes.set_xlim(0, 1)
+    axes.set_ylim(bottom + len(closing), -1.6)
+    for x, name, endpoint in ((CLIENT_X, "client", flow.client), (SERVER_X, "server", flow.server)):
+        write(axes, x, -0.95, f"{name}\n".strip(), ha="center", fontweight="bold")
+        write(axes, x, -0.45, style.shortened(str(endpoint), 48), ha="center")
+        axes.plot([x, x], [-0.1, bottom], color=GREY, linewidth=1.0, zorder=1)
+    first = moments[0].time if moments else 0
+    day = clock(first, utc, "%Y-%m-%d")
+    write(axes, 0.0, -0.45, f"frame   {day}", ha="left", color=GREY)
+    for y, row in enumerate(rows, start=1):
+        if row.moment is None:
+            _draw_words(axes, y - 0.4, row.text)
+            continue
+        moment = row.moment
+        when = f"{clock_with_fraction(moment.time, utc)}  +{(moment.time - first) / SECOND:.6f} s"
+        write(axes, 0.0, y - 0.35, frame_text(moment.frame), ha="left", fontweight="bold")
+        write(axes, 0.045, y - 0.35, when, ha="left", color=GREY)
+        _draw_arrow(axes, y - 0.35, moment, remarks.get(moment.frame, PLAIN))
+    for place, text in enumerate(closing):
+        write(axes, 0.0, bottom + 0.4 + place * 0.75, text, ha="left", fontweight="normal" if place else "bold")
+
+
+def _draw_words(axes: Axes, y: float, text: str) -> None:
+    """Words between the lifelines, which are broken there."""
+    for x in (CLIENT_X, SERVER_X):
+        axes.plot([x, x], [y - 0.3, y + 0.3], color="white", linewidth=3, linestyle=(0, (1, 1)), zorder=2)
+    write(axes, (CLIENT_X + SERVER_X) / 2, y, text, ha="center", color=GREY, style="italic")
+
+
+def _draw_arrow(axes: Axes, y: float, moment: Moment, remark: Remark) -> None:
+    kind = "icmp" if moment.icmp else "end" if moment.flags & RST else remark.kind
+    colour, line, width = ARROWS[kind]
+    start, end = (CLIENT_X, SERVER_X) if moment.side == 0 else (SERVER_X, CLIENT_X)
+    if moment.icmp:  # what a router sends back to whoever sent the quoted segment
+        start, end = (CLIENT_X + SERVER_X) / 2, start
+    lost = kind == "lost"
+    tip = start + (end - start) * LOST_AT if lost else end
+    axes.annotate(
+        "", (tip, y), (start, y), zorder=3, annotation_clip=False,
+        arrowprops={
+            "arrowstyle": "-" if lost else "-|>,head_width=0.22,head_length=0.5", "color": colour, "linestyle": line,
+            "linewidth": width, "shrinkA": 0, "shrinkB": 0,
+        },
+    )  # fmt: skip
+    if lost:
+        style.plot_marks(axes, style.UNANSWERED._replace(size=8), [tip], [y])
+    background = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+    write(
+        axes, (CLIENT_X + SERVER_X) / 2, y - 0.27, _words(moment), ha="center", fontsize=6.5, zorder=4, bbox=background
+    )
+    text = remark.text or ("ICMP error about it" if moment.icmp else "")
+    write(axes, SERVER_X + 0.02, y, text, ha="left", fontweight="bold" if kind in ("lost", "end") else "normal")
+
+
+def _words(moment: Moment) -> str:
+    """Flags and numbers: `PSH ACK  seq 1  ack 1  len 180`."""
+    if moment.icmp:
+        return f"ICMP error: quotes seq {moment.seq}"
+    flags = " ".join(name for bit, name in FLAGS if moment.flags & bit) or "no flags"
+    parts = [flags, f"seq {moment.seq}"]
+    if moment.ack is not None:
+        parts.append(f"ack {moment.ack}")
+    parts.append(f"len {moment.len}")
+    if not moment.window and not moment.flags & (RST | SYN):
+        parts.append("win 0")
+    return "  ".join(parts)

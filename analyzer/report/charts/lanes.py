@@ -1,0 +1,123 @@
+"""What a connection's lane of the timeline shows, from its row of the flow table, its logs and its packets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analyzer.kinds import ProbeKind
+from analyzer.layout import (
+    EVENT_ENDPOINT,
+    EVENT_KIND,
+    EVENT_RESENT,
+    EVENT_SINCE,
+    EVENT_TIME,
+    EVENT_ZERO_WINDOW,
+    FIN_TIME,
+    NEVER,
+    RESENT,
+    RESENT_FIRST,
+    RESENT_LAST,
+    RESET_TIME,
+    ZERO_SINCE,
+)
+from analyzer.model import Column, Facts, Flow
+from analyzer.report.charts.activity import Activity
+from analyzer.report.charts.probes import UNANSWERED, Probes, probes_of
+
+MANY_RESENT = 2  # of one run: a single retransmission is ordinary
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One connection, times in nanoseconds."""
+
+    flow: Flow
+    severity: str  # of its verdict
+    traffic: Column
+    probes: Probes
+    window_probes: Probes
+    fins: Sequence[int]
+    resets: Sequence[int]
+    resent: Sequence[tuple[int, int]]
+    closed_window: Sequence[tuple[int, int]]
+    unheard: Sequence[tuple[int, int]]  # from what a prober last heard to when it heard again, or the end
+    findings: Sequence[tuple[str, int]]  # the letter of a rule, and where its evidence begins
+
+    @property
+    def known_until(self) -> int | None:
+        """When it ended; None when it is open."""
+        return self.flow.ending.time
+
+
+def make_lanes(
+    facts: Facts,
+    flows: Sequence[Flow],
+    severity_of: dict[str, str],
+    activity: Activity,
+    findings: dict[int, list[tuple[str, int]]],
+) -> list[Lane]:
+    """The lanes of these connections, in this order."""
+    streams = np.array([flow.stream for flow in flows], np.int64)
+    probes, window = probes_of(facts, streams), probes_of(facts, streams, ProbeKind.ZERO_WINDOW)
+    fins, events = facts.tracks.endpoints(FIN_TIME), _events(facts, streams)
+    return [
+        Lane(
+            flow=flow,
+            unheard=unheard_of(probes.sent_by(flow.stream), flow.ending.time or facts.end),
+            severity=severity_of[flow.verdict],
+            traffic=activity.times(flow.stream),
+            probes=probes.sent_by(flow.stream),
+            window_probes=window.sent_by(flow.stream),
+            fins=[time for time in fins[flow.stream].tolist() if time],
+            resets=[time for time in (int(facts.tracks.flows[flow.stream, RESET_TIME]),) if time],
+            resent=_runs(facts, events, flow.stream),
+            closed_window=_closed(facts, events, flow.stream),
+            findings=findings.get(flow.stream, []),
+        )
+        for flow in flows
+    ]
+
+
+def _events(facts: Facts, streams: Column) -> Column:
+    """The rows of the event log that belong to these connections."""
+    events = facts.tracks.events
+    return np.asarray(events[np.isin(events[:, EVENT_ENDPOINT] >> 1, streams)])
+
+
+def _past(events: Column, stream: int, kind: int) -> list[tuple[int, int]]:
+    mine = events[(events[:, EVENT_ENDPOINT] >> 1 == stream) & (events[:, EVENT_KIND] == kind)]
+    return [(since, time) for since, time in mine[:, (EVENT_SINCE, EVENT_TIME)].tolist() if 0 < since < time]
+
+
+def _runs(facts: Facts, events: Column, stream: int) -> list[tuple[int, int]]:
+    """From when to when data was sent again and again."""
+    columns = [
+        facts.tracks.endpoints(field, slice(stream, stream + 1))[0] for field in (RESENT, RESENT_FIRST, RESENT_LAST)
+    ]
+    open_runs = [(int(first), int(last)) for count, first, last in zip(*columns, strict=True) if count >= MANY_RESENT]
+    return _past(events, stream, EVENT_RESENT) + open_runs
+
+
+def _closed(facts: Facts, events: Column, stream: int) -> list[tuple[int, int]]:
+    """From when to when an end had no room."""
+    since = facts.tracks.endpoints(ZERO_SINCE, slice(stream, stream + 1))[0]
+    until = int(facts.ended[stream]) or facts.end
+    return _past(events, stream, EVENT_ZERO_WINDOW) + [(int(one), until) for one in since if one]
+
+
+def unheard_of(probes: Probes, end: int) -> list[tuple[int, int]]:
+    """From when to when probers asked and heard nothing: until something ended the silence, or to the end."""
+    found = []
+    unanswered = probes.fate == UNANSWERED
+    for prober in np.unique(probes.prober).tolist():
+        mine = probes.prober == prober
+        for since in np.unique(probes.since[mine & unanswered]).tolist():
+            later = probes.since[mine & (probes.since > since)]
+            run = probes.time[mine & (probes.since == since)]
+            answered = probes.time[mine & (probes.since == since) & ~unanswered]
+            until = answered.max() if len(answered) else later.min() if len(later) else end
+            found.append((int(since if since != NEVER else run.min()), int(until)))
+    return found
