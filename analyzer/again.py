@@ -6,12 +6,13 @@ through the same timeline and the same tracker once more, so that a packet has t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from analyzer.capture.spool import Spool, is_pipe
+from analyzer.captured import CaptureFacts
 from analyzer.errors import UsageError
 from analyzer.kernels import Kernels
 from analyzer.layout import (
@@ -74,6 +75,19 @@ class Again:
                 held[stream].append(batch.rows[batch.rows[:, STREAM] == stream])
         self._held = held
 
+    def records(self, take: Callable[[CaptureFacts, int, Records], None]) -> None:
+        """Have all packets taken as they were captured, those of any kind: the facts of a capture, its index, a batch.
+
+        Of several captures that overlap the batches come as they are read. Raises UsageError as `batches` does.
+        """
+
+        def keep(index: int, records: Records) -> None:
+            take(timeline.captures[index], index, records)
+
+        timeline = self._timeline(keep)
+        for _ in timeline.batches():
+            pass
+
     def batches(self, streams: Sequence[int] | Column) -> Iterator[Batch]:
         """The packets of these streams in order of time, some at a time; second copies of packets are left out.
 
@@ -82,16 +96,9 @@ class Again:
         if len(streams) == 1 and int(streams[0]) in self._held:
             yield from (Batch(rows, _AtHand()) for rows in self._held[int(streams[0])])
             return
-        pipes = [path for path in self._paths if is_pipe(path)]
-        if self._spool is not None:
-            self._spool.replay()
-        elif pipes:
-            raise UsageError(f"{pipes[0]} cannot be read a second time: its packets were to be kept (spool)")
-        kernels, at_hand = self._kernels, _AtHand()
-        timeline = Timeline(
-            self._paths, kernels, split_tunnels=self._split_tunnels, spool=self._spool, keep=at_hand.keep
-        )
-        tracker = Tracker(kernels, files=len(timeline.captures), same_traffic=timeline.same_traffic)
+        at_hand = _AtHand()
+        timeline = self._timeline(at_hand.keep)
+        tracker = Tracker(self._kernels, files=len(timeline.captures), same_traffic=timeline.same_traffic)
         wanted = np.unique(np.asarray(streams, np.int64))
         for packets in timeline.batches():
             tracker.feed(packets)
@@ -99,6 +106,15 @@ class Again:
             rows = rows[np.isin(rows[:, STREAM], wanted)]
             if len(rows):
                 yield Batch(rows, at_hand)
+
+    def _timeline(self, keep: Callable[[int, Records], None]) -> Timeline:
+        """The captures from their beginnings."""
+        pipes = [path for path in self._paths if is_pipe(path)]
+        if self._spool is not None:
+            self._spool.replay()
+        elif pipes:
+            raise UsageError(f"{pipes[0]} cannot be read a second time: its packets were to be kept (spool)")
+        return Timeline(self._paths, self._kernels, split_tunnels=self._split_tunnels, spool=self._spool, keep=keep)
 
 
 class Batch:

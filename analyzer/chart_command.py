@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.console import check_output, noter, progress_bar, tell_formats, tell_problems, write_output
+from analyzer.console import binary_output, check_output, noter, progress_bar, tell_formats, tell_problems
 from analyzer.errors import UsageError
 from analyzer.options import (
     Captures,
@@ -97,7 +97,9 @@ def chart(
     if verbose:
         tell_formats(analysis.captures, note)
     figure = _draw(analysis, kind, selection.streams_of(analysis), limit, countdown, utc)
-    write_output(output, _octets(figure, form))
+    octets = _octets(figure, form)
+    with binary_output(output) as out:
+        out.write(octets)
 
 
 def _form(output: str) -> str:

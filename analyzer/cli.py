@@ -38,6 +38,7 @@ from analyzer.options import (
     Verbose,
     Verdicts,
 )
+from analyzer.packet_commands import annotate, extract
 from analyzer.reference import crosscheck, explain, profiles
 from analyzer.report_command import report
 from analyzer.result import LIMIT, Format, write_result
@@ -142,6 +143,8 @@ def analyze(
 
 app.command()(chart)
 app.command()(report)
+app.command()(annotate)
+app.command()(extract)
 app.command()(live)
 app.command()(explain)
 app.command()(profiles)

@@ -8,7 +8,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 from analyzer.captured import CaptureFacts
 from analyzer.errors import CaptureError, UsageError
@@ -76,11 +76,12 @@ def open_output(path: str | None) -> Iterator[TextIO]:
         raise OutputError(f"{path or 'standard output'}: {error.strerror or error}") from error
 
 
-def write_output(path: str, octets: bytes) -> None:
-    """Write a file that only its owner can read. Raises OutputError when that cannot be."""
+@contextlib.contextmanager
+def binary_output(path: str) -> Iterator[IO[bytes]]:
+    """A file of octets that only its owner can read. Raises OutputError when it cannot be written."""
     try:
         with open(_created(path), "wb") as out:
-            out.write(octets)
+            yield out
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror or error}") from error
 

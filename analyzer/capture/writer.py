@@ -6,7 +6,7 @@ scapy's writer, the one library at hand that knows comments, keeps time in micro
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analyzer.layout import CAPLEN, LINK_TYPE, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
@@ -24,6 +24,7 @@ from analyzer.wire import (
 )
 
 NANO_DIGITS = 9
+Comments = Mapping[int, Sequence[str]]
 _PACKET = struct.Struct("<IIIIIII")
 _PACKET_OCTETS = _PACKET.size + 4  # with the length repeated at the end
 _WHOLE_SECTION = 0xFFFF_FFFF_FFFF_FFFF  # a length that is not told
@@ -42,18 +43,25 @@ class PcapngWriter:
         body = struct.pack("<IHHQ", PCAPNG_BYTE_ORDER, 1, 0, _WHOLE_SECTION)
         return _block(PCAPNG_SECTION_HEADER, body + program + _option(PCAPNG_END_OF_OPTIONS))
 
-    def records(self, records: Records, name: str, digits: int) -> bytes:
-        """All packets of a batch, as captured at `name` in so many decimals of a second."""
+    def records(self, records: Records, name: str, digits: int, comments: Comments | None = None) -> bytes:
+        """All packets of a batch, as captured at `name` in so many decimals of a second; comments by frame number."""
         parts: list[bytes | memoryview] = []
         octets = memoryview(records.buffer)
         rows = records.rows[: records.size * RECORD_SIZE]
         flat: list[int] = rows if isinstance(rows, list) else rows.tolist()
-        for row in range(0, len(flat), RECORD_SIZE):
+        said = comments or {}
+        for place, row in enumerate(range(0, len(flat), RECORD_SIZE)):
             at = flat[row + OFFSET]
             data = octets[at : at + flat[row + CAPLEN]]
-            self._packet(
-                parts, data, flat[row + ORIGLEN], flat[row + RECORD_TIME], (name, flat[row + LINK_TYPE], digits)
-            )
+            where = name, flat[row + LINK_TYPE], digits
+            of_this = said.get(records.first_frame + place, ())
+            self._packet(parts, data, flat[row + ORIGLEN], flat[row + RECORD_TIME], where, of_this)
+        return b"".join(parts)
+
+    def packet(self, octets: bytes, original: int, time: int, where: tuple[str, int, int]) -> bytes:
+        """One packet, captured at a name, of a link type, in so many decimals of a second."""
+        parts: list[bytes | memoryview] = []
+        self._packet(parts, octets, original, time, where)
         return b"".join(parts)
 
     def _packet(

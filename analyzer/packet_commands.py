@@ -1,0 +1,136 @@
+"""The commands `annotate` and `extract`: packets as pcapng, with comments on them, or those of some connections."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from analyzer.console import binary_output, check_output, noter, progress_bar, tell_problems
+from analyzer.errors import UsageError
+from analyzer.options import (
+    Captures,
+    End,
+    Hosts,
+    IdleAfter,
+    Ports,
+    Progress,
+    Quiet,
+    SplitTunnels,
+    Start,
+    Streams,
+    Verdicts,
+)
+
+if TYPE_CHECKING:
+    from analyzer.captured import CaptureFacts
+    from analyzer.model import Records
+    from analyzer.pipeline import Analysis
+    from analyzer.select import Selection
+
+Output = Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="Write this pcapng file")]
+
+
+def annotate(
+    captures: Captures,
+    output: Output,
+    stream: Streams = None,
+    host: Hosts = None,
+    port: Ports = None,
+    verdict: Verdicts = None,
+    start: Start = None,
+    end: End = None,
+    idle_after: IdleAfter = 10.0,
+    split_tunnels: SplitTunnels = False,
+    progress: Progress = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the same packets with comments: Wireshark shows what is said of probes, answers, resets, evidence.
+
+    All packets are written, whatever is selected; the comments are those of the connections that are.
+    """
+    selection = _selection(stream, host, port, verdict, start, end)
+    analysis = _analysed(captures, output, idle_after, split_tunnels, progress, quiet)
+    with binary_output(output) as out:
+        write_annotated(analysis, selection.streams_of(analysis), out)
+
+
+def extract(
+    captures: Captures,
+    output: Output,
+    stream: Streams = None,
+    host: Hosts = None,
+    port: Ports = None,
+    verdict: Verdicts = None,
+    start: Start = None,
+    end: End = None,
+    idle_after: IdleAfter = 10.0,
+    split_tunnels: SplitTunnels = False,
+    progress: Progress = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the packets of the connections that are selected, and ICMP errors about them; second copies are left out."""
+    selection = _selection(stream, host, port, verdict, start, end)
+    if not any((stream, host, port, verdict, start, end)):
+        raise UsageError("extract needs to know of which connections: --stream N, --host ADDR, --verdict WORD, ...")
+    analysis = _analysed(captures, output, idle_after, split_tunnels, progress, quiet)
+    with binary_output(output) as out:
+        write_extracted(analysis, selection.streams_of(analysis), out)
+
+
+def write_annotated(analysis: Analysis, streams: list[int], out: IO[bytes]) -> None:
+    """All packets, with comments on those of these connections."""
+    from analyzer.capture.writer import PcapngWriter
+    from analyzer.layout import FRAME_BITS
+    from analyzer.remarks import remarks_on
+
+    assert analysis.again is not None
+    remarks = remarks_on(analysis, streams)
+    by_capture: dict[int, dict[int, list[str]]] = {}
+    for frame, texts in remarks.items():
+        by_capture.setdefault(frame >> FRAME_BITS, {})[frame & ((1 << FRAME_BITS) - 1)] = texts
+    writer = PcapngWriter()
+    out.write(writer.begin())
+
+    def take(facts: CaptureFacts, index: int, records: Records) -> None:
+        out.write(writer.records(records, facts.path, facts.digits, by_capture.get(index)))
+
+    analysis.again.records(take)
+
+
+def write_extracted(analysis: Analysis, streams: list[int], out: IO[bytes]) -> None:
+    """The packets of these connections alone."""
+    from analyzer.capture.writer import PcapngWriter
+    from analyzer.layout import FRAME, FRAME_BITS, TIME
+
+    assert analysis.again is not None
+    writer = PcapngWriter()
+    out.write(writer.begin())
+    for batch in analysis.again.batches(streams):
+        for row, raw in zip(batch.rows[:, [FRAME, TIME]].tolist(), batch.raw(), strict=True):
+            facts = analysis.captures[row[0] >> FRAME_BITS]
+            where = facts.path, raw.link_type, facts.digits
+            out.write(writer.packet(raw.octets, raw.original_length, row[1] + facts.clock_shift, where))
+
+
+def _selection(stream: Streams, host: Hosts, port: Ports, verdict: Verdicts, start: Start, end: End) -> Selection:
+    from analyzer.select import Selection
+
+    selection = Selection(tuple(stream or ()), tuple(host or ()), tuple(port or ()), tuple(verdict or ()), start, end)
+    selection.check()
+    return selection
+
+
+def _analysed(
+    captures: list[str], output: str, idle_after: float, split_tunnels: bool, progress: bool | None, quiet: bool
+) -> Analysis:
+    from analyzer.pipeline import analyze as run
+
+    check_output(output, captures)
+    note = noter(quiet)
+    with progress_bar(progress, quiet) as advance:
+        analysis = run(
+            *captures, idle_after_s=idle_after, split_tunnels=split_tunnels, spool=True, notify=note, progress=advance
+        )
+    tell_problems(analysis.captures, note)
+    return analysis
