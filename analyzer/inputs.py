@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -15,7 +17,9 @@ from analyzer.capture.children import Capturers, Commands
 from analyzer.capture.growing import Growing
 from analyzer.errors import CaptureError
 
-DROPPED = re.compile(r"^(\d+) packets? dropped by kernel", re.MULTILINE)
+DROPPED = re.compile(r"(\d+) packets? dropped by kernel")
+SETTLED_S = 2.0
+_SAYS_NOTHING = re.compile(r"listening on|dropped by kernel")
 KEPT_ERRORS = 20
 
 
@@ -25,6 +29,9 @@ class OfOthers:
     interface = None
     dropped = 0
     complaint = ""
+
+    def ask(self) -> None:
+        """Others are not asked."""
 
 
 class StandardInput(OfOthers):
@@ -75,6 +82,9 @@ class Input(Protocol):
     def complaint(self) -> str:
         """Why it ended."""
 
+    def ask(self) -> None:
+        """Have `dropped` be renewed soon."""
+
     def stop(self) -> None:
         """Have it end soon."""
 
@@ -102,6 +112,7 @@ class Capturer:
         self._errors = os.fdopen(errors, "rb")
         self._status: int | None = None
         self._said: list[str] = []
+        self._began = time.monotonic()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -114,8 +125,15 @@ class Capturer:
     @property
     def complaint(self) -> str:
         """What it said last that was no statistics: why it ended, where it ended by itself."""
-        lines = [line for line in self._said if line and not line[0].isdigit() and "listening on" not in line]
+        lines = [line for line in self._said if line and not line[0].isdigit() and not _SAYS_NOTHING.search(line)]
         return lines[-1].removeprefix("tcpdump: ") if lines else f"the capture ended with status {self._status}"
+
+    def ask(self) -> None:
+        """Have it say how many packets were dropped so far."""
+        if time.monotonic() - self._began < SETTLED_S:  # a program that is not ready for the question ends by it
+            return
+        with contextlib.suppress(OSError):  # who has ended is noticed by the end of what it hands on
+            self._capturers.ask(self.interface)
 
     def stop(self) -> None:
         """Have it end: it hands on what it has, says its statistics, and closes its output."""

@@ -19,11 +19,13 @@ from analyzer.inputs import Capturer, Followed, Input, StandardInput, interfaces
 from analyzer.kernels import Kernels
 from analyzer.layout import FILE_BITS
 from analyzer.model import Records
+from analyzer.pace import Pace
 from analyzer.timeline import Lane
 
 FOLLOW_EVERY_S = 0.1
 # A capturer that ended by itself is started again after so long: an interface that was taken down comes back.
 AGAIN_AFTER_S = 1.0
+ASK_EVERY_S = 10.0
 MAX_INPUTS = (1 << FILE_BITS) - 1  # each start of tcpdump, and each file of a folder, is one
 NO_SUCH_INTERFACE = ("No such device", "not found")  # as tcpdump and scapy say it
 Take = Callable[[Lane], bool]  # reads all that a stream has
@@ -36,7 +38,8 @@ class Intake:
         """`notify` is told what concerns the capturing itself."""
         self.captures: list[CaptureFacts] = []
         self.ring: Ring | None = None  # where what is captured is kept, if it is
-        self.dropped = 0  # packets that the kernel had no room for, as far as is known
+        self._dropped = 0  # of inputs that have ended, how many packets the kernel had no room for
+        self._ask = Pace(ASK_EVERY_S)
         self._kernels = kernels
         self._notify = notify
         self._split_tunnels = split_tunnels
@@ -71,6 +74,11 @@ class Intake:
             self._start(name)
 
     @property
+    def dropped(self) -> int:
+        """Packets that the kernel had no room for, as far as is known: it is asked every few seconds."""
+        return self._dropped + sum(source.dropped for source in self._lanes.values())
+
+    @property
     def goes_on(self) -> bool:
         """Whether there is, or may come, something to read."""
         return bool(self._lanes or self._again or self._rotation)
@@ -97,7 +105,7 @@ class Intake:
         if source.interface is None:
             return
         if source.dropped:
-            self.dropped += source.dropped
+            self._dropped += source.dropped
             self._notify(f"{source.interface}: {source.dropped} packets dropped by the kernel")
         if not self._ending:
             self._notify(f"{source.interface}: {source.complaint}: capturing again as soon as it can be")
@@ -105,6 +113,10 @@ class Intake:
 
     def renew(self, take: Take) -> None:
         """Capture again on interfaces where that ended; of a folder's files go on to the next."""
+        if self._ask.due:
+            with self._ask.step():
+                for source in self._lanes.values():
+                    source.ask()
         for name in [name for name, when in self._again.items() if time.monotonic() >= when]:
             try:
                 self._start(name)

@@ -103,8 +103,8 @@ def live(
                 stack.enter_context(audience.metrics(run, metrics))
             if on_finding is not None:
                 stack.enter_context(audience.hook(run, on_finding, note))
-            _open(run, follow, capturers)
             stack.enter_context(_ending(run))
+            _open(run, follow, capturers)
             if not drawn:
                 tell(run, out)
             title = ", ".join(interface or [follow or "standard input"])

@@ -69,7 +69,7 @@ def extract(
     progress: Progress = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write the packets of the connections that are selected, and ICMP errors about them; second copies are left out."""
+    """Write the packets of the connections that are selected, and ICMP errors about them; each packet once."""
     selection = _selection(stream, host, port, verdict, start, end)
     if not any((stream, host, port, verdict, start, end)):
         raise UsageError("extract needs to know of which connections: --stream N, --host ADDR, --verdict WORD, ...")

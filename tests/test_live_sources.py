@@ -20,6 +20,10 @@ from living import HEADER, Json, ended, event, running, said
 from results import ROOT
 from wirebytes import pcap_bytes
 
+from analyzer.backend import Backend
+from analyzer.capture.children import Children
+from analyzer.inputs import DROPPED, SETTLED_S, Capturer, commands
+
 TALK = Conversation(rtt=0.01).handshake().data(CLIENT, 100).data(SERVER, 300).idle(0.1)
 TALK.acknowledge(CLIENT)
 for _ in range(6):
@@ -155,3 +159,26 @@ def test_what_is_no_capture_in_a_folder_is_passed_over(tmp_path: Path) -> None:
     with running("--follow", str(tmp_path), "--format", "ndjson") as process:
         assert b"notes.txt" in said(process)
         event(process, "dead-peer")
+
+
+@pytest.mark.parametrize("backend", [Backend.tcpdump, Backend.scapy])
+def test_what_was_dropped_is_asked_for(backend: Backend) -> None:
+    """Both answer the question, go on, and count from the beginning; no answer is taken for a complaint."""
+    children = Children(commands(["lo"], None, backend))
+    capturer = Capturer("lo", children, vlan=False)
+    try:
+        assert len(capturer.output.read(HEADER)) == HEADER
+        time.sleep(SETTLED_S)
+        for answers in (1, 2):
+            deadline = time.monotonic() + 10
+            capturer.ask()
+            while len(DROPPED.findall("\n".join(capturer._said))) < answers:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        assert capturer.dropped == 0
+        assert capturer.complaint == "the capture ended with status None"
+        capturer.stop()
+        capturer.close()
+        assert len(DROPPED.findall("\n".join(capturer._said))) == 3
+    finally:
+        children.close()

@@ -12,6 +12,8 @@ from typing import Protocol
 # By interface: how its process is called, and how where the link type knows no VLAN tags.
 Commands = Mapping[str, tuple[list[str], list[str]]]
 PATIENCE_S = 2
+# What tcpdump takes for the question how many packets there were (tcpdump(8)); BSD and macOS have a signal for such.
+STATISTICS: signal.Signals = getattr(signal, "SIGINFO", None) or signal.SIGUSR1
 
 
 class Capturers(Protocol):
@@ -21,6 +23,9 @@ class Capturers(Protocol):
 
     def start(self, name: str, *, vlan: bool) -> tuple[int, int]:
         """Capture on an interface: the descriptors of its stream and of what it says. Raises OSError."""
+
+    def ask(self, name: str) -> None:
+        """Have it say its statistics so far. Raises OSError."""
 
     def stop(self, name: str) -> None:
         """Have it end: it hands on what it has, says its statistics, and closes its output. Raises OSError."""
@@ -56,11 +61,18 @@ class Children:
         with process.stdout as output, process.stderr as errors:
             return os.dup(output.fileno()), os.dup(errors.fileno())
 
+    def ask(self, name: str) -> None:
+        """See `Capturers`."""
+        self._signal(name, STATISTICS)
+
     def stop(self, name: str) -> None:
         """See `Capturers`."""
+        self._signal(name, signal.SIGINT)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
         if name in self._running:
             with contextlib.suppress(ProcessLookupError):
-                self._running[name].send_signal(signal.SIGINT)
+                self._running[name].send_signal(number)
 
     def reap(self, name: str) -> int | None:
         """See `Capturers`."""

@@ -17,7 +17,7 @@ from typing import Any
 from analyzer.capture.children import Children, Commands
 from analyzer.capture.ring import Folder
 
-START, START_WITHOUT_VLAN, STOP, REAP, NEXT_FILE = range(5)
+START, START_WITHOUT_VLAN, STOP, REAP, NEXT_FILE, ASK = range(6)
 REQUEST = struct.Struct("=BH")  # what, and the place of the interface among all
 ANSWER = struct.Struct("=ii")  # errno, or 0; a status
 UNKNOWN_STATUS = -(1 << 31)
@@ -46,6 +46,10 @@ class Keeper:
         """See `Capturers`."""
         _, (output, errors) = self._ask(START if vlan else START_WITHOUT_VLAN, name)
         return output, errors
+
+    def ask(self, name: str) -> None:
+        """See `Capturers`."""
+        self._ask(ASK, name)
 
     def stop(self, name: str) -> None:
         """See `Capturers`."""
@@ -129,8 +133,8 @@ def _do(what: int, place: int, children: Children, folder: Folder | None) -> tup
     name = children.names[place]
     if what in (START, START_WITHOUT_VLAN):
         return 0, [*children.start(name, vlan=what == START)]
-    if what == STOP:
-        children.stop(name)
+    if what in (STOP, ASK):
+        (children.stop if what == STOP else children.ask)(name)
         return 0, []
     if what == REAP:
         status = children.reap(name)

@@ -14,6 +14,7 @@ import struct
 import sys
 from typing import Any
 
+from analyzer.capture.children import STATISTICS
 from analyzer.capture.tcpdump import SNAPLEN, capture_filter
 from analyzer.errors import CaptureError
 from analyzer.rights import give_up_rights
@@ -25,6 +26,8 @@ RECEIVE_BUFFER = 8 << 20  # as much as the kernel allows of it (net.core.rmem_ma
 MICRO = 1_000_000
 # packet(7): how many packets the kernel has handed over, and dropped for want of room, since it was last asked.
 SOL_PACKET, PACKET_STATISTICS = 263, 6
+END, ASK = b"x", b"?"
+_dropped: list[int] = []
 WITH_VLAN, WITHOUT_VLAN = "vlan", "no-vlan"
 
 
@@ -37,8 +40,9 @@ def command(interface: str, wanted: str | None, *, vlan: bool) -> list[str]:
 def main() -> None:
     """Capture until SIGINT, or until that is not possible any more; then say why, and what was dropped."""
     interface, tags, *wanted = sys.argv[1:]
-    ending, end = os.pipe()
-    signal.signal(signal.SIGINT, lambda number, frame: os.write(end, b"x"))
+    told, tell = os.pipe()
+    signal.signal(signal.SIGINT, lambda number, frame: os.write(tell, END))
+    signal.signal(STATISTICS, lambda number, frame: os.write(tell, ASK))
     complaint = ""
     try:
         listening, link_type = _open(interface, wanted[0] if wanted else None, vlan=tags == WITH_VLAN)
@@ -49,14 +53,12 @@ def main() -> None:
     output = sys.stdout.fileno()
     try:
         os.write(output, struct.pack("<IHHiIII", PCAP_MICROSECONDS, 2, 4, 0, 0, SNAPLEN, link_type))
-        _hand_on(listening, output, ending)
+        _hand_on(listening, output, told)
     except BrokenPipeError:  # nobody reads it any more
         pass
     except OSError as error:
         complaint = f"scapy: {error.strerror or error}"
-    with contextlib.suppress(OSError, AttributeError):
-        _, dropped = struct.unpack("II", listening.ins.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
-        sys.stderr.write(f"{dropped} packets dropped by kernel\n")
+    _say_drops(listening)
     sys.exit(complaint or 0)
 
 
@@ -81,12 +83,24 @@ def _open(interface: str, wanted: str | None, *, vlan: bool) -> tuple[Any, int]:
     return listening, conf.l2types.layer2num[listening.LL]
 
 
-def _hand_on(listening: Any, output: int, ending: int) -> None:
+def _say_drops(listening: Any) -> None:
+    """How many packets the kernel had no room for, from the beginning: it tells how many since it was last asked."""
+    with contextlib.suppress(OSError, AttributeError):
+        _, dropped = struct.unpack("II", listening.ins.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+        _dropped.append(dropped)
+        sys.stderr.write(f"{sum(_dropped)} packets dropped by kernel\n")
+        sys.stderr.flush()
+
+
+def _hand_on(listening: Any, output: int, told: int) -> None:
     """Write one record after the other, each whole: a pipe takes so little at once, or nothing of it."""
     while True:
-        ready, _, _ = select.select([listening.ins, ending], [], [])
-        if ending in ready:
-            return
+        ready, _, _ = select.select([listening.ins, told], [], [])
+        if told in ready:
+            if END in os.read(told, LONGEST):
+                return
+            _say_drops(listening)
+            continue
         _, octets, moment = listening.recv_raw(LONGEST)
         if octets:
             second, microsecond = divmod(round(moment * MICRO), MICRO)
