@@ -58,7 +58,7 @@ class Live:
         """`notify` is told what concerns the capturing; at most so many connections stay in memory."""
         self.intake = Intake(kernels, notify, split_tunnels=split_tunnels)
         self.captures: list[CaptureFacts] = self.intake.captures
-        self.listeners: list[Callable[[Event], None]] = []  # each is told each event as it happens
+        self.listeners: list[Callable[[Sequence[Event]], None]] = []  # each is told what is new, in order of time
         self.observers: list[Callable[[], None]] = []  # each is called several times a second
         self._idle_after = idle_after
         self._tracker = Tracker(kernels, files=MAX_INPUTS)
@@ -192,9 +192,9 @@ class Live:
                 self._tell(self._surveys.look(found, numbers, self._clock.now()))
 
     def _tell(self, events: Iterable[Event]) -> None:
-        for event in events:
+        if told := list(events):
             for listener in self.listeners:
-                listener(event)
+                listener(told)
 
     def finish(self) -> Analysis:
         """What all of it shows; its end is the last packet's time. What has not been told yet of that is told."""
