@@ -25,7 +25,7 @@ class Source:
         self.damage: str | None = None  # why the octets ended early, if they did
         self.octets_read = 0  # of the file as it lies on disk
         self._raw = raw
-        _widen(raw)
+        self.room = _widen(raw)  # octets that the pipe they come through holds; 0 where it is none
         self._head = self._read_head()
         self.compression: str | None = None
         self._unpacked: Ahead | None = None
@@ -110,12 +110,17 @@ class Source:
         return chunk
 
 
-def _widen(raw: Any) -> None:
-    """Have a pipe hold more, where the system can do that and lets us."""
-    with contextlib.suppress(ImportError, AttributeError, OSError, ValueError):
+def _widen(raw: Any) -> int:
+    """Have a pipe hold more, where the system can do that and lets us; what it holds then."""
+    try:
         import fcntl
 
-        fcntl.fcntl(raw.fileno(), fcntl.F_SETPIPE_SZ, WIDE_PIPE)
+        descriptor = raw.fileno()
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, WIDE_PIPE)
+        return fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
+    except (ImportError, AttributeError, OSError, ValueError):
+        return 0
 
 
 def standard_input() -> Any:
