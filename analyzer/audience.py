@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from analyzer.console import OutputError
@@ -77,9 +77,10 @@ def hook(run: Live, command: str, note: Note) -> Iterator[None]:
 
     runner = Hook(command, note)
 
-    def listen(event: Event) -> None:
-        if event.kind == FINDING:
-            runner.run(finding_line(event, run))
+    def listen(events: Sequence[Event]) -> None:
+        for event in events:
+            if event.kind == FINDING:
+                runner.run(finding_line(event, run))
 
     run.listeners.append(listen)
     try:

@@ -23,7 +23,7 @@ from analyzer.kernels import Kernels
 from analyzer.measure import measure
 from analyzer.memory import Memory
 from analyzer.model import Column, Facts
-from analyzer.pace import Pace
+from analyzer.pace import Pace, Pause
 from analyzer.pipeline import Analysis, frame_text
 from analyzer.status import Status
 from analyzer.surveys import Surveys
@@ -58,7 +58,7 @@ class Live:
         """`notify` is told what concerns the capturing; at most so many connections stay in memory."""
         self.intake = Intake(kernels, notify, split_tunnels=split_tunnels)
         self.captures: list[CaptureFacts] = self.intake.captures
-        self.listeners: list[Callable[[Event], None]] = []  # each is told each event as it happens
+        self.listeners: list[Callable[[Sequence[Event]], None]] = []  # each is told what is new, in order of time
         self.observers: list[Callable[[], None]] = []  # each is called several times a second
         self._idle_after = idle_after
         self._tracker = Tracker(kernels, files=MAX_INPUTS)
@@ -69,6 +69,7 @@ class Live:
         self._wake_reading, self._wake_writing = os.pipe()
         for descriptor in (self._wake_reading, self._wake_writing):
             os.set_blocking(descriptor, False)
+        self._pause = Pause()
         self._stopped = False
         self._looked = 0.0
         self._unseen = 0  # packets since then
@@ -131,8 +132,10 @@ class Live:
             if left <= 0:
                 break
             for lane in self.intake.ready(left, self._wake_reading):
+                before = lane.reader.octets_read
                 if self._take(lane, BATCHES):
                     self.intake.more(lane)
+                self._pause.read(lane.reader.octets_read - before, lane.reader.room)
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_reading, WAKES)
             self.intake.renew(partial(self._take, batches=None))
@@ -141,6 +144,7 @@ class Live:
             for observe in self.observers:
                 observe()
             self._relieve()
+            time.sleep(min(self._pause.next(), left))
         self._look(early=True)
         self._relieve()
         for lane, ends in self.intake.drain():
@@ -192,9 +196,9 @@ class Live:
                 self._tell(self._surveys.look(found, numbers, self._clock.now()))
 
     def _tell(self, events: Iterable[Event]) -> None:
-        for event in events:
+        if told := list(events):
             for listener in self.listeners:
-                listener(event)
+                listener(told)
 
     def finish(self) -> Analysis:
         """What all of it shows; its end is the last packet's time. What has not been told yet of that is told."""

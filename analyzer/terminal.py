@@ -11,7 +11,7 @@ import threading
 import time
 import tty
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from analyzer.events import Event
@@ -69,9 +69,9 @@ class Terminal:
         self._messages.append(text)
         self._notes.append(text)
 
-    def listen(self, event: Event) -> None:
+    def listen(self, events: Sequence[Event]) -> None:
         """What happens is shown."""
-        self._messages.append(event)
+        self._messages.extend(events)
 
     def observe(self) -> None:
         """Draw what is to be seen now, if it is time to."""

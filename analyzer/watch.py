@@ -32,10 +32,11 @@ from analyzer.layout import (
     PROBE_MARKS,
     PROBE_TIME,
     RESET_FRAME,
+    ROLES,
     STREAM,
 )
 from analyzer.measure import endpoints_of, measure, probers
-from analyzer.model import MIDDLEBOX, SIDES, Column, Facts, Flow, Mask, Narrow, Packets
+from analyzer.model import MIDDLEBOX, SIDES, Column, Endpoint, Facts, Flow, Mask, Narrow, Packets
 from analyzer.track import Tracker
 
 NANO = 1_000_000_000
@@ -51,7 +52,10 @@ TOLD_PROBE, TOLD_UNANSWERED, TOLD_ANSWERED = 1, 2, 3
 # Verdicts worth an event of their own, as places in VERDICTS; and those that no later packet overturns easily.
 TROUBLES = np.array([verdict.severity in ("high", "medium") for verdict in VERDICTS])
 AT_ONCE = [i for i, verdict in enumerate(VERDICTS) if verdict.word in ("dead_peer", "lost_state", "middlebox_reset")]
-ENDINGS = {How.FIN: CLOSED, How.RST: RESET, How.REFUSED: RESET}
+ENDINGS: dict[int, str] = {How.FIN: CLOSED, How.RST: RESET, How.REFUSED: RESET}
+# By number: who ended it, and why.
+ENDERS = (None, *SIDES, MIDDLEBOX)
+WHYS = [None if why is Why.NONE else why.name.lower() for why in Why]
 
 
 class Watch:
@@ -144,8 +148,9 @@ class Watch:
         self._probes = _grown(self._probes, probes)
 
     def _new_connections(self, look: _Look) -> Iterator[Event]:
-        for local in range(int(np.searchsorted(look.streams, self._opened)), len(look.streams)):
-            yield look.event(local, OPENED, int(look.facts.tracks.flows[local, FIRST_TIME]))
+        first = int(np.searchsorted(look.streams, self._opened))
+        for local, time in enumerate(look.facts.tracks.flows[first:, FIRST_TIME].tolist(), first):
+            yield look.event(local, OPENED, time)
         self._opened = max(self._opened, int(look.streams[-1]) + 1)
 
     def _new_probes(self, look: _Look) -> Iterator[Event]:
@@ -160,42 +165,29 @@ class Watch:
         due = log[:, PROBE_TIME] + PATIENCE_NS + ROUND_TRIPS * rtt
         overdue = (look.now > due) | (facts.how[who >> 1] != How.OPEN)
         state = np.where(answer > ANSWER_NONE, TOLD_ANSWERED, np.where(overdue, TOLD_UNANSWERED, TOLD_PROBE))
-        for row in np.flatnonzero((facts.probe_kind == ProbeKind.KEEPALIVE) & (state > told)).tolist():
-            local, side = divmod(int(who[row]), 2)
-            frame, time = int(log[row, PROBE_FRAME]), int(log[row, PROBE_TIME])
-            if told[row] < TOLD_PROBE:
-                yield look.event(local, PROBE, time, sender=SIDES[side], frame=frame)
-            if state[row] == TOLD_UNANSWERED:
-                yield look.event(local, UNANSWERED, min(int(due[row]), look.now), sender=SIDES[side], frame=frame)
-            elif state[row] == TOLD_ANSWERED and answer[row] != ANSWER_RST:  # that is told as the connection's end
-                yield look.event(
-                    local,
-                    ANSWERED,
-                    int(log[row, ANSWER_TIME]),
-                    sender=SIDES[side],
-                    frame=frame,
-                    answer_frame=int(log[row, ANSWER_FRAME]),
-                )
+        rows = np.flatnonzero((facts.probe_kind == ProbeKind.KEEPALIVE) & (state > told))
+        columns = (column[rows].tolist() for column in (who, told, state, np.minimum(due, look.now), answer, log))
+        for by, before, stands, given_up, how, entry in zip(*columns, strict=True):
+            local, side = divmod(by, 2)
+            frame = entry[PROBE_FRAME]
+            if before < TOLD_PROBE:
+                yield look.event(local, PROBE, entry[PROBE_TIME], sender=SIDES[side], frame=frame)
+            if stands == TOLD_UNANSWERED:
+                yield look.event(local, UNANSWERED, given_up, sender=SIDES[side], frame=frame)
+            elif stands == TOLD_ANSWERED and how != ANSWER_RST:  # that is told as the connection's end
+                time, answered = entry[ANSWER_TIME], entry[ANSWER_FRAME]
+                yield look.event(local, ANSWERED, time, sender=SIDES[side], frame=frame, answer_frame=answered)
         self._probes[look.rows] = np.where(facts.probe_kind == ProbeKind.KEEPALIVE, state, told)
 
     def _new_endings(self, look: _Look) -> Iterator[Event]:
         facts = look.facts
-        ended = (facts.ended > 0) & ~self._ended[look.streams]
-        for local in np.flatnonzero(ended).tolist():
-            kind = ENDINGS.get(How(facts.how[local]))
-            if kind is None:
-                continue
-            self._ended[look.streams[local]] = True
-            by = MIDDLEBOX if facts.forged[local] else (None, *SIDES)[facts.by[local]]
-            why = Why(facts.why[local])
-            yield look.event(
-                local,
-                kind,
-                int(facts.ended[local]),
-                by=by,
-                why=None if why is Why.NONE else why.name.lower(),
-                frame=int(facts.tracks.flows[local, RESET_FRAME]) or None,
-            )
+        ended = np.flatnonzero((facts.ended > 0) & look.over & ~self._ended[look.streams])
+        self._ended[look.streams[ended]] = True
+        by = np.where(facts.forged, len(SIDES) + 1, facts.by)
+        frames = facts.tracks.flows[:, RESET_FRAME]
+        columns = (column[ended].tolist() for column in (facts.how, facts.ended, by, facts.why, frames))
+        for local, how, time, who, why, frame in zip(ended.tolist(), *columns, strict=True):
+            yield look.event(local, ENDINGS[how], time, by=ENDERS[who], why=WHYS[why], frame=frame or None)
 
     def _new_troubles(self, look: _Look, places: Narrow, *, last: bool) -> Iterator[Event]:
         """Verdicts that stand, and those that stand no more."""
@@ -207,12 +199,14 @@ class Watch:
         self._since[look.streams] = since
         self._suspected[look.streams] = np.where((code > 0) & (code != told) & ~stands, code, 0)
         self._told[look.streams] = np.where(new, code, np.where(code > 0, told, 0))
-        for local in np.flatnonzero((told > 0) & (code == 0)).tolist():
-            yield look.event(local, WITHDRAWN, look.now, verdict=VERDICTS[told[local] - 1].word)
-        for local in np.flatnonzero(new).tolist():
-            time = int(look.facts.ended[local]) or look.now
-            unanswered = int(look.facts.trailing[local].max()) or None
-            yield look.event(local, VERDICTS[places[local]].word.replace("_", "-"), time, unanswered=unanswered)
+        gone = np.flatnonzero((told > 0) & (code == 0))
+        for local, place in zip(gone.tolist(), (told[gone] - 1).tolist(), strict=True):
+            yield look.event(local, WITHDRAWN, look.now, verdict=VERDICTS[place].word)
+        come = np.flatnonzero(new)
+        columns = (column[come].tolist() for column in (places, look.facts.ended, look.facts.trailing))
+        for local, place, ended, trailing in zip(come.tolist(), *columns, strict=True):
+            word = VERDICTS[place].word.replace("_", "-")
+            yield look.event(local, word, ended or look.now, unanswered=max(trailing) or None)
         if new.any():
             yield from self._new_findings(look.streams[new], look.now)
 
@@ -221,7 +215,7 @@ class Watch:
         look = self._measure(streams, now)
         for finding in find(self._context(look.facts), surveys=False):
             assert finding.stream is not None
-            stream = int(look.numbers[finding.stream])
+            stream = look.numbers[finding.stream]
             if (finding.rule, stream) not in self._findings:
                 self._findings.add((finding.rule, stream))
                 event = look.event(finding.stream, FINDING, now)
@@ -232,13 +226,18 @@ class _Look:
     """One look: the streams it is about, and what is measured of them when it is taken."""
 
     def __init__(self, streams: Column, numbers: Column, facts: Facts, rows: Column, now: int) -> None:
-        self.streams, self.numbers, self.facts, self.rows, self.now = streams, numbers, facts, rows, now
+        self.streams, self.facts, self.rows, self.now = streams, facts, rows, now
+        self.numbers: list[int] = numbers.tolist()
         self.over = np.isin(facts.how, list(ENDINGS))
+        self._keys: list[list[int]] = facts.tracks.flows[:, : ROLES + 1].tolist()
+        self._ends: dict[int, tuple[Endpoint, Endpoint]] = {}
 
     def event(self, local: int, kind: str, time: int, **facts: int | str | None) -> Event:
         """An event of one of them."""
-        client, server = endpoints_of(self.facts.tracks.flows[local].tolist())
-        return Event(kind, time, int(self.numbers[local]), client, server, facts)
+        ends = self._ends.get(local)
+        if ends is None:
+            ends = self._ends[local] = endpoints_of(self._keys[local])
+        return Event(kind, time, self.numbers[local], ends[0], ends[1], facts)
 
 
 def _number_of(told: tuple[str, int]) -> int:

@@ -30,7 +30,7 @@ def picture(octets: bytes, width: int, height: int) -> str:
     """The screen as it stands at the last packet."""
     told: list[Event] = []
     live = Live(plain(), idle_after=IDLE_AFTER, notify=lambda text: None, most=MANY)
-    live.listeners.append(told.append)
+    live.listeners.append(told.extend)
     with tempfile.NamedTemporaryFile() as file:
         file.write(octets)
         file.flush()

@@ -51,7 +51,7 @@ def lived(path: Path, kernels: Kernels, most: int = MANY) -> tuple[Analysis, lis
     told: list[Event] = []
     notes: list[str] = []
     live = Live(kernels, idle_after=IDLE_AFTER, notify=notes.append, most=most)
-    live.listeners.append(told.append)
+    live.listeners.append(told.extend)
     live.intake.read(path.name, File(path))
     live.run()
     return live.finish(), told, notes, live

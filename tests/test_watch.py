@@ -45,7 +45,7 @@ def lived(path: Path, kernels: Kernels) -> tuple[Live, list[Event]]:
     """A whole capture read, and the events told."""
     told: list[Event] = []
     live = Live(kernels, idle_after=IDLE_AFTER, notify=lambda text: None, most=MANY)
-    live.listeners.append(told.append)
+    live.listeners.append(told.extend)
     live.intake.read(path.name, File(path))
     live.run()
     return live, told
@@ -89,7 +89,7 @@ def events(talk: Conversation, path: Path, *times: float) -> list[list[str]]:
     """What each of several looks tells of a conversation, so many seconds after its last packet."""
     path.write_bytes(pcap_bytes(talk.segments))
     live = Live(plain(), idle_after=IDLE_AFTER, notify=lambda text: None, most=MANY)
-    live.listeners.append(lambda event: None)
+    live.listeners.append(lambda events: None)
     live.intake.read(path.name, File(path))
     take(live)
     last = live.captures[0].last_time or 0
@@ -129,7 +129,7 @@ def test_a_trouble_that_ends_is_withdrawn(tmp_path: Path) -> None:
     path = tmp_path / "capture.pcap"
     path.write_bytes(octets)
     live = Live(plain(), idle_after=IDLE_AFTER, notify=lambda text: None, most=MANY)
-    live.listeners.append(lambda event: None)
+    live.listeners.append(lambda events: None)
     live.intake.read(path.name, File(path))
     take(live)
     last = live.captures[0].last_time or 0

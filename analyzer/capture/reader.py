@@ -88,6 +88,11 @@ class Reader:
         return self._source.size_hint
 
     @property
+    def room(self) -> int:
+        """Octets that the pipe holds which they come through; 0 where it is none."""
+        return self._source.room
+
+    @property
     def octets_read(self) -> int:
         """Octets of the file as it lies on disk that have been read so far."""
         return self._source.octets_read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -132,6 +133,7 @@ def endpoints_of(head: list[int]) -> tuple[Endpoint, Endpoint]:
     return (low, high) if head[ROLES] & CLIENT_IS_LOW else (high, low)
 
 
+@lru_cache(1 << 12)  # the few hosts of one moment, again and again
 def address_text(high: int, low: int) -> str:
     """An address from its two halves, IPv4 in dotted decimals."""
     if high == 0 and low >> 32 == MAPPED:

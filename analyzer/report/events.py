@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from analyzer.events import Event
@@ -39,19 +39,22 @@ def _details(event: Event, analysis: Analysed) -> str:
     return by + (f": {', '.join(parts).replace('_', ' ')}" if parts else "")
 
 
-def json_line(event: Event, analysis: Analysed) -> str:
+def json_line(event: Event, writer: Writer) -> str:
     """The same as an object: `type`, `time`, `stream`, `client`, `server`, and what belongs to its type."""
-    writer = Writer(analysis)
-    stream = "null" if event.stream is None else str(event.stream)
-    parts = [f'"type": "{event.kind}", "time": {writer.time(event.time)}, "stream": {stream}', _ends(event, writer)]
+    stream = "null" if event.stream is None else event.stream
+    more = ""
     for name, value in event.facts.items():
-        shown = "null" if value is None else quoted(value) if isinstance(value, str) else str(value)
-        if name.endswith("frame") and isinstance(value, int):
-            shown = writer.frame(value)
-        parts.append(f'"{name}": {shown}')
+        if value is None:
+            shown = "null"
+        elif isinstance(value, str):
+            shown = quoted(value)
+        else:
+            shown = writer.frame(value) if name.endswith("frame") else str(value)
+        more += f', "{name}": {shown}'
     if event.finding is not None:
-        parts.append(f'"finding": {writer.finding(event.finding)}')
-    return f"{{{', '.join(parts)}}}"
+        more += f', "finding": {writer.finding(event.finding)}'
+    begin = f'{{"type": "{event.kind}", "time": {writer.time(event.time)}, "stream": {stream}'
+    return f"{begin}, {_ends(event, writer)}{more}}}"
 
 
 def finding_line(event: Event, analysis: Analysed) -> str:
@@ -62,18 +65,23 @@ def finding_line(event: Event, analysis: Analysed) -> str:
 
 
 def _ends(event: Event, writer: Writer) -> str:
-    client, server = ("null" if end is None else writer.endpoint(end) for end in (event.client, event.server))
+    client = "null" if event.client is None else writer.endpoint(event.client)
+    server = "null" if event.server is None else writer.endpoint(event.server)
     return f'"client": {client}, "server": {server}'
 
 
-Write = Callable[[Event], None]
+Write = Callable[[Sequence[Event]], None]
 
 
 def line_writer(analysis: Analysed, out: TextIO, *, as_json: bool, utc: bool) -> Write:
-    """What writes an event as soon as it is told one."""
+    """What writes events as soon as it is told them: those of one look at once."""
 
-    def write(event: Event) -> None:
-        out.write((json_line(event, analysis) if as_json else text_line(event, analysis, utc=utc)) + "\n")
+    def write(events: Sequence[Event]) -> None:
+        if as_json:
+            writer = Writer(analysis)
+            out.writelines(f"{json_line(event, writer)}\n" for event in events)
+        else:
+            out.writelines(f"{text_line(event, analysis, utc=utc)}\n" for event in events)
         out.flush()
 
     return write

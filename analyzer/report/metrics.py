@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from analyzer.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, Event
 from analyzer.model import Estimate, HostSettings
@@ -59,12 +60,14 @@ class Metrics:
         """Where it is served: the port that was asked for, or one that was free for 0."""
         return int(self._server.server_port)
 
-    def note(self, event: Event) -> None:
-        """Count an event."""
-        if event.kind in self._counted:
-            self._counted[event.kind].inc()
-        elif event.kind == FINDING and event.finding is not None:
-            self._findings.labels(event.finding.rule, event.finding.severity).inc()
+    def note(self, events: Sequence[Event]) -> None:
+        """Count events."""
+        for kind, count in Counter(event.kind for event in events).items():
+            if kind in self._counted:
+                self._counted[kind].inc(count)
+        for finding in (event.finding for event in events if event.kind == FINDING):
+            if finding is not None:
+                self._findings.labels(finding.rule, finding.severity).inc()
 
     def update(self, status: Status) -> None:
         """Show how things stand."""

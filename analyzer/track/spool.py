@@ -25,6 +25,8 @@ from analyzer.track.tables import (
 )
 
 WORD = 8
+# Rows so near, in words, are written together with what lies between them: a call costs more than copying that.
+NEAR = 128
 # What /tmp holds is often memory; this is a disk, and made for such files (Filesystem Hierarchy Standard 5.15).
 ON_DISK = Path("/var/tmp")
 
@@ -57,12 +59,22 @@ class Table:
 
     def write(self, numbers: Column, rows: Column) -> None:
         """Put rows at their places; raises OSError when the disk takes no more."""
-        begins = np.concatenate([[0], np.flatnonzero(np.diff(numbers) != 1) + 1, [len(numbers)]])
-        for start, stop in zip(begins[:-1].tolist(), begins[1:].tolist(), strict=True):
-            octets, at = memoryview(rows[start:stop].tobytes()), int(numbers[start]) * self._size * WORD
+        begins = np.flatnonzero((np.diff(numbers) - 1) * self._size > NEAR) + 1
+        for some, lines in zip(np.split(numbers, begins), np.split(rows, begins), strict=True):
+            first, last = int(some[0]), int(some[-1])
+            if last - first >= len(some):
+                lines, part = self._between(first, last), lines
+                lines[some - first] = part
+            octets, at = memoryview(lines.tobytes()), first * self._size * WORD
             while octets:  # a disk that fills up takes some of it, then none
                 written = os.pwrite(self._file.fileno(), octets, at)
                 octets, at = octets[written:], at + written
+
+    def _between(self, first: int, last: int) -> Column:
+        """These rows and all between them, as they lie on disk, zeros where none do."""
+        octets = bytearray((last - first + 1) * self._size * WORD)
+        os.preadv(self._file.fileno(), [octets], first * self._size * WORD)
+        return np.frombuffer(octets, np.int64).reshape(-1, self._size)
 
     def read(self) -> Column:
         """All rows, as an array that lies on the disk."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -77,12 +78,19 @@ class Soak(NamedTuple):
         for second in range(self.seconds):
             yield self._second(second)
 
+    @property
+    def packets(self) -> int:
+        """Packets in all."""
+        answered, unanswered = self.probes()
+        long = self.long * len(OPENING) + answered * len(ANSWERED) + unanswered + self.dying
+        return self.short * len(SHORT) + long
+
     def probes(self) -> tuple[int, int]:
         """How many probes are answered, how many are not."""
-        answered = sum(len(self._rounds(number)) for number in range(self.long))
+        answered = sum(len(self.rounds(number)) for number in range(self.long))
         return answered, self.dying * PROBES
 
-    def _rounds(self, number: int) -> range:
+    def rounds(self, number: int) -> range:
         """The seconds in which it probes and is answered."""
         return range(self._first(number), self.dies(number), IDLE)
 
@@ -111,7 +119,7 @@ class Soak(NamedTuple):
         return stories
 
     def _story(self, number: int, second: int) -> tuple[tuple[int, ...], ...] | None:
-        rounds = self._rounds(number)
+        rounds = self.rounds(number)
         if second in rounds:
             return ANSWERED
         if number >= self.dying or second < rounds.stop:
@@ -142,3 +150,8 @@ def _talk(second: int, numbers: np.ndarray, story: tuple[tuple[int, ...], ...], 
     rows["ttl"], rows["protocol"], rows["offset"] = 64, 6, 0x50
     rows["window"][:, :, 0] = 1000
     return rows.reshape(-1)
+
+
+if __name__ == "__main__":  # its numbers in their order, and the packets go to standard output
+    for octets in Soak(*map(int, sys.argv[1:])).octets():
+        sys.stdout.buffer.write(octets)
