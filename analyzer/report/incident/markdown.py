@@ -28,7 +28,7 @@ def escaped(text: str) -> str:
 def _lines(page: Page) -> Iterator[str]:
     yield f"# Incident report: {escaped(page.title)}"
     yield ""
-    yield f"{page.span}"
+    yield escaped(page.span)
     yield ""
     yield "## Summary"
     yield ""
