@@ -23,7 +23,7 @@ class Browser:
 
     def run(self, script: str) -> Any:
         """What a script returns."""
-        return self.driver.execute_script(script)  # type: ignore[no-untyped-call]
+        return self.driver.execute_script(script)
 
     def asked_for(self) -> list[str]:
         """The address of everything that was asked for since this was last called."""
