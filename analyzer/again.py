@@ -13,7 +13,7 @@ import numpy as np
 
 from analyzer.capture.spool import Spool, is_pipe
 from analyzer.captured import CaptureFacts
-from analyzer.errors import UsageError
+from analyzer.errors import CaptureError, UsageError
 from analyzer.kernels import Kernels
 from analyzer.layout import (
     CAPLEN,
@@ -52,12 +52,22 @@ class Raw(NamedTuple):
 class Again:
     """The captures of an analysis, to be read once more, or as often as one likes."""
 
-    def __init__(self, paths: Sequence[str], kernels: Kernels, spool: Spool | None, *, split_tunnels: bool) -> None:
-        """`spool` has kept what cannot be read twice, if there was one."""
+    def __init__(
+        self,
+        paths: Sequence[str],
+        captures: Sequence[CaptureFacts],
+        kernels: Kernels,
+        spool: Spool | None,
+        *,
+        split_tunnels: bool,
+    ) -> None:
+        """`captures` is what they held at first; `spool` has kept what cannot be read twice, if there was one."""
         self._paths = paths
+        self._packets = [facts.packets for facts in captures]
         self._kernels = kernels
         self._spool = spool
         self._split_tunnels = split_tunnels
+        self._pipes = [path for path in paths if is_pipe(path)]
         self._held: dict[int, list[Column]] = {}  # by stream
 
     def hold(self, streams: Sequence[int]) -> None:
@@ -91,7 +101,7 @@ class Again:
     def batches(self, streams: Sequence[int] | Column) -> Iterator[Batch]:
         """The packets of these streams in order of time, some at a time; second copies of packets are left out.
 
-        Raises UsageError where a capture was a pipe that was not kept.
+        Raises UsageError where a capture was a pipe that was not kept, CaptureError where one is not what it was.
         """
         if len(streams) == 1 and int(streams[0]) in self._held:
             yield from (Batch(rows, _AtHand()) for rows in self._held[int(streams[0])])
@@ -106,14 +116,16 @@ class Again:
             rows = rows[np.isin(rows[:, STREAM], wanted)]
             if len(rows):
                 yield Batch(rows, at_hand)
+        for facts, count in zip(timeline.captures, self._packets, strict=False):
+            if facts.packets < count:  # it may have grown: that is not ours
+                raise CaptureError("it has changed since it was read first", path=facts.path)
 
     def _timeline(self, keep: Callable[[int, Records], None]) -> Timeline:
         """The captures from their beginnings."""
-        pipes = [path for path in self._paths if is_pipe(path)]
         if self._spool is not None:
             self._spool.replay()
-        elif pipes:
-            raise UsageError(f"{pipes[0]} cannot be read a second time: its packets were to be kept (spool)")
+        elif self._pipes:
+            raise UsageError(f"{self._pipes[0]} cannot be read a second time: its packets were to be kept (spool)")
         return Timeline(self._paths, self._kernels, split_tunnels=self._split_tunnels, spool=self._spool, keep=keep)
 
 

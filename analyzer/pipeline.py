@@ -280,5 +280,7 @@ class _Run:
                 self._notify(str(CaptureError(facts.problems[0].reason, path=facts.path)))
             raise CaptureError(last.problems[0].reason, path=last.path)
         analysis = Analysis(self._captures, measure(self._tracker.finish(), self._timeline.end), idle_after)
-        analysis.again = Again(self._paths, self._kernels, self._spool, split_tunnels=self._split_tunnels)
+        analysis.again = Again(
+            self._paths, self._captures, self._kernels, self._spool, split_tunnels=self._split_tunnels
+        )
         return analysis

@@ -44,22 +44,20 @@ def _hidden(figure: Figure) -> set[int]:
     return hidden
 
 
-def overlaps(figure: Figure) -> list[tuple[str, str]]:
-    """Pairs of labels of which one lies upon the other."""
-    return [(a, b) for (a, x), (b, y) in combinations(boxes(figure), 2) if _shared(x, y)]
+def faults(figure: Figure) -> tuple[list[tuple[str, str]], list[str]]:
+    """Pairs of labels of which one lies upon the other, and labels that reach beyond the picture."""
+    found = boxes(figure)
+    width, height = figure.get_size_inches() * figure.dpi
+    overlapping = [(a, b) for (a, x), (b, y) in combinations(found, 2) if _shared(x, y)]
+    outside = [
+        text
+        for text, box in found
+        if box.x0 < -SLACK or box.y0 < -SLACK or box.x1 > width + SLACK or box.y1 > height + SLACK
+    ]
+    return overlapping, outside
 
 
 def _shared(x: Any, y: Any) -> bool:
     across = min(x.x1, y.x1) - max(x.x0, y.x0)
     up = min(x.y1, y.y1) - max(x.y0, y.y0)
     return bool(across > SLACK and up > SLACK)
-
-
-def cut_off(figure: Figure) -> list[str]:
-    """Labels that reach beyond the picture."""
-    width, height = figure.get_size_inches() * figure.dpi
-    return [
-        text
-        for text, box in boxes(figure)
-        if box.x0 < -SLACK or box.y0 < -SLACK or box.x1 > width + SLACK or box.y1 > height + SLACK
-    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Spool:
             file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (it is open as long as this lives)
         except OSError as error:
             raise CaptureError(f"cannot be kept on disk: {error.strerror or error}", path=name) from error
+        weakref.finalize(self, file.close)
         self._kept.append((path, file))
         return Source(name, _Tee(standard_input() if path == STANDARD_INPUT else open_file(path), file))
 

@@ -22,7 +22,8 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 STEPS = (
     *(digit * 10**power for power in (-6, -5, -4, -3, -2, -1) for digit in (1, 2, 5)),
     *(1, 2, 5, 10, 15, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE),
-    *(HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY, 365 * DAY),
+    *(HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY),
+    *(years * 365 * DAY for years in (1, 2, 5, 10, 20, 50, 100)),
 )
 MOST_TICKS, MOST_FRACTIONS = 10, 6  # labels with fractions of seconds are longer
 SHORTEST_S = 1e-3  # of an axis: one packet has no duration

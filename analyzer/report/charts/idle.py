@@ -60,7 +60,7 @@ def draw_idle(axes: Axes, saw: Saw, span: Span, *, countdown: bool = False) -> N
         levels += [_middlebox(seconds, who) for seconds, who in MIDDLEBOXES if seconds <= top]
     seconds_axis(axes, top)
     _draw_levels(axes, [level for level in levels if level.seconds <= top], top)
-    _draw_end(axes, saw, span)
+    _draw_end(axes, saw, span, down=down)
     style.legend(axes)
 
 
@@ -70,7 +70,7 @@ def _draw_line(axes: Axes, line: Line, span: Span) -> None:
     axes.plot(x, line[1], color=BLUE, linewidth=1.2, zorder=3, label="idle timer")
 
 
-def _draw_end(axes: Axes, saw: Saw, span: Span) -> None:
+def _draw_end(axes: Axes, saw: Saw, span: Span, *, down: bool) -> None:
     ending = saw.flow.ending
     if ending.time is None:
         style.end_of_capture(axes, span.x(saw.end))
@@ -80,7 +80,7 @@ def _draw_end(axes: Axes, saw: Saw, span: Span) -> None:
     x = span.x(np.array([ending.time]))
     axes.axvline(x[0], color=BLACK, linewidth=1.0, zorder=2)
     if ending.how.name in ("RST", "REFUSED", "FIN"):
-        plot_marks(axes, mark._replace(name=label), x, height_at(saw, np.array([ending.time])))
+        plot_marks(axes, mark._replace(name=label), x, [0.0] if down else height_at(saw, np.array([ending.time])))
 
 
 def _settings(saw: Saw) -> list[Level]:

@@ -99,14 +99,22 @@ def draw_distribution(axes: Axes, gaps: Gaps) -> None:
 
     low, high = _reach(gaps.seconds)
     edges = np.geomspace(low, high, BINS)
+    middle, height = np.sqrt(edges[:-1] * edges[1:]), np.diff(edges) * 0.9
     left = np.zeros(BINS - 1)
     for fate, name, colour, hatch in PARTS:
         count, _ = np.histogram(gaps.seconds[gaps.fate == fate], edges)
-        if count.any():
-            middle, height = np.sqrt(edges[:-1] * edges[1:]), np.diff(edges) * 0.9
-            face = "white" if hatch else colour
+        used = count > 0
+        if used.any():
             axes.barh(
-                middle, count, height, left, facecolor=face, edgecolor=colour, hatch=hatch, linewidth=0.7, label=name
+                middle[used],
+                count[used],
+                height[used],
+                left[used],
+                facecolor="white" if hatch else colour,
+                edgecolor=colour,
+                hatch=hatch,
+                linewidth=0.7,
+                label=name,
             )
         left += count
     axes.set_yscale("log")

@@ -93,8 +93,8 @@ def _firings(saw: Saw, idle: int, pause: int) -> tuple[Column, int]:
             found.append(seen)
             due = seen + pause
             continue
-        if due >= saw.end:
-            break
+        if due + idle // LATE >= saw.end:
+            return np.array(found, np.int64), max(due, saw.end)
         found.append(due)
         heard = int(np.searchsorted(marks, due, side="right")) - 1
         rest = int(marks[heard]) + idle if heard >= 0 else due + idle

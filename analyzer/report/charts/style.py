@@ -124,7 +124,7 @@ def plot_marks(axes: Axes, mark: Mark, x: Any, y: Any) -> None:
     """One kind of thing at these places; nothing where there are none."""
     if not len(x):
         return
-    axes.plot(
+    [drawn] = axes.plot(
         x,
         y,
         linestyle="none",
@@ -138,6 +138,7 @@ def plot_marks(axes: Axes, mark: Mark, x: Any, y: Any) -> None:
         label=mark.name,
         clip_on=False,
     )
+    drawn.set_in_layout(False)
 
 
 def bare(axes: Axes) -> None:
