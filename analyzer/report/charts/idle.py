@@ -125,7 +125,7 @@ def _draw_levels(axes: Axes, levels: Sequence[Level], top: float) -> None:
     for level in levels:
         axes.axhline(level.seconds, color=level.colour, linestyle=level.style, linewidth=0.9, zorder=2)
         if level.low is not None and level.high is not None and level.high > level.low:
-            style.bounds(axes, level.low, min(level.high, top), "....")
+            style.bounds(axes, level.low, min(level.high, top))
     named = _told_together([level for level in levels if level.name], top)
     style.name_levels(axes, [(level.seconds / top, level.name, level.colour) for level in named])
 

@@ -88,8 +88,17 @@ def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
 
 def write_figure(figure: Figure, out: IO[bytes], form: str) -> None:
     """Write a figure as one of FORMATS; the same figure gives the same octets."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     with styled():
-        figure.savefig(out, format=form, metadata=METADATA[form])
+        if form != "svg":
+            figure.savefig(out, format=form, metadata=METADATA[form])
+            return
+        # A report has a hundred of these, and savefig draws each twice, to find first where things go.
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
+        FigureCanvasSVG(figure).print_svg(out, metadata=METADATA[form])
 
 
 def clean(text: str) -> str:
@@ -153,9 +162,10 @@ def end_of_capture(axes: Axes, x: float) -> None:
     axes.axvline(x, color=GREY, linestyle=(0, (1, 1.5)), linewidth=1.2, label="capture ends", zorder=2)
 
 
-def bounds(axes: Axes, low: float, high: float, hatch: str) -> None:
+def bounds(axes: Axes, low: float, high: float, hatch: str = "") -> None:
     """Between which heights a setting lies."""
-    axes.axhspan(low, high, facecolor="none", edgecolor=GREY, hatch=hatch, linewidth=0, alpha=0.4, zorder=0)
+    face = "none" if hatch else GREY
+    axes.axhspan(low, high, facecolor=face, edgecolor=GREY, hatch=hatch, linewidth=0, alpha=0.3, zorder=0)
 
 
 def legend(axes: Axes, columns: int = 6) -> None:

@@ -96,7 +96,7 @@ def _draw_lane(axes: Axes, y: float, lane: Lane, span: Span, capture_end: int) -
         axes.plot(place, [y, y], color=RED, linewidth=2.4, linestyle=(0, (2, 1)), zorder=2.5, label=UNHEARD)
     _bars(axes, y, 0.36, _merged(lane.traffic, span), span, facecolor=SKY, edgecolor=BLUE, label="traffic")
     _bars(axes, y, 0.5, lane.resent, span, facecolor="white", edgecolor=RED, hatch="/////", label="retransmissions")
-    _bars(axes, y, 0.5, lane.closed_window, span, facecolor="none", edgecolor=ORANGE, hatch="....", label=CLOSED)
+    _bars(axes, y, 0.5, lane.closed_window, span, facecolor="none", edgecolor=ORANGE, hatch="\\\\\\\\", label=CLOSED)
     _begin(axes, y, lane, span)
     for mark, fate in (
         (style.ANSWERED, probes.ANSWERED),
