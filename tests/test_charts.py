@@ -15,7 +15,7 @@ from kept_pictures import COMMANDS, KEPT, make
 from pictures import boxes, faults
 from results import EVERY_CAPTURE, ROOT
 
-from analyzer import Analysis, analyze
+from analyzer import Analysis, UsageError, analyze
 from analyzer.report.charts import style
 
 KINDS = ("timeline", "idle", "intervals", "ladder", "hosts")
@@ -205,3 +205,12 @@ def test_the_readme_shows_the_picture_that_its_command_makes() -> None:
     shown = re.findall(r"<!-- picture by: (.+?) -->\n!\[.+?\]\((.+?)\)", readme)
     assert [(command, Path(path).name) for command, path in shown] == [(COMMANDS["timeline.png"], "timeline.png")]
     assert (ROOT / shown[0][1]).stat().st_size < 100_000
+
+
+def test_without_the_packets_a_ladder_is_refused_and_the_rest_is_drawn() -> None:
+    analysis = recorded("dead-peer")
+    analysis.again = None
+    with pytest.raises(UsageError, match="packets"):
+        analysis.charts.ladder()
+    for kind in ("timeline", "idle", "intervals", "hosts"):
+        assert drawn(analysis, kind).axes

@@ -8,6 +8,7 @@ import numpy as np
 
 from analyzer.again import by_server
 from analyzer.charts.gather import empty_figure, most_telling, named
+from analyzer.errors import UsageError
 from analyzer.kinds import Handshake, How, ProbeKind, Why
 from analyzer.layout import EVENT_RST, FIN_FRAME
 from analyzer.model import MIDDLEBOX, Flow
@@ -34,7 +35,8 @@ def ladder(analysis: Analysis, streams: list[int], utc: bool) -> Figure:
     flow = analysis.flow(stream)
     remarks = _remarks(analysis, flow)
     moments = Moments(_decisive(analysis, flow, remarks))
-    assert analysis.again is not None
+    if analysis.again is None:
+        raise UsageError("a ladder needs the packets, and those of a live analysis are gone")
     for batch in analysis.again.batches([stream]):
         moments.add(batch.rows, by_server(batch.rows, analysis.facts.tracks.flows))
     shown = moments.decisive()

@@ -23,7 +23,7 @@ LABEL = 46  # characters
 # Segments closer than this part of the axis are one bar.
 MERGED = 1 / 300
 NARROWEST = 1 / 500
-MARKS_APART = 1 / 130
+MARKS_APART = 1 / 250
 WORDS = {"high": BLACK, "medium": BLACK, "low": GREY, "info": GREY}
 NOT_MADE = (Handshake.NO_ANSWER, Handshake.REFUSED)
 UNHEARD, CLOSED = "asked, nothing heard", "window closed"
