@@ -34,10 +34,14 @@ Part = Callable[[argparse.Namespace], bool]
 def soak(options: argparse.Namespace) -> bool:
     """Ten million packets of two million short connections over a thousand long ones: all told, memory flat."""
     soaked = put_through(FULL, options.command)
-    wrong, parts = soaked.judge(), soaked.tenths()
-    for name in ("resident", "anonymous"):
-        print(f"soak: {name} MB by tenth:", *(f"{getattr(part, name) / MEGABYTE:.0f}" for part in parts))
-    growth = parts[LATE].resident / parts[EARLY].resident
+    wrong, (resident, anonymous) = soaked.judge(), zip(*soaked.tenths(), strict=True)
+    for name, level in (
+        ("resident", resident),
+        ("without pages of files", anonymous),
+        ("resident at most", next(zip(*soaked.tenths(max), strict=True))),
+    ):
+        print(f"soak: MB by tenth, {name}:", *(f"{octets / MEGABYTE:.0f}" for octets in level))
+    growth = resident[LATE] / resident[EARLY]
     print(f"soak: last tenth / second tenth, resident: {growth:.3f} (at most {GROWTH}): {held(growth <= GROWTH)}")
     print(
         f"soak: {FULL.packets} packets, {sum(soaked.told.values())} events, {sum(soaked.flows.values())} flows: "
