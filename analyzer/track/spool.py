@@ -65,7 +65,7 @@ class Table:
             if last - first >= len(some):
                 lines, part = self._between(first, last), lines
                 lines[some - first] = part
-            octets, at = memoryview(lines.tobytes()), first * self._size * WORD
+            octets, at = np.ascontiguousarray(lines).data.cast("B"), first * self._size * WORD
             while octets:  # a disk that fills up takes some of it, then none
                 written = os.pwrite(self._file.fileno(), octets, at)
                 octets, at = octets[written:], at + written

@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,12 +114,12 @@ class Soaked:
         seen = flow["verdict"], entry["answered"], entry["unanswered"]
         return "" if seen == (verdict, answered, unanswered) else f"{seen}, not {(verdict, answered, unanswered)}"
 
-    def tenths(self) -> list[Sample]:
-        """The most memory in each tenth of the packets."""
+    def tenths(self, level: Callable[[Iterable[int]], float] = median) -> list[tuple[float, ...]]:
+        """Resident and anonymous memory in each tenth of the packets: its median, or `max` for the peaks of looks."""
         parts: list[list[Sample]] = [[] for _ in range(10)]
         for sample in self.samples:
             parts[min(10 * sample.packets // self.soak.packets, 9)].append(sample)
-        return [Sample(*map(max, zip(*part, strict=True))) for part in parts]
+        return [tuple(map(level, zip(*(sample[1:] for sample in part), strict=True))) for part in parts]
 
 
 def put_through(soak: Soak, live: Sequence[str]) -> Soaked:
