@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed, assert_as_built, ending, flows, only_flow, states
@@ -100,6 +102,24 @@ def test_two_equal_segments_further_apart_than_copies_are_two(apart: float) -> N
     analysis = analyzed(repeated)
     assert analysis.captures[0].duplicates == 0
     assert analysis.flow(0).packets == (6, 3)
+
+
+def test_segments_that_differ_in_their_addresses_alone_are_no_copies() -> None:
+    """Whatever the addresses have in common: in a capture that a program made up they may count up together."""
+    talks = []
+    for number in range(4):
+        one = talk(timestamps=False)
+        for name, network in ((CLIENT, 1), (SERVER, 2)):
+            moved = replace(one.sides[name].host, address=f"10.0.{network}.{number + 4}")
+            for segment in one.segments:
+                if segment.source == one.sides[name].host:
+                    segment.source = moved
+                if segment.target == one.sides[name].host:
+                    segment.target = moved
+        talks.append(one)
+    analysis = analyzed(*talks)
+    assert analysis.captures[0].duplicates == 0
+    assert [flow.packets for flow in analysis.flows] == [(4, 3)] * 4
 
 
 def test_two_connections_between_the_same_hosts_do_not_mix() -> None:

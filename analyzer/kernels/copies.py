@@ -44,7 +44,8 @@ def is_copy(packets: Ints, row: int, recent: Ints, copies: Ints, across: int) ->
     The hop limit may differ (a router's two sides), and so may everything below IP. In IPv6 there is no IP ID: there
     the timestamps and SACK blocks must tell two packets apart.
     """
-    h = mix(packets[row + SRC_LO] ^ (packets[row + SRC_HI] << 1), packets[row + DST_LO] ^ (packets[row + DST_HI] << 1))
+    h = mix(0, packets[row + SRC_LO] ^ (packets[row + SRC_HI] << 1))  # not both at once: mix() begins with an XOR
+    h = mix(h, packets[row + DST_LO] ^ (packets[row + DST_HI] << 1))
     h = mix(h, (packets[row + SEQ] << 31) ^ packets[row + ACKNO])
     h = mix(h, (packets[row + TSVAL] << 31) ^ packets[row + TSECR])
     h = mix(h, (packets[row + SACK_LEFT] << 31) ^ packets[row + SACK_RIGHT])
