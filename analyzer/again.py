@@ -33,6 +33,7 @@ from analyzer.layout import (
     SRC_HI,
     SRC_LO,
     STREAM,
+    TIME,
 )
 from analyzer.model import Column, Mask, Records
 from analyzer.timeline import Timeline
@@ -71,7 +72,7 @@ class Again:
         self._held: dict[int, list[Column]] = {}  # by stream
 
     def hold(self, streams: Sequence[int]) -> None:
-        """Keep the packets of these streams, without their octets, for all that asks for some of them alone.
+        """Keep the packets of these streams, without their octets, for all that asks for these or some of them.
 
         Those of streams with more than MOST_HELD packets together are read anew each time.
         """
@@ -103,13 +104,16 @@ class Again:
 
         Raises UsageError where a capture was a pipe that was not kept, CaptureError where one is not what it was.
         """
-        if len(streams) == 1 and int(streams[0]) in self._held:
-            yield from (Batch(rows, _AtHand()) for rows in self._held[int(streams[0])])
+        wanted = np.unique(np.asarray(streams, np.int64))
+        if len(wanted) and all(stream in self._held for stream in wanted.tolist()):
+            pieces = [rows for stream in wanted.tolist() for rows in self._held[stream]]
+            if pieces:
+                rows = np.concatenate(pieces)
+                yield Batch(rows[np.argsort(rows[:, TIME], kind="stable")], _AtHand())
             return
         at_hand = _AtHand()
         timeline = self._timeline(at_hand.keep)
         tracker = Tracker(self._kernels, files=len(timeline.captures), same_traffic=timeline.same_traffic)
-        wanted = np.unique(np.asarray(streams, np.int64))
         for packets in timeline.batches():
             tracker.feed(packets)
             rows = np.asarray(packets.rows[: packets.size * PACKET_SIZE], np.int64).reshape(-1, PACKET_SIZE)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from analyzer.pipeline import Analysis
     from analyzer.report.charts.style import Figure
 
+HELD = 40  # connections whose packets charts are made of: lanes of the timeline, and those below
 WORST = 30  # connections with a part, and charts, of their own
 TROUBLED = 2000  # whose decisive moments are told
 HOSTS = 100
@@ -44,7 +45,7 @@ def incident_page(
     worst = ordered[:WORST]
     troubled = [s for s in ordered if analysis.severities[analysis.verdicts[s]] in URGENT]
     if analysis.again is not None and charts:
-        analysis.again.hold(worst)
+        analysis.again.hold(ordered[:HELD])
     return compose(
         about=About(
             severities=analysis.severities,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from analyzer.report.charts.style import Figure
 
 HEIGHT_IN = 4.2
+# Around it: labels of the height, names of its levels, the title, labels of time and the legend.
+MARGINS = style.Margins(left=0.8, right=2.6, top=0.55, bottom=1.0, between=0.6)
 
 
 def idle(analysis: Analysis, streams: list[int], countdown: bool, utc: bool) -> Figure:
@@ -27,7 +29,7 @@ def idle(analysis: Analysis, streams: list[int], countdown: bool, utc: bool) -> 
     stream = most_telling(analysis, streams)
     saws = _saws(analysis, analysis.flow(stream), utc)
     span = span_of(analysis.facts, [stream], utc)
-    figure = style.new_figure(HEIGHT_IN * len(saws))
+    figure = style.new_figure(HEIGHT_IN * len(saws), margins=MARGINS)
     for axes, saw in zip(figure.subplots(len(saws), squeeze=False)[:, 0], saws, strict=True):
         draw_idle(axes, saw, span, countdown=countdown)
         flow, other = saw.flow, (len(streams) - 1)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FIRST_PROBES, LAST_PROBES = 2, 10  # shown of many
 TITLE_IN = 0.6
+MARGINS = style.Margins(left=0.1, right=0.1, top=TITLE_IN - 0.1, bottom=0.1)
 KINDS = ((ProbeKind.KEEPALIVE, "keepalive probe"), (ProbeKind.ZERO_WINDOW, "zero-window probe"))
 
 
@@ -41,7 +42,7 @@ def ladder(analysis: Analysis, streams: list[int], utc: bool) -> Figure:
         moments.add(batch.rows, by_server(batch.rows, analysis.facts.tracks.flows))
     shown = moments.decisive()
     closing = _closing(analysis, flow)
-    figure = style.new_figure(height_of(shown, len(closing)) + TITLE_IN)
+    figure = style.new_figure(height_of(shown, len(closing)) + TITLE_IN, margins=MARGINS)
     axes = figure.subplots()
     draw_ladder(axes, flow, shown, remarks, closing, frame_text=analysis.frame_text, utc=utc)
     chosen = f", the worst of {len(streams)}" if len(streams) > 1 else ""

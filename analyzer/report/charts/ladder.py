@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ROW_IN = 0.3
 SILENCE_NS = SECOND // 2  # shorter ones are not told
 CLIENT_X, SERVER_X = 0.25, 0.7
+HEAD = 0.003  # of the width, from the middle of an arrow's head to its tip
+MOST_REMARK, MOST_CLOSING = 56, 185  # characters that there is room for
 LOST_AT = 0.8  # of the way
 FLAGS = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"))
 
@@ -100,7 +102,8 @@ def draw_ladder(
         write(axes, 0.045, y - 0.35, when, ha="left", color=GREY)
         _draw_arrow(axes, y - 0.35, moment, remarks.get(moment.frame, PLAIN))
     for place, text in enumerate(closing):
-        write(axes, 0.0, bottom + 0.4 + place * 0.75, text, ha="left", fontweight="normal" if place else "bold")
+        told = style.shortened(text, MOST_CLOSING)
+        write(axes, 0.0, bottom + 0.4 + place * 0.75, told, ha="left", fontweight="normal" if place else "bold")
 
 
 def _draw_words(axes: Axes, y: float, text: str) -> None:
@@ -118,20 +121,18 @@ def _draw_arrow(axes: Axes, y: float, moment: Moment, remark: Remark) -> None:
         start, end = (CLIENT_X + SERVER_X) / 2, start
     lost = kind == "lost"
     tip = start + (end - start) * LOST_AT if lost else end
-    axes.annotate(
-        "", (tip, y), (start, y), zorder=3, annotation_clip=False,
-        arrowprops={
-            "arrowstyle": "-" if lost else "-|>,head_width=0.22,head_length=0.5", "color": colour, "linestyle": line,
-            "linewidth": width, "shrinkA": 0, "shrinkB": 0,
-        },
-    )  # fmt: skip
+    # Lines with a mark for a head: each arrow of matplotlib's own is cut to its ends anew whenever it is drawn.
+    axes.plot([start, tip], [y, y], color=colour, linestyle=line, linewidth=width, zorder=3, clip_on=False)
+    if not lost:
+        head, inside = (">", -HEAD) if end > start else ("<", HEAD)
+        axes.plot([tip + inside], [y], color=colour, marker=head, markersize=5 + width, zorder=3, clip_on=False)
     if lost:
         style.plot_marks(axes, style.UNANSWERED._replace(size=8), [tip], [y])
     background = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
     write(
         axes, (CLIENT_X + SERVER_X) / 2, y - 0.27, _words(moment), ha="center", fontsize=6.5, zorder=4, bbox=background
     )
-    text = remark.text or ("ICMP error about it" if moment.icmp else "")
+    text = style.shortened(remark.text or ("ICMP error about it" if moment.icmp else ""), MOST_REMARK)
     write(axes, SERVER_X + 0.02, y, text, ha="left", fontweight="bold" if kind in ("lost", "end") else "normal")
 
 
