@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from analyzer.incident import incident_page
 from analyzer.report.incident import write_html, write_markdown
 from analyzer.report.incident.markdown import escaped
 from analyzer.report.incident.page import Page, Row
+
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
+from soak import Soak
 
 CAPTURES = [path.parent / json.loads(path.read_text())["capture"] for path in TRUTHS]
 ONE_FILE = [path for path in CAPTURES if "*" not in path.name]
@@ -264,3 +268,21 @@ def test_the_report_of_a_pipe_has_ladders(tmp_path: Path) -> None:
     assert keepalive("report", "-", "-o", path, stdin=DEAD_PEER.read_bytes()).returncode == 0
     assert "Decisive moments" in path.read_text()
     assert subprocess.run(["grep", "-c", "<svg", str(path)], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_ten_thousand_connections(chromium: Browser, tmp_path: Path) -> None:
+    """A page that is small enough to send and soon to be seen; how long it takes is the benchmark's to say."""
+    capture, page = tmp_path / "capture.pcap", tmp_path / "report.html"
+    many = Soak(seconds=500, short_each=19, long=500, dying=40)
+    capture.write_bytes(b"".join(many.octets()))
+    assert keepalive("report", capture, "-o", page).returncode == 0
+    assert page.stat().st_size < 10_000_000
+    chromium.open(page)
+    paints = chromium.run("return performance.getEntriesByType('paint').map(e => e.startTime)")
+    assert max(paints) < 2000
+    assert search(chromium, "dead_peer") == "40 of 10000 connections"
+    assert len(rows(chromium)) == 40
+    search(chromium, "")
+    assert len(rows(chromium)) == 200  # the others when they are asked for
+    chromium.run("document.getElementById('more').click()")
+    assert len(rows(chromium)) == 400
