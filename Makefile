@@ -23,10 +23,11 @@ lint: $(VENV)/ready
 check: $(VENV)/ready
 	$(BIN)/python -m pytest
 
-benchmark: $(VENV)/ready ## time and memory beside tshark, tcptrace and tcpdump; of a million connections; of live for long
+benchmark: $(VENV)/ready ## time and memory beside tshark, tcptrace and tcpdump; of a million connections; of live; of a report
 	$(BIN)/python tests/benchmarks/bench_analyze.py --command "$(BIN)/keepalive analyze"
 	$(BIN)/python tests/benchmarks/bench_diagnose.py
 	$(BIN)/python tests/benchmarks/bench_live.py --command "$(BIN)/keepalive live"
+	$(BIN)/python tests/benchmarks/bench_report.py --command "$(BIN)/keepalive report"
 
 captures: lab-packages ## record the captures again, or ONLY="CASE ..." of them (root, Linux)
 	python3 captures/lab/record.py $(if $(ONLY),--only $(ONLY))
