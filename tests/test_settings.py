@@ -58,6 +58,12 @@ class Prober:
             self.talk.probe(CLIENT)
             self.received = self.now()
 
+    def hear(self, after: float) -> None:
+        """Something is received so many seconds later, which sets no timer; none that is over sooner fires."""
+        assert self.now() + after * self.hz < self.fires
+        self.talk.idle(after).data(SERVER, 50)
+        self.received = self.now()
+
     def exhausted(self) -> None:
         self.wait_for_probe()
         for _ in range(COUNT):
@@ -125,6 +131,23 @@ def test_what_is_told_of_odd_settings_is_true(seed: int) -> None:
         if true <= 15:  # the wheel's slots are shorter than a second at every rate
             assert estimate is not None
             assert estimate.value in (true, None if idle < intvl else true)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_traffic_in_the_middle_of_a_longer_interval_proves_nothing(seed: int) -> None:
+    """The first probe after it comes when the timer set before is over: any time from idle time to interval."""
+    rng = random.Random(seed)
+    idle, hz = rng.randint(1, 20), rng.choice(RATES)
+    intvl = idle + rng.randint(2, 60)
+    prober = Prober(idle, intvl, hz, rng)
+    prober.answered(rng.randint(3, 5))
+    for _ in range(rng.randint(1, 3)):
+        prober.hear(rng.uniform(0.1, 0.9) * intvl)
+        prober.answered(rng.randint(1, 3))
+    found = prober.keepalive
+    assert holds(found.tcp_keepalive_time, idle)
+    assert found.tcp_keepalive_time is not None
+    assert found.tcp_keepalive_time.value in (idle, None)
 
 
 @pytest.mark.parametrize("seed", range(12))

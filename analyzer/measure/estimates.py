@@ -13,6 +13,9 @@ Seconds = NDArray[np.float64]
 NANO = 1_000_000_000
 # What a capture's clock, a busy machine and a jiffy may add or take away.
 JITTER_S = 0.02
+# Timer interrupts a second: Debian and Ubuntu have 250, or 1000 of late; small and old machines 100.
+HZ = (100, 250, 1000)
+SLOTS, LEVEL = 63, 8  # kernel/time/timer.c LVL_SIZE - 1, 1 << LVL_CLK_SHIFT
 
 
 class Setting(NamedTuple):
@@ -33,3 +36,12 @@ class Setting(NamedTuple):
 def to_seconds(nanoseconds: Column) -> Seconds:
     """Times in seconds."""
     return np.asarray(nanoseconds / NANO)
+
+
+def slot(seconds: Seconds, *, worst: bool = False, hz: int = HZ[0]) -> Seconds:
+    """How late a timer of so many seconds may fire: one slot of the wheel's level that it is in."""
+    if worst:
+        return np.asarray(np.max([slot(seconds, hz=rate) for rate in HZ], axis=0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        level = np.ceil(np.log(np.maximum(seconds * hz / SLOTS, 1e-9)) / np.log(LEVEL))
+    return np.asarray(LEVEL ** np.clip(level, 0, 8) / hz)

@@ -25,13 +25,11 @@ from analyzer.layout import (
     PROBE_SINCE,
     PROBE_TIME,
 )
-from analyzer.measure.estimates import JITTER_S, NANO, Seconds, Setting, to_seconds
+from analyzer.measure.estimates import HZ, JITTER_S, NANO, Seconds, Setting, slot, to_seconds
 from analyzer.measure.giving_up import counts, last_gaps, user_timeouts
+from analyzer.measure.pending import no_longer_than, was_pending
 from analyzer.model import Column, Facts, Keepalive, Mask
 
-# Timer interrupts a second: Debian and Ubuntu have 250, or 1000 of late; small and old machines 100.
-HZ = (100, 250, 1000)
-SLOTS, LEVEL = 63, 8  # kernel/time/timer.c LVL_SIZE - 1, 1 << LVL_CLK_SHIFT
 # No keepalive timer is shorter; a tenth is left for what the path takes away.
 SHORTEST_NS = 900_000_000
 # What a delayed acknowledgement may add to the shortest round trip that was seen (RFC 1122 4.2.3.2: at most 500 ms;
@@ -143,10 +141,14 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
     waits = to_seconds(time - since) - (path - near)[prober]
     answered = _samples(prober[after_answer], waits[after_answer], count, near, latest=True)
     fresh = known & ~after_answer
-    traffic = _samples(prober[fresh], waits[fresh], count, near)
+    gaps = np.where(again, runs, np.inf)
+    pending = fresh & was_pending(gaps, waits, answered.low[prober], answered.high[prober], near[prober])
+    traffic = _samples(prober[fresh & ~pending], waits[fresh & ~pending], count, near)
+    at_most = np.full(count, np.inf)
+    np.minimum.at(at_most, prober[pending], waits[pending])
     intvl = _setting(interval, near)
     return Settings(
-        time=_idle_time(traffic, answered, intvl, near),
+        time=no_longer_than(_idle_time(traffic, answered, intvl, near), at_most + JITTER_S),
         intvl=intvl,
         probes=counts(facts, streams, gave_up),
         user_timeout=user_timeouts(facts, streams, gave_up, path, near),
@@ -200,7 +202,7 @@ def _former(answered: Samples, near: Seconds) -> Setting:
 
 def _among(prober: Column, values: Seconds, low: Seconds, path: Seconds) -> tuple[Seconds, Column]:
     """Of the samples that fit the shortest of their endpoint: the longest, and how many."""
-    fits = values <= low[prober] + _slot(low[prober], worst=True) + path[prober] + 2 * JITTER_S
+    fits = values <= low[prober] + slot(low[prober], worst=True) + path[prober] + 2 * JITTER_S
     high = np.full(len(low), np.nan)
     np.fmax.at(high, prober[fits], values[fits])
     return high, np.bincount(prober[fits], minlength=len(low))
@@ -212,31 +214,22 @@ def _present(values: Seconds, path: float) -> tuple[float, float, int, int]:
     Two kinds, one after the other, are a setting that changed. Otherwise the longest: two kinds in any order come from
     answers that passed the point of capture and were lost behind it, and the shorter ones are the interval then.
     """
-    slack = float(_slot(values[-1:], worst=True)[0]) + path + 2 * JITTER_S
+    slack = float(slot(values[-1:], worst=True)[0]) + path + 2 * JITTER_S
     same = np.abs(values - values[-1]) <= slack
     began = len(values) - int(np.argmin(same[::-1])) if not same.all() else 0
     changed = len(values) - began >= 2 and not same[:began].any()
     if not changed:
         longest = values.max()
-        same = values >= longest - float(_slot(longest[None], worst=True)[0]) - path - 2 * JITTER_S
+        same = values >= longest - float(slot(longest[None], worst=True)[0]) - path - 2 * JITTER_S
         began = 0
     chosen = values[began:][same[began:]]
     return float(chosen.min()), float(chosen.max()), len(chosen), began if changed else 0
 
 
-def _slot(seconds: Seconds, *, worst: bool = False, hz: int = HZ[0]) -> Seconds:
-    """How late a timer of so many seconds may fire: one slot of the wheel's level that it is in."""
-    if worst:
-        return np.asarray(np.max([_slot(seconds, hz=rate) for rate in HZ], axis=0))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        level = np.ceil(np.log(np.maximum(seconds * hz / SLOTS, 1e-9)) / np.log(LEVEL))
-    return np.asarray(LEVEL ** np.clip(level, 0, 8) / hz)
-
-
 def _setting(samples: Samples, path: Seconds) -> Setting:
     """The whole seconds that explain samples, if that is one number; and bounds that hold whatever explains them."""
     high = samples.low + JITTER_S
-    low = np.maximum(samples.high - _slot(samples.high, worst=True) - path - JITTER_S, 0)
+    low = np.maximum(samples.high - slot(samples.high, worst=True) - path - JITTER_S, 0)
     value = np.full(len(high), np.nan)
     seen = np.flatnonzero(~np.isnan(high))
     if len(seen):
@@ -260,7 +253,7 @@ def _whole(low: Seconds, high: Seconds, latest: Seconds) -> Seconds:
 
 def _explains(seconds: Seconds, latest: Seconds) -> Mask:
     """Whether a timer of so many seconds fires as late as this, at one of the usual rates of ticks."""
-    mask: Mask = np.any([seconds + _slot(seconds, hz=rate) >= latest for rate in HZ], axis=0)
+    mask: Mask = np.any([seconds + slot(seconds, hz=rate) >= latest for rate in HZ], axis=0)
     return mask
 
 
@@ -274,7 +267,7 @@ def _idle_time(traffic: Samples, answered: Samples, intvl: Setting, path: Second
         before = np.where(answered.changed, np.nan, traffic.low)  # traffic before the setting changed tells nothing
         traffic = traffic._replace(low=before, high=np.where(np.isnan(before), np.nan, traffic.high))
         by_traffic = np.isnan(answered.low) | (
-            traffic.high + _slot(traffic.high, worst=True) + path + 2 * JITTER_S < answered.low
+            traffic.high + slot(traffic.high, worst=True) + path + 2 * JITTER_S < answered.low
         )
         chosen = Samples(
             np.where(by_traffic, traffic.low, np.fmin(answered.low, traffic.low)),
