@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.console import binary_output, check_output, noter, progress_bar, tell_formats, tell_problems
+from analyzer.console import binary_output, check_output
 from analyzer.errors import UsageError
 from analyzer.options import (
     Captures,
@@ -26,6 +26,7 @@ from analyzer.options import (
     Verbose,
     Verdicts,
 )
+from analyzer.reading import read, selected
 from analyzer.result import LIMIT
 
 if TYPE_CHECKING:
@@ -74,28 +75,20 @@ def chart(
     between probes. ladder: the segments of one connection that decide. hosts: settings and verdicts side by side.
     idle and ladder take the worst of the connections that are selected.
     """
-    from analyzer.pipeline import analyze as run
-    from analyzer.select import Selection
-
-    selection = Selection(tuple(stream or ()), tuple(host or ()), tuple(port or ()), tuple(verdict or ()), start, end)
-    selection.check()
+    selection = selected(stream, host, port, verdict, start, end)
     form = _form(output)
     if countdown and kind is not Kind.idle:
         raise UsageError("--countdown is for --kind idle")
     check_output(output, captures)
-    note = noter(quiet)
-    with progress_bar(progress, quiet) as advance:
-        analysis = run(
-            *captures,
-            idle_after_s=idle_after,
-            split_tunnels=split_tunnels,
-            spool=kind in NEED_PACKETS,
-            notify=note,
-            progress=advance,
-        )
-    tell_problems(analysis.captures, note)
-    if verbose:
-        tell_formats(analysis.captures, note)
+    analysis = read(
+        captures,
+        idle_after=idle_after,
+        split_tunnels=split_tunnels,
+        spool=kind in NEED_PACKETS,
+        progress=progress,
+        quiet=quiet,
+        verbose=verbose,
+    )
     figure = _draw(analysis, kind, selection.streams_of(analysis), limit, countdown, utc)
     octets = _octets(figure, form)
     with binary_output(output) as out:

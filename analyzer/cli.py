@@ -14,12 +14,8 @@ from analyzer.chart_command import chart
 from analyzer.console import (
     OutputError,
     check_output,
-    noter,
     open_output,
-    progress_bar,
     say,
-    tell_formats,
-    tell_problems,
 )
 from analyzer.errors import CaptureError, UsageError
 from analyzer.live_command import live
@@ -39,6 +35,7 @@ from analyzer.options import (
     Verdicts,
 )
 from analyzer.packet_commands import annotate, extract
+from analyzer.reading import read, selected
 from analyzer.reference import crosscheck, explain, profiles
 from analyzer.report_command import report
 from analyzer.result import LIMIT, Format, write_result
@@ -116,25 +113,17 @@ def analyze(
 
     A CAPTURE is a file, a folder of them, a quoted pattern, or - for standard input; several are one timeline.
     """
-    from analyzer.pipeline import analyze as run
-    from analyzer.select import Selection
-
-    selection = Selection(tuple(stream or ()), tuple(host or ()), tuple(port or ()), tuple(verdict or ()), start, end)
-    selection.check()
+    selection = selected(stream, host, port, verdict, start, end)
     check_output(output, captures)
-    note = noter(quiet)
-    with progress_bar(progress, quiet) as advance:
-        analysis = run(
-            *captures,
-            idle_after_s=idle_after,
-            split_tunnels=split_tunnels,
-            both_ends=both_ends,
-            notify=note,
-            progress=advance,
-        )
-    tell_problems(analysis.captures, note)
-    if verbose:
-        tell_formats(analysis.captures, note)
+    analysis = read(
+        captures,
+        idle_after=idle_after,
+        split_tunnels=split_tunnels,
+        both_ends=both_ends,
+        progress=progress,
+        quiet=quiet,
+        verbose=verbose,
+    )
     with open_output(output) as out:
         write_result(analysis, selection, form, limit, utc, color, out)
     if fail_on is not None and _is_as_severe(analysis, fail_on.value):

@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.console import binary_output, check_output, noter, progress_bar, tell_problems
+from analyzer.console import binary_output, check_output
 from analyzer.errors import UsageError
 from analyzer.options import (
     Captures,
@@ -21,12 +21,12 @@ from analyzer.options import (
     Streams,
     Verdicts,
 )
+from analyzer.reading import read, selected
 
 if TYPE_CHECKING:
     from analyzer.captured import CaptureFacts
     from analyzer.model import Records
     from analyzer.pipeline import Analysis
-    from analyzer.select import Selection
 
 Output = Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="Write this pcapng file")]
 
@@ -49,8 +49,11 @@ def annotate(
 
     All packets are written, whatever is selected; the comments are those of the connections that are.
     """
-    selection = _selection(stream, host, port, verdict, start, end)
-    analysis = _analysed(captures, output, idle_after, split_tunnels, progress, quiet)
+    selection = selected(stream, host, port, verdict, start, end)
+    check_output(output, captures)
+    analysis = read(
+        captures, idle_after=idle_after, split_tunnels=split_tunnels, spool=True, progress=progress, quiet=quiet
+    )
     with binary_output(output) as out:
         write_annotated(analysis, selection.streams_of(analysis), out)
 
@@ -70,10 +73,13 @@ def extract(
     quiet: Quiet = False,
 ) -> None:
     """Write the packets of the connections that are selected, and ICMP errors about them; each packet once."""
-    selection = _selection(stream, host, port, verdict, start, end)
+    selection = selected(stream, host, port, verdict, start, end)
     if not any((stream, host, port, verdict, start, end)):
         raise UsageError("extract needs to know of which connections: --stream N, --host ADDR, --verdict WORD, ...")
-    analysis = _analysed(captures, output, idle_after, split_tunnels, progress, quiet)
+    check_output(output, captures)
+    analysis = read(
+        captures, idle_after=idle_after, split_tunnels=split_tunnels, spool=True, progress=progress, quiet=quiet
+    )
     with binary_output(output) as out:
         write_extracted(analysis, selection.streams_of(analysis), out)
 
@@ -111,26 +117,3 @@ def write_extracted(analysis: Analysis, streams: list[int], out: IO[bytes]) -> N
             facts = analysis.captures[row[0] >> FRAME_BITS]
             where = facts.path, raw.link_type, facts.digits
             out.write(writer.packet(raw.octets, raw.original_length, row[1] + facts.clock_shift, where))
-
-
-def _selection(stream: Streams, host: Hosts, port: Ports, verdict: Verdicts, start: Start, end: End) -> Selection:
-    from analyzer.select import Selection
-
-    selection = Selection(tuple(stream or ()), tuple(host or ()), tuple(port or ()), tuple(verdict or ()), start, end)
-    selection.check()
-    return selection
-
-
-def _analysed(
-    captures: list[str], output: str, idle_after: float, split_tunnels: bool, progress: bool | None, quiet: bool
-) -> Analysis:
-    from analyzer.pipeline import analyze as run
-
-    check_output(output, captures)
-    note = noter(quiet)
-    with progress_bar(progress, quiet) as advance:
-        analysis = run(
-            *captures, idle_after_s=idle_after, split_tunnels=split_tunnels, spool=True, notify=note, progress=advance
-        )
-    tell_problems(analysis.captures, note)
-    return analysis

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.console import check_output, noter, open_output, progress_bar, tell_formats, tell_problems
+from analyzer.console import check_output, open_output
 from analyzer.options import (
     Captures,
     End,
@@ -24,6 +24,7 @@ from analyzer.options import (
     Verbose,
     Verdicts,
 )
+from analyzer.reading import read, selected
 
 if TYPE_CHECKING:
     from analyzer.select import Selection
@@ -61,26 +62,19 @@ def report(
     from any network, and opens from disk.
     """
     from analyzer.incident import incident_page
-    from analyzer.pipeline import analyze as run
     from analyzer.report.incident import write_html, write_markdown
-    from analyzer.select import Selection
 
-    selection = Selection(tuple(stream or ()), tuple(host or ()), tuple(port or ()), tuple(verdict or ()), start, end)
-    selection.check()
+    selection = selected(stream, host, port, verdict, start, end)
     check_output(output, captures)
-    note = noter(quiet)
-    with progress_bar(progress, quiet) as advance:
-        analysis = run(
-            *captures,
-            idle_after_s=idle_after,
-            split_tunnels=split_tunnels,
-            spool=form is ReportFormat.html,
-            notify=note,
-            progress=advance,
-        )
-    tell_problems(analysis.captures, note)
-    if verbose:
-        tell_formats(analysis.captures, note)
+    analysis = read(
+        captures,
+        idle_after=idle_after,
+        split_tunnels=split_tunnels,
+        spool=form is ReportFormat.html,
+        progress=progress,
+        quiet=quiet,
+        verbose=verbose,
+    )
     command = _command(captures, selection, idle_after, split_tunnels)
     drawn = form is ReportFormat.html
     page = incident_page(analysis, selection.streams_of(analysis), command, charts=drawn, utc=utc)
