@@ -29,7 +29,7 @@ HOMES = {
     "multiprocessing": [],
     "matplotlib": [f"report/charts/{name}.py" for name in CHARTS],
     "jinja2": ["report/incident/html.py"],
-    "pyarrow": ["report/tables.py"],
+    "pyarrow": ["report/tables.py", "tables.py"],
     "pandas": [],
     "polars": [],
     "scapy": ["capture/sniffer.py", "decode/dissect.py"],
