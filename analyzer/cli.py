@@ -38,7 +38,7 @@ from analyzer.packet_commands import annotate, extract
 from analyzer.reading import read, selected
 from analyzer.reference import crosscheck, explain, profiles
 from analyzer.report_command import report
-from analyzer.result import LIMIT, Format, write_result
+from analyzer.result import LIMIT, Format, check_folder, write_result, write_tables
 
 if TYPE_CHECKING:
     from analyzer.pipeline import Analysis
@@ -89,7 +89,9 @@ def root(
 def analyze(
     captures: Captures,
     form: Annotated[Format, typer.Option("--format", help="How to write the result")] = Format.text,
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to this file")] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to this file; parquet: into this folder")
+    ] = None,
     stream: Streams = None,
     host: Hosts = None,
     port: Ports = None,
@@ -115,6 +117,8 @@ def analyze(
     """
     selection = selected(stream, host, port, verdict, start, end)
     check_output(output, captures)
+    if form is Format.parquet:
+        check_folder(output, captures)
     analysis = read(
         captures,
         idle_after=idle_after,
@@ -124,8 +128,11 @@ def analyze(
         quiet=quiet,
         verbose=verbose,
     )
-    with open_output(output) as out:
-        write_result(analysis, selection, form, limit, utc, color, out)
+    if form is Format.parquet and output is not None:
+        write_tables(analysis, selection, output)
+    else:
+        with open_output(output) as out:
+            write_result(analysis, selection, form, limit, utc, color, out)
     if fail_on is not None and _is_as_severe(analysis, fail_on.value):
         raise typer.Exit(EXIT_FINDING)
 

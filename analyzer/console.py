@@ -12,6 +12,7 @@ from typing import IO, TextIO
 
 from analyzer.captured import CaptureFacts
 from analyzer.errors import CaptureError, UsageError
+from analyzer.private import created
 from analyzer.report.text import printable
 
 
@@ -68,7 +69,7 @@ def open_output(path: str | None) -> Iterator[TextIO]:
             yield sys.stdout
             sys.stdout.flush()
             return
-        with open(_created(path), "w", encoding="utf-8", errors="backslashreplace") as out:
+        with os.fdopen(created(path), "w", encoding="utf-8", errors="backslashreplace") as out:
             yield out
     except BrokenPipeError:
         raise
@@ -76,22 +77,22 @@ def open_output(path: str | None) -> Iterator[TextIO]:
         raise OutputError(f"{path or 'standard output'}: {error.strerror or error}") from error
 
 
-@contextlib.contextmanager
-def binary_output(path: str) -> Iterator[IO[bytes]]:
-    """A file of octets that only its owner can read. Raises OutputError when it cannot be written."""
+def private_folder(path: str) -> None:
+    """Make a folder that only its owner can enter, unless it is there; raises OutputError when it cannot be."""
     try:
-        with open(_created(path), "wb") as out:
-            yield out
+        Path(path).mkdir(0o700, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror or error}") from error
 
 
-def _created(path: str) -> int:
-    """An open file descriptor of an empty file that only its owner can read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        Path(path).chmod(0o600)
-    return descriptor
+@contextlib.contextmanager
+def binary_output(path: str) -> Iterator[IO[bytes]]:
+    """A file of octets that only its owner can read. Raises OutputError when it cannot be written."""
+    try:
+        with os.fdopen(created(path), "wb") as out:
+            yield out
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
+import shlex
 from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from analyzer.report.incident import About, Page, Picture, compose
+from analyzer.errors import UsageError
+from analyzer.private import created
+from analyzer.report.incident import About, Page, Picture, compose, write_html
 
 if TYPE_CHECKING:
     from analyzer.pipeline import Analysis
@@ -17,6 +21,7 @@ HELD = 40  # connections whose packets charts are made of: lanes of the timeline
 WORST = 30  # connections with a part, and charts, of their own
 TROUBLED = 2000  # whose decisive moments are told
 HOSTS = 100
+SHOWN = 10  # connections in a notebook's summary
 URGENT = ("high", "medium")
 TITLES = {
     "timeline": (
@@ -65,6 +70,26 @@ def incident_page(
         pictures=_pictures(analysis, streams, utc) if charts and streams else [],
         pictures_of={stream: _pictures_of(analysis, stream, utc) for stream in worst} if charts else {},
     )
+
+
+def write_report(analysis: Analysis, path: str) -> None:
+    """Write the report on all connections; raises UsageError where it cannot be written."""
+    command = shlex.join(["keepalive", "report", *(capture.path for capture in analysis.captures)])
+    page = incident_page(analysis, range(len(analysis)), command)
+    try:
+        with os.fdopen(created(path), "w", encoding="utf-8", errors="backslashreplace") as out:
+            write_html(page, out)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+
+
+def notebook_summary(analysis: Analysis) -> str:
+    """What a notebook shows of it."""
+    from analyzer.report.notebook import summary
+
+    streams = list(range(len(analysis)))
+    worst = analysis.worst_first(streams)[:SHOWN]
+    return summary(analysis.verdict_counts(streams), analysis.flows_of(worst), analysis.findings)
 
 
 def _pictures(analysis: Analysis, streams: Sequence[int], utc: bool) -> list[Picture]:

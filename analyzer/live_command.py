@@ -73,7 +73,7 @@ def live(
 
     Captures with tcpdump on the interfaces named by -i, or reads a stream of pcap or pcapng on standard input (-).
     """
-    _check(stream, interface, follow, wanted)
+    _check(stream, interface, follow, wanted, form)
     check_output(output, [follow] if follow is not None else [])
     folder = None if write is None else _folder(write, write_files)
     # Before all else: it may fork, and what it forks knows no more than this.
@@ -115,7 +115,9 @@ def live(
         tell_result(analysis, out)
 
 
-def _check(stream: str | None, interface: list[str] | None, follow: str | None, wanted: str | None) -> None:
+def _check(
+    stream: str | None, interface: list[str] | None, follow: str | None, wanted: str | None, form: Format
+) -> None:
     """Raise UsageError for what makes no sense together."""
     if [stream is not None, bool(interface), follow is not None].count(True) != 1:
         raise UsageError("live needs -i IFACE, or - for a stream on standard input, or --follow FILE, and one of them")
@@ -123,6 +125,8 @@ def _check(stream: str | None, interface: list[str] | None, follow: str | None, 
         raise UsageError(f"live reads - or captures with -i: for a file there is `keepalive analyze {stream}`")
     if not interface and wanted is not None:
         raise UsageError("--filter is for -i: a stream or a file holds what whoever captured it let through")
+    if form is Format.parquet:
+        raise UsageError("live writes no parquet: keep the packets with --write DIR, and `keepalive analyze` them")
 
 
 def _tell_events(run: Live, out: TextIO, *, form: Format, utc: bool) -> None:

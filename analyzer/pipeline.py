@@ -14,7 +14,7 @@ from analyzer.errors import CaptureError, UsageError
 from analyzer.findings import SEVERITIES, Apart, Finding
 from analyzer.kernels import cached, compiled, compiled_if_possible, plain
 from analyzer.layout import FRAME_BITS
-from analyzer.model import Facts, Flow, HostSettings, Keepalive, Narrow
+from analyzer.model import Facts, Flow, HostSettings, Narrow
 from analyzer.timeline import Timeline
 from analyzer.track import Tracker
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from analyzer.charts import Charts
     from analyzer.diagnose import Context
     from analyzer.measure import KeepaliveRows
+    from analyzer.tables import Tables
 
 NANO = 1_000_000_000
 IDLE_AFTER_S = 10.0
+SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
 LONGEST_S = 1e9  # thirty years; nanoseconds of more would not fit a table
 ENGINES = ("auto", "plain", "compiled")
 # Where compiling pays: importing numba and loading the machine code costs as much as this many packets take plain;
@@ -88,12 +90,13 @@ class Analysis:
     def flow(self, stream: int) -> Flow:
         """One connection."""
         from analyzer.diagnose import VERDICTS
+        from analyzer.diagnose.catalogue import matching
         from analyzer.measure import make_flow
 
         flow = make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word)
         if not flow.keepalive:
             return flow
-        return replace(flow, keepalive=tuple(replace(entry, match=_matching) for entry in flow.keepalive))
+        return replace(flow, keepalive=tuple(replace(entry, match=matching) for entry in flow.keepalive))
 
     def hosts(self, most: int | None = None) -> list[HostSettings]:
         """The keepalive settings that several connections of a host show together; of the `most` that have most."""
@@ -106,13 +109,7 @@ class Analysis:
     def _profiles_of(self, pool: HostSettings) -> tuple[str, ...]:
         """The known defaults that fit, by the form of one connection's probes."""
         [entry] = (entry for entry in self.flow(pool.streams[0]).keepalive if entry.sender == pool.sender)
-        pooled = replace(
-            entry,
-            tcp_keepalive_time=pool.tcp_keepalive_time,
-            tcp_keepalive_intvl=pool.tcp_keepalive_intvl,
-            tcp_keepalive_probes=pool.tcp_keepalive_probes,
-        )
-        return pooled.profiles
+        return replace(entry, **{name: getattr(pool, name) for name in SETTINGS}).profiles
 
     @cached_property
     def severities(self) -> dict[str, str]:
@@ -129,8 +126,7 @@ class Analysis:
 
     def verdict_counts(self, streams: list[int]) -> dict[str, int]:
         """How many of these streams have each verdict, the most urgent first."""
-        counts = Counter(self.verdicts[stream] for stream in self.worst_first(streams))
-        return dict(counts)
+        return dict(Counter(self.verdicts[stream] for stream in self.worst_first(streams)))
 
     def frame_text(self, frame: int) -> str:
         """A frame number, with its file's index before it when there are several files."""
@@ -142,6 +138,30 @@ class Analysis:
         from analyzer.charts import Charts
 
         return Charts(self)
+
+    @property
+    def tables(self) -> Tables:
+        """It as pyarrow Tables: `flows`, `probes`, `episodes`, `findings`."""
+        from analyzer.tables import Tables
+
+        return Tables(self)
+
+    def to_json(self) -> str:
+        """The text of `--format json`."""
+        from analyzer.report.json import json_text
+
+        return json_text(self, self.flows, self.findings, self.hosts())
+
+    def report(self, path: str) -> None:
+        """Write the incident report, one HTML file; raises UsageError where it cannot be written."""
+        from analyzer.incident import write_report
+
+        write_report(self, path)
+
+    def _repr_html_(self) -> str:
+        from analyzer.incident import notebook_summary
+
+        return notebook_summary(self)
 
     @property
     def digits(self) -> int:
@@ -212,12 +232,6 @@ def analyze(
     return analysis
 
 
-def _matching(keepalive: Keepalive) -> tuple[str, ...]:
-    from analyzer.diagnose.catalogue import matching
-
-    return matching(keepalive)
-
-
 class _Run:
     """One analysis under way."""
 
@@ -230,8 +244,7 @@ class _Run:
         notify: Callable[[str], None],
         progress: Callable[[int, int], None],
     ) -> None:
-        self._notify = notify
-        self._progress = progress
+        self._notify, self._progress = notify, progress
         self._may_switch = engine == "auto"
         self._paths, self._split_tunnels, self._spool = paths, split_tunnels, spool
         kernels = self._kernels = compiled(notify) if engine == "compiled" else plain()

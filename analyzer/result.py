@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import typer
 
+from analyzer.console import binary_output, check_output, private_folder
+from analyzer.errors import UsageError
+
 if TYPE_CHECKING:
+    from analyzer.findings import Finding
     from analyzer.pipeline import Analysis
     from analyzer.select import Selection
 
@@ -24,6 +29,39 @@ class Format(StrEnum):
     json = "json"
     ndjson = "ndjson"
     csv = "csv"
+    parquet = "parquet"
+
+
+def check_folder(output: str | None, captures: list[str]) -> None:
+    """Raise UsageError where a folder of Parquet files is not named, or would overwrite a capture that is read."""
+    from analyzer.report.tables import TABLES
+
+    if output is None:
+        raise UsageError(f"--format parquet writes files into a folder: -o DIR, for {', '.join(TABLES)}")
+    for name in TABLES:
+        check_output(_parquet(output, name), captures)
+
+
+def write_tables(analysis: Analysis, selection: Selection, folder: str) -> None:
+    """Write what was asked for of an analysis as Parquet files in this folder."""
+    from analyzer.report.tables import TABLES, Tables
+
+    streams = selection.streams_of(analysis)
+    tables = Tables(analysis, streams, _findings_of(analysis, streams))
+    private_folder(folder)
+    for name in TABLES:
+        with binary_output(_parquet(folder, name)) as out:
+            tables.write(name, out)
+
+
+def _parquet(folder: str, name: str) -> str:
+    return str(Path(folder) / f"{name}.parquet")
+
+
+def _findings_of(analysis: Analysis, streams: list[int]) -> list[Finding]:
+    """Those about these connections, and about several together."""
+    chosen = set(streams)
+    return [one for one in analysis.findings if one.stream is None or one.stream in chosen]
 
 
 def write_result(
@@ -32,7 +70,7 @@ def write_result(
     """Write what was asked for of an analysis, in the form that was asked for."""
     streams = selection.streams_of(analysis)
     chosen = set(streams)
-    findings = [f for f in analysis.findings if f.stream is None or f.stream in chosen]
+    findings = _findings_of(analysis, streams)
     flows = analysis.flows_of(streams)
     most = HOSTS_LISTED if form is Format.text and len(streams) == len(analysis) else None
     hosts = (host for host in analysis.hosts(most) if not chosen.isdisjoint(host.streams))

@@ -20,7 +20,6 @@ from analyzer.capture.source import Source
 from analyzer.captured import CaptureFacts
 from analyzer.kernels import Kernels, compiled, plain
 from analyzer.layout import RECORD_SIZE
-from analyzer.report.json import write_json
 
 ROOT = Path(__file__).parent.parent
 TRUTHS = sorted(ROOT.glob("captures/*/truth.json"))
@@ -47,20 +46,13 @@ def kernels_of(engine: str) -> Kernels:
     return kernels
 
 
-def json_text(analysis: analyzer.Analysis) -> str:
-    """The result as `--format json` prints it."""
-    out = io.StringIO()
-    write_json(analysis, analysis.flows, analysis.findings, analysis.hosts(), out)
-    return out.getvalue()
-
-
 def result(*paths: Path | str, engine: str = "plain") -> Result:
     """The whole JSON, numbers exact, without what depends on where the octets came from."""
     with pytest.MonkeyPatch.context() as patch:
         if engine == "compiled":  # loaded once for all tests
             patch.setattr("analyzer.pipeline.compiled", lambda notify: kernels_of("compiled"))
         analysis = analyzer.analyze(*map(str, paths), engine=engine)
-    whole: Result = json.loads(json_text(analysis), parse_float=Decimal)
+    whole: Result = json.loads(analysis.to_json(), parse_float=Decimal)
     for capture in whole["captures"]:
         del capture["path"]
         capture["format"] = capture["format"].removesuffix(" (gzip)")

@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 from captures_in_bytes import SECTION_HEADER, captured, pcap, pcapng
 from frames_in_bytes import ethernet, ipv4, ipv6, tcp
-from results import EVERY_CAPTURE, ROOT, json_text, packets_of
+from results import EVERY_CAPTURE, ROOT, packets_of
 from talks_in_bytes import ethernet_talk
 
 import analyzer
@@ -44,7 +44,7 @@ def analysed(*paths: Path) -> analyzer.Analysis:
 def check(*paths: Path) -> dict[str, Any]:
     """Both forms of the result are valid and say the same."""
     analysis = analysed(*paths)
-    whole: dict[str, Any] = json.loads(json_text(analysis), parse_float=Decimal)
+    whole: dict[str, Any] = json.loads(analysis.to_json(), parse_float=Decimal)
     validator().validate(whole)
     out = io.StringIO()
     write_ndjson(analysis, analysis.flows, analysis.findings, analysis.hosts(), out)
@@ -110,7 +110,7 @@ def test_times_are_decimal_literals_at_the_resolution_of_the_capture(capture: Pa
     else:
         digits = 6 if octets[:4] == struct.pack("<I", 0xA1B2C3D4) else 9
     assert packets_of(capture)[1].digits == digits
-    literals = [text for text in TIME.findall(json_text(analysed(capture))) if text != "null"]
+    literals = [text for text in TIME.findall(analysed(capture).to_json()) if text != "null"]
     assert literals
     for literal in literals:
         assert re.fullmatch(rf"-?\d+\.\d{{{digits}}}", literal), literal

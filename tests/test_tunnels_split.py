@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from captures_in_bytes import SECOND, captured, pcap
 from commands import output
-from results import ROOT, json_text
+from results import ROOT
 from tunnelled import conversation
 
 from analyzer import Analysis, analyze
@@ -82,5 +82,5 @@ def test_the_command_line_splits_and_shows_tunnels(tmp_path: Path) -> None:
 def test_a_recorded_tunnel_is_named(case: str, tunnel: str | None, split: bool) -> None:
     analysis = analyze(str(ROOT / "captures" / case / "capture.pcap"), split_tunnels=split)
     assert [flow.tunnel for flow in analysis.flows] == [tunnel]
-    shown: Any = json_text(analysis)
+    shown: Any = analysis.to_json()
     assert f'"tunnel": "{tunnel}"' in shown if tunnel else '"tunnel": null' in shown

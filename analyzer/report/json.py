@@ -6,6 +6,7 @@ an encoder, which is also several times faster. Strings alone go through the enc
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable
 from itertools import starmap
@@ -230,6 +231,15 @@ def write_json(
     out.write('],\n "hosts": [')
     _join(out, map(writer.host, hosts))
     out.write("]}\n")
+
+
+def json_text(
+    analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Finding], hosts: Iterable[HostSettings]
+) -> str:
+    """The same object as text."""
+    out = io.StringIO()
+    write_json(analysis, flows, findings, hosts, out)
+    return out.getvalue()
 
 
 def write_ndjson(

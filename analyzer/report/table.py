@@ -1,14 +1,15 @@
-"""The flows as a CSV table, for `--format csv`."""
+"""The flows as the rows of a table, and as CSV for `--format csv`."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TextIO
 
 from analyzer.kinds import Why
 from analyzer.model import SIDES, Flow
-from analyzer.report.json import Analysed
+from analyzer.report.json import NANO_DIGITS, Analysed
 from analyzer.report.times import seconds
 
 KEEPALIVE_COLUMNS = ("probes", "answered", "unanswered", "reset")
@@ -37,11 +38,13 @@ def write_csv(analysis: Analysed, flows: Iterable[Flow], out: TextIO) -> None:
     """A header, then a line per connection; what is not known is empty."""
     table = csv.writer(out, lineterminator="\n")
     table.writerow(COLUMNS)
+    time, span = partial(seconds, digits=analysis.digits), partial(seconds, digits=NANO_DIGITS)
     for flow in flows:
-        table.writerow(_row(flow, analysis.digits))
+        table.writerow(flow_row(flow, time, span))
 
 
-def _row(flow: Flow, digits: int) -> list[object]:
+def flow_row(flow: Flow, time: Callable[[int], object], span: Callable[[int], object]) -> list[object]:
+    """A connection's values in the order of COLUMNS, None for what is not known; times as these two write them."""
     ending = flow.ending
     counts = {entry.sender: [getattr(entry, name) for name in KEEPALIVE_COLUMNS] for entry in flow.keepalive}
     return [
@@ -51,20 +54,20 @@ def _row(flow: Flow, digits: int) -> list[object]:
         flow.server.address,
         flow.server.port,
         flow.roles,
-        seconds(flow.start, digits),
-        seconds(flow.end, digits),
+        time(flow.start),
+        time(flow.end),
         *flow.packets,
         *flow.bytes,
         flow.handshake.name.lower(),
-        "" if flow.handshake_rtt is None else seconds(flow.handshake_rtt, 9),
+        None if flow.handshake_rtt is None else span(flow.handshake_rtt),
         flow.state[0].label,
         flow.state[1].label,
         ending.how.name.lower(),
-        ending.by or "",
-        "" if ending.time is None else seconds(ending.time, digits),
-        "" if ending.why is Why.NONE else ending.why.name.lower(),
+        ending.by,
+        None if ending.time is None else time(ending.time),
+        None if ending.why is Why.NONE else ending.why.name.lower(),
         flow.verdict,
         *(value for side in SIDES for value in counts.get(side, [0] * len(KEEPALIVE_COLUMNS))),
         *flow.zero_window_probes,
-        flow.tunnel or "",
+        flow.tunnel,
     ]
