@@ -52,7 +52,7 @@ def _lines(page: Page) -> Iterator[str]:
     yield "## Captures"
     for facts in page.captures:
         yield ""
-        yield from (f"- {name}: {escaped(value)}" for name, value in facts)
+        yield from (f"- {escaped(name)}: {escaped(value)}" for name, value in facts)
     yield ""
     yield f"Made by tcp-keepalive-analyzer {page.about.version}: {_code(page.about.command)}"
 
