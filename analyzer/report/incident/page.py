@@ -210,7 +210,9 @@ def _details(flow: Flow) -> Iterable[tuple[str, str]]:
 
 
 def _keepalive(entry: Keepalive) -> str:
-    counts = f"{entry.probes} probes, {entry.answered} answered, {entry.unanswered} not"
+    probes = "probe" if entry.probes == 1 else "probes"
+    reset = f", {entry.reset} with RST" if entry.reset else ""
+    counts = f"{entry.probes} {probes}, {entry.answered} answered{reset}, {entry.unanswered} not"
     settings = "; ".join(f"{name} {_estimate(getattr(entry, name))}" for name in SETTINGS)
     known = f"; as {', '.join(entry.profiles[:3])}" if entry.profiles else ""
     return f"{counts}; {settings}{known} ({entry.confidence})"
