@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 SEVERITIES = ("info", "low", "medium", "high")
+URGENT = ("high", "medium")  # somebody is to look at it
 
 
 class Apart(NamedTuple):

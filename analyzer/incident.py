@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from analyzer.errors import UsageError
+from analyzer.findings import URGENT
 from analyzer.private import created
 from analyzer.report.incident import About, Page, Picture, compose, write_html
 
@@ -22,7 +23,6 @@ WORST = 30  # connections with a part, and charts, of their own
 TROUBLED = 2000  # whose decisive moments are told
 HOSTS = 100
 SHOWN = 10  # connections in a notebook's summary
-URGENT = ("high", "medium")
 TITLES = {
     "timeline": (
         "Who was alive, and when",
@@ -59,7 +59,6 @@ def incident_page(
             frame_text=analysis.frame_text,
             command=command,
             version=__version__,
-            utc=utc,
         ),
         captures=analysis.captures,
         flows=analysis.flows_of(streams),

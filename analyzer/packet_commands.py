@@ -50,10 +50,7 @@ def annotate(
     All packets are written, whatever is selected; the comments are those of the connections that are.
     """
     selection = selected(stream, host, port, verdict, start, end)
-    check_output(output, captures)
-    analysis = read(
-        captures, idle_after=idle_after, split_tunnels=split_tunnels, spool=True, progress=progress, quiet=quiet
-    )
+    analysis = _read(captures, output, idle_after, split_tunnels, progress, quiet)
     with binary_output(output) as out:
         write_annotated(analysis, selection.streams_of(analysis), out)
 
@@ -76,12 +73,19 @@ def extract(
     selection = selected(stream, host, port, verdict, start, end)
     if not any((stream, host, port, verdict, start, end)):
         raise UsageError("extract needs to know of which connections: --stream N, --host ADDR, --verdict WORD, ...")
-    check_output(output, captures)
-    analysis = read(
-        captures, idle_after=idle_after, split_tunnels=split_tunnels, spool=True, progress=progress, quiet=quiet
-    )
+    analysis = _read(captures, output, idle_after, split_tunnels, progress, quiet)
     with binary_output(output) as out:
         write_extracted(analysis, selection.streams_of(analysis), out)
+
+
+def _read(
+    captures: list[str], output: str, idle_after: float, split_tunnels: bool, progress: bool | None, quiet: bool
+) -> Analysis:
+    """The analysis; what comes through a pipe is kept, for its packets are read a second time."""
+    check_output(output, captures)
+    return read(
+        captures, idle_after=idle_after, split_tunnels=split_tunnels, spool=True, progress=progress, quiet=quiet
+    )
 
 
 def write_annotated(analysis: Analysis, streams: list[int], out: IO[bytes]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from analyzer.diagnose import RULES, VERDICTS, Context, find, judge
 from analyzer.diagnose.groups import distinct
 from analyzer.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, WITHDRAWN, Event
-from analyzer.findings import Finding
+from analyzer.findings import URGENT, Finding
 from analyzer.kinds import How, ProbeKind, Why
 from analyzer.layout import (
     ANSWER,
@@ -50,7 +50,7 @@ SETTLES_NS = NANO // 10
 NOTHING = np.zeros(0, np.int64)
 TOLD_PROBE, TOLD_UNANSWERED, TOLD_ANSWERED = 1, 2, 3
 # Verdicts worth an event of their own, as places in VERDICTS; and those that no later packet overturns easily.
-TROUBLES = np.array([verdict.severity in ("high", "medium") for verdict in VERDICTS])
+TROUBLES = np.array([verdict.severity in URGENT for verdict in VERDICTS])
 AT_ONCE = [i for i, verdict in enumerate(VERDICTS) if verdict.word in ("dead_peer", "lost_state", "middlebox_reset")]
 ENDINGS: dict[int, str] = {How.FIN: CLOSED, How.RST: RESET, How.REFUSED: RESET}
 # By number: who ended it, and why.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.charts.gather import activity_of, empty_figure, named, span_of
-from analyzer.findings import SEVERITIES, Finding
+from analyzer.findings import SEVERITIES, URGENT, Finding
 from analyzer.report.charts import lanes, notes, overview, style
 from analyzer.report.charts import timeline as lane_chart
 from analyzer.report.charts.axis import Span
@@ -29,7 +29,7 @@ def timeline(analysis: Analysis, streams: list[int], limit: int, utc: bool) -> F
     span = span_of(analysis.facts, streams, utc)
     many = len(streams) > limit
     ordered = analysis.worst_first(streams)
-    listed = [s for s in ordered if not many or analysis.severities[analysis.verdicts[s]] in ("high", "medium")]
+    listed = [s for s in ordered if not many or analysis.severities[analysis.verdicts[s]] in URGENT]
     listed = listed[:limit]
     services = _services(analysis, ordered) if many else []
     flags = [one for one in analysis.findings if one.stream is not None and one.stream in set(listed)]

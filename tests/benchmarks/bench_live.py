@@ -23,9 +23,9 @@ from soaking import put_through
 
 MEGABYTE = 1_000_000
 FULL = Soak()
-# Ours by tcpdump's time to take ten million packets out of a pipe, at most: as of a file (limits.py). tcpdump keeps
-# nothing; of the soak's packets every fifth is a new connection, which is kept. Nobody else tells events: no limit.
-RATIOS = {"conversations": 3.0, "soak": 5.0}
+# Ours by tcpdump's time to take ten million packets out of a pipe, at most. tcpdump keeps nothing; of the soak's
+# packets every fifth is a new connection, which is kept. Nobody else tells events: no limit.
+RATIOS = {"conversations": 2.5, "soak": 5.0}
 GROWTH = 1.05
 EARLY, LATE = 1, 9  # tenths of the packets, from 0
 SECONDS = 5

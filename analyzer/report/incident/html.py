@@ -15,8 +15,6 @@ from typing import TextIO
 
 from analyzer.report.incident.page import Page, Row
 
-VERDICTS_FIRST = ("high", "medium", "low", "info")
-
 
 def write_html(page: Page, out: TextIO) -> None:
     """Write it; the table's rows are written one by one."""

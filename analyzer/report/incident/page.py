@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from analyzer.captured import CaptureFacts
-from analyzer.findings import Finding
+from analyzer.findings import URGENT, Finding
 from analyzer.model import Estimate, Flow, HostSettings, Keepalive
 from analyzer.report.incident.moments import Moment, together
 from analyzer.report.text import ending_text, of_one_cause, probes_text
@@ -15,7 +15,6 @@ from analyzer.report.times import clock, duration, zone
 SECOND = 1_000_000_000
 MOST_MOMENTS = 200
 SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
-URGENT = ("high", "medium")
 
 
 class Picture(NamedTuple):
@@ -35,7 +34,6 @@ class About(NamedTuple):
     frame_text: Callable[[int], str]
     command: str
     version: str
-    utc: bool
 
 
 class When(NamedTuple):
