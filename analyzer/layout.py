@@ -42,8 +42,9 @@ RECORD_SIZE = 5
     HEARTBEAT,  # 1 + index of wire.HEARTBEAT_PROTOCOLS, HEARTBEAT_REPLY, HEARTBEATS_UNWELCOME; 0 for other payload
     KEY_HASH,  # of addresses and ports, the same for both directions
     TUNNEL,  # 0 outside of any; else its id, its kind above TUNNEL_KIND; TUNNEL_SPLIT where it is part of the key
-) = range(26)
-PACKET_SIZE = 26
+    COPY_HASH,  # of all that two copies of one segment have in common
+) = range(27)
+PACKET_SIZE = 27
 STREAM = KEY_HASH  # once it has been tracked; -1 for a second copy and for an ICMP error about no connection
 TUNNEL_KIND = 32
 TUNNEL_ID = (1 << 40) - 1
@@ -82,7 +83,8 @@ FRAME_BITS = 40
     RESET_FRAME,
     EVENTS_KEPT,
 ) = range(24)
-HEAD_SIZE = 24  # a multiple of 8 words: endpoints start on a cache line
+LINE = 8  # words in a cache line of 64 octets: rows and their parts begin with one (`Kernels.ints`)
+HEAD_SIZE = 3 * LINE
 
 # ROLES bits.
 CLIENT_IS_LOW = 0x01
@@ -128,7 +130,7 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     ADVANCE_TIME,  # the segment that last moved NXT: when, how long
     ADVANCE_LEN,
     FINGERPRINT,  # fields below
-    MIN_RTT,  # -1 unknown: shortest time to an immediate answer, as seen at the capture point
+    BEAT,  # its heartbeats: fields below
     HELD,  # 1 + row of its last held probe
     ISN,
     SYN_TIME,
@@ -141,12 +143,12 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     RESENT_LAST,
     RESENT_GAP,  # time between the last two of them
     ZERO_SINCE,  # when its window closed; 0 while it is open
-    BEAT,  # its heartbeats: fields below
+    MIN_RTT,  # -1 unknown: shortest time to an immediate answer, as seen at the capture point
     BEAT_LAST,  # when the last of them was sent
     BEAT_GAPS,  # in milliseconds: shortest gap, and above BEAT_LONGEST the longest
     LAST_DATA,  # when it last sent new data
 ) = range(32)
-ENDPOINT_SIZE = 32  # a multiple of 8 words
+ENDPOINT_SIZE = 4 * LINE
 FLOW_SIZE = HEAD_SIZE + 2 * ENDPOINT_SIZE
 NEVER = -(1 << 62)
 
@@ -266,7 +268,7 @@ FILE_BITS = 16
 COPIES = 2
 
 # Counters that kernels keep.
-(FLOW_COUNT, PROBE_COUNT, EVENT_COUNT_, TCP_PACKETS, ICMP_PACKETS, TOUCHED, SPLIT, ACROSS_NS, FIRST_SKIP) = range(9)
+(FLOW_COUNT, PROBE_COUNT, EVENT_COUNT_, TCP_PACKETS, ICMP_PACKETS, SPLIT, ACROSS_NS, FIRST_SKIP) = range(8)
 # Why a frame gave no packet: counts[FIRST_SKIP + reason].
 SKIP_REASONS = {
     "unsupported_link_type": "a link type that is not decoded",

@@ -58,7 +58,8 @@ class Tracks(NamedTuple):
 
     def endpoints(self, field: int, streams: slice | Column = slice(None)) -> Column:
         """One field of both endpoints of these flows, client first: a copy of shape (flows, 2)."""
-        return self.flows[streams][:, [HEAD_SIZE + field, HEAD_SIZE + ENDPOINT_SIZE + field]]
+        first = HEAD_SIZE + field
+        return self.flows[streams, first : first + ENDPOINT_SIZE + 1 : ENDPOINT_SIZE].copy()
 
 
 @dataclass(frozen=True)

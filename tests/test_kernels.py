@@ -6,14 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from analyzer.kernels import ENTRY_POINTS, KERNELS, Kernels, machine, plain
 from analyzer.kernels.arithmetic import seq_diff, serial_diff
-from analyzer.layout import FLOW_SIZE
+from analyzer.layout import FLOW_SIZE, LINE
 from analyzer.tcp import EVENTS, NEXT_STATE, TRANSITIONS, Event, State
 
 ROOT = Path(__file__).parent.parent
@@ -89,7 +89,7 @@ def dispatchers() -> dict[str, Any]:
 
 def test_every_kernel_is_compiled_for_one_signature_that_of_its_annotations(dispatchers: dict[str, Any]) -> None:
     numba = pytest.importorskip("numba")
-    assert set(ENTRY_POINTS) <= set(dispatchers) == set(KERNELS)
+    assert set(ENTRY_POINTS) <= set(dispatchers) == set(KERNELS) - machine.INTRINSICS
     for name, dispatcher in dispatchers.items():
         assert dispatcher.signatures == [machine.signature(numba, KERNELS[name])], name
 
@@ -99,6 +99,25 @@ def test_a_compiled_kernel_refuses_a_table_of_another_kind(compiled: Kernels, ta
     """It takes an address and a length: anything but a plain int64 array would be misread, or read beyond."""
     with pytest.raises((TypeError, ValueError, AttributeError)):
         compiled.rehash(table, 0, compiled.ints(8))
+
+
+@pytest.mark.parametrize("rows", [1, 3, 70, 5_000])
+def test_a_table_begins_with_a_cache_line_and_keeps_what_it_holds_while_it_grows(compiled: Kernels, rows: int) -> None:
+    table: Any = compiled.ints(0)
+    for size in range(0, rows * FLOW_SIZE, rows * FLOW_SIZE // 7):
+        table = compiled.adopt(table, size)
+        assert len(table) == size
+        assert not size or table.ctypes.data % (8 * LINE) == 0
+        table[:] = np.where(table == 0, np.arange(size), table)
+        assert table.tolist() == list(range(size))
+
+
+def test_what_a_table_grows_by_is_zeros_wherever_it_comes_to_lie(compiled: Kernels) -> None:
+    tables = [compiled.ints(5) for _ in range(50)]
+    for number, table in enumerate(tables):
+        cast(Any, table)[:] = [number + 1] * 5
+        grown: Any = compiled.adopt(table, 5 + 300 * number)
+        assert grown.tolist() == [number + 1] * 5 + [0] * 300 * number
 
 
 # -- bounds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Protocol, cast
 
 from analyzer.capture.pcap import PcapFormat, is_pcap
@@ -17,7 +18,7 @@ from analyzer.layout import RECORD_SIZE, RECORD_TIME
 from analyzer.model import Records
 
 BUFFER_SIZE = 1 << 20
-BATCH = 8192
+BATCH = 1 << 14  # records of 64 octets fill the buffer, and more is done for each batch than for some packets
 MAGIC_SIZE = 8  # enough to know a format by
 SHORTEST_MAGIC = 4
 # Queues of a network card and interfaces of a host may be out of order by milliseconds; this is a clock that was set.
@@ -166,27 +167,24 @@ class Reader:
         facts.other_records += count
 
     def _note_times(self, count: int, first: int) -> None:
+        """The first and the latest time, and clock steps: records older by more than packets of several queues are."""
         facts = self.facts
         times = cast(Any, self._records)[RECORD_TIME : count * RECORD_SIZE : RECORD_SIZE]
+        before = int(times[0]) if self._last_time is None else self._last_time
         if facts.first_time is None:
             facts.first_time = int(times[0])
-        self._note_steps(times, first)
-        last = int(times.max() if self._kernels.compiled else max(times))
-        facts.last_time = last if facts.last_time is None else max(last, facts.last_time)
-
-    def _note_steps(self, times: Any, first: int) -> None:
-        """Records that are older than the one before them, by more than packets of several queues are."""
-        steps = self.facts.clock_steps
-        before = [times[0] if self._last_time is None else self._last_time]
         if self._kernels.compiled:
-            import numpy as np
-
-            back = np.diff(times, prepend=before)
-            found = [(int(i), int(back[i])) for i in np.flatnonzero(back <= -CLOCK_STEP_NS)]
+            times = times.copy()  # from now on they lie side by side
+            latest, steps = int(times.max()), times[1:] - times[:-1]
+            stepped = steps.min(initial=times[0] - before) <= -CLOCK_STEP_NS
         else:
-            pairs = enumerate(zip(times, [*before, *times], strict=False))
-            found = [(i, time - last) for i, (time, last) in pairs if time - last <= -CLOCK_STEP_NS]
-        steps += [ClockStep(first + i, step) for i, step in found[: MAX_CLOCK_STEPS - len(steps)]]
+            latest, steps = max(times), [time - last for last, time in pairwise(times)]
+            stepped = min([times[0] - before, *steps]) <= -CLOCK_STEP_NS
+        if stepped:
+            back = enumerate([int(times[0]) - before, *map(int, steps)])
+            found = [ClockStep(first + i, step) for i, step in back if step <= -CLOCK_STEP_NS]
+            facts.clock_steps += found[: MAX_CLOCK_STEPS - len(facts.clock_steps)]
+        facts.last_time = latest if facts.last_time is None else max(latest, facts.last_time)
         self._last_time = int(times[-1])
 
     def _more(self) -> bool:

@@ -15,11 +15,13 @@ from typing import Any, NamedTuple, cast
 
 from analyzer.kernels import flows, merge, records, segments, transport
 from analyzer.kernels.registry import KERNELS, Buffer, Ints
+from analyzer.layout import LINE
 
 __all__ = ["KERNELS", "Buffer", "Ints", "Kernels", "cached", "compiled", "plain"]
 
 # What is called from outside; everything else is inlined into these.
 ENTRY_POINTS = ("scan_records", "scan_pcapng", "decode", "merge", "track", "rehash")
+WORD = 8
 SYMBOL = ".symbol"
 OBJECT = ".o"
 
@@ -41,7 +43,7 @@ class Kernels(NamedTuple):
             return [0] * size
         import numpy as np
 
-        return cast(Ints, np.zeros(size, np.int64))
+        return _aligned(np.zeros(size + LINE, np.int64), size)
 
     def adopt(self, table: Ints, size: int | None = None) -> Ints:
         """The same table in the form that these kernels work on, grown with zeros to `size`."""
@@ -49,14 +51,11 @@ class Kernels(NamedTuple):
         if not self.compiled:
             cast("list[int]", table).extend([0] * (size - len(table)))
             return table
-        import numpy as np
-
         if isinstance(table, list):
-            table = cast(Ints, np.array(table, np.int64))
-        if size > len(table):
-            # In place: the kernel of the system moves pages instead of copying them.
-            cast(Any, table).resize(size, refcheck=False)
-        return table
+            made = self.ints(size)
+            cast(Any, made)[: len(table)] = table
+            return made
+        return _grown(table, size) if size > len(table) else table
 
     def view(self, buffer: bytearray) -> Buffer:
         """A buffer of octets as these kernels read it."""
@@ -65,6 +64,30 @@ class Kernels(NamedTuple):
         import numpy as np
 
         return cast(Buffer, np.frombuffer(buffer, np.uint8))
+
+
+def _aligned(memory: Any, size: int) -> Ints:
+    """So many words of this memory, which has LINE more, from the first on that begins a cache line."""
+    first = -_address(memory) // WORD % LINE
+    return cast(Ints, memory[first : first + size])
+
+
+def _grown(table: Any, size: int) -> Ints:
+    """The same table with zeros after it; no other view of it is to be used from now on."""
+    memory, used = table.base, len(table)
+    first = (_address(table) - _address(memory)) // WORD
+    # In place: the kernel of the system moves pages instead of copying them.
+    memory.resize(size + LINE, refcheck=False)
+    grown = _aligned(memory, size)
+    now = (_address(grown) - _address(memory)) // WORD
+    if now != first:
+        memory[now : now + used] = memory[first : first + used]
+        memory[now + used : first + used] = 0
+    return grown
+
+
+def _address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
 
 
 def plain() -> Kernels:

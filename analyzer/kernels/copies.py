@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import mix
+from analyzer.kernels.prefetch import prefetch
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
     ACKNO,
     COPIES,
+    COPY_HASH,
     DPORT,
     DST_HI,
     DST_LO,
@@ -38,8 +40,14 @@ COPY_WITHIN_NS = 5_000_000
 
 
 @kernel
-def is_copy(packets: Ints, row: int, recent: Ints, copies: Ints, across: int) -> bool:
-    """Whether the same packet was captured a moment ago, in another file `across` ns ago; remember this one if not.
+def copy_slot(h: int, recent: Ints) -> int:
+    """Where the set of this hash begins."""
+    return ((h >> 20) & (len(recent) // RECENT_SET - 1)) * RECENT_SET
+
+
+@kernel
+def hash_copy(packets: Ints, row: int, recent: Ints) -> None:
+    """Note in a packet's row a hash of what two copies of it share, and have its set of `recent` brought near.
 
     The hop limit may differ (a router's two sides), and so may everything below IP. In IPv6 there is no IP ID: there
     the timestamps and SACK blocks must tell two packets apart.
@@ -56,15 +64,22 @@ def is_copy(packets: Ints, row: int, recent: Ints, copies: Ints, across: int) ->
     )
     if packets[row + TUNNEL] > TUNNEL_SPLIT:
         h = mix(h, packets[row + TUNNEL])
-    time = packets[row + TIME]
     file = packets[row + FRAME] >> FRAME_BITS
-    h = h >> FILE_BITS << FILE_BITS | file & ((1 << FILE_BITS) - 1)
-    slot = ((h >> 20) & (len(recent) // RECENT_SET - 1)) * RECENT_SET
+    packets[row + COPY_HASH] = h >> FILE_BITS << FILE_BITS | file & ((1 << FILE_BITS) - 1)
+    prefetch(recent, copy_slot(h, recent))
+
+
+@kernel
+def is_copy(packets: Ints, row: int, recent: Ints, copies: Ints, across: int) -> bool:
+    """Whether the same packet was captured a moment ago, in another file `across` ns ago; remember this one if not."""
+    h = packets[row + COPY_HASH]
+    time = packets[row + TIME]
+    slot = copy_slot(h, recent)
     for way in range(slot, slot + RECENT_SET, 2):
         if (recent[way] ^ h) >> FILE_BITS == 0:
             elsewhere = int(recent[way] != h)
             if abs(time - recent[way + 1]) <= (across if elsewhere else COPY_WITHIN_NS):
-                copies[file * COPIES + elsewhere] += 1
+                copies[(packets[row + FRAME] >> FRAME_BITS) * COPIES + elsewhere] += 1
                 return True
     if recent[slot + 1] > recent[slot + 3]:
         slot += 2

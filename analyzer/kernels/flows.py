@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import mix, seq_diff
+from analyzer.kernels.prefetch import prefetch
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
     ACKNO,
@@ -29,13 +30,12 @@ from analyzer.layout import (
     KEY_PORTS,
     KNOWN,
     LAST_RX,
-    LAST_TIME,
+    LINE,
     LOW_HI,
     LOW_LO,
     MIN_RTT,
     NEVER,
     NXT,
-    PACKET_SIZE,
     PREVIOUS,
     ROLES,
     SAW_SERVER_SYN,
@@ -59,12 +59,14 @@ IN_SYN_SENT = int(State.SYN_SENT)
 
 @kernel
 def source_is_low(packets: Ints, row: int) -> bool:
-    """Whether the sender is the numerically lower endpoint of its connection."""
-    if packets[row + SRC_HI] != packets[row + DST_HI]:
-        return packets[row + SRC_HI] < packets[row + DST_HI]
-    if packets[row + SRC_LO] != packets[row + DST_LO]:
-        return packets[row + SRC_LO] < packets[row + DST_LO]
-    return packets[row + SPORT] <= packets[row + DPORT]
+    """Whether the sender is the numerically lower endpoint of its connection.
+
+    Every other packet comes from the other end, which no processor can foresee: hence no branches.
+    """
+    hi, other_hi = packets[row + SRC_HI], packets[row + DST_HI]
+    lo, other_lo = packets[row + SRC_LO], packets[row + DST_LO]
+    by_port = packets[row + SPORT] <= packets[row + DPORT]
+    return (hi < other_hi) | (hi == other_hi) & ((lo < other_lo) | (lo == other_lo) & by_port)
 
 
 @kernel
@@ -198,37 +200,31 @@ def belongs_to_previous(packets: Ints, row: int, flows: Ints, f: int, x: int, y:
 
 
 @kernel
-def look_ahead(packets: Ints, start: int, stop: int, flows: Ints, slots: Ints, seed: int) -> int:
-    """Hash the keys of some packets and touch the rows of flows that they will need.
+def hash_key(packets: Ints, row: int, slots: Ints, seed: int) -> None:
+    """Note the hash of a packet's key in its row, and have the slot where its connection is found brought near."""
+    low = source_is_low(packets, row)
+    src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
+    h = key_hash(
+        seed,
+        packets[row + src],
+        packets[row + src + 1],
+        packets[row + dst],
+        packets[row + dst + 1],
+        key_ports(packets, row, low),
+        packets[row + TUNNEL],
+    )
+    packets[row + KEY_HASH] = h
+    prefetch(slots, h & (len(slots) - 1))
 
-    One packet's row of flows is seldom in the processor's cache when its turn comes, and nothing can be done about the
-    packet until it is. Asking for several rows at once lets the memory deliver them together; the sum only keeps the
-    compiler from leaving the reads out.
-    """
-    mask = len(slots) - 1
-    touched = 0
-    for index in range(start, stop):
-        row = index * PACKET_SIZE
-        low = source_is_low(packets, row)
-        src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
-        h = key_hash(
-            seed,
-            packets[row + src],
-            packets[row + src + 1],
-            packets[row + dst],
-            packets[row + dst + 1],
-            key_ports(packets, row, low),
-            packets[row + TUNNEL],
-        )
-        packets[row + KEY_HASH] = h
-        touched ^= slots[h & mask]
-    for index in range(start, stop):
-        entry = slots[packets[index * PACKET_SIZE + KEY_HASH] & mask] & 0xFFFFFFFF
-        if entry != 0:
-            x = (entry - 1) * FLOW_SIZE + HEAD_SIZE
-            y = x + ENDPOINT_SIZE
-            touched ^= flows[x - HEAD_SIZE] ^ flows[x] ^ flows[x + LAST_TIME] ^ flows[y] ^ flows[y + LAST_TIME]
-    return touched
+
+@kernel
+def prefetch_flow(packets: Ints, row: int, flows: Ints, slots: Ints) -> None:
+    """Have what most packets need of their connection's row brought near: of each of its parts the first words."""
+    f = ((slots[packets[row + KEY_HASH] & (len(slots) - 1)] & 0xFFFFFFFF) - 1) * FLOW_SIZE
+    if f >= 0:
+        for part in (f, f + HEAD_SIZE, f + HEAD_SIZE + ENDPOINT_SIZE):
+            prefetch(flows, part)
+            prefetch(flows, part + LINE)
 
 
 @kernel

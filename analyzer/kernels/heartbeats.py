@@ -126,11 +126,11 @@ def heartbeat(
             if not settled:
                 flows[x + BEAT] = 0
             return
-    gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
     if beat >> BEAT_KIND != kind:
         if not settled:
             begin_beats(flows, x, kind, time)
         return
+    gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
     if protocol == 0 and not in_rhythm(flows, x, gap):
         if not settled:
             begin_beats(flows, x, kind, time)

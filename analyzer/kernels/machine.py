@@ -21,6 +21,9 @@ OUTLINED = frozenset(
     {"on_reset", "on_icmp", "on_syn", "on_fin", "end_resending", "on_handshake_ack", "new_flow", "icmp", "renumber"}
 )
 ITEM_SIZES = {"Ints": 8, "Buffer": 1}
+# Not compiled from their source: what they stand for is one instruction.
+INTRINSICS = frozenset({"prefetch"})
+TO_READ, KEEP_NEAR, DATA = 0, 3, 1  # arguments of llvm.prefetch (LLVM Language Reference)
 
 
 class Code(NamedTuple):
@@ -48,7 +51,10 @@ def make_dispatchers(numba: Any, entry_points: tuple[str, ...]) -> dict[str, Any
     """Every kernel as a numba dispatcher whose global names are bound to the other dispatchers."""
     made: dict[str, Any] = {}
     spaces: list[dict[str, Any]] = []
+    intrinsics = {name: intrinsic(numba) for name in INTRINSICS}
     for name, function in KERNELS.items():
+        if name in INTRINSICS:
+            continue
         space = {key: _constant(value) for key, value in function.__globals__.items()}
         copy = types.FunctionType(function.__code__, space, name, function.__defaults__)
         copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
@@ -62,13 +68,32 @@ def make_dispatchers(numba: Any, entry_points: tuple[str, ...]) -> dict[str, Any
         )(copy)
         spaces.append(space)
     for space in spaces:
-        space.update({name: made[name] for name in made if name in space})
+        space.update({name: called for name, called in {**made, **intrinsics}.items() if name in space})
     for name, dispatcher in made.items():
         # In their order, so that what a kernel calls has its one signature by then; otherwise numba would make another
         # one for every constant that is passed.
         dispatcher.compile(signature(numba, KERNELS[name]))
         dispatcher.disable_compile()
     return made
+
+
+def intrinsic(numba: Any) -> Any:
+    """`prefetch` as numba calls it: the address of a word of a table, handed to `llvm.prefetch`."""
+    from llvmlite import ir
+
+    def typed(context: Any, table: Any, index: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(table)(context, builder, arguments[0])
+            address = builder.gep(array.data, [arguments[1]])
+            numbers = ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [address.type, numbers, numbers, numbers])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
+            builder.call(function, [address, *(numbers(value) for value in (TO_READ, KEEP_NEAR, DATA))])
+            return context.get_dummy_value()
+
+        return numba.void(table, index), generate
+
+    return numba.extending.intrinsic(typed)
 
 
 def signature(numba: Any, function: Callable[..., Any]) -> tuple[Any, ...]:

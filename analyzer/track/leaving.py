@@ -6,10 +6,13 @@ import numpy as np
 
 from analyzer.layout import (
     END_TIME,
+    ENDPOINT_SIZE,
     HANDSHAKE,
+    HEAD_SIZE,
     HELD,
     KNOWN,
     LAST_PROBE,
+    PROBE_BEFORE,
     PROBE_WHO,
     PROBER_SHIFT,
     RESET_SIDE,
@@ -36,19 +39,24 @@ def over(tracks: Tracks, now: int) -> Mask:
     """Connections that ended, or never began, so long ago that no packet of theirs will come."""
     flows = tracks.flows
     quiet = now - flows[:, END_TIME]
-    closed = _closed(tracks)
-    never_open = flows[:, HANDSHAKE] & (SAW_SYN | SAW_ACK) == SAW_SYN
-    mask: Mask = (closed & (quiet > GRACE_NS)) | (never_open & (quiet > HANDSHAKE_NS))
+    candidates = np.flatnonzero(quiet > GRACE_NS)
+    closed = _closed(tracks, candidates)
+    never_open = flows[candidates, HANDSHAKE] & (SAW_SYN | SAW_ACK) == SAW_SYN
+    mask = np.zeros(len(flows), bool)
+    mask[candidates] = closed | never_open & (quiet[candidates] > HANDSHAKE_NS)
     return mask
 
 
 def silent(tracks: Tracks, since: int) -> int:
     """How many connections are open, and have had no packet since then."""
-    return int(np.count_nonzero((tracks.flows[:, END_TIME] < since) & ~_closed(tracks)))
+    candidates = np.flatnonzero(tracks.flows[:, END_TIME] < since)
+    return int(np.count_nonzero(~_closed(tracks, candidates)))
 
 
-def _closed(tracks: Tracks) -> Mask:
-    mask: Mask = (tracks.flows[:, RESET_SIDE] > 0) | ((tracks.endpoints(KNOWN) & SENT_FIN) != 0).all(axis=1)
+def _closed(tracks: Tracks, streams: Column) -> Mask:
+    """Of these connections those that a RST or both FINs ended."""
+    fins = (tracks.endpoints(KNOWN, streams) & SENT_FIN != 0).all(axis=1)
+    mask: Mask = fins | (tracks.flows[streams, RESET_SIDE] > 0)
     return mask
 
 
@@ -72,18 +80,17 @@ def least_interesting(tracks: Tracks, chosen: Mask, most: int) -> Mask:
 
 def old_probes(tracks: Tracks) -> Mask:
     """Rows of the probe log that no later packet will change: all but the last of each prober."""
-    prober = tracks.probes[:, PROBE_WHO] >> PROBER_SHIFT
-    order = np.argsort(prober, kind="stable")
-    ends = np.flatnonzero(np.diff(prober[order], append=-1))  # of each prober's rows in this order
-    last = ends[np.searchsorted(ends, np.arange(len(order)))]
-    mask = np.zeros(len(prober), bool)
-    mask[order] = last - np.arange(len(order)) >= PROBES_KEPT
-    # What may turn out to be no probe, all of one run; and where the last of them did, the one before.
-    mask &= tracks.endpoints(HELD).reshape(-1)[prober] == 0
-    mask[_last(tracks)] = False
-    return mask
-
-
-def _last(tracks: Tracks) -> Column:
-    last = tracks.endpoints(LAST_PROBE)
-    return np.asarray(last[last > 0] - 1)
+    probes = tracks.probes
+    prober = probes[:, PROBE_WHO] >> PROBER_SHIFT
+    has_probed = np.zeros(len(tracks.flows), bool)
+    has_probed[prober >> 1] = True
+    last = tracks.endpoints(LAST_PROBE, np.flatnonzero(has_probed))
+    row = last[last > 0] - 1
+    old = np.ones(len(probes), bool)
+    for _ in range(PROBES_KEPT):
+        old[row] = False
+        before = probes[row, PROBE_BEFORE]
+        row = before[before > 0] - 1
+    # What may turn out to be no probe: all of one run.
+    held = tracks.flows[prober >> 1, HEAD_SIZE + HELD + (prober & 1) * ENDPOINT_SIZE]
+    return np.asarray(old & (held == 0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,12 @@ from analyzer.track.tables import (
     renumber_events,
     renumber_flows,
     renumber_probes,
+    taken,
 )
 
 WORD = 8
 # Rows so near, in words, are written together with what lies between them: a call costs more than copying that.
-NEAR = 128
+NEAR = 1 << 10
 # What /tmp holds is often memory; this is a disk, and made for such files (Filesystem Hierarchy Standard 5.15).
 ON_DISK = Path("/var/tmp")
 
@@ -59,12 +61,13 @@ class Table:
 
     def write(self, numbers: Column, rows: Column) -> None:
         """Put rows at their places; raises OSError when the disk takes no more."""
-        begins = np.flatnonzero((np.diff(numbers) - 1) * self._size > NEAR) + 1
-        for some, lines in zip(np.split(numbers, begins), np.split(rows, begins), strict=True):
-            first, last = int(some[0]), int(some[-1])
-            if last - first >= len(some):
-                lines, part = self._between(first, last), lines
-                lines[some - first] = part
+        begins = np.flatnonzero(np.diff(numbers) * self._size > NEAR) + 1
+        for start, end in pairwise([0, *begins.tolist(), len(numbers)]):
+            first, last = int(numbers[start]), int(numbers[end - 1])
+            lines = rows[start:end]
+            if last - first >= len(lines):
+                lines = self._between(first, last)
+                lines[numbers[start:end] - first] = rows[start:end]
             octets, at = np.ascontiguousarray(lines).data.cast("B"), first * self._size * WORD
             while octets:  # a disk that fills up takes some of it, then none
                 written = os.pwrite(self._file.fileno(), octets, at)
@@ -126,7 +129,7 @@ class Spool:
         self._note_cuts(whole, probe_stays)
         stream_to, probe_to = places(stays), probe_places(np.flatnonzero(probe_stays), len(whole.probes))
         for start, rows in pieces(np.flatnonzero(stays)):
-            whole.flows[start : start + len(rows)] = renumber_flows(whole.flows[rows], stream_to, probe_to)
+            whole.flows[start : start + len(rows)] = renumber_flows(taken(whole.flows, rows), stream_to, probe_to)
         probes = renumber_probes(whole.probes[probe_stays], stream_to, probe_to)
         events = renumber_events(whole.events[event_stays], stream_to)
         for table, kept in zip(self._tables, (stays, probe_stays, event_stays), strict=True):
@@ -159,15 +162,15 @@ class Spool:
         probe_to = np.concatenate([[0], probe_numbers + 1])
         event_numbers = self._events.numbers(len(whole.events))
         for _, rows in pieces(np.flatnonzero(flows)):
-            yield self._flows, stream_to[rows], renumber_flows(whole.flows[rows], stream_to, probe_to)
+            yield self._flows, stream_to[rows], renumber_flows(taken(whole.flows, rows), stream_to, probe_to)
         for _, rows in pieces(np.flatnonzero(probes)):
             numbers = probe_numbers[rows]
-            written = renumber_probes(whole.probes[rows], stream_to, probe_to)
+            written = renumber_probes(taken(whole.probes, rows), stream_to, probe_to)
             for place in np.flatnonzero(written[:, PROBE_BEFORE] == 0).tolist():
                 written[place, PROBE_BEFORE] = self._before.get(int(numbers[place]), 0)
             yield self._probes, numbers, written
         for _, rows in pieces(np.flatnonzero(events)):
-            yield self._events, event_numbers[rows], renumber_events(whole.events[rows], stream_to)
+            yield self._events, event_numbers[rows], renumber_events(taken(whole.events, rows), stream_to)
 
     def _note_cuts(self, whole: Tracks, stays: Mask) -> None:
         """Remember which probe was before one that stays, where that one leaves."""
