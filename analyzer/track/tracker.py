@@ -164,14 +164,14 @@ class Tracker:
             self._kernels.rehash(self._flows, int(self._counts[FLOW_COUNT]), self._slots)
 
     def _grown(self, table: Ints, rows: int, size: int) -> Ints:
-        """The table with room for at least `rows`: half as much again while it is small, a sixteenth when it is large.
+        """The table with room for at least `rows`: half as much again while it is small, a 64th when it is large.
 
         Growing moves no octets (see `Kernels.adopt`), and room that is not used yet counts as memory all the same.
         """
         if rows * size <= len(table):
             return table
         room = len(table) // size
-        return self._kernels.adopt(table, (room + (room // 2 if len(table) < LARGE else room // 16) + 1) * size)
+        return self._kernels.adopt(table, (room + (room // 2 if len(table) < LARGE else room // 64) + 1) * size)
 
 
 def _rows(table: Any, count: int, size: int) -> Column:
