@@ -18,7 +18,7 @@ from analyzer.layout import RECORD_SIZE, RECORD_TIME
 from analyzer.model import Records
 
 BUFFER_SIZE = 1 << 20
-BATCH = 1 << 14  # records of 64 octets fill the buffer, and more is done for each batch than for some packets
+BATCH = BUFFER_SIZE >> 6  # what fills the buffer with records of 64 octets: hardly any are shorter
 MAGIC_SIZE = 8  # enough to know a format by
 SHORTEST_MAGIC = 4
 # Queues of a network card and interfaces of a host may be out of order by milliseconds; this is a clock that was set.
@@ -173,16 +173,18 @@ class Reader:
         before = int(times[0]) if self._last_time is None else self._last_time
         if facts.first_time is None:
             facts.first_time = int(times[0])
+        steps: Any
         if self._kernels.compiled:
+            import numpy as np
+
             times = times.copy()  # from now on they lie side by side
-            latest, steps = int(times.max()), times[1:] - times[:-1]
-            stepped = steps.min(initial=times[0] - before) <= -CLOCK_STEP_NS
+            steps = np.diff(times, prepend=before)
+            latest, furthest_back = int(times.max()), steps.min()
         else:
-            latest, steps = max(times), [time - last for last, time in pairwise(times)]
-            stepped = min([times[0] - before, *steps]) <= -CLOCK_STEP_NS
-        if stepped:
-            back = enumerate([int(times[0]) - before, *map(int, steps)])
-            found = [ClockStep(first + i, step) for i, step in back if step <= -CLOCK_STEP_NS]
+            steps = [time - last for last, time in pairwise([before, *times])]
+            latest, furthest_back = max(times), min(steps)
+        if furthest_back <= -CLOCK_STEP_NS:
+            found = [ClockStep(first + i, int(step)) for i, step in enumerate(steps) if step <= -CLOCK_STEP_NS]
             facts.clock_steps += found[: MAX_CLOCK_STEPS - len(facts.clock_steps)]
         facts.last_time = latest if facts.last_time is None else max(latest, facts.last_time)
         self._last_time = int(times[-1])

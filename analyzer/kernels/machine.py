@@ -21,8 +21,7 @@ OUTLINED = frozenset(
     {"on_reset", "on_icmp", "on_syn", "on_fin", "end_resending", "on_handshake_ack", "new_flow", "icmp", "renumber"}
 )
 ITEM_SIZES = {"Ints": 8, "Buffer": 1}
-# Not compiled from their source: what they stand for is one instruction.
-INTRINSICS = frozenset({"prefetch"})
+INTRINSIC = "prefetch"  # not compiled from its source: what it stands for is one instruction
 TO_READ, KEEP_NEAR, DATA = 0, 3, 1  # arguments of llvm.prefetch (LLVM Language Reference)
 
 
@@ -51,9 +50,8 @@ def make_dispatchers(numba: Any, entry_points: tuple[str, ...]) -> dict[str, Any
     """Every kernel as a numba dispatcher whose global names are bound to the other dispatchers."""
     made: dict[str, Any] = {}
     spaces: list[dict[str, Any]] = []
-    intrinsics = {name: intrinsic(numba) for name in INTRINSICS}
     for name, function in KERNELS.items():
-        if name in INTRINSICS:
+        if name == INTRINSIC:
             continue
         space = {key: _constant(value) for key, value in function.__globals__.items()}
         copy = types.FunctionType(function.__code__, space, name, function.__defaults__)
@@ -67,8 +65,9 @@ def make_dispatchers(numba: Any, entry_points: tuple[str, ...]) -> dict[str, Any
             forceinline=name not in OUTLINED and name not in entry_points,
         )(copy)
         spaces.append(space)
+    called = made | {INTRINSIC: make_prefetch(numba)}
     for space in spaces:
-        space.update({name: called for name, called in {**made, **intrinsics}.items() if name in space})
+        space.update({name: called[name] for name in called if name in space})
     for name, dispatcher in made.items():
         # In their order, so that what a kernel calls has its one signature by then; otherwise numba would make another
         # one for every constant that is passed.
@@ -77,7 +76,7 @@ def make_dispatchers(numba: Any, entry_points: tuple[str, ...]) -> dict[str, Any
     return made
 
 
-def intrinsic(numba: Any) -> Any:
+def make_prefetch(numba: Any) -> Any:
     """`prefetch` as numba calls it: the address of a word of a table, handed to `llvm.prefetch`."""
     from llvmlite import ir
 

@@ -82,8 +82,9 @@ def old_probes(tracks: Tracks) -> Mask:
     """Rows of the probe log that no later packet will change: all but the last of each prober."""
     probes = tracks.probes
     prober = probes[:, PROBE_WHO] >> PROBER_SHIFT
+    stream, side = prober >> 1, prober & 1
     has_probed = np.zeros(len(tracks.flows), bool)
-    has_probed[prober >> 1] = True
+    has_probed[stream] = True
     last = tracks.endpoints(LAST_PROBE, np.flatnonzero(has_probed))
     row = last[last > 0] - 1
     old = np.ones(len(probes), bool)
@@ -92,5 +93,5 @@ def old_probes(tracks: Tracks) -> Mask:
         before = probes[row, PROBE_BEFORE]
         row = before[before > 0] - 1
     # What may turn out to be no probe: all of one run.
-    held = tracks.flows[prober >> 1, HEAD_SIZE + HELD + (prober & 1) * ENDPOINT_SIZE]
+    held = tracks.flows[stream, HEAD_SIZE + side * ENDPOINT_SIZE + HELD]
     return np.asarray(old & (held == 0))

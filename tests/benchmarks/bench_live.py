@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from bench_analyze import WORKLOADS, ensure_capture
 from loopback import TICKS, TRAFFIC, run_beside
-from measure import ProcessFailed, failure
+from measure import AS_INSTALLED, ProcessFailed, failure
 from soak import Soak
 from soaking import put_through
 
@@ -29,8 +29,6 @@ RATIOS = {"conversations": 2.5, "soak": 5.0}
 GROWTH = 1.05
 EARLY, LATE = 1, 9  # tenths of the packets, from 0
 SECONDS = 5
-# An installed package has its bytecode beside it; here Python shall keep it, too, and not compile at each start.
-AS_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 Part = Callable[[argparse.Namespace], bool]
 
 

@@ -16,6 +16,8 @@ from typing import BinaryIO
 # getrusage(2): ru_maxrss is in kilobytes on Linux, in bytes on macOS.
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 METRICS = ("wall", "cpu", "rss")
+# As installed: pip writes bytecode, and so does the first run of an editable installation, unless told not to.
+AS_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,7 @@ def run_measured(command: Sequence[str], stdout: Path) -> Usage:
     """
     with stdout.open("wb") as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
-        # As installed: pip writes bytecode, and so does the first run of an editable installation, unless told not to.
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=AS_INSTALLED)
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         # Popen must not wait for a process that wait4 has already reaped.
