@@ -173,18 +173,14 @@ class Reader:
         before = int(times[0]) if self._last_time is None else self._last_time
         if facts.first_time is None:
             facts.first_time = int(times[0])
-        steps: Any
         if self._kernels.compiled:
-            import numpy as np
-
             times = times.copy()  # from now on they lie side by side
-            steps = np.diff(times, prepend=before)
-            latest, furthest_back = int(times.max()), steps.min()
+            latest, furthest_back = int(times.max()), (times[1:] - times[:-1]).min(initial=times[0] - before)
         else:
-            steps = [time - last for last, time in pairwise([before, *times])]
-            latest, furthest_back = max(times), min(steps)
+            latest, furthest_back = max(times), min(time - last for last, time in pairwise([before, *times]))
         if furthest_back <= -CLOCK_STEP_NS:
-            found = [ClockStep(first + i, int(step)) for i, step in enumerate(steps) if step <= -CLOCK_STEP_NS]
+            steps = enumerate(time - last for last, time in pairwise([before, *map(int, times)]))
+            found = [ClockStep(first + i, step) for i, step in steps if step <= -CLOCK_STEP_NS]
             facts.clock_steps += found[: MAX_CLOCK_STEPS - len(facts.clock_steps)]
         facts.last_time = latest if facts.last_time is None else max(latest, facts.last_time)
         self._last_time = int(times[-1])
