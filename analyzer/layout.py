@@ -104,6 +104,7 @@ SAW_SERVER_SYN = 0x08  # a bare SYN from the second endpoint: simultaneous open
 SAW_REFUSAL = 0x10
 SYN_RETRANSMITTED = 0x20
 MIXED_TUNNELS = 0x40  # sequence numbers that do not fit came from tunnels with different ids
+OLDER_LIFE = 0x80  # the server answered the SYN with an ACK of an older connection, which the client reset
 
 # What a RST answered.
 RESET_ABORT = 1  # nothing: the endpoint's own decision
@@ -127,15 +128,15 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     LAST_WINDOW,  # as it last advertised, unscaled
     PACKETS,
     BYTES,
-    ADVANCE_TIME,  # the segment that last moved NXT: when, how long
-    ADVANCE_LEN,
+    ADVANCE_TIME,  # when a segment last moved NXT
+    LAST_DATA,  # when it last sent new data
     FINGERPRINT,  # fields below
     BEAT,  # its heartbeats: fields below
     HELD,  # 1 + row of its last held probe
     ISN,
     SYN_TIME,
     SYN_TSVAL,
-    SHIFT,  # window scale it announced, -1 none
+    HEARD_RX,  # LAST_RX before what it may not have heard (HEARING_OPEN)
     FIN_END,  # sequence number after its FIN
     FIN_TIME,
     FIN_FRAME,
@@ -146,7 +147,7 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     MIN_RTT,  # -1 unknown: shortest time to an immediate answer, as seen at the capture point
     BEAT_LAST,  # when the last of them was sent
     BEAT_GAPS,  # in milliseconds: shortest gap, and above BEAT_LONGEST the longest
-    LAST_DATA,  # when it last sent new data
+    STAMPS,  # TSecr of its last probe; above STAMP the TSval of what it may not have heard
 ) = range(32)
 ENDPOINT_SIZE = 4 * LINE
 FLOW_SIZE = HEAD_SIZE + 2 * ENDPOINT_SIZE
@@ -162,7 +163,12 @@ FIN_ACKED = 0x20
 SENT_RST = 0x40
 HOLDS_BACK = 0x80  # HELD is not 0
 ACKED_UNSEEN = 0x100  # its peer acknowledged what the capture lacks
-KNOWN_TUNNEL = 9  # above these bits: the tunnel it was last seen in, as in TUNNEL
+HEARING_OPEN = 0x200  # what passed on its way to it last may not have arrived: it has not shown yet
+ECHOES_ACKS = 0x400  # its TSecr moves with pure ACKs, as RFC 7323 4.3 has it (RFC 1323 did not)
+ADVANCED_BY_ONE = 0x800  # the segment that last moved NXT took one number
+KNOWN_TUNNEL = 12  # above these bits: the tunnel it was last seen in, as in TUNNEL
+
+STAMP = 32  # shift, in STAMPS
 
 # FINGERPRINT: what tells a sender's packets from those that a middlebox makes in its name, in one word.
 TTL_LOW = 0  # shifts: eight bits each, lowest and highest seen

@@ -76,6 +76,7 @@ class Facts:
     how: Narrow
     by: Narrow  # 0 nobody, 1 client, 2 server
     forged: Mask  # its RST was made by a device on the path, in that one's name
+    doubtful: Mask  # perhaps: it came over one hop fewer or more than that one's packets
     why: Narrow
     ended: Column  # 0 while open
     probes: Short  # (flows, 2), as are all below

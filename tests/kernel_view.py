@@ -34,6 +34,7 @@ HANDSHAKE = {
     layout.SAW_ACK: "ack",
     layout.SAW_SERVER_SYN: "server_syn",
     layout.SAW_REFUSAL: "refusal",
+    layout.OLDER_LIFE: "older_life",
 }
 
 

@@ -16,6 +16,7 @@ REORDERED = 3_000_000  # a segment this soon after a later one was overtaken on 
 PATIENCE = 3 * SECOND
 CROSSING = SECOND
 PROMPT = SECOND // 5
+FAR = 1 << 24  # numbers further apart are of two connections
 FAR_AHEAD = 1 << 30  # an acknowledgement that is of another connection
 
 
@@ -37,6 +38,13 @@ class Connection:
 
     def segment(self, packet: Packet) -> None:
         x, y = self.ends(packet)
+        if of_older_life(packet, self):
+            self.handshake.add("older_life")
+            x.packets += 1
+            x.last = packet
+            return
+        if x.unsure is not None:
+            x.hear(packet, y)
         if packet.is_reset:
             self.reset(packet, x, y)
         else:
@@ -53,6 +61,7 @@ class Connection:
         if probe is not None:
             self.note_probe(probe, x)
         else:
+            x.has_reset = False  # that RST was not its own
             x.bytes += packet.length
             self.transfer(packet, x, y)
         if "S" in packet.flags:
@@ -70,6 +79,8 @@ class Connection:
         if y.acked is not None and not y.acked < y.nearest(packet.ack) <= y.acked + FAR_AHEAD:
             return
         acked = y.unwrap(packet.ack)
+        if acked == y.nxt and not y.nxt_is_guess and not y.resent and y.newest is not None:
+            y.note_rtt(packet.time - max(y.newest.time, y.syn_again))
         y.acked = acked
         y.settle(acked, packet.time)
         if y.nxt is None or y.nxt_is_guess or acked > y.nxt:
@@ -82,10 +93,13 @@ class Connection:
         if y.state is State.SYN_RECEIVED:
             y.move(Event.RCVD_ACK_OF_SYN)
             if "ack" not in self.handshake and y.syn is not None and y.syn_again <= y.syn.time:
-                y.rtt = packet.time - y.syn.time
+                y.note_rtt(packet.time - y.syn.time)
             self.handshake.add("ack")
 
     def note_probe(self, probe: Probe, x: End) -> None:
+        x.heard_unseen(probe.packet)
+        x.echo = probe.packet.timestamps[1] if probe.packet.timestamps else 0
+        probe.since = x.rx
         x.probes.append(probe)
         x.run += 1
         if not probe.proven:
@@ -115,11 +129,11 @@ class Connection:
         if packet.space - ("S" in packet.flags) == 0 and "S" not in packet.flags:
             if seq >= expected:
                 self.answer(packet, y, "ack")
-                y.run = 0
+                y.accept(packet)
         elif is_new or x.acked is None or seq + packet.length > x.acked:
             if y.run:
                 self.answer(packet, y, "data")
-            y.run = 0
+            y.accept(packet)
         if is_new and packet.length > 0:
             x.last_data = packet.time
 
@@ -147,8 +161,8 @@ class Connection:
             return
         sole = found is prober.probes[-1] and (len(prober.probes) == 1 or prober.probes[-2].kind is not None)
         sole = sole and age <= max(PATIENCE, 4 * rtt)
-        if kind == "ack" and sole and (prober.rtt is None or age < prober.rtt):
-            prober.rtt = age
+        if kind == "ack" and sole:
+            prober.note_rtt(age)
         found.answer, found.kind = packet, kind
 
     # -- beginnings and endings
@@ -165,8 +179,9 @@ class Connection:
         if "syn_ack" not in self.handshake and y.syn is not None:
             echoed = packet.timestamps is not None and y.syn.timestamps is not None and y.syn.timestamps[0] != 0
             which = echoed and packet.timestamps is not None and packet.timestamps[1] == (y.syn.timestamps or (0,))[0]
-            asked = y.syn.time if which else max(y.syn.time, y.syn_again)
-            y.rtt = packet.time - asked
+            again = max(y.syn.time, y.syn_again)
+            asked = y.syn.time if which and packet.time - again >= PROMPT else again
+            y.note_rtt(packet.time - asked)
         self.handshake.add("syn_ack")
         x.move(Event.SENT_SYN_ACK)
 
@@ -179,7 +194,8 @@ class Connection:
             self.handshake.add("refusal")
         if why == "reply_to_probe":
             y.probes[-1].answer, y.probes[-1].kind = packet, "rst"
-        self.first_reset = self.first_reset or (x.name, why)
+        if self.first_reset is None or (self.first_reset == (x.name, "abort") and why == "reply_to_probe"):
+            self.first_reset = (x.name, why)
         x.has_reset = True
         x.move(Event.SENT_RST)
         y.move(Event.RESET_IN_DOUBT if x.run or x.resent else Event.RCVD_RST)
@@ -226,7 +242,7 @@ class Connections:
             if packet.is_bare_syn or ("S" in packet.flags and not packet.is_reset):
                 if not opens_anew(packet, found):
                     return found
-            elif found.previous is not None and belongs_to_previous(packet, found):
+            elif found.previous is not None and of_older_life(packet, found):
                 return found.previous
             else:
                 return found
@@ -253,22 +269,30 @@ def opens_anew(packet: Packet, connection: Connection) -> bool:
     if x.syn is not None:
         return x.syn.seq != packet.seq
     if "A" not in packet.flags:
-        simultaneous = y.syn is not None and connection.handshake <= {"syn", "server_syn"}
+        simultaneous = y.syn is not None and not connection.handshake & {"syn_ack", "ack", "refusal"}
         return not simultaneous
     if y.syn is not None:
         return False
     return x.nxt is not None and x.nearest(packet.seq) != x.nxt - 1
 
 
-def belongs_to_previous(packet: Packet, connection: Connection) -> bool:
+def of_older_life(packet: Packet, connection: Connection) -> bool:
     """A challenge ACK to a new SYN, and the RST that it draws (RFC 9293 3.10.7.3 and 3.10.7.4)."""
     x, y = connection.ends(packet)
     if State.SYN_SENT not in (x.state, y.state) or connection.handshake & {"syn_ack", "server_syn"}:
         return False
+    if "S" in packet.flags:
+        return False
+    captured = connection.previous is not None
     if x.syn is not None:
-        return packet.is_reset or packet.seq != (x.syn.seq + 1) % WRAP
+        if captured:
+            return packet.is_reset or packet.seq != (x.syn.seq + 1) % WRAP
+        return packet.is_reset and "older_life" in connection.handshake
     assert y.syn is not None
-    return "A" not in packet.flags or packet.ack != (y.syn.seq + 1) % WRAP
+    if captured:
+        return "A" not in packet.flags or packet.ack != (y.syn.seq + 1) % WRAP
+    ahead = y.nearest(packet.ack) - (y.nxt or 0)
+    return "A" in packet.flags and not packet.is_reset and not 0 <= ahead <= FAR
 
 
 def track(capture: bytes) -> list[Connection]:

@@ -61,15 +61,15 @@ def reset_with(ttl: int, *, to: str = "probe") -> Flow:
 
 
 @pytest.mark.parametrize("to", ["probe", "data"])
-@pytest.mark.parametrize("ttl", [SERVERS_TTL + 1, 64, 254, 128])
-def test_a_reset_from_nearer_than_the_peer_is_a_middleboxes(ttl: int, to: str) -> None:
+@pytest.mark.parametrize("ttl", [SERVERS_TTL + 2, SERVERS_TTL - 2, 64, 254, 128, 240])
+def test_a_reset_from_nearer_than_the_peer_or_from_beyond_it_is_a_middleboxes(ttl: int, to: str) -> None:
     flow = reset_with(ttl, to=to)
     assert (flow.verdict, flow.ending.by) == ("middlebox_reset", "middlebox")
     assert flow.state[1].name == "UNKNOWN"
 
 
-@pytest.mark.parametrize("ttl", [SERVERS_TTL, SERVERS_TTL - 1, 121, 240])
-def test_a_reset_from_where_the_peer_is_or_beyond_is_not(ttl: int) -> None:
+@pytest.mark.parametrize("ttl", [SERVERS_TTL, SERVERS_TTL - 1, SERVERS_TTL + 1, 121, 120])
+def test_a_reset_from_where_the_peer_is_or_one_hop_off_is_not(ttl: int) -> None:
     """A RST may begin with another TTL than the sender's data: what counts is how many routers it passed."""
     flow = reset_with(ttl)
     assert (flow.verdict, flow.ending.by) == ("lost_state", "server")

@@ -22,6 +22,7 @@ from analyzer.layout import (
     END_TIME,
     FIN_ACKED,
     FIN_TIME,
+    FINGERPRINT,
     HAS_UNA,
     KNOWN,
     LAST_TIME,
@@ -30,6 +31,9 @@ from analyzer.layout import (
     PACKETS,
     REQUEST_TIME,
     RESENT,
+    RESENT_FIRST,
+    RESET_ABORT,
+    RESET_GIVEN_UP,
     RESET_REPLY_TO_ACK,
     RESET_WHY,
     ROLES,
@@ -44,6 +48,8 @@ from analyzer.model import Column, Facts, Mask, Narrow
 
 # Sent three times again without an acknowledgement, and still trying when the capture ends.
 STILL_RESENDING = 3
+# With fewer a RST may be an application's that had waited long enough.
+GAVE_UP_RESENDING = 2
 # No device on the path forgets a connection sooner.
 FORGETTABLE_NS = 2_000_000_000
 # A request counts as never replied to once so many before it were, each so many times as fast or faster.
@@ -84,13 +90,20 @@ def _quiet(facts: Facts, idle_after: int) -> Mask:
     return quiet
 
 
+def _by_sender_of_reset(facts: Facts, column: NDArray[Any]) -> Column:
+    """An endpoint column where it is of the end that reset the connection."""
+    return np.asarray(column[np.arange(len(facts)), np.maximum(facts.by - 1, 0)])
+
+
 def _lost_state(facts: Facts, idle_after: int) -> Mask:
-    by = np.maximum(facts.by - 1, 0)
-    closed = facts.tracks.endpoints(KNOWN)[np.arange(len(facts)), by] & SENT_FIN != 0
+    closed = _by_sender_of_reset(facts, facts.tracks.endpoints(KNOWN)) & SENT_FIN != 0
     challenged = (facts.how == How.RST) & (facts.tracks.flows[:, RESET_WHY] == RESET_REPLY_TO_ACK)
     answered = np.isin(facts.why, (Why.REPLY_TO_PROBE, Why.REPLY_TO_DATA))
+    # A lone ACK and its RST are no connection that anybody lost: a scan looks the same.
+    was_seen = _by_sender_of_reset(facts, facts.tracks.endpoints(FINGERPRINT)) != 0
+    known = was_seen | facts.reset.any(axis=1)
     # A peer that had closed has lost nothing: it is the other end that should have.
-    return np.asarray((answered | challenged) & ~closed & ~facts.forged)
+    return np.asarray((answered | challenged) & known & ~closed & ~facts.forged)
 
 
 def _waiting(facts: Facts) -> Mask:
@@ -129,16 +142,28 @@ def _dropped(facts: Facts, places: Narrow) -> Column:
 
 
 def _retransmission_timeout(facts: Facts, idle_after: int) -> Mask:
-    resending = _either(facts.tracks.endpoints(RESENT) >= STILL_RESENDING) & _is_open(facts)
-    return np.asarray((facts.how == How.TIMEOUT) | resending)
+    endpoints = facts.tracks.endpoints
+    # Where no acknowledgement was captured, new data shows that there were some: a stuck sender sends none.
+    stuck = (_peer(endpoints(PACKETS)) > 0) | (endpoints(ADVANCE_TIME) <= endpoints(RESENT_FIRST))
+    resending = _either((endpoints(RESENT) >= STILL_RESENDING) & stuck) & _is_open(facts)
+    return np.asarray((facts.how == How.TIMEOUT) | resending | gave_up_resending(facts))
+
+
+def gave_up_resending(facts: Facts) -> Mask:
+    """Connections whose RST ended a run of retransmissions of its own sender, which nothing acknowledged: (flows,)."""
+    resent = _by_sender_of_reset(facts, facts.tracks.endpoints(RESENT))
+    own = np.isin(facts.tracks.flows[:, RESET_WHY], (RESET_ABORT, RESET_GIVEN_UP)) & ~facts.forged
+    return np.asarray((facts.how == How.RST) & own & (facts.why == Why.NONE) & (resent >= GAVE_UP_RESENDING))
 
 
 def _close_wait_leak(facts: Facts, idle_after: int) -> Mask:
     known = facts.tracks.endpoints(KNOWN)
     closed = (known & (SENT_FIN | FIN_ACKED)) == (SENT_FIN | FIN_ACKED)
     since = np.maximum(facts.tracks.endpoints(FIN_TIME), _peer(facts.tracks.endpoints(ADVANCE_TIME)))
-    leaks: Mask = (facts.how == How.HALF_CLOSED) & _either(closed & (facts.end - since > idle_after))
-    return leaks
+    leaks = (facts.how == How.HALF_CLOSED) & _either(closed & (facts.end - since > idle_after))
+    # Until the other end's keepalive probe met a peer whose FIN-WAIT-2 was over (Linux tcp_fin_timeout).
+    met = (facts.why == Why.REPLY_TO_PROBE) & (_by_sender_of_reset(facts, known) & SENT_FIN != 0)
+    return np.asarray(leaks | met)
 
 
 def _zero_window_stall(facts: Facts, idle_after: int) -> Mask:

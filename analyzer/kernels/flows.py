@@ -36,14 +36,15 @@ from analyzer.layout import (
     MIN_RTT,
     NEVER,
     NXT,
+    OLDER_LIFE,
     PREVIOUS,
     ROLES,
+    SAW_ACK,
+    SAW_REFUSAL,
     SAW_SERVER_SYN,
-    SAW_SYN,
     SAW_SYN_ACK,
     SENT_SYN,
     SEQ,
-    SHIFT,
     SPORT,
     SRC_HI,
     SRC_LO,
@@ -55,6 +56,9 @@ from analyzer.layout import (
 from analyzer.tcp import ACK, RST, SYN, State
 
 IN_SYN_SENT = int(State.SYN_SENT)
+# Numbers of one connection lie within a window of each other, and few windows are larger than this; those of two
+# connections lie further apart 127 times in 128.
+FAR = 1 << 24
 
 
 @kernel
@@ -157,7 +161,6 @@ def new_flow(packets: Ints, row: int, low: bool, h: int, previous: int, flows: I
     for x in (f + HEAD_SIZE, f + HEAD_SIZE + ENDPOINT_SIZE):
         flows[x + LAST_RX] = NEVER
         flows[x + MIN_RTT] = -1
-        flows[x + SHIFT] = -1
     return stream
 
 
@@ -174,29 +177,36 @@ def opens_anew(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int) -> 
         return flows[x + ISN] != seq
     if packets[row + FLAGS] & ACK == 0:
         # The other side's lone SYN and this one are a simultaneous open (RFC 9293 3.5, figure 7).
-        return not (flows[y + KNOWN] & SENT_SYN and flows[f + HANDSHAKE] & ~(SAW_SYN | SAW_SERVER_SYN) == 0)
+        return flows[y + KNOWN] & SENT_SYN == 0 or flows[f + HANDSHAKE] & (SAW_SYN_ACK | SAW_ACK | SAW_REFUSAL) != 0
     if flows[y + KNOWN] & SENT_SYN:
         return False
     return flows[x + KNOWN] & 1 != 0 and seq_diff(flows[x + NXT], seq) != 1
 
 
 @kernel
-def belongs_to_previous(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int) -> bool:
+def is_of_older_life(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int) -> bool:
     """Whether this segment is still about the connection before `f`, of which only a SYN was seen.
 
     A server that still holds the old connection answers the SYN with a challenge ACK (RFC 9293 3.10.7.4), which the
-    client's TCP, being in SYN-SENT, answers with a RST (3.10.7.3).
+    client's TCP, being in SYN-SENT, answers with a RST (3.10.7.3). Where the capture does not hold the old connection,
+    its numbers must be far from this one's: else they may be of this one, whose SYN-ACK was not captured.
     """
     if flows[x + STATE] != IN_SYN_SENT and flows[y + STATE] != IN_SYN_SENT:
         return False
-    if flows[f + PREVIOUS] == 0 or flows[f + HANDSHAKE] & (SAW_SYN_ACK | SAW_SERVER_SYN):
+    if flows[f + HANDSHAKE] & (SAW_SYN_ACK | SAW_SERVER_SYN):
         return False
     flags = packets[row + FLAGS]
     if flags & SYN:
         return False
+    captured = flows[f + PREVIOUS] != 0
     if flows[x + KNOWN] & SENT_SYN:
-        return seq_diff(packets[row + SEQ], flows[x + NXT]) != 0 or flags & RST != 0
-    return flags & ACK == 0 or seq_diff(packets[row + ACKNO], flows[y + NXT]) != 0
+        if captured:
+            return seq_diff(packets[row + SEQ], flows[x + NXT]) != 0 or flags & RST != 0
+        return flags & RST != 0 and flows[f + HANDSHAKE] & OLDER_LIFE != 0
+    ahead = seq_diff(packets[row + ACKNO], flows[y + NXT])
+    if captured:
+        return flags & ACK == 0 or ahead != 0
+    return flags & (ACK | RST) == ACK and (ahead < 0 or ahead > FAR)
 
 
 @kernel
@@ -245,7 +255,7 @@ def find_stream(packets: Ints, row: int, flows: Ints, slots: Ints, counts: Ints)
         if packets[row + FLAGS] & (SYN | RST) == SYN:
             if not opens_anew(packets, row, flows, f, x, y):
                 return stream
-        elif belongs_to_previous(packets, row, flows, f, x, y):
+        elif flows[f + PREVIOUS] != 0 and is_of_older_life(packets, row, flows, f, x, y):
             return flows[f + PREVIOUS] - 1
         else:
             return stream

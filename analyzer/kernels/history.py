@@ -8,8 +8,8 @@ from analyzer.kernels.probes import IDLE_NS, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.kernels.states import log_event
 from analyzer.layout import (
-    ADVANCE_LEN,
     ADVANCE_TIME,
+    ADVANCED_BY_ONE,
     CLIENT_ASKED,
     END_TIME,
     EVENT_SINCE,
@@ -145,8 +145,8 @@ def advance(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> bool:
         flows[x + NXT] = end
         if length > 0:
             flows[x + ADVANCE_TIME] = time
-            flows[x + ADVANCE_LEN] = length
-            flows[x + KNOWN] = flows[x + KNOWN] & ~NXT_IS_GUESS | HAS_NXT
+            alone = ADVANCED_BY_ONE if length == 1 else 0
+            flows[x + KNOWN] = flows[x + KNOWN] & ~(NXT_IS_GUESS | ADVANCED_BY_ONE) | HAS_NXT | alone
         elif known & HAS_NXT == 0:
             flows[x + KNOWN] |= HAS_NXT | NXT_IS_GUESS
         return length > 0

@@ -11,8 +11,8 @@ from analyzer.kernels.arithmetic import MASK_32, seq_diff
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
     ACKNO,
-    ADVANCE_LEN,
     ADVANCE_TIME,
+    ADVANCED_BY_ONE,
     EARLY,
     FIN_END,
     FINGERPRINT,
@@ -64,6 +64,8 @@ NOT_A_PROBE = -1
 # The shortest keepalive time is 1 s (Linux TCP_KEEPIDLE), and timers do not fire early by more than a tick; a tenth
 # is left for what the path adds between the prober and the capture.
 IDLE_NS = 900_000_000
+# A number this far ahead of everything seen is of another connection, not of segments that were missed.
+IMPLAUSIBLE = 1 << 30
 
 
 @kernel
@@ -75,7 +77,7 @@ def outstanding(flows: Ints, x: int) -> bool:
 @kernel
 def may_be_reordered(packets: Ints, row: int, flows: Ints, x: int) -> bool:
     """Whether this could be an older pure ACK, sent just before the single octet (or FIN) at the same number."""
-    if flows[x + ADVANCE_LEN] != 1 or seq_diff(flows[x + NXT], packets[row + SEQ]) != 1:
+    if flows[x + KNOWN] & ADVANCED_BY_ONE == 0 or seq_diff(flows[x + NXT], packets[row + SEQ]) != 1:
         return False
     return packets[row + TIME] - flows[x + ADVANCE_TIME] < IDLE_NS
 
@@ -87,12 +89,25 @@ def since_rx(packets: Ints, row: int, flows: Ints, x: int) -> int:
 
 
 @kernel
+def behind_hole(packets: Ints, row: int, flows: Ints, x: int, y: int) -> bool:
+    """Whether this comes after a silence, and what `x` sent before it was not captured: its number lies ahead of all.
+
+    Not where it may answer: a probe of `y`, or what `y` sent just before.
+    """
+    quiet = packets[row + TIME] - max(flows[x + LAST_TIME], flows[y + LAST_TIME]) >= IDLE_NS
+    ahead = seq_diff(packets[row + SEQ], flows[x + NXT])
+    return flows[x + KNOWN] & HAS_NXT != 0 and 0 < ahead < IMPLAUSIBLE and quiet and flows[y + RUN] == 0
+
+
+@kernel
 def zero_length_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
     """PROBE_MARKS bits of a zero-length segment that is, or may be, a probe; NOT_A_PROBE otherwise."""
     seq, known = packets[row + SEQ], flows[x + KNOWN]
     quiet = packets[row + TIME] - flows[x + LAST_TIME] >= IDLE_NS
     if may_be_reordered(packets, row, flows, x):
         return NOT_A_PROBE
+    if behind_hole(packets, row, flows, x, y):
+        return HELD_BACK | ONE_SIDED
     # A probe carries RCV.NXT: an acknowledgement below one that was sent before makes it an old segment.
     if flows[y + KNOWN] & HAS_UNA and seq_diff(packets[row + ACKNO], flows[y + UNA]) < 0:
         return NOT_A_PROBE
@@ -119,6 +134,10 @@ def one_octet_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int
     seq = packets[row + SEQ]
     known = flows[x + KNOWN]
     since_octet = packets[row + TIME] - flows[x + ADVANCE_TIME]
+    # Data is pushed and seldom a lone zero, a garbage octet mostly is.
+    is_garbage = packets[row + FLAGS] & PSH == 0 and packets[row + OCTET] <= 0
+    if is_garbage and behind_hole(packets, row, flows, x, y):
+        return ONE_OCTET | HELD_BACK | ONE_SIDED
     if known & HAS_UNA:
         if flows[y + PACKETS] > 0 and flows[y + LAST_WINDOW] == 0 and seq == flows[x + UNA]:
             return ONE_OCTET | NEW_OCTET
@@ -129,13 +148,13 @@ def one_octet_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int
         return NOT_A_PROBE
     if known & HAS_NXT and known & NXT_IS_GUESS == 0:
         # Resending the last octet alone of a longer segment is no retransmission that any TCP makes.
-        if seq_diff(seq, flows[x + NXT]) == -1 and flows[x + ADVANCE_LEN] > 1 and since_octet >= IDLE_NS:
+        longer = flows[x + ADVANCE_TIME] != 0 and known & ADVANCED_BY_ONE == 0
+        if seq_diff(seq, flows[x + NXT]) == -1 and longer and since_octet >= IDLE_NS:
             return ONE_OCTET | ONE_SIDED
         return NOT_A_PROBE
-    # The first that is seen of this endpoint: data is pushed and seldom a lone zero, a garbage octet mostly is.
-    if packets[row + FLAGS] & PSH == 0 and packets[row + OCTET] <= 0:
-        if known & HAS_NXT == 0 or seq == flows[x + NXT]:
-            return ONE_OCTET | HELD_BACK | ONE_SIDED
+    # The first that is seen of this endpoint.
+    if is_garbage and (known & HAS_NXT == 0 or seq == flows[x + NXT]):
+        return ONE_OCTET | HELD_BACK | ONE_SIDED
     return NOT_A_PROBE
 
 

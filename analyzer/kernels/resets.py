@@ -104,7 +104,9 @@ def on_reset(
     e = log_event(packets, row, flows, f, endpoint, EVENT_RST, events, counts)
     if e >= 0:
         events[e + EVENT_WHY] = why
-    if flows[f + RESET_SIDE] == 0:
+    # A probe after the other end's RST shows that it was not heard: then the one that answers the probe ends it.
+    unheard = flows[f + RESET_WHY] == RESET_ABORT and flows[f + RESET_SIDE] == 1 + (endpoint & 1)
+    if flows[f + RESET_SIDE] == 0 or (unheard and why == RESET_REPLY_TO_PROBE):
         flows[f + RESET_SIDE] = 1 + (endpoint & 1)
         flows[f + RESET_WHY] = why
         flows[f + RESET_TIME] = time

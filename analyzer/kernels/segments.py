@@ -5,7 +5,8 @@ from __future__ import annotations
 from analyzer.kernels.answers import accepted, answer_probe
 from analyzer.kernels.arithmetic import seq_diff
 from analyzer.kernels.copies import hash_copy, is_copy
-from analyzer.kernels.flows import find_stream, hash_key, prefetch_flow, source_is_low
+from analyzer.kernels.flows import FAR, find_stream, hash_key, is_of_older_life, prefetch_flow, source_is_low
+from analyzer.kernels.hearing import hear, heard_unseen, note_echo, note_unheard
 from analyzer.kernels.heartbeats import heartbeat
 from analyzer.kernels.history import advance, fingerprint, idle_gap, request_reply, window_of
 from analyzer.kernels.probes import (
@@ -45,6 +46,7 @@ from analyzer.layout import (
     HAS_NXT,
     HAS_UNA,
     HEAD_SIZE,
+    HEARING_OPEN,
     HELD_BACK,
     ISN,
     KIND,
@@ -57,6 +59,7 @@ from analyzer.layout import (
     MIXED_TUNNELS,
     NXT,
     NXT_IS_GUESS,
+    OLDER_LIFE,
     PACKET_SIZE,
     PACKETS,
     PEER_WINDOW_ZERO,
@@ -67,6 +70,7 @@ from analyzer.layout import (
     QUOTED,
     ROLES,
     RUN,
+    SENT_RST,
     SENT_SYN,
     SEQ,
     STREAM,
@@ -84,14 +88,15 @@ SENDS_SEGMENT = int(Event.SENT_SEGMENT)
 # many packets before, then, half as many before, the row that its slot names; meanwhile others have their turn.
 AHEAD = 32
 HALF_WAY = AHEAD // 2
-# Numbers of one connection lie within a window of each other, and few windows are larger than this; those of two
-# connections lie further apart 127 times in 128.
-FAR = 1 << 24
 
 
 @kernel
 def received(packets: Ints, row: int, flows: Ints, x: int, y: int, is_new: bool, expected: int, probes: Ints) -> None:
-    """What a segment of `x` that is no probe means to the TCP of `y`: an answer, and a restart of its idle clock."""
+    """What a segment of `x` that is no probe means to the TCP of `y`: an answer, and a restart of its idle clock.
+
+    A TCP that has sent RST has no connection any more, and accepts nothing: its run of probes is why it gave up.
+    """
+    gone = flows[y + KNOWN] & SENT_RST != 0
     time = packets[row + TIME]
     length = packets[row + LEN]
     flags = packets[row + FLAGS]
@@ -104,13 +109,17 @@ def received(packets: Ints, row: int, flows: Ints, x: int, y: int, is_new: bool,
             if flows[x + PACKETS] == 0 and packets[row + WINDOW] == 0:
                 # The first that is seen of the peer: its window was closed when it was probed.
                 probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_MARKS] |= PEER_WINDOW_ZERO
-        accepted(flows, y, GAP_ANSWERED, time, probes)
+        if not gone:
+            note_unheard(packets, row, flows, y)
+            accepted(flows, y, GAP_ANSWERED, time, probes)
         return
     if not is_new and seq_diff(packets[row + SEQ] + length, flows[x + UNA]) <= 0:
         return
     if flows[y + RUN] > 0:
         answer_probe(packets, row, flows, y, x, ANSWER_IMPLICIT, probes)
-    accepted(flows, y, GAP_PEER_FIN if flags & FIN else GAP_DATA, time, probes)
+    if not gone:
+        note_unheard(packets, row, flows, y)
+        accepted(flows, y, GAP_PEER_FIN if flags & FIN else GAP_DATA, time, probes)
 
 
 @kernel
@@ -147,6 +156,13 @@ def on_segment(
     if packets[row + TUNNEL] & TUNNEL_ID != flows[x + KNOWN] >> KNOWN_TUNNEL:
         other_tunnel(packets, row, flows, f, x, endpoint, events, counts)
     idle_gap(packets, row, flows, f, side)
+    if is_of_older_life(packets, row, flows, f, x, y):
+        flows[f + HANDSHAKE] |= OLDER_LIFE
+        flows[x + PACKETS] += 1
+        flows[x + LAST_TIME] = packets[row + TIME]
+        return
+    if flows[x + KNOWN] & HEARING_OPEN:
+        hear(packets, row, flows, x, y, probes)
     if flags & RST == 0:  # a RST may be another's, in its name
         fingerprint(packets, row, flows, x)
     if flags & (SYN | ACK) == SYN | ACK and flows[x + KNOWN] & SENT_SYN and flows[x + ISN] != packets[row + SEQ]:
@@ -160,14 +176,17 @@ def on_segment(
         if flags & (SYN | FIN | ACK) == ACK and packets[row + LEN] <= 1:
             bits = probe_flags(packets, row, flows, x, y)
         if bits != NOT_A_PROBE:
+            heard_unseen(packets, row, flows, x, probes)
+            note_echo(packets, row, flows, x)
             log_probe(packets, row, flows, x, endpoint, bits, probes, counts)
-            if bits & HELD_BACK and flows[x + KNOWN] & HAS_NXT == 0:
+            if bits & HELD_BACK:
                 flows[x + NXT] = packets[row + SEQ]
                 flows[x + KNOWN] |= HAS_NXT | NXT_IS_GUESS
             elif bits & HELD_BACK == 0 and flows[x + KNOWN] & NXT_IS_GUESS:
                 settle_held(flows, x, flows[x + NXT], packets[row + TIME], packets[row + TIME] - IDLE_NS, probes)
                 flows[x + KNOWN] &= ~NXT_IS_GUESS
         else:
+            flows[x + KNOWN] &= ~SENT_RST  # that RST was not its own, or nobody heard it
             flows[x + BYTES] += packets[row + LEN]
             expected = flows[x + NXT] if flows[x + KNOWN] & HAS_NXT else packets[row + SEQ]
             quiet = packets[row + TIME] - max(flows[x + ADVANCE_TIME], flows[y + ADVANCE_TIME])

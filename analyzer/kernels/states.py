@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analyzer.kernels.answers import end_gap, note_rtt
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.kernels.probes import settle_held
+from analyzer.kernels.probes import IMPLAUSIBLE, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
     ACKED_UNSEEN,
@@ -61,7 +61,6 @@ from analyzer.layout import (
     SENT_FIN,
     SENT_SYN,
     SEQ,
-    SHIFT,
     STATE,
     SYN_RETRANSMITTED,
     SYN_TIME,
@@ -72,7 +71,6 @@ from analyzer.layout import (
     TTL,
     UNA,
     WINDOW,
-    WSCALE,
 )
 from analyzer.tcp import ACK, EVENTS, NEXT_STATE, Event, State
 
@@ -83,8 +81,8 @@ SENDS_FIN = int(Event.SENT_FIN)
 SENDS_SYN = int(Event.SENT_SYN)
 SENDS_SYN_ACK = int(Event.SENT_SYN_ACK)
 IN_SYN_RECEIVED = int(State.SYN_RECEIVED)
-# An acknowledgement this far ahead of everything seen is of another connection, not of segments that were missed.
-IMPLAUSIBLE = 1 << 30
+# What answers at once answers so soon: few paths are longer, and no SYN is sent again sooner (RFC 6298 2.1).
+PROMPT_NS = 200_000_000
 
 
 @kernel
@@ -129,13 +127,14 @@ def on_syn(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, by_clie
         flows[x + ISN] = packets[row + SEQ]
         flows[x + SYN_TIME] = time
         flows[x + SYN_TSVAL] = packets[row + TSVAL]
-        flows[x + SHIFT] = packets[row + WSCALE]
         flows[x + KNOWN] |= SENT_SYN
     if with_ack:
         if flows[f + HANDSHAKE] & SAW_SYN_ACK == 0 and flows[y + KNOWN] & SENT_SYN:
-            # With a retransmitted SYN only the timestamp tells which of them was answered (RFC 7323 4).
-            if flows[y + SYN_TSVAL] == 0 or packets[row + TSECR] != flows[y + SYN_TSVAL]:
-                flows[y + SYN_TIME] = max(flows[y + SYN_TIME], flows[y + ADVANCE_TIME])
+            again = max(flows[y + SYN_TIME], flows[y + ADVANCE_TIME])
+            # Of two SYNs the one whose timestamp is echoed was answered (RFC 7323 4). But Linux echoes the first's for
+            # as long as it holds the request: an answer at the heels of the second is an answer to that.
+            if flows[y + SYN_TSVAL] == 0 or packets[row + TSECR] != flows[y + SYN_TSVAL] or time - again < PROMPT_NS:
+                flows[y + SYN_TIME] = again
             note_rtt(flows, y, time - flows[y + SYN_TIME])
         flows[f + HANDSHAKE] |= SAW_SYN_ACK
         move(flows, x, SENDS_SYN_ACK)
@@ -192,6 +191,10 @@ def on_ack(
         ahead = seq_diff(ackno, flows[y + UNA])
         if ahead <= 0 or ahead > IMPLAUSIBLE:
             return
+    if known & (HAS_NXT | NXT_IS_GUESS) == HAS_NXT and ackno == flows[y + NXT] and flows[y + RESENT] == 0:
+        # Of what was sent once: no shorter than the round trip, and longer by a delayed acknowledgement at most.
+        if flows[y + ADVANCE_TIME] > 0:
+            note_rtt(flows, y, packets[row + TIME] - flows[y + ADVANCE_TIME])
     flows[y + UNA] = ackno
     if known & HOLDS_BACK:
         settle_held(flows, y, ackno, packets[row + TIME], packets[row + TIME], probes)

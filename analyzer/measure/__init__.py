@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from analyzer.kinds import How
+import numpy as np
+
+from analyzer.kinds import How, Why
 from analyzer.measure.endings import measure_endings
 from analyzer.measure.flows import KeepaliveRows, endpoints_of, gather_keepalives, make_flow
 from analyzer.measure.heartbeats import beating
 from analyzer.measure.hosts import pool_settings
 from analyzer.measure.probes import measure_probes, probers
-from analyzer.measure.resets import made_on_the_path
+from analyzer.measure.resets import whose_resets
 from analyzer.model import Facts, Tracks
 
 __all__ = ["KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flow", "measure", "pool_settings", "probers"]
@@ -18,6 +20,10 @@ def measure(tracks: Tracks, end: int) -> Facts:
     """Measure all connections at once; `end` is the time of the capture's last packet in nanoseconds."""
     probes = measure_probes(tracks)
     endings = measure_endings(tracks, end, probes)
+    resets = whose_resets(tracks)
+    forged = resets.forged & (endings.how == How.RST)
+    # What an endpoint did not send, its application did not abort.
+    why = np.where(forged & (endings.why == Why.ABORT), np.int8(Why.NONE), endings.why)
     return Facts(
         tracks=tracks,
         end=end,
@@ -25,8 +31,9 @@ def measure(tracks: Tracks, end: int) -> Facts:
         handshake=endings.handshake,
         how=endings.how,
         by=endings.by,
-        forged=made_on_the_path(tracks) & (endings.how == How.RST),
-        why=endings.why,
+        forged=forged,
+        doubtful=resets.doubtful,
+        why=why,
         ended=endings.ended,
         probes=probes.probes,
         answered=probes.answered,

@@ -108,6 +108,7 @@ def _endings(tracks: Tracks, end: int, trailing: Short, interval: Column, last_p
         0,
     )
     reasons = _reasons(flows, trailing, interval, last_probe)
+    reasons[(reasons == int(Why.ABORT)) & _gave_up_resending(tracks)] = int(Why.NONE)
     why = np.where(made & (how == How.RST), reasons, int(Why.NONE))
     handshakes, hows, bys, whys = (column.astype(np.int8) for column in (handshake, how, by, why))
     return Endings(handshakes, hows, bys, whys, ended)
@@ -122,6 +123,23 @@ def fell_silent(tracks: Tracks, end: int) -> Mask:
     given_up = (resent >= MANY) & (tracks.endpoints(ADVANCE_TIME) <= tracks.endpoints(RESENT_LAST))
     silent: Mask = given_up & quiet & alive
     return silent
+
+
+def _gave_up_resending(tracks: Tracks) -> Mask:
+    """Connections whose RST came when its sender had sent the same again and again, and nothing else since: (flows,).
+
+    Windows resets a connection when its TcpMaxDataRetransmissions are used up; an application that waits for an
+    answer may lose its patience before.
+    """
+    flows = tracks.flows
+    index, side = np.arange(len(flows)), np.maximum(flows[:, RESET_SIDE] - 1, 0)
+    resent, gap, last, sent = (
+        tracks.endpoints(field)[index, side] for field in (RESENT, RESENT_GAP, RESENT_LAST, ADVANCE_TIME)
+    )
+    waited = flows[:, RESET_TIME] - last
+    due = (resent > MANY) | (waited >= gap - gap // 4)
+    long_enough = flows[:, RESET_TIME] - sent > LONG_ENOUGH_NS
+    return np.asarray((resent >= MANY) & (sent <= last) & due & long_enough)
 
 
 def _left_half_open(tracks: Tracks, handshake: Column, end: int) -> Mask:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from analyzer.layout import (
+    CLIENT_IS_LOW,
     ENDPOINT_SIZE,
     EVENT_ENDPOINT,
     EVENT_FRAME,
@@ -13,37 +16,75 @@ from analyzer.layout import (
     EVENT_TTL,
     FINGERPRINT,
     HEAD_SIZE,
-    PACKETS,
+    HIGH_HI,
+    HIGH_LO,
+    LOW_HI,
+    LOW_LO,
     RESET_FRAME,
-    RESET_REPLY_TO_ACK,
-    RESET_REPLY_TO_DATA,
-    RESET_REPLY_TO_PROBE,
+    RESET_REFUSED,
     RESET_SIDE,
     RESET_WHY,
+    ROLES,
     TTL_HIGH,
+    TTL_LOW,
 )
 from analyzer.model import Column, Mask, Tracks
 
 # What hosts begin with (Linux, BSD and macOS 64, Windows 128, Solaris and routers 255): the next of these above a TTL
 # that was seen is the one that the packet had when it was made.
 FIRST_TTLS = np.array([32, 64, 128, 255])
-ANSWERS = (RESET_REPLY_TO_PROBE, RESET_REPLY_TO_DATA, RESET_REPLY_TO_ACK)
+# Packets of one host take paths that differ by a router now and then: that proves nothing.
+JITTER_HOPS = 1
 
 
-def made_on_the_path(tracks: Tracks) -> Mask:
-    """Flows whose first RST answered something, and came over fewer hops than any packet of its sender: (flows,)."""
+class Resets(NamedTuple):
+    """Of each flow: whether its RST was made on the path, and whether that is possible but not shown."""
+
+    forged: Mask
+    doubtful: Mask
+
+
+def whose_resets(tracks: Tracks) -> Resets:
+    """Compare the hops behind each flow's RST with those behind the other packets of its sender.
+
+    More than one hop fewer or more is another sender's, and so is none at all where its packets have passed some.
+    """
     flows, events = tracks.flows, tracks.events
-    forged = np.zeros(len(flows), bool)
+    forged, doubtful = np.zeros((2, len(flows)), bool)
     resets = events[events[:, EVENT_KIND] == EVENT_RST]
     stream, side = resets[:, EVENT_ENDPOINT] >> 1, resets[:, EVENT_ENDPOINT] & 1
     first = (flows[stream, RESET_FRAME] == resets[:, EVENT_FRAME]) & (flows[stream, RESET_SIDE] == side + 1)
-    chosen = first & np.isin(flows[stream, RESET_WHY], ANSWERS)
-    stream, side, ttl = stream[chosen], side[chosen], resets[chosen, EVENT_TTL]
-    at = HEAD_SIZE + side * ENDPOINT_SIZE
-    nearest = flows[stream, at + FINGERPRINT] >> TTL_HIGH & 0xFF
-    others = flows[stream, at + PACKETS] > 1  # besides the RST itself
-    forged[stream[others & (_hops(ttl) < _hops(nearest))]] = True
-    return forged
+    chosen = first & (flows[stream, RESET_WHY] != RESET_REFUSED)
+    stream, side, hops = stream[chosen], side[chosen], _hops(resets[chosen, EVENT_TTL])
+    seen = flows[stream, HEAD_SIZE + side * ENDPOINT_SIZE + FINGERPRINT]
+    fewest, most = _hops_range(seen)
+    for place in np.flatnonzero((seen != 0) & ((hops < fewest) | (hops > most))).tolist():
+        least, longest = _hops_of_host(flows, int(stream[place]), int(side[place]))
+        strays = max(least - int(hops[place]), int(hops[place]) - longest)
+        forged[stream[place]] = strays > JITTER_HOPS or (strays > 0 and hops[place] == 0)
+        doubtful[stream[place]] = strays > 0
+    return Resets(forged, doubtful & ~forged)
+
+
+def _hops_range(fingerprint: Column) -> tuple[Column, Column]:
+    """The fewest and the most routers that a sender's packets have passed."""
+    lowest, highest = fingerprint >> TTL_LOW & 0xFF, fingerprint >> TTL_HIGH & 0xFF
+    return np.minimum(_hops(highest), _hops(lowest)), np.maximum(_hops(lowest), _hops(highest))
+
+
+def _hops_of_host(flows: Column, stream: int, side: int) -> tuple[int, int]:
+    """The same for all packets of one connection's endpoint's host."""
+    low = (flows[stream, ROLES] & CLIENT_IS_LOW != 0) == (side == 0)
+    address = flows[stream, [LOW_HI, LOW_LO] if low else [HIGH_HI, HIGH_LO]]
+    fewest, most = 255, 0
+    for is_low, fields in ((True, [LOW_HI, LOW_LO]), (False, [HIGH_HI, HIGH_LO])):
+        mine = np.flatnonzero((flows[:, fields] == address).all(axis=1))
+        at = np.where((flows[mine, ROLES] & CLIENT_IS_LOW != 0) == is_low, 0, ENDPOINT_SIZE)
+        seen = flows[mine, HEAD_SIZE + at + FINGERPRINT]
+        if (seen := seen[seen != 0]).size:
+            low_hops, high_hops = _hops_range(seen)
+            fewest, most = min(fewest, int(low_hops.min())), max(most, int(high_hops.max()))
+    return fewest, most
 
 
 def _hops(ttl: Column) -> Column:

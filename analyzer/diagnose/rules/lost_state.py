@@ -11,6 +11,8 @@ from analyzer.model import Flow
 
 ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
 
+ONE_HOP = ", over one hop fewer or more than its other packets: a device on the path may have made it"
+
 
 @rule("lost-state", severity="high", verdicts=("lost_state",))
 def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
@@ -40,7 +42,8 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
         remedy="Find out what made that side forget: a restart, a failover, a device on the path with a shorter memory "
         "than the connection's idle time. Probe more often than that memory lasts.",
         frames=frames,
-        observed=f"RST in answer to {answered}",
+        observed=f"RST in answer to {answered}" + (ONE_HOP if context.facts.doubtful[flow.stream] else ""),
         expected="an ACK",
         source="RFC 9293 3.10.7.1",
+        confidence="possible" if context.facts.doubtful[flow.stream] else "certain",
     )

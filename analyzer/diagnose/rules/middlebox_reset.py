@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.kinds import Why
+from analyzer.layout import RESET_ABORT, RESET_WHY
 from analyzer.model import Flow
 
 ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
@@ -17,8 +18,8 @@ def middlebox_reset(flow: Flow, context: Context) -> Iterator[Claim]:
 
     A firewall, a load balancer or a NAT keeps a table of connections and drops those that were idle for too long. Some
     answer what comes later with a RST that carries the peer's address, some reset both ends when the time is over. The
-    hop limit (TTL) tells: the RST passed fewer routers than any packet of the peer has. The peer may hold the
-    connection still.
+    hop limit (TTL) tells: the RST passed fewer routers, or more, than any other packet of the peer. The peer may hold
+    the connection still.
 
     Look at: the longest time without a packet before the RST; the device's idle timeout for TCP is no longer than that.
     See middlebox-idle-timeout.
@@ -35,13 +36,13 @@ def middlebox_reset(flow: Flow, context: Context) -> Iterator[Claim]:
     if ending.frame is not None:
         frames += (ending.frame,)
     what = f"{answered} between {flow.client} and {flow.server} was answered with RST"
-    if ending.why is Why.ABORT:
+    if ending.why is Why.NONE and context.facts.tracks.flows[flow.stream, RESET_WHY] == RESET_ABORT:
         what = f"{flow.client} and {flow.server} were silent, and then reset"
     yield Claim(
         summary=f"{what} by a device on the path",
         remedy="Find the firewall, load balancer or NAT, and its idle timeout. Probe more often than it forgets.",
         frames=frames,
-        observed="a RST with fewer hops behind it than any packet of the host that it names",
+        observed="a RST with fewer or more hops behind it than any other packet of the host that it names",
         expected="an ACK, or a RST with the hop limit of that host's packets",
         source="RFC 9293 3.10.7.1",
         confidence="likely",

@@ -10,6 +10,8 @@ from analyzer.kinds import How
 from analyzer.layout import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, RESENT, RESENT_FIRST, RESENT_LAST
 from analyzer.model import SIDES, Flow
 
+THEN = {How.TIMEOUT: "and then fell silent", How.RST: "and then reset the connection"}
+
 
 @rule("retransmission-timeout", severity="high", verdicts=("retransmission_timeout", "middlebox_drop"))
 def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
@@ -32,7 +34,7 @@ def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
             continue
         sender, peer = ends(flow, SIDES[side])
         lasted = row[x + RESENT_LAST] - row[x + RESENT_FIRST]
-        then = "and then fell silent" if flow.ending.how is How.TIMEOUT else "and was at it still"
+        then = THEN.get(flow.ending.how, "and was at it still")
         yield Claim(
             summary=f"{sender} sent the same again {row[x + RESENT]} times in {seconds(lasted)} {then}; {peer} "
             "acknowledged none of it",

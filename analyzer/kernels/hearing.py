@@ -1,0 +1,173 @@
+"""What passed the point of capture, and what its receiver heard: they differ where packets are lost between the two.
+
+A receiver shows what it has heard by what it acknowledges, and by the timestamp that it echoes (RFC 7323 4.3: the
+TSval of the last segment in sequence). So an answer is believed when it passes, and taken back when its receiver,
+later, still echoes what came before it. The other way round, a moved echo proves an answer that was not captured.
+"""
+
+from __future__ import annotations
+
+from analyzer.kernels.arithmetic import MASK_32, SEQ_HALF, seq_diff
+from analyzer.kernels.probes import IDLE_NS
+from analyzer.kernels.registry import Ints, kernel
+from analyzer.layout import (
+    ACKNO,
+    ANSWER,
+    ANSWER_ACK,
+    ANSWER_FRAME,
+    ANSWER_NONE,
+    ANSWER_TIME,
+    ECHOES_ACKS,
+    FLAGS,
+    GAP_ANSWERED,
+    GAP_END,
+    HAS_UNA,
+    HEARD_RX,
+    HEARING_OPEN,
+    KNOWN,
+    LAST_PROBE,
+    LAST_RX,
+    LAST_TIME,
+    LEN,
+    MIN_RTT,
+    NEVER,
+    NXT,
+    OPTIONS,
+    PROBE_BEFORE,
+    PROBE_MARKS,
+    PROBE_SINCE,
+    PROBE_SIZE,
+    PROBE_TIME,
+    RUN,
+    STAMP,
+    STAMPS,
+    TIME,
+    TSECR,
+    TSVAL,
+    UNA,
+)
+from analyzer.tcp import ACK, HAS_TIMESTAMPS, SYN
+
+MILLI = 1_000_000
+# No run of probes is longer (Linux MAX_TCP_KEEPCNT).
+LONGEST_RUN = 127
+# A clock of milliseconds, as those of Linux, Windows and the BSDs are, and a wait by the capture's clock agree within
+# half a second, and a fiftieth of the wait.
+AGREES_MS, AGREES_PART = 500, 50
+
+
+@kernel
+def note_unheard(packets: Ints, row: int, flows: Ints, x: int) -> None:
+    """This segment is taken for accepted by the TCP of `x`, which has been silent: it has yet to show that it was.
+
+    Without timestamps only data can show it.
+    """
+    known = flows[x + KNOWN]
+    if packets[row + OPTIONS] & HAS_TIMESTAMPS == 0 and packets[row + LEN] == 0:
+        return
+    silent = flows[x + RUN] > 0 or packets[row + TIME] - flows[x + LAST_TIME] >= IDLE_NS
+    if known & HEARING_OPEN == 0 and silent:
+        flows[x + KNOWN] = known | HEARING_OPEN
+        flows[x + HEARD_RX] = flows[x + LAST_RX]
+        stamps = flows[x + STAMPS] & MASK_32
+        flows[x + STAMPS] = (packets[row + TSVAL] - SEQ_HALF) << STAMP | stamps
+
+
+@kernel
+def run_since(flows: Ints, x: int, since: int, probes: Ints) -> int:
+    """How many probes `x` has sent since it last heard something, which was at `since`."""
+    count = 0
+    index = flows[x + LAST_PROBE]
+    while index > 0 and count < LONGEST_RUN:
+        p = (index - 1) * PROBE_SIZE
+        if probes[p + PROBE_SINCE] != since:
+            break
+        count += 1
+        index = probes[p + PROBE_BEFORE]
+    return count
+
+
+@kernel
+def asks_sooner(flows: Ints, x: int, since: int, run: int, now: int, probes: Ints) -> bool:
+    """Whether `x` asks again sooner after what passed than it did after what it heard: the pace of an unheard one."""
+    if run == 0 or since == NEVER:
+        return False
+    p = (flows[x + LAST_PROBE] - 1) * PROBE_SIZE
+    waited = now - probes[p + PROBE_TIME]
+    for _ in range(run - 1):
+        p = (probes[p + PROBE_BEFORE] - 1) * PROBE_SIZE
+    first = probes[p + PROBE_TIME] - since
+    return waited < first - first // 8
+
+
+@kernel
+def unheard(packets: Ints, row: int, flows: Ints, x: int, y: int, run: int, probes: Ints) -> bool:
+    """Whether this segment of `x` shows that it did not hear what passed on its way to it."""
+    if packets[row + TIME] - flows[x + LAST_RX] < max(IDLE_NS, 2 * flows[y + MIN_RTT]):
+        return False
+    if flows[y + KNOWN] & HAS_UNA and seq_diff(flows[y + NXT], flows[y + UNA]) > 0:
+        return True  # data, which it would have acknowledged by now
+    if packets[row + OPTIONS] & HAS_TIMESTAMPS == 0:
+        return False
+    if flows[x + KNOWN] & ECHOES_ACKS:
+        return True
+    return asks_sooner(flows, x, flows[x + HEARD_RX], run, packets[row + TIME], probes)
+
+
+@kernel
+def hear(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: Ints) -> None:
+    """A segment of `x`, of which it is open whether it heard what passed: it shows that it did, or that it did not."""
+    if packets[row + FLAGS] & (SYN | ACK) != ACK:
+        return
+    if flows[y + KNOWN] & HAS_UNA and seq_diff(packets[row + ACKNO], flows[y + UNA]) > 0:
+        flows[x + KNOWN] &= ~HEARING_OPEN
+        return
+    if packets[row + OPTIONS] & HAS_TIMESTAMPS:
+        passed = (flows[x + STAMPS] >> STAMP) + SEQ_HALF
+        if seq_diff(packets[row + TSECR], passed) >= 0:
+            flows[x + KNOWN] = flows[x + KNOWN] & ~HEARING_OPEN | ECHOES_ACKS
+            return
+    run = run_since(flows, x, flows[x + HEARD_RX], probes)
+    if not unheard(packets, row, flows, x, y, run, probes):
+        return
+    flows[x + KNOWN] &= ~HEARING_OPEN
+    flows[x + LAST_RX] = flows[x + HEARD_RX]
+    flows[x + RUN] = run
+    if run > 0:
+        p = (flows[x + LAST_PROBE] - 1) * PROBE_SIZE
+        probes[p + PROBE_MARKS] &= ~GAP_END
+        if probes[p + PROBE_MARKS] & ANSWER == ANSWER_NONE:
+            probes[p + ANSWER_TIME] = 0
+
+
+@kernel
+def heard_unseen(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> None:
+    """A probe of `x` that echoes a later timestamp than its last: that one was answered, which was not captured.
+
+    Where the wait before that probe is known, the echo must have moved by as much: clocks of other rates prove
+    nothing here.
+    """
+    if flows[x + RUN] == 0 or packets[row + OPTIONS] & HAS_TIMESTAMPS == 0:
+        return
+    p = (flows[x + LAST_PROBE] - 1) * PROBE_SIZE
+    before = flows[x + STAMPS] & MASK_32
+    moved = seq_diff(packets[row + TSECR], before)
+    if before == 0 or moved <= 0 or probes[p + PROBE_MARKS] & ANSWER != ANSWER_NONE:
+        return
+    if flows[x + LAST_RX] != NEVER:
+        waited = (probes[p + PROBE_TIME] - flows[x + LAST_RX]) // MILLI
+        if abs(moved - waited) > AGREES_MS + waited // AGREES_PART:
+            return
+    heard = probes[p + PROBE_TIME] + max(flows[x + MIN_RTT], 0)
+    probes[p + PROBE_MARKS] = probes[p + PROBE_MARKS] & ~(ANSWER | GAP_END) | ANSWER_ACK | GAP_ANSWERED
+    probes[p + ANSWER_FRAME] = 0
+    probes[p + ANSWER_TIME] = heard
+    flows[x + RUN] = 0
+    flows[x + LAST_RX] = heard
+
+
+@kernel
+def note_echo(packets: Ints, row: int, flows: Ints, x: int) -> None:
+    """Note what a probe of `x` echoes."""
+    echo = packets[row + TSECR] if packets[row + OPTIONS] & HAS_TIMESTAMPS else 0
+    flows[x + STAMPS] = flows[x + STAMPS] >> STAMP << STAMP | echo
