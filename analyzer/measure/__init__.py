@@ -11,6 +11,7 @@ from analyzer.measure.heartbeats import beating
 from analyzer.measure.hosts import pool_settings
 from analyzer.measure.probes import measure_probes, probers
 from analyzer.measure.resets import whose_resets
+from analyzer.measure.unheard import find_unheard_runs
 from analyzer.model import Facts, Tracks
 
 __all__ = ["KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flow", "measure", "pool_settings", "probers"]
@@ -18,8 +19,9 @@ __all__ = ["KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flow", "m
 
 def measure(tracks: Tracks, end: int) -> Facts:
     """Measure all connections at once; `end` is the time of the capture's last packet in nanoseconds."""
-    probes = measure_probes(tracks)
-    endings = measure_endings(tracks, end, probes)
+    tracks, unheard = find_unheard_runs(tracks)
+    probes = measure_probes(tracks, unheard)
+    endings = measure_endings(tracks, end, probes, unheard)
     resets = whose_resets(tracks)
     forged = resets.forged & (endings.how == How.RST)
     # What an endpoint did not send, its application did not abort.

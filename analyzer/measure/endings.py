@@ -36,14 +36,11 @@ from analyzer.layout import (
     STATE,
 )
 from analyzer.measure.probes import ProbeMeasures
+from analyzer.measure.timers import PACE, SHORTEST_INTERVAL_NS, SLACK_NS
+from analyzer.measure.unheard import UnheardRuns
 from analyzer.model import Column, Mask, Narrow, Short, Tracks
 from analyzer.tcp import State
 
-# A keepalive timer's gaps differ by no more than its rounding, an eighth (kernel/time/timer.c): a reset this close to
-# one interval after the last probe is the timer's, any other the application's.
-PACE = 0.13
-SLACK_NS = 100_000_000
-SHORTEST_INTERVAL_NS = 900_000_000
 # A sender that was resending with doubled gaps (RFC 6298 5.5) and then misses its turn by this much has given up.
 FELL_SILENT = 2.5
 # One retransmission may be a tail loss probe or a fast one, whose gap is no timer's; the timer is 1 s at first
@@ -62,12 +59,15 @@ class Endings(NamedTuple):
     ended: Column
 
 
-def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures) -> Endings:
+def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures, unheard: UnheardRuns) -> Endings:
     """Handshake and ending of every connection; `end` is the time of the capture's last packet."""
     parts = []
     for part, some in tracks.parts():
         parts.append(_endings(some, end, probes.trailing[part], probes.interval[part], probes.last_probe[part]))
-    return Endings(*[np.concatenate(columns) for columns in zip(*parts, strict=True)])
+    endings = Endings(*[np.concatenate(columns) for columns in zip(*parts, strict=True)])
+    gave_up = unheard.endpoints >> 1
+    endings.why[gave_up[endings.how[gave_up] == How.RST]] = Why.KEEPALIVE_EXHAUSTED
+    return endings
 
 
 def _endings(tracks: Tracks, end: int, trailing: Short, interval: Column, last_probe: Column) -> Endings:

@@ -13,6 +13,8 @@ from analyzer.layout import (
     ANSWER_NONE,
     ANSWER_RST,
     EARLY,
+    ENDPOINT_SIZE,
+    HEAD_SIZE,
     HELD_BACK,
     LAST_PROBE,
     MARK_BITS,
@@ -28,6 +30,8 @@ from analyzer.layout import (
     REJECTED,
     RUN,
 )
+from analyzer.measure.timers import SHORTEST_INTERVAL_NS
+from analyzer.measure.unheard import UnheardRuns
 from analyzer.model import Column, Mask, Narrow, Short, Tracks
 
 # Held-back segments that no acknowledgement ever explained count as probes when they keep a pace: the gaps between
@@ -35,12 +39,11 @@ from analyzer.model import Column, Mask, Narrow, Short, Tracks
 STEADY = 1.3
 # Successive gaps of a persist timer double (RFC 9293 3.8.6.1); those of a keepalive timer do not.
 DOUBLING = 1.5
-# No keepalive interval is shorter than 1 s; a tenth is left for what the path adds.
-SHORTEST_INTERVAL_NS = 900_000_000
 # Linux's persist timer stops doubling at TCP_RTO_MAX.
 PERSIST_MAX_NS = 120_000_000_000
 
 
+AT_LAST_PROBE = (HEAD_SIZE + LAST_PROBE, HEAD_SIZE + ENDPOINT_SIZE + LAST_PROBE)
 MARKS = (1 << MARK_BITS - 1) - 1  # all of PROBE_MARKS but the acknowledgement number
 FLAGS = 0xFF  # those of them that tell what kind of probe it is
 
@@ -59,8 +62,8 @@ class ProbeMeasures(NamedTuple):
     zero_window_probes: Short
 
 
-def measure_probes(tracks: Tracks) -> ProbeMeasures:
-    """Classify each row of the probe log and add up per endpoint."""
+def measure_probes(tracks: Tracks, unheard: UnheardRuns) -> ProbeMeasures:
+    """Classify each row of the probe log and add up per endpoint; `unheard` are runs in spite of their answers."""
     log = tracks.probes
     kind = classify(log)
     # As narrow as it goes, and made without a wide array between: this is when memory is at its highest.
@@ -70,6 +73,10 @@ def measure_probes(tracks: Tracks) -> ProbeMeasures:
     answer = marks & np.int16(ANSWER)
     keepalive = kind == ProbeKind.KEEPALIVE
     run = trailing_runs(tracks, kind)
+    for endpoint, length in zip(*unheard, strict=True):
+        last = log[int(tracks.flows[endpoint >> 1, AT_LAST_PROBE[endpoint & 1]]) - 1]
+        run.length[endpoint >> 1, endpoint & 1] = length
+        run.interval[endpoint >> 1, endpoint & 1] = last[PROBE_TIME] - log[last[PROBE_BEFORE] - 1, PROBE_TIME]
 
     def count(chosen: Mask) -> Short:
         counts = np.zeros(2 * len(tracks.flows), np.int32)
