@@ -107,8 +107,7 @@ def _endings(tracks: Tracks, end: int, trailing: Short, interval: Column, last_p
         [flows[:, RESET_TIME], fin_time.max(axis=1), last_resent],
         0,
     )
-    reasons = _reasons(flows, trailing, interval, last_probe)
-    reasons[(reasons == int(Why.ABORT)) & _gave_up_resending(tracks)] = int(Why.NONE)
+    reasons = _reasons(tracks, trailing, interval, last_probe)
     why = np.where(made & (how == How.RST), reasons, int(Why.NONE))
     handshakes, hows, bys, whys = (column.astype(np.int8) for column in (handshake, how, by, why))
     return Endings(handshakes, hows, bys, whys, ended)
@@ -179,8 +178,9 @@ def _handshakes(tracks: Tracks) -> Column:
     return np.select(conditions, [int(word) for word in words], int(Handshake.PARTIAL))
 
 
-def _reasons(flows: Column, trailings: Short, intervals: Column, last_probes: Column) -> Column:
+def _reasons(tracks: Tracks, trailings: Short, intervals: Column, last_probes: Column) -> Column:
     """Why the first RST of each connection was sent."""
+    flows = tracks.flows
     why = flows[:, RESET_WHY]
     side = np.maximum(flows[:, RESET_SIDE] - 1, 0)
     index = np.arange(len(flows))
@@ -195,7 +195,7 @@ def _reasons(flows: Column, trailings: Short, intervals: Column, last_probes: Co
             given_up,
             why == RESET_REPLY_TO_PROBE,
             why == RESET_REPLY_TO_DATA,
-            np.isin(why, (RESET_ABORT, RESET_GIVEN_UP)),
+            np.isin(why, (RESET_ABORT, RESET_GIVEN_UP)) & ~_gave_up_resending(tracks),
         ],
         [int(Why.KEEPALIVE_EXHAUSTED), int(Why.REPLY_TO_PROBE), int(Why.REPLY_TO_DATA), int(Why.ABORT)],
         int(Why.NONE),

@@ -16,19 +16,26 @@ import numpy as np
 from analyzer.layout import (
     ANSWER_TIME,
     EARLY,
+    FINGERPRINT,
     GAP_ANSWERED,
     GAP_END,
     HANDSHAKE_RTT,
     MIN_RTT,
     NEVER,
+    ONE_OCTET,
+    OPTIONS_SEEN,
     PROBE_MARKS,
     PROBE_SINCE,
     PROBE_TIME,
+    WITHOUT_TIMESTAMPS,
 )
-from analyzer.measure.estimates import HZ, JITTER_S, NANO, Seconds, Setting, slot, to_seconds
+from analyzer.measure.estimates import JITTER_S, Seconds, Setting, slot, to_seconds
 from analyzer.measure.giving_up import counts, last_gaps, user_timeouts
 from analyzer.measure.pending import no_longer_than, was_pending
+from analyzer.measure.rounds import Rounds
+from analyzer.measure.samples import Samples, gather, setting_of
 from analyzer.model import Column, Facts, Keepalive, Mask
+from analyzer.tcp import HAS_TIMESTAMPS
 
 # No keepalive timer is shorter; a tenth is left for what the path takes away.
 SHORTEST_NS = 900_000_000
@@ -37,19 +44,8 @@ SHORTEST_NS = 900_000_000
 DELAYED_ACK_S = 0.2
 LONGEST_PATH_S = 5.0
 STREAMS_AT_A_TIME = 512
-# Where several whole seconds fit, one of these is meant if it alone is among them: defaults of systems and programs,
-# and what people set.
-USUAL = np.array([20, 25, 30, 40, 45, 50, 60, 75, 90, 100, 120, 150, 180, 240, 300, 600, 900, 1200, 1800, 3600, 7200])
-
-
-class Samples(NamedTuple):
-    """Shortest and longest of one endpoint's samples that belong together, in seconds (nan: none), and how many."""
-
-    low: Seconds
-    high: Seconds
-    number: Column
-    changed: Mask | bool = False  # there were others before
-    former: tuple[Seconds, Seconds, Column] | None = None  # those: the same three columns
+# Timers that count half seconds fire up to one of these too soon; what a capture adds is left out.
+EARLY_S = 0.48
 
 
 class Settings(NamedTuple):
@@ -134,21 +130,21 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
     path, near = _path(facts, streams)
     runs = to_seconds(np.diff(time, prepend=0))
     gave_up, last_gap = last_gaps(facts, streams)
-    interval = _samples(
-        np.concatenate((prober[in_run], gave_up)), np.concatenate((runs[in_run], last_gap)), count, near
-    )
+    interval = gather(np.concatenate((prober[in_run], gave_up)), np.concatenate((runs[in_run], last_gap)), count, near)
     # From the last thing that passed on the way to the prober to what it sent: the path there and back is no timer's.
     waits = to_seconds(time - since) - (path - near)[prober]
-    answered = _samples(prober[after_answer], waits[after_answer], count, near, latest=True)
+    answered = gather(prober[after_answer], waits[after_answer], count, near, latest=True)
     fresh = known & ~after_answer
     gaps = np.where(again, runs, np.inf)
     pending = fresh & was_pending(gaps, waits, answered.low[prober], answered.high[prober], near[prober])
-    traffic = _samples(prober[fresh & ~pending], waits[fresh & ~pending], count, near)
+    traffic = gather(prober[fresh & ~pending], waits[fresh & ~pending], count, near)
     at_most = np.full(count, np.inf)
     np.minimum.at(at_most, prober[pending], waits[pending])
-    intvl = _setting(interval, near)
+    intvl = setting_of(interval, near)
+    rounds = Rounds(prober[after_answer], runs[after_answer])
+    early = np.where(_ticks_by_halves(facts, streams, log, prober) & ~rounds.off_ticks(count), EARLY_S, 0.0)
     return Settings(
-        time=no_longer_than(_idle_time(traffic, answered, intvl, near), at_most + JITTER_S),
+        time=no_longer_than(_idle_time(traffic, answered, intvl, near, rounds, early), at_most + JITTER_S),
         intvl=intvl,
         probes=counts(facts, streams, gave_up),
         user_timeout=user_timeouts(facts, streams, gave_up, path, near),
@@ -169,99 +165,33 @@ def _path(facts: Facts, streams: Column) -> tuple[Seconds, Seconds]:
     return path.reshape(-1), off.reshape(-1)
 
 
-def _samples(prober: Column, values: Seconds, count: int, path: Seconds, *, latest: bool = False) -> Samples:
-    """Those samples of each endpoint that one setting explains: the shortest, or with `latest` the present ones."""
-    usable = values >= SHORTEST_NS / NANO
-    prober, values = prober[usable], values[usable]
-    low = np.full(count, np.inf)
-    np.minimum.at(low, prober, values)
-    high, number = _among(prober, values, low, path)
-    changed = np.zeros(count, bool)
-    former = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, np.int64)
-    if latest:
-        total = np.bincount(prober, minlength=count)
-        for endpoint in np.flatnonzero(total > number):
-            mine = values[prober == endpoint]
-            *now, began = _present(mine, float(path[endpoint]))
-            low[endpoint], high[endpoint], number[endpoint] = now
-            if began:
-                changed[endpoint] = True
-                former[0][endpoint], former[1][endpoint], former[2][endpoint], _ = _present(
-                    mine[:began], float(path[endpoint])
-                )
-    low[number == 0] = np.nan
-    return Samples(low, high, number, changed, former)
-
-
 def _former(answered: Samples, near: Seconds) -> Setting:
     """tcp_keepalive_time before it was changed, from the rounds that were answered then."""
     assert answered.former is not None
     low, high, number = answered.former
-    return _setting(Samples(low, high, number), near)
+    return setting_of(Samples(low, high, number), near)
 
 
-def _among(prober: Column, values: Seconds, low: Seconds, path: Seconds) -> tuple[Seconds, Column]:
-    """Of the samples that fit the shortest of their endpoint: the longest, and how many."""
-    fits = values <= low[prober] + slot(low[prober], worst=True) + path[prober] + 2 * JITTER_S
-    high = np.full(len(low), np.nan)
-    np.fmax.at(high, prober[fits], values[fits])
-    return high, np.bincount(prober[fits], minlength=len(low))
+def _ticks_by_halves(facts: Facts, streams: Column, log: Column, prober: Column) -> Mask:
+    """Endpoints whose timers may count half seconds: their probes have no timestamps, nor the octet of Windows.
 
-
-def _present(values: Seconds, path: float) -> tuple[float, float, int, int]:
-    """The last of an endpoint's samples that belong together, and where they begin if those before are others.
-
-    Two kinds, one after the other, are a setting that changed. Otherwise the longest: two kinds in any order come from
-    answers that passed the point of capture and were lost behind it, and the shorter ones are the interval then.
+    The old BSD stacks, lwIP and what is made of them; they came before timestamps on probes, or do without.
     """
-    slack = float(slot(values[-1:], worst=True)[0]) + path + 2 * JITTER_S
-    same = np.abs(values - values[-1]) <= slack
-    began = len(values) - int(np.argmin(same[::-1])) if not same.all() else 0
-    changed = len(values) - began >= 2 and not same[:began].any()
-    if not changed:
-        longest = values.max()
-        same = values >= longest - float(slot(longest[None], worst=True)[0]) - path - 2 * JITTER_S
-        began = 0
-    chosen = values[began:][same[began:]]
-    return float(chosen.min()), float(chosen.max()), len(chosen), began if changed else 0
+    options = facts.tracks.endpoints(FINGERPRINT, streams) >> OPTIONS_SEEN
+    bare = (options & HAS_TIMESTAMPS == 0).reshape(-1)
+    bare[prober[log[:, PROBE_MARKS] & WITHOUT_TIMESTAMPS != 0]] = True
+    bare[prober[log[:, PROBE_MARKS] & ONE_OCTET != 0]] = False
+    return np.asarray(bare)
 
 
-def _setting(samples: Samples, path: Seconds) -> Setting:
-    """The whole seconds that explain samples, if that is one number; and bounds that hold whatever explains them."""
-    high = samples.low + JITTER_S
-    low = np.maximum(samples.high - slot(samples.high, worst=True) - path - JITTER_S, 0)
-    value = np.full(len(high), np.nan)
-    seen = np.flatnonzero(~np.isnan(high))
-    if len(seen):
-        value[seen] = _whole(low[seen], high[seen], samples.high[seen] - path[seen] - JITTER_S)
-    return Setting(value, low, high, samples.number)
-
-
-def _whole(low: Seconds, high: Seconds, latest: Seconds) -> Seconds:
-    """The one number of whole seconds from `low` to `high` whose timer fires as late as `latest`; nan for several."""
-    top = np.floor(high)
-    below = top - 1
-    single = (below < low) | ~_explains(below, latest)
-    value = np.where(single & (top >= low) & (top >= 1) & _explains(top, latest), top, np.nan)
-    usual = [
-        np.where((one >= low) & (one <= high) & _explains(one, latest), one, np.nan) for one in USUAL[:, None] * 1.0
-    ]
-    fitting = np.array([np.broadcast_to(one, top.shape) for one in usual])
-    alone = (~np.isnan(fitting)).sum(axis=0) == 1
-    return np.where(np.isnan(value) & alone, np.nansum(fitting, axis=0), value)
-
-
-def _explains(seconds: Seconds, latest: Seconds) -> Mask:
-    """Whether a timer of so many seconds fires as late as this, at one of the usual rates of ticks."""
-    mask: Mask = np.any([seconds + slot(seconds, hz=rate) >= latest for rate in HZ], axis=0)
-    return mask
-
-
-def _idle_time(traffic: Samples, answered: Samples, intvl: Setting, path: Seconds) -> Setting:
+def _idle_time(
+    traffic: Samples, answered: Samples, intvl: Setting, path: Seconds, rounds: Rounds, early: Seconds
+) -> Setting:
     """tcp_keepalive_time, from the first probes after traffic and from those after an answered one.
 
     After an answered probe the next comes max(time, intvl) later, after traffic `time` later or, where a timer was
     pending, as late as that; so the shorter of the two bounds the setting, and tells it unless the interval may.
+    A wait after traffic that is the longer one contradicts: then answers were not heard, or probes were lost.
     """
     with np.errstate(invalid="ignore"):
         before = np.where(answered.changed, np.nan, traffic.low)  # traffic before the setting changed tells nothing
@@ -269,13 +199,22 @@ def _idle_time(traffic: Samples, answered: Samples, intvl: Setting, path: Second
         by_traffic = np.isnan(answered.low) | (
             traffic.high + slot(traffic.high, worst=True) + path + 2 * JITTER_S < answered.low
         )
+        contradicts = traffic.low - early > answered.high + slot(answered.high, worst=True) + path + 2 * JITTER_S
         chosen = Samples(
             np.where(by_traffic, traffic.low, np.fmin(answered.low, traffic.low)),
             np.where(by_traffic, traffic.high, answered.high),
             np.where(by_traffic, traffic.number, answered.number),
         )
-        setting = _setting(Samples(chosen.low, np.fmax(chosen.low, chosen.high), chosen.number), path)
+        chosen = chosen._replace(high=np.fmax(chosen.low, chosen.high))
+        setting = setting_of(chosen, path, np.where(by_traffic, early, 0.0))
         # Rounds as long as the interval itself may come from any shorter idle time.
         hidden = ~np.isnan(intvl.low) & (intvl.high >= setting.low) & np.isnan(traffic.low)
-    value = np.where(hidden, np.nan, setting.value)
-    return Setting(value, np.where(hidden, 0.0, setting.low), setting.high, setting.samples)
+    value = np.where(by_traffic, setting.value, rounds.choose(setting, intvl))
+    vague = answered.vague | contradicts
+    most = np.fmax(setting.high, np.fmax(traffic.high, answered.high) + JITTER_S)
+    return Setting(
+        value=np.where(hidden | vague, np.nan, value),
+        low=np.where(hidden | vague, 0.0, setting.low),
+        high=np.where(vague, most, setting.high),
+        samples=setting.samples,
+    )

@@ -1,0 +1,76 @@
+"""Answered rounds, from one probe to the next: so regular that they tell the setting by the timer's arithmetic."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analyzer.measure.estimates import Seconds, Setting
+from analyzer.measure.wheel import allows
+from analyzer.model import Column, Mask
+
+# Where several whole seconds fit, one of these is meant if it alone is among them: defaults of systems and programs,
+# and what people set.
+USUAL = np.array([20, 25, 30, 40, 45, 50, 60, 75, 90, 100, 120, 150, 180, 240, 300, 600, 900, 1200, 1800, 3600, 7200])
+# One round may have been set off by something else.
+FEWEST = 2
+# Of the rounds of one endpoint so many may be late for other reasons: one in five.
+STRAYS = 5
+# More whole seconds than these within the bounds, and only the usual ones are tried.
+MANY = 40
+# Timers are rounded up by an eighth at most (Linux kernel/time/timer.c).
+LATEST = 1.15
+ANY_INTERVAL = (0.0, np.inf)
+HALF_SECOND, TICK_JITTER_S = 0.5, 0.03
+
+
+class Rounds(NamedTuple):
+    """Of each round its prober, and how long after the probe before it the next came, in seconds."""
+
+    prober: Column
+    lengths: Seconds
+
+    def off_ticks(self, count: int) -> Mask:
+        """Endpoints of which a round is no whole number of half seconds."""
+        off = np.abs(self.lengths - np.round(self.lengths / HALF_SECOND) * HALF_SECOND) > TICK_JITTER_S
+        mask = np.zeros(count, bool)
+        mask[self.prober[off]] = True
+        return mask
+
+    def choose(self, setting: Setting, intvl: Setting) -> Seconds:
+        """The whole seconds within the bounds that show rounds of just these lengths, if that is one number.
+
+        Of several the usual one; nan where there are more, or none. Endpoints with too few rounds keep what they have.
+        """
+        value = setting.value.copy()
+        fits = (self.lengths >= setting.low[self.prober]) & (self.lengths <= LATEST * setting.high[self.prober])
+        number = np.bincount(self.prober[fits], minlength=len(value))
+        asked = np.flatnonzero((number >= FEWEST) & ~np.isnan(setting.low))
+        allowed: dict[int, list[int]] = {}
+        for (seconds, interval), endpoints in sorted(self._candidates(setting, intvl, asked).items()):
+            mine = fits & np.isin(self.prober, endpoints)
+            odd = self.prober[mine][~allows(seconds, self.lengths[mine], interval)]
+            strays = np.bincount(odd, minlength=len(value))
+            for endpoint in endpoints:
+                if strays[endpoint] <= number[endpoint] // STRAYS:
+                    allowed.setdefault(endpoint, []).append(seconds)
+        for endpoint, choices in allowed.items():
+            usual = [choice for choice in choices if choice in USUAL]
+            value[endpoint] = choices[0] if len(choices) == 1 else usual[0] if len(usual) == 1 else np.nan
+        return value
+
+    @staticmethod
+    def _candidates(
+        setting: Setting, intvl: Setting, endpoints: Column
+    ) -> dict[tuple[int, tuple[float, float]], list[int]]:
+        """The endpoints that may have each whole number of seconds, and that with such bounds of the interval."""
+        found: dict[tuple[int, tuple[float, float]], list[int]] = {}
+        for endpoint in endpoints.tolist():
+            bounds = float(intvl.low[endpoint]), float(intvl.high[endpoint])
+            interval = ANY_INTERVAL if np.isnan(bounds[1]) else bounds
+            low, high = int(np.ceil(setting.low[endpoint])), int(np.floor(setting.high[endpoint]))
+            choices = range(max(low, 1), high + 1)
+            for seconds in choices if len(choices) <= MANY else USUAL[(low <= USUAL) & (high >= USUAL)].tolist():
+                found.setdefault((seconds, interval), []).append(endpoint)
+        return found

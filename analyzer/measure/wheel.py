@@ -1,0 +1,72 @@
+"""The timer wheel of Linux: how far apart answered probes of a given setting really are.
+
+A timer of `d` ticks lies on the level n of the wheel whose slots are 8**n ticks wide, n being the largest with
+d >= 63 * 8**(n - 1), and fires at the next slot's border (kernel/time/timer.c, since 4.8). The keepalive timer is set
+to tcp_keepalive_intvl with each probe; when it fires and less than tcp_keepalive_time has passed since the answer, it
+is set to the rest (net/ipv4/tcp_timer.c tcp_keepalive_timer()). So answered rounds come in few lengths only.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from analyzer.measure.estimates import LEVEL, SLOTS, Seconds
+from analyzer.model import Column, Mask
+
+# Kernels are built with one of these: 250 is most distributions', 1000 Fedora's and, of late, Debian's, 300 Arch's.
+TICK_RATES = (100, 250, 300, 1000)
+# Every interval up to this is tried; of longer ones those that people set.
+EVERY_INTERVAL_S = 120
+INTERVALS_S = (150, 180, 200, 240, 300, 600, 900, 1200, 1800, 3600, 7200)
+# Ticks at which a first probe is imagined: borders of all slots, and what lies between them.
+PHASES = (0, 3, 37, 300, 2500, 20_000)
+ROUNDS = 6
+# What a busy machine and a capture's clock add to a tick.
+JITTER_S = 0.008
+
+
+def allows(seconds: float, rounds: Seconds, interval: tuple[float, float]) -> Mask:
+    """Which of these answered rounds a tcp_keepalive_time of so many seconds shows at some rate of ticks.
+
+    `interval` bounds tcp_keepalive_intvl. Timers that keep milliseconds (Windows, the BSDs) show it as it is.
+    """
+    lengths = _lengths(int(seconds), interval)
+    place = np.searchsorted(lengths, rounds - JITTER_S)
+    near = lengths[np.minimum(place, len(lengths) - 1)]
+    return np.asarray((np.abs(near - rounds) <= JITTER_S) | (np.abs(rounds - seconds) <= 2 * JITTER_S))
+
+
+@lru_cache(1 << 12)
+def _lengths(seconds: int, interval: tuple[float, float]) -> Seconds:
+    """The lengths of rounds that a setting shows, in order."""
+    choices = [*range(1, min(seconds, EVERY_INTERVAL_S) + 1), *INTERVALS_S]
+    within = [choice for choice in choices if interval[0] <= choice <= interval[1] and choice <= seconds]
+    if not within:
+        return np.array([np.inf])
+    intervals = np.array(within, np.int64)[:, None]
+    return np.unique(np.concatenate([_rounds(seconds * rate, intervals * rate) / rate for rate in TICK_RATES]))
+
+
+def _rounds(idle: int, interval: Column) -> Seconds:
+    """The lengths in ticks of answered rounds, for each of these intervals and from each phase."""
+    now = np.broadcast_to(np.array(PHASES, np.int64), (len(interval), len(PHASES)))
+    found = []
+    for _ in range(ROUNDS):
+        first = _fires(now, np.broadcast_to(interval, now.shape))
+        rest = idle - (first - now)
+        then = np.where(rest <= 0, first, _fires(first, np.maximum(rest, 1)))
+        found.append((then - now).ravel())
+        now = then
+    return np.concatenate(found[1:]).astype(np.float64)  # the first is not set by a timer before it
+
+
+def _fires(now: Column, wait: Column) -> Column:
+    """When a timer set now to wait so many ticks fires."""
+    level = np.zeros(wait.shape, np.int64)
+    for higher in range(1, 9):
+        level += wait >= SLOTS * LEVEL ** (higher - 1)
+    slot = LEVEL**level
+    expires = now + wait
+    return np.asarray(np.where(level == 0, expires, (expires // slot + 1) * slot))
