@@ -105,12 +105,13 @@ def test_an_answer_captured_twice_answers_once() -> None:
     assert counts(probed) == (1, 1, 0)
 
 
-def test_an_answer_that_was_not_captured_is_none() -> None:
-    probed = talk().idle(15)
+@pytest.mark.parametrize(("timestamps", "answered"), [(True, 2), (False, 1)])
+def test_an_answer_that_was_not_captured_is_known_by_its_timestamp_alone(timestamps: bool, answered: int) -> None:
+    probed = Conversation(timestamps=timestamps).handshake().data(CLIENT, 100).data(SERVER, 300).idle(15)
     probed.answer(probed.ask(CLIENT), "ack", captured=False)
     probed.idle(15).probe(CLIENT)
     assert probes_of(only_flow(probed), CLIENT) == built_probes(probed, CLIENT)
-    assert counts(probed) == (1, 1, 0)
+    assert counts(probed) == (answered, 2 - answered, 0)
 
 
 def test_an_answer_belongs_to_the_last_probe_of_a_lossy_run() -> None:

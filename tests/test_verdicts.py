@@ -10,6 +10,7 @@ from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed, flows, only_flow
 from sides import START_S
 
+from analyzer.kinds import Why
 from analyzer.model import Flow
 
 EVERY = 5.0
@@ -204,7 +205,15 @@ def test_one_retransmission_shortly_before_the_end_is_no_timeout(again: float) -
     assert flows(talk, later(seconds + 0.7))[0].verdict == "healthy"
 
 
-def test_a_peer_that_had_closed_has_not_lost_its_state() -> None:
-    talk = Conversation().handshake().data(CLIENT, 100).fin(SERVER).idle(61)
+@pytest.mark.parametrize("after", [3, 61])
+def test_a_peer_that_had_closed_has_not_lost_its_state(after: float) -> None:
+    """Its FIN-WAIT-2 was over: it is the other end that never closed."""
+    talk = Conversation().handshake().data(CLIENT, 100).fin(SERVER).idle(after)
     talk.ask(CLIENT)
+    flow = only_flow(talk.rst(SERVER, bare=True))
+    assert (flow.verdict, flow.ending.by, flow.ending.why) == ("close_wait_leak", "server", Why.REPLY_TO_PROBE)
+
+
+def test_data_to_a_peer_that_had_closed_is_aborted() -> None:
+    talk = Conversation().handshake().data(CLIENT, 100).fin(SERVER).idle(61).data(CLIENT, 50, acked=False)
     assert only_flow(talk.rst(SERVER, bare=True)).verdict == "aborted"

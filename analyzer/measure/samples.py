@@ -25,8 +25,11 @@ class Samples(NamedTuple):
     former: tuple[Seconds, Seconds, Column] | None = None  # those: the same three columns
 
 
-def gather(prober: Column, values: Seconds, count: int, path: Seconds, *, latest: bool = False) -> Samples:
-    """Those samples of each endpoint that one setting explains: the shortest, or with `latest` the present ones."""
+def gather(prober: Column, values: Seconds, count: int, path: Seconds, *, unproven: Mask | None = None) -> Samples:
+    """Those samples of each endpoint that one setting explains: the shortest.
+
+    Or those of the setting that it has now, where `unproven` tells whose answers no timestamp shows to have been heard.
+    """
     usable = values >= SHORTEST_S
     prober, values = prober[usable], values[usable]
     low = np.full(count, np.inf)
@@ -34,13 +37,17 @@ def gather(prober: Column, values: Seconds, count: int, path: Seconds, *, latest
     high, number = _among(prober, values, low, path)
     changed, vague = np.zeros((2, count), bool)
     former = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, np.int64)
-    if latest:
+    if unproven is not None:
         total = np.bincount(prober, minlength=count)
         for endpoint in np.flatnonzero(total > number):
             mine = values[prober == endpoint]
             *now, began = _present(mine, float(path[endpoint]))
+            if began and unproven[endpoint] and mine[:began].min() > now[1]:
+                # A shorter setting, or answers that were lost behind the point of capture: no timestamp tells.
+                *now, began = *_present(mine[:began], float(path[endpoint]))[:3], 0
+                vague[endpoint] = True
             low[endpoint], high[endpoint], number[endpoint] = now
-            vague[endpoint] = not began and _kinds(mine, float(path[endpoint])) > 2
+            vague[endpoint] |= not began and _kinds(mine, float(path[endpoint])) > 2
             if began:
                 changed[endpoint] = True
                 former[0][endpoint], former[1][endpoint], former[2][endpoint], _ = _present(

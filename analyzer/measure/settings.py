@@ -133,7 +133,8 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
     interval = gather(np.concatenate((prober[in_run], gave_up)), np.concatenate((runs[in_run], last_gap)), count, near)
     # From the last thing that passed on the way to the prober to what it sent: the path there and back is no timer's.
     waits = to_seconds(time - since) - (path - near)[prober]
-    answered = gather(prober[after_answer], waits[after_answer], count, near, latest=True)
+    bare = _without_timestamps(facts, streams, log, prober)
+    answered = gather(prober[after_answer], waits[after_answer], count, near, unproven=bare)
     fresh = known & ~after_answer
     gaps = np.where(again, runs, np.inf)
     pending = fresh & was_pending(gaps, waits, answered.low[prober], answered.high[prober], near[prober])
@@ -142,7 +143,7 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
     np.minimum.at(at_most, prober[pending], waits[pending])
     intvl = setting_of(interval, near)
     rounds = Rounds(prober[after_answer], runs[after_answer])
-    early = np.where(_ticks_by_halves(facts, streams, log, prober) & ~rounds.off_ticks(count), EARLY_S, 0.0)
+    early = np.where(_ticks_by_halves(bare, log, prober) & ~rounds.off_ticks(count), EARLY_S, 0.0)
     return Settings(
         time=no_longer_than(_idle_time(traffic, answered, intvl, near, rounds, early), at_most + JITTER_S),
         intvl=intvl,
@@ -172,16 +173,22 @@ def _former(answered: Samples, near: Seconds) -> Setting:
     return setting_of(Samples(low, high, number), near)
 
 
-def _ticks_by_halves(facts: Facts, streams: Column, log: Column, prober: Column) -> Mask:
-    """Endpoints whose timers may count half seconds: their probes have no timestamps, nor the octet of Windows.
-
-    The old BSD stacks, lwIP and what is made of them; they came before timestamps on probes, or do without.
-    """
+def _without_timestamps(facts: Facts, streams: Column, log: Column, prober: Column) -> Mask:
+    """Endpoints whose probes have no timestamps."""
     options = facts.tracks.endpoints(FINGERPRINT, streams) >> OPTIONS_SEEN
     bare = (options & HAS_TIMESTAMPS == 0).reshape(-1)
     bare[prober[log[:, PROBE_MARKS] & WITHOUT_TIMESTAMPS != 0]] = True
-    bare[prober[log[:, PROBE_MARKS] & ONE_OCTET != 0]] = False
     return np.asarray(bare)
+
+
+def _ticks_by_halves(bare: Mask, log: Column, prober: Column) -> Mask:
+    """Of those, endpoints whose timers may count half seconds: not Windows, whose probes have an octet.
+
+    The old BSD stacks, lwIP and what is made of them; they came before timestamps on probes, or do without.
+    """
+    halves = bare.copy()
+    halves[prober[log[:, PROBE_MARKS] & ONE_OCTET != 0]] = False
+    return halves
 
 
 def _idle_time(
