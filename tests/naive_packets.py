@@ -111,7 +111,7 @@ def segment(frame: int, time: int, tcp: Any, quoted: bool) -> Packet:
         length=length,
         window=tcp.window,
         ip_id=ip.id if isinstance(ip, IP) else None,
-        timestamps=options.get("Timestamp"),
+        timestamps=options.get("Timestamp") or None,  # cut short by the capture
         sack=tuple(options.get("SAck", ())),
         pushed_or_nonzero="P" in tcp.flags or payload[:1] not in (b"", b"\0"),
     )
