@@ -133,6 +133,52 @@ def test_what_is_told_of_odd_settings_is_true(seed: int) -> None:
             assert estimate.value in (true, None if idle < intvl else true)
 
 
+NEAR_USUAL = [(31, 20, 250), (22, 8, 250), (21, 6, 250), (21, 5, 100), (31, 8, 100), (16, 15, 250)]
+AMBIGUOUS = [(49, 10, 1000), (47, 9, 250), (58, 7, 250)]
+
+
+@pytest.mark.parametrize(("idle", "intvl", "hz"), [*NEAR_USUAL, *AMBIGUOUS])
+@pytest.mark.parametrize("rounds", [2, 4])
+def test_a_usual_value_is_told_only_where_the_wheel_shows_it(idle: int, intvl: int, hz: int, rounds: int) -> None:
+    prober = Prober(idle, intvl, hz, random.Random(idle + hz))
+    prober.answered(rounds)
+    found = prober.keepalive.tcp_keepalive_time
+    assert found is not None
+    assert found.value == (None if (idle, intvl, hz) in AMBIGUOUS and found.value is None else idle)
+    assert holds(found, idle)
+
+
+@pytest.mark.parametrize(("waits", "true"), [([7.53], 8), ([9.7], 10), ([7.8, 7.55], 8), ([59.6], 60), ([29.9], 30)])
+@pytest.mark.parametrize("v6", [False, True])
+def test_timers_of_half_seconds_fire_early(waits: list[float], true: int, v6: bool) -> None:
+    """Those of stacks that count ticks of half a second, whose probes have no timestamps."""
+    talk = Conversation(rtt=0.001, v6=v6, timestamps=False).handshake().data(CLIENT, 100).data(SERVER, 300)
+    for wait in waits:
+        talk.idle(wait).probe(CLIENT).idle(0.3).data(CLIENT, 10).data(SERVER, 30)
+    [entry] = only_flow(talk).keepalive
+    assert entry.tcp_keepalive_time is not None
+    assert holds(entry.tcp_keepalive_time, true)
+    assert entry.tcp_keepalive_time.value in (true, None)
+
+
+def test_timers_of_linux_do_not() -> None:
+    talk = Conversation(rtt=0.001).handshake().data(CLIENT, 100).data(SERVER, 300).idle(7.168).probe(CLIENT)
+    [entry] = only_flow(talk).keepalive
+    assert entry.tcp_keepalive_time is not None
+    assert (entry.tcp_keepalive_time.value, holds(entry.tcp_keepalive_time, 8)) == (7, False)
+
+
+def test_waits_that_contradict_answered_rounds_give_a_limit_alone() -> None:
+    """Probes lost before the point of capture: what is seen first after traffic may be the third."""
+    talk = Conversation(rtt=0.001, timestamps=False).handshake().data(CLIENT, 100).data(SERVER, 300)
+    for wait in (16.38, 3.08, 16.38, 3.07, 10.24, 12.29, 3.07):
+        talk.idle(wait).probe(CLIENT)
+    [entry] = only_flow(talk).keepalive
+    assert entry.tcp_keepalive_time is not None
+    assert entry.tcp_keepalive_time.value is None
+    assert holds(entry.tcp_keepalive_time, 10)
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_traffic_in_the_middle_of_a_longer_interval_proves_nothing(seed: int) -> None:
     """The first probe after it comes when the timer set before is over: any time from idle time to interval."""

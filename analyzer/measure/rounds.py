@@ -13,8 +13,6 @@ from analyzer.model import Column, Mask
 # Where several whole seconds fit, one of these is meant if it alone is among them: defaults of systems and programs,
 # and what people set.
 USUAL = np.array([20, 25, 30, 40, 45, 50, 60, 75, 90, 100, 120, 150, 180, 240, 300, 600, 900, 1200, 1800, 3600, 7200])
-# One round may have been set off by something else.
-FEWEST = 2
 # Of the rounds of one endpoint so many may be late for other reasons: one in five.
 STRAYS = 5
 # More whole seconds than these within the bounds, and only the usual ones are tried.
@@ -41,12 +39,12 @@ class Rounds(NamedTuple):
     def choose(self, setting: Setting, intvl: Setting) -> Seconds:
         """The whole seconds within the bounds that show rounds of just these lengths, if that is one number.
 
-        Of several the usual one; nan where there are more, or none. Endpoints with too few rounds keep what they have.
+        Of several the usual one; nan where there are more. Endpoints without such rounds keep what they have.
         """
         value = setting.value.copy()
         fits = (self.lengths >= setting.low[self.prober]) & (self.lengths <= LATEST * setting.high[self.prober])
         number = np.bincount(self.prober[fits], minlength=len(value))
-        asked = np.flatnonzero((number >= FEWEST) & ~np.isnan(setting.low))
+        asked = np.flatnonzero((number > 0) & ~np.isnan(setting.low))
         allowed: dict[int, list[int]] = {}
         for (seconds, interval), endpoints in sorted(self._candidates(setting, intvl, asked).items()):
             mine = fits & np.isin(self.prober, endpoints)
