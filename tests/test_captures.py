@@ -115,6 +115,7 @@ def disagreements(path: Path) -> Json:
                 if not is_fair(estimated[side][name], real, path_of_it, truth):
                     wrong[path_of_it] = (estimated[side][name], [real])
     wrong |= wrong_timeouts(whole["flows"], truth) | wrong_pools(whole["hosts"], truth)
+    wrong |= wrong_beats(whole["flows"], truth) | wrong_packets(whole["flows"], truth)
     found, expected = {finding["rule"] for finding in whole["findings"]}, set(truth["findings"])
     if found != expected and not ("findings" in truth["chance"] and found < expected):
         wrong["findings"] = (sorted(found), [truth["findings"]])
@@ -136,6 +137,31 @@ def wrong_timeouts(flows: list[Json], truth: Json) -> Json:
             ):
                 wrong[f"connections.{i}.settings.{entry['sender']}.user_timeout_s"] = (limits, [real])
     return wrong
+
+
+def wrong_beats(flows: list[Json], truth: Json) -> Json:
+    """Where the heartbeats of an application are not found, or found otherwise, by dotted path."""
+    wrong = {}
+    for i, (flow, true) in enumerate(zip(flows, truth["connections"], strict=True)):
+        for real in true.get("heartbeats", []):
+            found = [
+                beats
+                for beats in flow["heartbeats"]
+                if beats["sender"] == real["sender"]
+                and abs(float(beats["period_s"]) - real["period_s"]) <= real["jitter"] * real["period_s"]
+            ]
+            if len(found) != 1 or not 0 <= real["sent"] - found[0]["sent"] <= 1:  # the first may pass for a request
+                wrong[f"connections.{i}.heartbeats"] = (flow["heartbeats"], [real])
+    return wrong
+
+
+def wrong_packets(flows: list[Json], truth: Json) -> Json:
+    """Where a packet that was recorded at two places is not counted once, by dotted path."""
+    return {
+        f"connections.{i}.packets": (flow["packets"], [true["packets"]])
+        for i, (flow, true) in enumerate(zip(flows, truth["connections"], strict=True))
+        if "packets" in true and flow["packets"] != true["packets"]
+    }
 
 
 def wrong_pools(hosts: list[Json], truth: Json) -> Json:
