@@ -26,22 +26,27 @@ COUNTS = [f"connections.0.{what}.{role}" for what in ("probes", "answers") for r
 def draw(seed: int, count: int | None = None, kinds: Sequence[str] = ()) -> list[Scenario]:
     """As many scenarios, the same for the same seed, each kind of story in turn; by default one of each."""
     rng = random.Random(seed)
-    kinds = kinds or every_kind()
+    kinds = kinds or [*STORIES, *draw_talks.KINDS, *draw_sets.KINDS]
     return [_drawn(rng, number, kinds[number % len(kinds)]) for number in range(count or len(kinds))]
 
 
 def every_kind() -> list[str]:
-    """The names of all kinds."""
-    return [*STORIES, *draw_talks.KINDS, *draw_sets.KINDS]
+    """The names of all kinds; those of what is recorded otherwise may be followed by the story, as in `places-slow`."""
+    told = [f"{kind}-{story}" for kind in draw_sets.KINDS for story in STORIES if _fits(kind, story)]
+    return [*STORIES, *draw_talks.KINDS, *draw_sets.KINDS, *told]
+
+
+def _fits(kind: str, story: str) -> bool:
+    return kind != "places" or story not in draw_sets.ONE_PLACE_ALONE
 
 
 def _drawn(rng: random.Random, number: int, kind: str) -> Scenario:
     if kind in draw_talks.KINDS:
         return draw_talks.KINDS[kind](rng, number)
+    kind, _, story = kind.partition("-")
     if kind not in draw_sets.KINDS:
         return _scenario(rng, number, kind)
-    alone = draw_sets.ONE_PLACE_ALONE if kind == "places" else ()
-    story = rng.choice([story for story in STORIES if story not in alone])
+    story = story or rng.choice([story for story in STORIES if _fits(kind, story)])
     return draw_sets.KINDS[kind](rng, _scenario(rng, number, story))
 
 
@@ -113,6 +118,8 @@ def leaked(talk: Talk, clock: Clock) -> None:
     """The server closes, the client does not."""
     talk.server.close()
     clock.wait(max(2 * clock.round, LEAK_S))
+    # A recording lasts until its last packet.
+    clock.stage.chatter("client", "server")
     talk.outcome("close_wait_leak", "half_closed", "server")
 
 

@@ -81,7 +81,7 @@ def beats(rng: random.Random, number: int) -> Scenario:
                 stage.sleep(octets.uniform(0.001, 0.05))
                 _pass_on(other.sock.sendall, one.receive, octets.randbytes(reply))
         stage.until(at + tail)
-        stage.chatter()
+        stage.chatter("client", "server")
         talk.beats = Beats(sender, period, jitter, sent)
 
     return Scenario(
@@ -110,6 +110,9 @@ def simultaneous(rng: random.Random, number: int) -> Scenario:
         talk = stage.connect_both(client, family)
         talk.exchange(*sizes)
         stage.sleep(2 * (max(client.time, client.intvl) + 2 * one_way) + 0.8)
+        # Not while a probe is on its way.
+        talk.exchange(*sizes)
+        stage.sleep(0.4 * client.time)
         ending(stage, talk, one_way)
 
     return Scenario(

@@ -11,7 +11,7 @@ import endpoints
 import publishing
 from endpoints import Keepalive, Talk
 from kernel import read_counters, read_sockets
-from network import ADDRESSES, Namespace, Network, Router
+from network import ADDRESSES, Namespace, Network, Router, gateway_of
 from recorder import Recorder
 
 FIRST_CLIENT_PORT = 40001
@@ -230,10 +230,11 @@ class Stage:
                 raise RuntimeError(f"{self.scenario.name}: nothing within {within} s")
             self.sleep(0.005)
 
-    def chatter(self) -> None:
-        """Let the client send a datagram of no connection, which shows that the recording goes on."""
-        with self.client.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
-            datagram.sendto(b"<14>lab: still here", (ADDRESSES["router", 4], 514))
+    def chatter(self, *roles: str) -> None:
+        """Let the client, or these, send a datagram of no connection, which shows that the recording goes on."""
+        for role in roles or ("client",):
+            with self.network.hosts[role].entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
+                datagram.sendto(b"<14>lab: still here", (gateway_of(role, 4), 514))
 
     def cut_server_link(self) -> None:
         """Take the link behind the router down: packets are lost without a rule that counts them."""

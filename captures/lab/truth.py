@@ -60,7 +60,7 @@ FINDINGS = {
 def gather(stage: Stage) -> list[Evidence]:
     """The evidence of each connection that the published recording shows, in its order."""
     twice = stage.scenario.capture.second is not None
-    published = without_repeats(recorded(stage), SAME_PASSAGE_S if twice else SAME_PACKET_S)
+    published = without_repeats(recorded(stage), SAME_PASSAGE_S + stage.one_way_s if twice else SAME_PACKET_S)
     # A host that tunnels sees its packets inside and outside.
     witness = {role: without_repeats(read_segments(stage.witness_path(role))) for role in ROLES}
     found = []
