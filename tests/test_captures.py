@@ -191,6 +191,20 @@ def is_fair(estimate: Json | None, real: int | None, path: str, truth: Json) -> 
     return holds and (estimate["value"] == shown or (estimate["value"] is None and hidden))
 
 
+def test_heartbeats_are_held_to_their_sender_their_period_and_their_number() -> None:
+    truth = {"connections": [{"heartbeats": [{"sender": "client", "period_s": 5.0, "jitter": 0.1, "sent": 7}]}]}
+    beats = {"sender": "client", "period_s": 5.4, "sent": 6}
+    assert wrong_beats([{"heartbeats": [beats]}], truth) == {}
+    for other in ([], [beats | {"sender": "server"}], [beats | {"period_s": 5.6}], [beats | {"sent": 8}]):
+        assert list(wrong_beats([{"heartbeats": other}], truth)) == ["connections.0.heartbeats"]
+
+
+def test_packets_that_are_counted_twice_are_told() -> None:
+    truth = {"connections": [{}, {"packets": {"client": 9, "server": 8}}]}
+    flows = [{"packets": {"client": 1, "server": 1}}, {"packets": {"client": 18, "server": 8}}]
+    assert list(wrong_packets(flows, truth)) == ["connections.1.packets"]
+
+
 @EVERY_TRUTH
 def test_the_analyzer_tells_the_truth(path: Path) -> None:
     assert disagreements(path) == {}
