@@ -14,6 +14,7 @@ NDPI = "ntop+nDPI/tests/cfgs/default/pcap/"
 EXAMPLES = "seladb+PcapPlusPlus/Tests/ExamplesTest/pcap_examples/"
 PACKETS = "seladb+PcapPlusPlus/Tests/Packet++Test/PacketExamples/"
 PCAPPP = "seladb+PcapPlusPlus/Tests/Pcap++Test/PcapExamples/"
+SHOWCASE = "AlexeyVasilev+PcapFlowLab/examples/showcase/pcap_flow_lab_showcase.pcap"
 TCPDUMP = "the-tcpdump-group+tcpdump/tests/"
 
 RECOVERED = "frames 87, 163 and 196 are three segments, new data follows each, and the file has no pure ACK at all"
@@ -25,6 +26,7 @@ SPLICED = "recordings of different times in one file: what lies between them was
 PICKED = "packets picked from days of recordings, with OpenFlow echoes (heartbeats) among them"
 KNEW_THE_FIN = "the data (4231, close_notify) acknowledges the FIN: it did not cross it"
 CLOSING = "a FIN of it is there and the other direction is not: it is being closed, not left idle"
+IN_FLIGHT = "data in flight is neither acknowledged nor sent again: the file holds only the beginning of it"
 BGP = "BGP KEEPALIVE messages are in it; with a hold time of 180 s there need be none in the last ten"
 NO_REQUEST = "the client's last message answers two of the server's; nothing says that it asks for a reply"
 SECOND_HALF = "FIN and ACK of a connection older than the capture: as well the second half of a close as the first"
@@ -55,6 +57,10 @@ DISPUTED = (
     Disputed(SURICATA + "bug-5437-02/input.pcap", (8,), IDLE, GONE, CLOSING),
     Disputed(NDPI + "fuzz-2006-06-26-2594.pcap", (20,), IDLE, GONE, CLOSING),
     Disputed(NDPI + "fuzz-2006-09-29-28586.pcap", (11, 13, 18, 23), IDLE, GONE, CLOSING),
+    Disputed(NDPI + "pinterest.pcap", (2, 3, 15, 16, 17, 19), IDLE, GONE, IN_FLIGHT),
+    Disputed(NDPI + "ookla.pcap", (4,), IDLE, GONE, IN_FLIGHT),
+    Disputed(NDPI + "rtmp.pcap", (1,), IDLE, GONE, IN_FLIGHT),
+    Disputed(SHOWCASE, (25,), IDLE, GONE, IN_FLIGHT),
     Disputed(TCPDUMP + "ipoib.pcap", (0,), IDLE, GONE, CLOSING),
     Disputed(TCPDUMP + "ldp-common-session.pcap", (0,), IDLE, GONE, CLOSING),
     Disputed(TCPDUMP + "bgp-4byte-asn.pcap", (0, 3, 4), IDLE, GONE, BGP),
