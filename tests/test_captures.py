@@ -115,6 +115,7 @@ def disagreements(path: Path) -> Json:
                 if not is_fair(estimated[side][name], real, path_of_it, truth):
                     wrong[path_of_it] = (estimated[side][name], [real])
     wrong |= wrong_timeouts(whole["flows"], truth) | wrong_pools(whole["hosts"], truth)
+    wrong |= wrong_beats(whole["flows"], truth) | wrong_packets(whole["flows"], truth)
     found, expected = {finding["rule"] for finding in whole["findings"]}, set(truth["findings"])
     if found != expected and not ("findings" in truth["chance"] and found < expected):
         wrong["findings"] = (sorted(found), [truth["findings"]])
@@ -136,6 +137,31 @@ def wrong_timeouts(flows: list[Json], truth: Json) -> Json:
             ):
                 wrong[f"connections.{i}.settings.{entry['sender']}.user_timeout_s"] = (limits, [real])
     return wrong
+
+
+def wrong_beats(flows: list[Json], truth: Json) -> Json:
+    """Where the heartbeats of an application are not found, or found otherwise, by dotted path."""
+    wrong = {}
+    for i, (flow, true) in enumerate(zip(flows, truth["connections"], strict=True)):
+        for real in true.get("heartbeats", []):
+            found = [
+                beats
+                for beats in flow["heartbeats"]
+                if beats["sender"] == real["sender"]
+                and abs(float(beats["period_s"]) - real["period_s"]) <= real["jitter"] * real["period_s"]
+            ]
+            if len(found) != 1 or not 0 <= real["sent"] - found[0]["sent"] <= 1:  # the first may pass for a request
+                wrong[f"connections.{i}.heartbeats"] = (flow["heartbeats"], [real])
+    return wrong
+
+
+def wrong_packets(flows: list[Json], truth: Json) -> Json:
+    """Where a packet that was recorded at two places is not counted once, by dotted path."""
+    return {
+        f"connections.{i}.packets": (flow["packets"], [true["packets"]])
+        for i, (flow, true) in enumerate(zip(flows, truth["connections"], strict=True))
+        if "packets" in true and flow["packets"] != true["packets"]
+    }
 
 
 def wrong_pools(hosts: list[Json], truth: Json) -> Json:
@@ -163,6 +189,20 @@ def is_fair(estimate: Json | None, real: int | None, path: str, truth: Json) -> 
     shown = truth["shown_instead"].get(path, real)
     holds = (estimate["low"] or 0) <= shown <= (estimate["high"] or float("inf"))
     return holds and (estimate["value"] == shown or (estimate["value"] is None and hidden))
+
+
+def test_heartbeats_are_held_to_their_sender_their_period_and_their_number() -> None:
+    truth = {"connections": [{"heartbeats": [{"sender": "client", "period_s": 5.0, "jitter": 0.1, "sent": 7}]}]}
+    beats = {"sender": "client", "period_s": 5.4, "sent": 6}
+    assert wrong_beats([{"heartbeats": [beats]}], truth) == {}
+    for other in ([], [beats | {"sender": "server"}], [beats | {"period_s": 5.6}], [beats | {"sent": 8}]):
+        assert list(wrong_beats([{"heartbeats": other}], truth)) == ["connections.0.heartbeats"]
+
+
+def test_packets_that_are_counted_twice_are_told() -> None:
+    truth = {"connections": [{}, {"packets": {"client": 9, "server": 8}}]}
+    flows = [{"packets": {"client": 1, "server": 1}}, {"packets": {"client": 18, "server": 8}}]
+    assert list(wrong_packets(flows, truth)) == ["connections.1.packets"]
 
 
 @EVERY_TRUTH

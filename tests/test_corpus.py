@@ -115,6 +115,16 @@ OTHER_ANSWERS = {(PCAPPP + "ExamplesTest/pcap_examples/many-protocols.pcap", 424
 ALSO_PROBES = {("blitz+tcptrace/input/all.snoop.gz", 805)}
 
 
+class Told(NamedTuple):
+    """One finding, and the connections that it is about."""
+
+    rule: str
+    severity: str
+    confidence: str
+    summary: str
+    streams: tuple[int, ...]
+
+
 class Seen(NamedTuple):
     """What the analyzer made of one capture."""
 
@@ -126,6 +136,7 @@ class Seen(NamedTuple):
     keepalives: tuple[tuple[int, int], ...] = ()  # the frame, and that of the answer or 0
     window_probes: tuple[int, ...] = ()
     in_episodes: tuple[tuple[int, int], ...] = ()
+    findings: tuple[Told, ...] = ()
 
 
 def load(path: Path) -> Any:
@@ -185,6 +196,16 @@ def seen(name: str) -> Seen:
                 for episode in keepalive.episodes
                 for probe in episode.probes
             )
+        ),
+        tuple(
+            Told(
+                one.rule,
+                one.severity,
+                one.confidence,
+                one.summary,
+                tuple(one.streams) if one.stream is None else (one.stream,),
+            )
+            for one in analysis.findings
         ),
     )
 

@@ -1,8 +1,13 @@
-"""Scenarios drawn at random: odd seconds, both ends probing, late recordings, loss, tunnels, firewalls, long paths."""
+"""Scenarios drawn at random: odd seconds, both ends probing, late recordings, loss, tunnels, firewalls, long paths.
+
+What needs another stage is in `draw_talks.py`, what is recorded otherwise in `draw_sets.py`.
+"""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import draw_sets
+import draw_talks
 import overlay
 import wire
 from endpoints import Keepalive, Talk
@@ -18,11 +23,31 @@ LEAK_S = 11.5
 COUNTS = [f"connections.0.{what}.{role}" for what in ("probes", "answers") for role in ("client", "server")]
 
 
-def draw(seed: int, count: int) -> list[Scenario]:
-    """As many scenarios, the same for the same seed, each kind of story in turn."""
+def draw(seed: int, count: int | None = None, kinds: Sequence[str] = ()) -> list[Scenario]:
+    """As many scenarios, the same for the same seed, each kind of story in turn; by default one of each."""
     rng = random.Random(seed)
-    kinds = list(STORIES)
-    return [_scenario(rng, number, kinds[number % len(kinds)]) for number in range(count)]
+    kinds = kinds or [*STORIES, *draw_talks.KINDS, *draw_sets.KINDS]
+    return [_drawn(rng, number, kinds[number % len(kinds)]) for number in range(count or len(kinds))]
+
+
+def every_kind() -> list[str]:
+    """The names of all kinds; those of what is recorded otherwise may be followed by the story, as in `places-slow`."""
+    told = [f"{kind}-{story}" for kind in draw_sets.KINDS for story in STORIES if _fits(kind, story)]
+    return [*STORIES, *draw_talks.KINDS, *draw_sets.KINDS, *told]
+
+
+def _fits(kind: str, story: str) -> bool:
+    return kind != "places" or story not in draw_sets.ONE_PLACE_ALONE
+
+
+def _drawn(rng: random.Random, number: int, kind: str) -> Scenario:
+    if kind in draw_talks.KINDS:
+        return draw_talks.KINDS[kind](rng, number)
+    kind, _, story = kind.partition("-")
+    if kind not in draw_sets.KINDS:
+        return _scenario(rng, number, kind)
+    story = story or rng.choice([story for story in STORIES if _fits(kind, story)])
+    return draw_sets.KINDS[kind](rng, _scenario(rng, number, story))
 
 
 def _keepalive(rng: random.Random) -> Keepalive:
@@ -93,6 +118,8 @@ def leaked(talk: Talk, clock: Clock) -> None:
     """The server closes, the client does not."""
     talk.server.close()
     clock.wait(max(2 * clock.round, LEAK_S))
+    # A recording lasts until its last packet.
+    clock.stage.chatter("client", "server")
     talk.outcome("close_wait_leak", "half_closed", "server")
 
 

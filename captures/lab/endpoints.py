@@ -133,6 +133,16 @@ class Ending:
     why: str | None = None
 
 
+@dataclass(frozen=True)
+class Beats:
+    """Heartbeats of an application, and by which share at most one comes early or late."""
+
+    sender: str
+    period_s: float
+    jitter: float
+    sent: int
+
+
 @dataclass
 class Talk:
     """One connection from first SYN to what is left of it."""
@@ -145,6 +155,7 @@ class Talk:
     verdict: str = "healthy"
     # Why the kernel leaves no error on a socket that it gave up, where that is so.
     errors_unknown: str | None = None
+    beats: Beats | None = None
 
     @property
     def addresses(self) -> tuple[tuple[str, int], tuple[str, int]]:

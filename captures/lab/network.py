@@ -27,6 +27,7 @@ ADDRESSES = {
     ("router", 6): "2001:db8:c::1",
     ("server", 6): "2001:db8:5::20",
 }
+FAMILY_WORDS = {4: "ip", 6: "ip6"}
 ROUTER_TOWARDS_SERVER = {4: "198.51.100.1", 6: "2001:db8:5::1"}
 PREFIX_LENGTH = {4: 24, 6: 64}
 # How the rules of a firewall are named that answers what it drops, in the name of the other end.
@@ -209,7 +210,7 @@ class Router:
 
     def silence(self, role: str) -> None:
         """Lose everything to and from one host."""
-        for family, word in ((4, "ip"), (6, "ip6")):
+        for family, word in FAMILY_WORDS.items():
             for direction in ("saddr", "daddr"):
                 self.drop(f"{word} {direction} {ADDRESSES[role, family]}")
 

@@ -1,6 +1,7 @@
 """What becomes of a recording before it is published: other octets for the same packets."""
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 from network import run
@@ -11,6 +12,7 @@ NANOSECONDS = 0xA1B23C4D
 STRETCH = 75
 MICRO = 1_000_000
 FAR_END = "witness-server.pcap"
+SECOND = "second"
 HEADER, RECORD = "IHHiIII", "IIII"
 
 
@@ -19,6 +21,27 @@ def in_pieces(recording: Path, folder: Path) -> None:
     run("editcap", "-F", "pcap", "-i", str(PIECE_S), str(recording), str(recording.parent / "piece.pcap"))
     for number, piece in enumerate(sorted(recording.parent.glob("piece_*.pcap"))):
         (folder / f"capture.{number}.pcap").write_bytes(piece.read_bytes())
+
+
+def cut(recording: Path, folder: Path, cuts: Sequence[float]) -> None:
+    """Files that end anywhere: the cuts are shares of all packets."""
+    count = int(run("capinfos", "-c", "-M", "-T", "-r", str(recording)).split()[-1])
+    # No file is empty.
+    ends = sorted({min(max(1, round(count * share)), count - 1) for share in cuts} | {count})
+    kind = recording.suffix.removeprefix(".")
+    first = 1
+    for number, end in enumerate(ends):
+        piece = folder / f"capture.{number}.{kind}"
+        run("editcap", "-F", kind, "-r", str(recording), str(piece), f"{first}-{end}")
+        first = end + 1
+
+
+def with_second(recording: Path, folder: Path, apart: float) -> None:
+    """Two files: what was recorded, and what was at the second place, whose clock is so many seconds ahead."""
+    kind = recording.suffix.removeprefix(".")
+    (folder / f"capture.0.{kind}").write_bytes(recording.read_bytes())
+    second = recording.with_stem(SECOND)
+    run("editcap", "-F", kind, "-t", f"{apart:.6f}", str(second), str(folder / f"capture.1.{kind}"))
 
 
 def big_endian(recording: Path, folder: Path) -> None:

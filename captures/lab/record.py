@@ -22,6 +22,7 @@ import checks
 import draw
 import gallery
 import network
+import readers
 import readme
 import scenarios
 import truth
@@ -59,6 +60,7 @@ def record(scenario: Scenario, number: int, work: Path, out: Path, stopping: thr
         stage.finish()
         found = truth.gather(stage)
         checks.check(stage, found)
+        found = [readers.as_recorded(one) for one in found]
         publish(stage, found, out / scenario.name)
     finally:
         stage.close()
@@ -75,7 +77,8 @@ def publish(stage: Stage, found: Sequence[truth.Evidence], target: Path) -> None
         stage.scenario.capture.publish(stage.capture_path(), target)
     else:
         shutil.copyfile(stage.capture_path(), target / stage.capture_path().name)
-    text = json.dumps(truth.truth(stage, found), indent=2, ensure_ascii=False)
+    whole = readers.with_packets(truth.truth(stage, found), stage, found)
+    text = json.dumps(whole, indent=2, ensure_ascii=False)
     (target / "truth.json").write_text(text + "\n", encoding="utf-8")
     readme.write(target / "README.md", stage, found)
 
@@ -129,14 +132,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="record these cases alone")
     parser.add_argument("--random", type=int, metavar="SEED", help="record scenarios drawn at random instead")
-    parser.add_argument("--count", type=int, default=10, help="how many of those (default: 10)")
+    parser.add_argument("--count", type=int, help="how many of those (default: one of each kind)")
+    parser.add_argument("--kinds", nargs="+", metavar="KIND", default=(), help="draw these kinds alone")
     parser.add_argument("--out", type=Path, default=CAPTURES, help="folder of the cases (default: captures)")
     parser.add_argument("--keep", action="store_true", help="keep the witnesses' recordings and say where")
     parser.add_argument("--list", action="store_true", help="list the cases and leave")
     arguments = parser.parse_args()
     if arguments.random is not None and arguments.out == CAPTURES:
         parser.error("--random needs --out: what is drawn is no case to keep")
-    drawn = draw.draw(arguments.random, arguments.count) if arguments.random is not None else None
+    if set(arguments.kinds) - set(draw.every_kind()):
+        parser.error(f"kinds are {', '.join(draw.every_kind())}")
+    drawn = draw.draw(arguments.random, arguments.count, arguments.kinds) if arguments.random is not None else None
     known = all_scenarios() if drawn is None else {scenario.name: scenario for scenario in drawn}
     if arguments.list:
         for name, scenario in known.items():

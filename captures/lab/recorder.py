@@ -138,11 +138,11 @@ def _number(text: str | None) -> int | None:
     return int(text) if text else None
 
 
-def without_repeats(segments: Sequence[Segment]) -> list[Segment]:
+def without_repeats(segments: Sequence[Segment], within_s: float = SAME_PACKET_S) -> list[Segment]:
     """One sighting of each packet: `-i any` on a router shows it coming and going."""
     kept: list[Segment] = []
     for segment in segments:
-        recent = (old for old in reversed(kept[-20:]) if segment.time - old.time < SAME_PACKET_S)
+        recent = (old for old in reversed(kept[-20:]) if segment.time - old.time < within_s)
         if segment.is_icmp or not any(old.same_packet(segment) for old in recent):
             kept.append(segment)
     return kept

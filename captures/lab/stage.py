@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import endpoints
+import publishing
 from endpoints import Keepalive, Talk
 from kernel import read_counters, read_sockets
-from network import ADDRESSES, Namespace, Network, Router
+from network import ADDRESSES, Namespace, Network, Router, gateway_of
 from recorder import Recorder
 
 FIRST_CLIENT_PORT = 40001
@@ -33,6 +34,11 @@ class Capture:
     published: str | None = None
     # What the server's host saw belongs to it, too.
     with_far_end: bool = False
+    # Where else it is recorded, and on which interface.
+    second: str | None = None
+    second_device: str = ""
+    # How many packets each end sent can be counted: the recording lost none, and has each once.
+    counted: bool = False
     # The times of the recording, and so the settings, are published so many times longer than they were.
     stretched: int = 1
 
@@ -95,6 +101,8 @@ class Stage:
     dropped: dict[str, int] = field(default_factory=dict)
     # Why what is lost between the ends cannot be held against the router's counts, where that is so.
     losses_unknown: str | None = None
+    # How many packets the program in the router's place lost.
+    lost_by_hand: int = 0
     # How long a packet is on its way from one end to the other, where that matters.
     one_way_s: float = 0.0
     closed: threading.Event = field(default_factory=threading.Event)
@@ -103,7 +111,7 @@ class Stage:
     _began: float = 0.0
     _listeners: dict[tuple[int, int], socket.socket] = field(default_factory=dict)
     _witnesses: list[Recorder] = field(default_factory=list)
-    _recorder: Recorder | None = None
+    _recorders: list[Recorder] = field(default_factory=list)
     _router: Router | None = None
     _before: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -153,14 +161,21 @@ class Stage:
         """The recording to publish."""
         return self.folder / self.scenario.capture.file_name
 
+    def second_path(self) -> Path:
+        """What was recorded at the second place."""
+        return self.capture_path().with_stem(publishing.SECOND)
+
     def start_capture(self) -> None:
         """Begin the published recording; the counters count from here."""
         capture = self.scenario.capture
         role = "client" if capture.vantage == "both" else capture.vantage
-        self._recorder = Recorder(
-            self.network.hosts[role], capture.device, self.capture_path(), capture.options, capture.program
-        )
-        self._recorder.start()
+        places = [(role, capture.device, self.capture_path())]
+        if capture.second is not None:
+            places.append((capture.second, capture.second_device, self.second_path()))
+        for place, device, path in places:
+            recorder = Recorder(self.network.hosts[place], device, path, capture.options, capture.program)
+            recorder.start()
+            self._recorders.append(recorder)
         self.captured_from = time.time()
         self._before = self._read_counters()
 
@@ -172,8 +187,8 @@ class Stage:
         self.sleep(self.scenario.settle_s)
         self.captured_to = time.time()
         after = self._read_counters()
-        if self._recorder:
-            self._recorder.stop()
+        for recorder in self._recorders:
+            recorder.stop()
         tables = {role: read_sockets(self.network.hosts[role]) for role in ("client", "server")}
         for talk in self.talks:
             talk.note(tables)
@@ -181,7 +196,7 @@ class Stage:
             role: {name: after[role][name] - self._before[role][name] for name in after[role]} for role in after
         }
         if not self.network.single_host:
-            self.dropped = self.router.dropped()
+            self.dropped = self.router.dropped() | {"the program on the router": self.lost_by_hand}
         for witness in self._witnesses:
             witness.stop()
 
@@ -215,10 +230,11 @@ class Stage:
                 raise RuntimeError(f"{self.scenario.name}: nothing within {within} s")
             self.sleep(0.005)
 
-    def chatter(self) -> None:
-        """Let the client send a datagram of no connection, which shows that the recording goes on."""
-        with self.client.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
-            datagram.sendto(b"<14>lab: still here", (ADDRESSES["router", 4], 514))
+    def chatter(self, *roles: str) -> None:
+        """Let the client, or these, send a datagram of no connection, which shows that the recording goes on."""
+        for role in roles or ("client",):
+            with self.network.hosts[role].entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
+                datagram.sendto(b"<14>lab: still here", (gateway_of(role, 4), 514))
 
     def cut_server_link(self) -> None:
         """Take the link behind the router down: packets are lost without a rule that counts them."""
@@ -283,13 +299,13 @@ class Stage:
             talk.server.set_keepalive(server)
         return talk
 
-    def connect_both(self, client: Keepalive) -> Talk:
+    def connect_both(self, client: Keepalive, family: int = 4) -> Talk:
         """Make a connection that both ends open, neither having heard of the other's SYN."""
-        talk = self.new_talk()
+        talk = self.new_talk(family)
         talk.handshake = "simultaneous"
         talk.opened = time.time()
         for end in (talk.client, talk.server):
-            end.handle = endpoints.open_client(end.namespace, end.address, 4)
+            end.handle = endpoints.open_client(end.namespace, end.address, family)
             end.sock.setblocking(False)
         for end in (talk.client, talk.server):
             end.sock.connect_ex(end.peer)

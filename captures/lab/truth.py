@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from endpoints import Endpoint, Keepalive, Talk
 from kernel import release, timer_hz
-from recorder import Segment, read_segments, without_repeats
+from recorder import SAME_PACKET_S, Segment, read_segments, without_repeats
 from stage import Stage
 
 ROLES = ("client", "server")
@@ -59,17 +59,18 @@ FINDINGS = {
 
 def gather(stage: Stage) -> list[Evidence]:
     """The evidence of each connection that the published recording shows, in its order."""
-    published = without_repeats(recorded(stage))
+    twice = stage.scenario.capture.second is not None
+    published = without_repeats(recorded(stage), SAME_PASSAGE_S + stage.one_way_s if twice else SAME_PACKET_S)
     # A host that tunnels sees its packets inside and outside.
     witness = {role: without_repeats(read_segments(stage.witness_path(role))) for role in ROLES}
     found = []
     for talk in stage.talks:
         ends = _lifetime(talk, stage.talks)
-        own = _of_talk(published, talk, ends)
+        own = of_talk(published, talk, ends)
         if own:
             passage = SAME_PASSAGE_S + stage.one_way_s
             probes = {
-                role: _sightings(talk.end(role), _of_talk(witness[role], talk, ends), own, passage) for role in ROLES
+                role: _sightings(talk.end(role), of_talk(witness[role], talk, ends), own, passage) for role in ROLES
             }
             for role, other in (ROLES, ROLES[::-1]):
                 _judge(probes[role], probes[other], own)
@@ -82,9 +83,11 @@ def gather(stage: Stage) -> list[Evidence]:
 def recorded(stage: Stage) -> list[Segment]:
     """The segments of what will be published, as one recording in order of time."""
     segments = read_segments(stage.capture_path())
-    if not stage.scenario.capture.with_far_end:
+    capture = stage.scenario.capture
+    if not capture.with_far_end and capture.second is None:
         return segments
-    both = sorted([*segments, *read_segments(stage.witness_path("server"))], key=lambda one: one.time)
+    other = stage.witness_path("server") if capture.with_far_end else stage.second_path()
+    both = sorted([*segments, *read_segments(other)], key=lambda one: one.time)
     return [replace(one, frame=number) for number, one in enumerate(both, 1)]
 
 
@@ -94,7 +97,7 @@ def _lifetime(talk: Talk, talks: Sequence[Talk]) -> tuple[float, float]:
     return talk.opened, min(later, default=float("inf"))
 
 
-def _of_talk(segments: Sequence[Segment], talk: Talk, lifetime: tuple[float, float]) -> list[Segment]:
+def of_talk(segments: Sequence[Segment], talk: Talk, lifetime: tuple[float, float]) -> list[Segment]:
     ends = set(talk.addresses)
     return [one for one in segments if {one.source, one.destination} == ends and lifetime[0] <= one.time < lifetime[1]]
 
@@ -160,6 +163,8 @@ def _judge_late_answers(
 def _fate(probe: Segment, between: Iterable[Segment]) -> str:
     for segment in between:
         if segment.source == probe.source:
+            if segment.is_rst:
+                break  # whatever comes later answers nothing that was still asked
             continue
         if segment.flags == "R":
             return "reset"
@@ -189,6 +194,7 @@ def connection(evidence: Evidence, stretched: int = 1) -> dict[str, Any]:
         "state": {role: talk.end(role).state for role in ROLES},
         "ending": {"how": talk.ending.how, "by": talk.ending.by, "why": talk.ending.why},
         "verdict": talk.verdict,
+        **({} if talk.beats is None else {"heartbeats": [asdict(talk.beats)]}),
     }
 
 

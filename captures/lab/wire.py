@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from stage import Stage
 
 ETH_P_ALL = 3  # linux/if_ether.h
+SYN, SYN_ACK = 0x02, 0x12
 ETHERTYPE = {4: 0x0800, 6: 0x86DD}
 DEVICES = ("rc", "rs")
 # Whom the router sends to on each of its links, and as whom (network.py).
@@ -25,14 +26,36 @@ LONGEST_FRAME = 1 << 16
 POLL_S = 0.2
 
 
-def slow_down(stage: Stage, one_way_s: float) -> None:
-    """Let every packet take so long through the router from now on: forwarded by hand, each in its turn."""
+Lose = Callable[[bytes], bool]
+
+
+def first_syn(source: str) -> Lose:
+    """Whether a frame is the first that this address opens a connection with."""
+    seen: list[bytes] = []
+
+    def lose(frame: bytes) -> bool:
+        packet = frame[14:]
+        six = packet[0] >> 4 == 6
+        kind, start = (packet[6], 40) if six else (packet[9], (packet[0] & 15) * 4)
+        sender = packet[8:24] if six else packet[12:16]
+        if seen or kind != socket.IPPROTO_TCP or packet[start + 13] & SYN_ACK != SYN:
+            return False
+        if sender != socket.inet_pton(socket.AF_INET6 if six else socket.AF_INET, source):
+            return False
+        seen.append(frame)
+        return True
+
+    return lose
+
+
+def slow_down(stage: Stage, one_way_s: float, lose: Lose | None = None) -> None:
+    """Let every packet take so long through the router from now on: forwarded by hand, each in its turn, or lost."""
     router = stage.network.hosts["router"]
     router.sysctl(ipv4__ip_forward=0, ipv6__conf__all__forwarding=0)
     stage.one_way_s = one_way_s
     stage.note(f"A program on the router forwarded the packets, each {one_way_s:g} s after it came.")
     ports = dict(zip(DEVICES, _open(stage, DEVICES), strict=True))
-    _start(_carry, stage, ports, one_way_s)
+    _start(_carry, stage, ports, one_way_s, lose)
 
 
 def mirror(stage: Stage, tags: Sequence[tuple[int, int]]) -> None:
@@ -64,7 +87,7 @@ def _start(work: Callable[..., None], *arguments: object) -> None:
     threading.Thread(target=until_taken_down, daemon=True).start()
 
 
-def _carry(stage: Stage, ports: dict[str, socket.socket], one_way_s: float) -> None:
+def _carry(stage: Stage, ports: dict[str, socket.socket], one_way_s: float, lose: Lose | None) -> None:
     """Forward IP packets late, until the stage is taken down."""
     order = itertools.count()
     waiting: list[tuple[float, int, str, bytes]] = []
@@ -75,7 +98,9 @@ def _carry(stage: Stage, ports: dict[str, socket.socket], one_way_s: float) -> N
             if ports[device] in ready:
                 frame, (_, _, kind, *_) = ports[device].recvfrom(LONGEST_FRAME)
                 forwarded = _forwarded(frame, other) if kind == socket.PACKET_HOST else None
-                if forwarded is not None:
+                if forwarded is not None and lose is not None and lose(frame):
+                    stage.lost_by_hand += 1
+                elif forwarded is not None:
                     heapq.heappush(waiting, (time.monotonic() + one_way_s, next(order), other, forwarded))
         while waiting and waiting[0][0] <= time.monotonic():
             _, _, device, frame = heapq.heappop(waiting)
