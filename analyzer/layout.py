@@ -123,7 +123,7 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     LAST_RX,  # when its TCP last accepted a segment; NEVER before that
     RUN,  # probes since LAST_RX, or that its own RST ended
     LAST_PROBE,  # 1 + row of its last probe
-    RESENT,  # retransmissions in the run that no acknowledgement has ended
+    RESENT,  # how often it sent its oldest unacknowledged segment again
     LAST_TIME,
     LAST_WINDOW,  # as it last advertised, unscaled
     PACKETS,
@@ -135,7 +135,7 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     HELD,  # 1 + row of its last held probe
     ISN,
     SYN_TIME,
-    SYN_TSVAL,
+    SYN_TSVAL,  # above STAMP: the number of the segment that RESENT counts
     HEARD_RX,  # LAST_RX before what it may not have heard (HEARING_OPEN)
     FIN_END,  # sequence number after its FIN
     FIN_TIME,

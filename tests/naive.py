@@ -70,6 +70,7 @@ class Connection:
             x.move(Event.SENT_FIN)
             if x.fin_end is None:
                 x.fin_end, x.fin_frame = x.unwrap(packet.seq) + packet.space, packet.frame
+                x.fin_time = packet.time
         elif "A" in packet.flags:
             x.move(Event.SENT_SEGMENT)
         x.window = packet.window
@@ -86,7 +87,7 @@ class Connection:
         if y.nxt is None or y.nxt_is_guess or acked > y.nxt:
             y.nxt, y.nxt_is_guess = acked, False
         y.resent = 0
-        if y.fin_end is not None and not y.fin_acked and acked >= y.fin_end:
+        if y.fin_end is not None and not y.fin_acked and acked == y.fin_end:
             y.fin_acked = True
             x.move(Event.RCVD_FIN)
             y.move(Event.RCVD_ACK_OF_FIN)
@@ -125,7 +126,7 @@ class Connection:
         elif packet.space > 0:
             overtaken = x.newest is not None and packet.time - x.newest.time < REORDERED and x.resent == 0
             if not overtaken and not (x.acked is not None and end <= x.acked):
-                x.resent += 1
+                x.count_resent(seq, packet.time)
         if packet.space - ("S" in packet.flags) == 0 and "S" not in packet.flags:
             if seq >= expected:
                 self.answer(packet, y, "ack")
@@ -214,7 +215,8 @@ class Connection:
         answers = bare and x.acked is not None and packet.seq == x.acked % WRAP
         if answers and y.last_data is not None and y.outstanding:
             return "reply_to_data"
-        known = y.state is not State.SYN_RECEIVED  # there is nothing to forget before
+        closing = y.fin_end is not None and y.last is not None and y.fin_time == y.last.time
+        known = y.state is not State.SYN_RECEIVED and not closing  # there is nothing to forget before, or after
         if answers and known and y.last is not None and (x.last is None or y.last.time >= x.last.time):
             if packet.time - y.last.time <= max(PROMPT, 2 * (y.rtt or 0)):
                 return "reply_to_ack"

@@ -51,7 +51,10 @@ class End:
     fin_end: int | None = None
     fin_frame: int | None = None
     fin_acked: bool = False
-    resent: int = 0
+    fin_time: int = 0
+    resent: int = 0  # how often the oldest unacknowledged segment was sent again
+    resent_seq: int = 0
+    resent_last: int = 0
     rtt: int | None = None
     probes: list[Probe] = field(default_factory=list)
     held: list[Probe] = field(default_factory=list)
@@ -80,6 +83,18 @@ class End:
     def note_rtt(self, took: int) -> None:
         if 0 <= took < HOUR and (self.rtt is None or took < self.rtt):
             self.rtt = took
+
+    def count_resent(self, seq: int, time: int) -> None:
+        if self.resent:
+            latest = max(self.newest.time if self.newest else 0, self.syn_again)
+            if seq > self.resent_seq and latest <= self.resent_last:
+                return
+            if seq != self.resent_seq:
+                self.resent = 0
+        if not self.resent:
+            self.resent_seq = seq
+        self.resent += 1
+        self.resent_last = time
 
     # -- what it heard
 

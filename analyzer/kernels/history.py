@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.kernels.answers import end_gap
-from analyzer.kernels.arithmetic import seq_diff
+from analyzer.kernels.arithmetic import MASK_32, SEQ_HALF, seq_diff
 from analyzer.kernels.probes import IDLE_NS, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.kernels.states import log_event
@@ -51,6 +51,8 @@ from analyzer.layout import (
     SERVER_ENDED_GAP,
     SLOWEST_MASK,
     SLOWEST_REPLY,
+    STAMP,
+    SYN_TSVAL,
     TIME,
     TTL,
     TTL_HIGH,
@@ -112,17 +114,28 @@ def idle_gap(packets: Ints, row: int, flows: Ints, f: int, side: int) -> None:
 
 
 @kernel
-def resent(flows: Ints, x: int, end: int, time: int) -> None:
-    """A segment of `x` that was sent before: part of a run unless it was only overtaken, or acknowledged already."""
+def resent(flows: Ints, x: int, seq: int, end: int, time: int) -> None:
+    """A segment of `x` that was sent before: part of a run unless it was only overtaken, or acknowledged already.
+
+    Who is stuck sends the same segment again, the oldest. Others are resent after it, at one time with it (a sender
+    that goes back, or fills holes), or because that one was acknowledged, though no acknowledgement was captured: new
+    data tells.
+    """
     if time - flows[x + ADVANCE_TIME] < REORDERED_NS and flows[x + RESENT] == 0:
         return
     if flows[x + KNOWN] & HAS_UNA and seq_diff(end, flows[x + UNA]) <= 0:
         return
-    if flows[x + RESENT] == 0:
+    is_first = flows[x + RESENT] == 0
+    if not is_first:
+        ahead = seq_diff(seq, (flows[x + SYN_TSVAL] >> STAMP) + SEQ_HALF)
+        if ahead > 0 and flows[x + ADVANCE_TIME] <= flows[x + RESENT_LAST]:
+            return
+        is_first = ahead != 0
+    if is_first:
+        flows[x + RESENT] = 0
         flows[x + RESENT_FIRST] = time
-        flows[x + RESENT_GAP] = time - flows[x + ADVANCE_TIME]
-    else:
-        flows[x + RESENT_GAP] = time - flows[x + RESENT_LAST]
+        flows[x + SYN_TSVAL] = flows[x + SYN_TSVAL] & MASK_32 | (seq - SEQ_HALF) << STAMP
+    flows[x + RESENT_GAP] = time - (flows[x + ADVANCE_TIME] if is_first else flows[x + RESENT_LAST])
     flows[x + RESENT] += 1
     flows[x + RESENT_LAST] = time
 
@@ -151,7 +164,7 @@ def advance(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> bool:
             flows[x + KNOWN] |= HAS_NXT | NXT_IS_GUESS
         return length > 0
     if length > 0:
-        resent(flows, x, end, time)
+        resent(flows, x, seq, end, time)
     return False
 
 

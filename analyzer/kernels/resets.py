@@ -12,6 +12,7 @@ from analyzer.layout import (
     BYTES,
     EVENT_RST,
     EVENT_WHY,
+    FIN_TIME,
     FLAGS,
     FRAME,
     GAP_OWN_RST,
@@ -39,6 +40,7 @@ from analyzer.layout import (
     RESET_WHY,
     RUN,
     SAW_REFUSAL,
+    SENT_FIN,
     SENT_RST,
     SEQ,
     STATE,
@@ -76,8 +78,11 @@ def reset_reason(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: I
     if answers and flows[y + BYTES] > 0 and seq_diff(flows[y + NXT], flows[y + UNA]) > 0:
         return RESET_REPLY_TO_DATA
     prompt = packets[row + TIME] - flows[y + LAST_TIME] <= max(PROMPT_NS, 2 * flows[y + MIN_RTT])
-    # A RST to a SYN-ACK forgot nothing: there was no connection yet (a scan, a connect that was given up).
-    if answers and prompt and flows[y + LAST_TIME] >= flows[x + LAST_TIME] and flows[y + STATE] != IN_SYN_RECEIVED:
+    # A RST to a SYN-ACK forgot nothing: there was no connection yet (a scan, a connect that was given up). Nor does one
+    # to a FIN: whoever closes holds no connection on.
+    closing = flows[y + KNOWN] & SENT_FIN != 0 and flows[y + FIN_TIME] == flows[y + LAST_TIME]
+    pending = flows[y + STATE] == IN_SYN_RECEIVED or closing
+    if answers and prompt and flows[y + LAST_TIME] >= flows[x + LAST_TIME] and not pending:
         return RESET_REPLY_TO_ACK
     return RESET_ABORT
 

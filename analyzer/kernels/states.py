@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.kernels.answers import end_gap, note_rtt
-from analyzer.kernels.arithmetic import seq_diff
+from analyzer.kernels.arithmetic import MASK_32, seq_diff
 from analyzer.kernels.probes import IMPLAUSIBLE, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
@@ -61,6 +61,7 @@ from analyzer.layout import (
     SENT_FIN,
     SENT_SYN,
     SEQ,
+    STAMP,
     STATE,
     SYN_RETRANSMITTED,
     SYN_TIME,
@@ -126,14 +127,15 @@ def on_syn(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, by_clie
     else:
         flows[x + ISN] = packets[row + SEQ]
         flows[x + SYN_TIME] = time
-        flows[x + SYN_TSVAL] = packets[row + TSVAL]
+        flows[x + SYN_TSVAL] = flows[x + SYN_TSVAL] >> STAMP << STAMP | packets[row + TSVAL]
         flows[x + KNOWN] |= SENT_SYN
     if with_ack:
         if flows[f + HANDSHAKE] & SAW_SYN_ACK == 0 and flows[y + KNOWN] & SENT_SYN:
             again = max(flows[y + SYN_TIME], flows[y + ADVANCE_TIME])
             # Of two SYNs the one whose timestamp is echoed was answered (RFC 7323 4). But Linux echoes the first's for
             # as long as it holds the request: an answer at the heels of the second is an answer to that.
-            if flows[y + SYN_TSVAL] == 0 or packets[row + TSECR] != flows[y + SYN_TSVAL] or time - again < PROMPT_NS:
+            asked = flows[y + SYN_TSVAL] & MASK_32
+            if asked == 0 or packets[row + TSECR] != asked or time - again < PROMPT_NS:
                 flows[y + SYN_TIME] = again
             note_rtt(flows, y, time - flows[y + SYN_TIME])
         flows[f + HANDSHAKE] |= SAW_SYN_ACK
@@ -211,7 +213,8 @@ def on_ack(
     flows[y + KNOWN] = known | HAS_UNA
     if flows[y + RESENT] > 0:
         end_resending(packets, row, flows, f, y, endpoint ^ 1, events, counts)
-    if known & SENT_FIN and known & FIN_ACKED == 0 and seq_diff(ackno, flows[y + FIN_END]) >= 0:
+    # Nothing follows a FIN: an acknowledgement beyond it is of something else.
+    if known & SENT_FIN and known & FIN_ACKED == 0 and ackno == flows[y + FIN_END]:
         flows[y + KNOWN] |= FIN_ACKED
         move(flows, x, RCVD_FIN)
         move(flows, y, RCVD_ACK_OF_FIN)
