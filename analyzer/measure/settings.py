@@ -137,7 +137,7 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
     answered = gather(prober[after_answer], waits[after_answer], count, near, unproven=bare)
     fresh = known & ~after_answer
     gaps = np.where(again, runs, np.inf)
-    pending = fresh & was_pending(gaps, waits, answered.low[prober], answered.high[prober], near[prober])
+    pending = fresh & was_pending(gaps, answered.low[prober], answered.high[prober], near[prober])
     traffic = gather(prober[fresh & ~pending], waits[fresh & ~pending], count, near)
     at_most = np.full(count, np.inf)
     np.minimum.at(at_most, prober[pending], waits[pending])
