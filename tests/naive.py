@@ -197,9 +197,10 @@ class Connection:
             y.probes[-1].answer, y.probes[-1].kind = packet, "rst"
         if self.first_reset is None or (self.first_reset == (x.name, "abort") and why == "reply_to_probe"):
             self.first_reset = (x.name, why)
+        answers = x.has_reset and "A" not in packet.flags
         x.has_reset = True
         x.move(Event.SENT_RST)
-        y.move(Event.RESET_IN_DOUBT if x.run or x.resent else Event.RCVD_RST)
+        y.move(Event.RESET_IN_DOUBT if (x.run or x.resent) and not answers else Event.RCVD_RST)
         if not y.has_reset:
             y.run = 0
 

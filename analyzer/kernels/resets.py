@@ -122,9 +122,11 @@ def on_reset(
         answer_probe(packets, row, flows, y, x, ANSWER_RST, probes)
     end_gap(flows, x, GAP_OWN_RST, time, probes)
     end_gap(flows, y, GAP_PEER_RST, time, probes)
+    # One more, bare, answers what its peer has sent since: the path is there again.
+    answers = flows[x + KNOWN] & SENT_RST and packets[row + FLAGS] & ACK == 0
     flows[x + KNOWN] |= SENT_RST
     move(flows, x, SENDS_RST)
-    if flows[x + RUN] > 0 or flows[x + RESENT] > 0:
+    if not answers and (flows[x + RUN] > 0 or flows[x + RESENT] > 0):
         move(flows, y, RESET_IN_DOUBT)
     else:
         move(flows, y, RCVD_RST)
