@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+# A capture in which nobody says anything for so long was not running: an idle connection with the usual two hours of
+# keepalive says something sooner.
+WATCH_NS = 10_800 * 10**9
+MAX_WATCHES = 4096
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,13 @@ class SameTraffic(NamedTuple):
     clock_ahead: int
 
 
+class Span(NamedTuple):
+    """A time in which a capture was running, as its packets show; nanoseconds."""
+
+    first: int
+    last: int
+
+
 @dataclass
 class CaptureFacts:
     """What one capture file is and holds; times in nanoseconds, None when it holds no packet."""
@@ -48,3 +61,35 @@ class CaptureFacts:
     same_traffic: SameTraffic | None = None
     clock_shift: int = 0  # nanoseconds that are taken off its times before they are compared with those of others
     shared: int = 0  # of the duplicates, those whose first copy is in another capture
+    watches: dict[int, Span] = field(default_factory=dict)  # those with packets, numbered since 1970
+
+    def note_span(self, first: int, last: int) -> None:
+        """Packets were captured at these times, both of one watch."""
+        number = first // WATCH_NS
+        known = self.watches.get(number)
+        if known is not None:
+            first, last = min(first, known.first), max(last, known.last)
+        elif len(self.watches) == MAX_WATCHES:
+            return
+        self.watches[number] = Span(first, last)
+
+
+def running(captures: Sequence[CaptureFacts]) -> list[Span]:
+    """When one of these captures was running at least: no pause between two packets of any kind takes a watch.
+
+    Files of different years can be one file, and a damaged time stamp lies years ahead: nobody listened in between.
+    """
+    if any(len(facts.watches) == MAX_WATCHES for facts in captures):
+        return []
+    spans: list[Span] = []
+    shifted = [
+        Span(span.first - facts.clock_shift, span.last - facts.clock_shift)
+        for facts in captures
+        for span in facts.watches.values()
+    ]
+    for span in sorted(shifted):
+        if spans and span.first - spans[-1].last <= WATCH_NS:
+            spans[-1] = Span(spans[-1].first, max(span.last, spans[-1].last))
+        else:
+            spans.append(span)
+    return spans

@@ -104,6 +104,7 @@ SAW_SERVER_SYN = 0x08  # a bare SYN from the second endpoint: simultaneous open
 SAW_REFUSAL = 0x10
 SYN_RETRANSMITTED = 0x20
 MIXED_TUNNELS = 0x40  # sequence numbers that do not fit came from tunnels with different ids
+SAW_PURE_ACK = 0x100
 OLDER_LIFE = 0x80  # the server answered the SYN with an ACK of an older connection, which the client reset
 
 # What a RST answered.
@@ -166,7 +167,8 @@ ACKED_UNSEEN = 0x100  # its peer acknowledged what the capture lacks
 HEARING_OPEN = 0x200  # what passed on its way to it last may not have arrived: it has not shown yet
 ECHOES_ACKS = 0x400  # its TSecr moves with pure ACKs, as RFC 7323 4.3 has it (RFC 1323 did not)
 ADVANCED_BY_ONE = 0x800  # the segment that last moved NXT took one number
-KNOWN_TUNNEL = 12  # above these bits: the tunnel it was last seen in, as in TUNNEL
+WENT_ON = 0x1000  # it sent data after it had acknowledged its peer's FIN
+KNOWN_TUNNEL = 13  # above these bits: the tunnel it was last seen in, as in TUNNEL
 
 STAMP = 32  # shift, in STAMPS
 
@@ -225,8 +227,7 @@ ANSWER_IMPLICIT = 0x200  # data that acknowledges, within a round trip
 ANSWER_ACK = 0x400
 ANSWER_RST = 0x600
 
-# In the last probe of an idle gap, what ended the gap: PROBE_MARKS & GAP_END.
-GAP_END = 0x3800
+GAP_END = 0x3800  # in the last probe of an idle gap: what ended the gap
 GAP_OPEN = 0x0000
 GAP_ANSWERED = 0x0800  # the prober's TCP accepted a pure ACK
 GAP_DATA = 0x1000  # ... or data
@@ -264,12 +265,11 @@ EVENT_UNWELCOME = 7  # the sender is tired of the heartbeats of the other end
 EVENTS_PER_FLOW = 16
 EVENTS_PER_SEGMENT = 4  # at most: another tunnel, a run that ended, a window that opened, a heartbeat
 
-# Recently seen segments, to recognise a second copy: sets of two (signature, time) pairs, a power of two of them. The
-# low FILE_BITS of a signature say which file it was in.
+# Recently seen segments, to recognise a second copy: sets of two (signature, time) pairs, a power of two of them.
 RECENT_SETS = 1 << 13
 RECENT_SETS_ACROSS = 1 << 18  # where two captures of one traffic may lie further apart
 RECENT_SET = 4
-FILE_BITS = 16
+FILE_BITS = 16  # the lowest of a signature: which file it was in
 # How many copies each file had: of its own packets, and of another file's.
 COPIES = 2
 

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from analyzer.capture.children import Capturers
-from analyzer.captured import CaptureFacts
+from analyzer.captured import CaptureFacts, running
 from analyzer.clock import Clock
 from analyzer.diagnose import Context, find, is_survey
 from analyzer.events import Event
@@ -206,7 +206,7 @@ class Live:
         self._tracker.note_copies(self.captures)
         ends = [facts.last_time for facts in self.captures if facts.last_time is not None]
         end = max(ends, default=0)
-        analysis = self._analysis(measure(self._tracker.finish(), end))
+        analysis = self._analysis(measure(self._tracker.finish(), end, running(self.captures)))
         if self.listeners:
             singles = [finding for finding in analysis.findings if not is_survey(finding)]
             self._tell(self._watch.rest(singles, analysis.flow, end))

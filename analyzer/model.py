@@ -71,6 +71,7 @@ class Facts:
 
     tracks: Tracks
     end: int  # the time of the capture's last packet of any kind
+    spans: tuple[tuple[int, int], ...]  # times in which the capture was running, where it paused: the first, the last
     probe_kind: Narrow  # per row of the probe log: ProbeKind
     handshake: Narrow
     how: Narrow
@@ -97,9 +98,13 @@ class Facts:
     def __len__(self) -> int:
         return len(self.tracks.flows)
 
+    def listened(self, since: Column) -> Column:
+        """For how long after each of these times the capture went on without a pause."""
+        return listened(self.spans, self.end, since)
+
     def parts(self) -> Iterator[Facts]:
         """The same for some ten thousand connections at a time, with the whole logs; one part where there are none."""
-        columns = [one.name for one in fields(self) if one.name not in ("tracks", "end", "probe_kind")]
+        columns = [one.name for one in fields(self) if one.name not in ("tracks", "end", "spans", "probe_kind")]
         for start in range(0, max(len(self), 1), FLOWS_AT_A_TIME):
             part = slice(start, start + FLOWS_AT_A_TIME)
             some: dict[str, Any] = {name: getattr(self, name)[part] for name in columns}
@@ -127,6 +132,16 @@ class Facts:
         streams = self.tracks.events[:, EVENT_ENDPOINT] >> 1
         order = streams.argsort(kind="stable")
         return order, streams[order]
+
+
+def listened(spans: Sequence[tuple[int, int]], end: int, since: Column) -> Column:
+    """See `Facts.listened`."""
+    import numpy as np
+
+    if len(spans) < 2:
+        return np.asarray(end - since)
+    firsts, lasts = np.array(spans).T
+    return np.asarray(lasts[np.maximum(np.searchsorted(firsts, since, side="right") - 1, 0)] - since)
 
 
 class Endpoint(NamedTuple):

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analyzer.capture.spool import Spool
-from analyzer.captured import CaptureFacts
+from analyzer.captured import CaptureFacts, running
 from analyzer.errors import CaptureError, UsageError
 from analyzer.findings import SEVERITIES, Apart, Finding
 from analyzer.kernels import cached, compiled, compiled_if_possible, plain
@@ -292,8 +292,8 @@ class _Run:
             for facts in others:
                 self._notify(str(CaptureError(facts.problems[0].reason, path=facts.path)))
             raise CaptureError(last.problems[0].reason, path=last.path)
-        analysis = Analysis(self._captures, measure(self._tracker.finish(), self._timeline.end), idle_after)
-        analysis.again = Again(
-            self._paths, self._captures, self._kernels, self._spool, split_tunnels=self._split_tunnels
-        )
+        measured = measure(self._tracker.finish(), self._timeline.end, running(self._captures))
+        analysis = Analysis(self._captures, measured, idle_after)
+        kept = self._paths, self._captures, self._kernels, self._spool
+        analysis.again = Again(*kept, split_tunnels=self._split_tunnels)
         return analysis

@@ -116,8 +116,17 @@ def raced(apart: float, idle: float = 5) -> list[Conversation]:
     """A request that crosses the FIN of a server that waited for one."""
     talk = at(40_000).idle(idle)
     talk.fin(SERVER, acked=False)
-    talk.idle(apart).data(CLIENT, 80, acked=False)
-    return [talk.rst(SERVER, bare=True)]
+    talk.idle(apart).send(CLIENT, "PA", b"x" * 80, ack=talk.sides[CLIENT].rcv_nxt - 1)  # sent before the FIN came
+    return [talk.idle(0.05).rst(SERVER, bare=True)]
+
+
+def challenged() -> Conversation:
+    """The server answers a SYN for an older connection, and another three seconds later for this one."""
+    talk = Conversation().syn().idle(0.01)
+    talk.send(SERVER, "A", seq=123_456, ack=3_000_000_000, in_window=False)
+    talk.idle(0.03).send(CLIENT, "R", seq=3_000_000_000, options=[], window=0, in_window=False)
+    talk.idle(3).syn().syn_ack().acknowledge(CLIENT)
+    return talk.established("complete").data(CLIENT, 100).data(SERVER, 300)
 
 
 def hung(replied: int) -> list[Conversation]:
@@ -216,6 +225,7 @@ FIRES: dict[str, Talks] = {
     "middlebox-idle-timeout": lambda: forgotten(360, 340),
     "middlebox-reset": lambda: [device_resets(15)],
     "missing-direction": lambda: one_way(missed=True),
+    "older-connection-held": lambda: [challenged()],
     "one-leg-only": lambda: proxied(both=False),
     "probes-suppressed-by-unacked-data": lambda: [stuck(probed=True), ended(120)],
     "proxy-idle-close": lambda: [closed(60.02, 40_000), closed(60.05, 40_001), closed(7, 40_002, CLIENT)],
@@ -245,6 +255,7 @@ NEAR_MISSES: dict[str, Talks] = {
     "middlebox-idle-timeout": lambda: [dead(), dead(port=40_001)],
     "middlebox-reset": lambda: [exchange().idle(15).probe(CLIENT, "rst")],
     "missing-direction": lambda: one_way(missed=False),
+    "older-connection-held": lambda: [exchange()],
     "one-leg-only": lambda: proxied(both=True),
     "probes-suppressed-by-unacked-data": lambda: [stuck(), ended(120)],
     "proxy-idle-close": lambda: [closed(31, 40_000), closed(47, 40_001)],

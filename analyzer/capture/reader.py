@@ -10,7 +10,7 @@ from analyzer.capture.pcap import PcapFormat, is_pcap
 from analyzer.capture.pcapng import PcapngFormat, is_pcapng
 from analyzer.capture.snoop import SnoopFormat, is_snoop
 from analyzer.capture.source import Source, open_source
-from analyzer.captured import CaptureFacts, ClockStep, Problem
+from analyzer.captured import WATCH_NS, CaptureFacts, ClockStep, Problem
 from analyzer.errors import CaptureError
 from analyzer.kernels import Ints, Kernels
 from analyzer.kernels.records import NEED_ROOM
@@ -176,8 +176,15 @@ class Reader:
         if self._kernels.compiled:
             times = times.copy()  # from now on they lie side by side
             latest, furthest_back = int(times.max()), (times[1:] - times[:-1]).min(initial=times[0] - before)
+            earliest = int(times.min())
         else:
             latest, furthest_back = max(times), min(time - last for last, time in pairwise([before, *times]))
+            earliest = min(times)
+        if earliest // WATCH_NS == latest // WATCH_NS:
+            facts.note_span(earliest, latest)
+        else:
+            for time in map(int, times):
+                facts.note_span(time, time)
         if furthest_back <= -CLOCK_STEP_NS:
             steps = enumerate(time - last for last, time in pairwise([before, *map(int, times)]))
             found = [ClockStep(first + i, step) for i, step in steps if step <= -CLOCK_STEP_NS]

@@ -13,7 +13,9 @@ from analyzer.kinds import How, Why
 from analyzer.layout import (
     ADVANCE_TIME,
     BEAT,
+    BEAT_KIND,
     BEAT_LAST,
+    BEAT_PROTOCOL,
     BEAT_WAITS,
     BEATS_ANSWERED,
     BEATS_MASK,
@@ -57,6 +59,7 @@ REPLIES_BEFORE = 3
 SLOWER = 8
 # So many heartbeats in a row without a reply, where there was one before.
 UNHEARD = 2
+WRAP = 1 << 32  # sequence numbers
 # Timers are rounded up by an eighth at most (Linux kernel/time/timer.c): by then the next probe may have been due.
 ROUNDING = 8
 
@@ -86,7 +89,7 @@ def _either(column: Mask) -> Mask:
 
 def _quiet(facts: Facts, idle_after: int) -> Mask:
     """Connections without a packet for longer than `idle_after` at the end of the capture."""
-    quiet: Mask = facts.end - facts.tracks.flows[:, END_TIME] > idle_after
+    quiet: Mask = facts.listened(facts.tracks.flows[:, END_TIME]) > idle_after
     return quiet
 
 
@@ -110,7 +113,7 @@ def _waiting(facts: Facts) -> Mask:
     """Endpoints of open connections whose last two probes at least had their time, and no answer: (flows, 2)."""
     rtt = np.maximum(facts.tracks.endpoints(MIN_RTT), 0)
     patience = np.maximum(facts.interval - facts.interval // ROUNDING, rtt + rtt // 4)
-    early = patience - (facts.end - facts.last_probe)
+    early = patience - facts.listened(facts.last_probe)
     # Those whose answer may still come are not unanswered yet: where the round trip is long, several.
     pending = np.where(early > 0, 1 + early // np.maximum(facts.interval, 1), 0)
     peer_seen = _peer(facts.tracks.endpoints(PACKETS)) > 0
@@ -160,7 +163,7 @@ def _close_wait_leak(facts: Facts, idle_after: int) -> Mask:
     known = facts.tracks.endpoints(KNOWN)
     closed = (known & (SENT_FIN | FIN_ACKED)) == (SENT_FIN | FIN_ACKED)
     since = np.maximum(facts.tracks.endpoints(FIN_TIME), _peer(facts.tracks.endpoints(ADVANCE_TIME)))
-    leaks = (facts.how == How.HALF_CLOSED) & _either(closed & (facts.end - since > idle_after))
+    leaks = (facts.how == How.HALF_CLOSED) & _either(closed & (facts.listened(since) > idle_after))
     # Until the other end's keepalive probe met a peer whose FIN-WAIT-2 was over (Linux tcp_fin_timeout).
     met = (facts.why == Why.REPLY_TO_PROBE) & (_by_sender_of_reset(facts, known) & SENT_FIN != 0)
     return np.asarray(leaks | met)
@@ -179,7 +182,7 @@ def _app_hung(facts: Facts, idle_after: int) -> Mask:
     nxt, una = facts.tracks.endpoints(NXT)[:, 0], facts.tracks.endpoints(UNA)[:, 0]
     acknowledged = (known & HAS_UNA != 0) & (nxt == una)
     slowest = 1 << (roles >> SLOWEST_REPLY & SLOWEST_MASK)
-    waited = facts.end - flows[:, REQUEST_TIME] > np.maximum(idle_after, SLOWER * slowest)
+    waited = facts.listened(flows[:, REQUEST_TIME]) > np.maximum(idle_after, SLOWER * slowest)
     kernel_answers = _either((facts.answered > 0) & (facts.last_probe > flows[:, [REQUEST_TIME]]))
     hung = asked & acknowledged & waited & kernel_answers
     return np.asarray((facts.how == How.OPEN) & (hung | _either(_unheard_beats(facts, idle_after))))
@@ -192,7 +195,7 @@ def _unheard_beats(facts: Facts, idle_after: int) -> Mask:
     sent, answered = beat >> BEATS_SENT & BEATS_MASK, beat >> BEATS_ANSWERED & BEATS_MASK
     unheard = (beat & BEAT_WAITS != 0) & (answered >= REPLIES_BEFORE) & (sent - answered >= UNHEARD)
     acknowledged = (endpoints(KNOWN) & HAS_UNA != 0) & (endpoints(NXT) == endpoints(UNA))
-    return np.asarray(facts.beating & unheard & acknowledged & (facts.end - endpoints(BEAT_LAST) > idle_after))
+    return np.asarray(facts.beating & unheard & acknowledged & (facts.listened(endpoints(BEAT_LAST)) > idle_after))
 
 
 def _lossy_path(facts: Facts, idle_after: int) -> Mask:
@@ -200,9 +203,13 @@ def _lossy_path(facts: Facts, idle_after: int) -> Mask:
 
 
 def _unprotected(facts: Facts, idle_after: int) -> Mask:
-    asked = (facts.probes.sum(axis=1) > 0) | _either(facts.beating)
-    unprotected: Mask = _is_open(facts) & _quiet(facts, idle_after) & ~asked
-    return unprotected
+    endpoints = facts.tracks.endpoints
+    asked = (facts.probes.sum(axis=1) > 0) | _either(
+        facts.beating | (endpoints(BEAT) >> (BEAT_KIND + BEAT_PROTOCOL) > 0)
+    )
+    # No TCP is silent with data on its way: the capture holds the beginning of such a connection alone.
+    in_flight = _either((endpoints(KNOWN) & HAS_UNA != 0) & ((endpoints(NXT) - endpoints(UNA)) & (WRAP - 1) != 0))
+    return np.asarray((facts.how == How.OPEN) & _quiet(facts, idle_after) & ~asked & ~in_flight)
 
 
 VERDICTS: tuple[Verdict, ...] = (

@@ -35,6 +35,7 @@ from analyzer.layout import (
     EVENT_TUNNEL,
     EVENT_WHY,
     EVENTS_PER_SEGMENT,
+    FIN_ACKED,
     FLAGS,
     FLOW_COUNT,
     FLOW_SIZE,
@@ -70,6 +71,7 @@ from analyzer.layout import (
     QUOTED,
     ROLES,
     RUN,
+    SAW_PURE_ACK,
     SENT_RST,
     SENT_SYN,
     SEQ,
@@ -78,6 +80,7 @@ from analyzer.layout import (
     TUNNEL,
     TUNNEL_ID,
     UNA,
+    WENT_ON,
     WINDOW,
 )
 from analyzer.tcp import ACK, FIN, RST, SYN, Event
@@ -145,6 +148,30 @@ def other_tunnel(
 
 
 @kernel
+def transferred(
+    packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, side: int, probes: Ints, events: Ints, counts: Ints
+) -> None:
+    """A segment of `x` that is no probe: data, or an acknowledgement."""
+    length = packets[row + LEN]
+    flows[x + KNOWN] &= ~SENT_RST  # that RST was not its own, or nobody heard it
+    if length == 0 and packets[row + FLAGS] == ACK:
+        flows[f + HANDSHAKE] |= SAW_PURE_ACK
+    flows[x + BYTES] += length
+    expected = flows[x + NXT] if flows[x + KNOWN] & HAS_NXT else packets[row + SEQ]
+    quiet = packets[row + TIME] - max(flows[x + ADVANCE_TIME], flows[y + ADVANCE_TIME])
+    is_new = advance(packets, row, flows, x, probes)
+    received(packets, row, flows, x, y, is_new, expected, probes)
+    if is_new and length > 0:
+        if length <= WEBSOCKET_LONGEST or flows[x + BEAT] != 0 or flows[y + BEAT] != 0:
+            endpoint = f // FLOW_SIZE * 2 + side
+            heartbeat(packets, row, flows, f, x, y, endpoint, quiet, events, counts)
+        request_reply(packets, row, flows, f, x, side, probes)
+        flows[x + LAST_DATA] = packets[row + TIME]
+        if flows[y + KNOWN] & FIN_ACKED:
+            flows[x + KNOWN] |= WENT_ON
+
+
+@kernel
 def on_segment(
     packets: Ints, row: int, flows: Ints, stream: int, x: int, y: int, probes: Ints, events: Ints, counts: Ints
 ) -> None:
@@ -186,17 +213,7 @@ def on_segment(
                 settle_held(flows, x, flows[x + NXT], packets[row + TIME], packets[row + TIME] - IDLE_NS, probes)
                 flows[x + KNOWN] &= ~NXT_IS_GUESS
         else:
-            flows[x + KNOWN] &= ~SENT_RST  # that RST was not its own, or nobody heard it
-            flows[x + BYTES] += packets[row + LEN]
-            expected = flows[x + NXT] if flows[x + KNOWN] & HAS_NXT else packets[row + SEQ]
-            quiet = packets[row + TIME] - max(flows[x + ADVANCE_TIME], flows[y + ADVANCE_TIME])
-            is_new = advance(packets, row, flows, x, probes)
-            received(packets, row, flows, x, y, is_new, expected, probes)
-            if is_new and packets[row + LEN] > 0:
-                if packets[row + LEN] <= WEBSOCKET_LONGEST or flows[x + BEAT] != 0 or flows[y + BEAT] != 0:
-                    heartbeat(packets, row, flows, f, x, y, endpoint, quiet, events, counts)
-                request_reply(packets, row, flows, f, x, side, probes)
-                flows[x + LAST_DATA] = packets[row + TIME]
+            transferred(packets, row, flows, f, x, y, side, probes, events, counts)
         if flags & SYN:
             on_syn(packets, row, flows, f, x, y, side == 0)
         elif flags & FIN:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from analyzer.captured import Span
 from analyzer.kinds import How, Why
 from analyzer.measure.endings import measure_endings
 from analyzer.measure.flows import KeepaliveRows, endpoints_of, gather_keepalives, make_flow
@@ -17,11 +20,14 @@ from analyzer.model import Facts, Tracks
 __all__ = ["KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flow", "measure", "pool_settings", "probers"]
 
 
-def measure(tracks: Tracks, end: int) -> Facts:
-    """Measure all connections at once; `end` is the time of the capture's last packet in nanoseconds."""
+def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
+    """Measure all connections at once; `end` is the time of the capture's last packet in nanoseconds.
+
+    `spans` are the times in which the capture was running, where it paused.
+    """
     tracks, unheard = find_unheard_runs(tracks)
     probes = measure_probes(tracks, unheard)
-    endings = measure_endings(tracks, end, probes, unheard)
+    endings = measure_endings(tracks, end, spans, probes, unheard)
     resets = whose_resets(tracks)
     forged = resets.forged & (endings.how == How.RST)
     # What an endpoint did not send, its application did not abort.
@@ -29,6 +35,7 @@ def measure(tracks: Tracks, end: int) -> Facts:
     return Facts(
         tracks=tracks,
         end=end,
+        spans=tuple(spans),
         probe_kind=probes.kind,
         handshake=endings.handshake,
         how=endings.how,

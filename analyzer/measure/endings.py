@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -34,11 +36,12 @@ from analyzer.layout import (
     SENT_FIN,
     SENT_SYN,
     STATE,
+    SYN_RETRANSMITTED,
 )
 from analyzer.measure.probes import ProbeMeasures
 from analyzer.measure.timers import PACE, SHORTEST_INTERVAL_NS, SLACK_NS
 from analyzer.measure.unheard import UnheardRuns
-from analyzer.model import Column, Mask, Narrow, Short, Tracks
+from analyzer.model import Column, Mask, Narrow, Short, Tracks, listened
 from analyzer.tcp import State
 
 # A sender that was resending with doubled gaps (RFC 6298 5.5) and then misses its turn by this much has given up.
@@ -46,7 +49,11 @@ FELL_SILENT = 2.5
 # One retransmission may be a tail loss probe or a fast one, whose gap is no timer's; the timer is 1 s at first
 # (RFC 6298 2.1), and may be 200 ms (Linux TCP_RTO_MIN).
 MANY = 2
+# HANDSHAKE bits that a connection's beginning leaves.
+OPENING = SAW_SYN | SAW_SYN_ACK | SAW_ACK | SAW_SERVER_SYN | SAW_REFUSAL | SYN_RETRANSMITTED
 LONG_ENOUGH_NS = 1_000_000_000
+
+Listening = Callable[[Column], Column]
 
 
 class Endings(NamedTuple):
@@ -59,29 +66,32 @@ class Endings(NamedTuple):
     ended: Column
 
 
-def measure_endings(tracks: Tracks, end: int, probes: ProbeMeasures, unheard: UnheardRuns) -> Endings:
-    """Handshake and ending of every connection; `end` is the time of the capture's last packet."""
+def measure_endings(
+    tracks: Tracks, end: int, spans: Sequence[tuple[int, int]], probes: ProbeMeasures, unheard: UnheardRuns
+) -> Endings:
+    """Handshake and ending of every connection; `end` and `spans` as in model.Facts."""
+    listening = partial(listened, spans, end)
     parts = []
     for part, some in tracks.parts():
-        parts.append(_endings(some, end, probes.trailing[part], probes.interval[part], probes.last_probe[part]))
+        parts.append(_endings(some, listening, probes.trailing[part], probes.interval[part], probes.last_probe[part]))
     endings = Endings(*[np.concatenate(columns) for columns in zip(*parts, strict=True)])
     gave_up = unheard.endpoints >> 1
     endings.why[gave_up[endings.how[gave_up] == How.RST]] = Why.KEEPALIVE_EXHAUSTED
     return endings
 
 
-def _endings(tracks: Tracks, end: int, trailing: Short, interval: Column, last_probe: Column) -> Endings:
+def _endings(tracks: Tracks, listening: Listening, trailing: Short, interval: Column, last_probe: Column) -> Endings:
     flows = tracks.flows
     handshake = _handshakes(tracks)
     reset_side = flows[:, RESET_SIDE]
     fin = (tracks.endpoints(KNOWN) & SENT_FIN) != 0
     fin_time = tracks.endpoints(FIN_TIME)
     both_fins = fin.all(axis=1) & ((reset_side == 0) | (fin_time.max(axis=1) < flows[:, RESET_TIME]))
-    silent = fell_silent(tracks, end)
+    silent = _fell_silent(tracks, listening)
     made = ~np.isin(handshake, (int(Handshake.NO_ANSWER), int(Handshake.REFUSED)))
     conditions = [
         handshake == Handshake.REFUSED,
-        (handshake == Handshake.NO_ANSWER) | _left_half_open(tracks, handshake, end),
+        (handshake == Handshake.NO_ANSWER) | _left_half_open(tracks, handshake, listening),
         both_fins & ~silent.any(axis=1),
         reset_side > 0,
         silent.any(axis=1),
@@ -113,11 +123,11 @@ def _endings(tracks: Tracks, end: int, trailing: Short, interval: Column, last_p
     return Endings(handshakes, hows, bys, whys, ended)
 
 
-def fell_silent(tracks: Tracks, end: int) -> Mask:
+def _fell_silent(tracks: Tracks, listening: Listening) -> Mask:
     """Endpoints that resent data or FIN, were not acknowledged, and missed their next turn: (flows, 2)."""
     resent = tracks.endpoints(RESENT)
     patience = np.maximum(FELL_SILENT * tracks.endpoints(RESENT_GAP) + SLACK_NS, LONG_ENOUGH_NS)
-    quiet = end - tracks.endpoints(RESENT_LAST) > patience
+    quiet = listening(tracks.endpoints(RESENT_LAST)) > patience
     alive = (tracks.flows[:, [RESET_SIDE]] == 0) & (tracks.endpoints(PACKETS)[:, ::-1] > 0)
     given_up = (resent >= MANY) & (tracks.endpoints(ADVANCE_TIME) <= tracks.endpoints(RESENT_LAST))
     silent: Mask = given_up & quiet & alive
@@ -141,10 +151,10 @@ def _gave_up_resending(tracks: Tracks) -> Mask:
     return np.asarray((resent >= MANY) & (sent <= last) & due & long_enough)
 
 
-def _left_half_open(tracks: Tracks, handshake: Column, end: int) -> Mask:
+def _left_half_open(tracks: Tracks, handshake: Column, listening: Listening) -> Mask:
     """Connections whose SYN-ACK nothing acknowledged: nobody wanted them any more, or ever did (a scan, a flood)."""
     half_open = tracks.endpoints(STATE)[:, 1] == int(State.SYN_RECEIVED)
-    waited = end - tracks.endpoints(LAST_TIME)[:, 1] > LONG_ENOUGH_NS
+    waited = listening(tracks.endpoints(LAST_TIME)[:, 1]) > LONG_ENOUGH_NS
     silent = (tracks.flows[:, RESET_SIDE] == 0) & (tracks.endpoints(KNOWN) & SENT_FIN == 0).all(axis=1)
     mask: Mask = half_open & waited & silent & (handshake == Handshake.PARTIAL)
     return mask
@@ -166,7 +176,7 @@ def _handshakes(tracks: Tracks) -> Column:
         has(SAW_SYN) & has(SAW_SYN_ACK) & has(SAW_ACK),
         lone & has(SAW_REFUSAL),
         lone & (packets[:, 1] == 0) & ~acknowledged & (known[:, 0] & SENT_SYN != 0),
-        seen == 0,
+        seen & OPENING == 0,
     ]
     words = [
         Handshake.SIMULTANEOUS,

@@ -13,11 +13,13 @@ from analyzer.layout import (
     FIN_FRAME,
     FIN_TIME,
     HEAD_SIZE,
+    KNOWN,
     LAST_DATA,
     MIN_RTT,
     REQUEST_FRAME,
     RESET_SIDE,
     RESET_TIME,
+    WENT_ON,
 )
 from analyzer.model import Facts, Flow, Mask
 
@@ -37,7 +39,8 @@ def _crossed_in(facts: Facts) -> Mask:
     fin, sent = endpoints(FIN_TIME)[:, 1], endpoints(LAST_DATA)
     asked = sent[:, 0]
     on_its_way = np.maximum(endpoints(MIN_RTT).max(axis=1), 0) + CROSSING_NS
-    crossed = (fin > 0) & (asked > 0) & (np.abs(asked - fin) <= on_its_way)
+    knew = endpoints(KNOWN)[:, 0] & WENT_ON != 0  # what acknowledges a FIN has not crossed it
+    crossed = ~knew & (fin > 0) & (asked > 0) & (np.abs(asked - fin) <= on_its_way)
     prompt = (flows[:, RESET_TIME] >= asked) & (flows[:, RESET_TIME] - asked <= PROMPT_NS)
     return np.asarray((flows[:, RESET_SIDE] == SERVER) & crossed & prompt & (fin - sent[:, 1] >= IDLE_NS))
 

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections, how_to_probe, seconds
-from analyzer.layout import END_TIME, FIRST_FRAME
+from analyzer.layout import (
+    ACKED_UNSEEN,
+    END_TIME,
+    FIRST_FRAME,
+    HANDSHAKE,
+    KNOWN,
+    LONGEST_GAP,
+    PACKETS,
+    SAW_PURE_ACK,
+)
+from analyzer.model import Column, Facts, Mask
+
+# A handshake, or a question and an answer.
+FEWEST_PACKETS = 3
 
 # Who waits for longer than any system's default, two hours and its lateness, has no keepalive.
 LONGEST_DEFAULT_NS = 7_600_000_000_000
@@ -26,17 +41,40 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
     or close what is idle.
     """
     for group in context.unprotected_services:
-        flow = context.flow(int(group[0]))
-        rows = context.facts.tracks.flows[group]
-        silent = context.facts.end - int(rows[:, END_TIME].min())
-        yield Claim(
-            summary=f"{connections(len(group))} to {flow.server} silent for up to {seconds(silent)} at the end, and "
-            "never probed",
-            remedy=f"Ask for keepalive at the end that waits: {how_to_probe(flow.server.port)}.",
-            frames=tuple(rows[:MAX_FRAMES, FIRST_FRAME].tolist()),
-            observed=f"no probe and no heartbeat in {seconds(silent)} of silence",
-            expected="keepalive probes, heartbeats, or an idle connection closed",
-            source="RFC 9293 3.8.4: keepalive is off unless the application asks for it",
-            confidence="likely" if silent > LONGEST_DEFAULT_NS else "possible",
-            streams=tuple(group.tolist()),
-        )
+        shown = _is_shown(context.facts, group)
+        for some, severity in ((group[shown], None), (group[~shown], "low")):
+            if len(some):
+                yield _claim(some, severity, context)
+
+
+def _is_shown(facts: Facts, group: Column) -> Mask:
+    """Of which connections more is captured than a fragment: an open connection that is silent now as never before.
+
+    Not where one end was never heard, where data is missing, or where the file has no pure ACK at all, as one that a
+    filter for a protocol has left.
+    """
+    flows, endpoints = facts.tracks.flows, facts.tracks.endpoints
+    packets = endpoints(PACKETS, group)
+    fragment = (packets == 0).any(axis=1) | (packets.sum(axis=1) < FEWEST_PACKETS)
+    holes = (endpoints(KNOWN, group) & ACKED_UNSEEN != 0).any(axis=1)
+    silent = facts.listened(flows[group, END_TIME])
+    acks = bool((flows[:, HANDSHAKE] & SAW_PURE_ACK).any())
+    return np.asarray(~fragment & ~holes & (silent > flows[group, LONGEST_GAP]) & acks)
+
+
+def _claim(group: Column, severity: str | None, context: Context) -> Claim:
+    flow = context.flow(int(group[0]))
+    rows = context.facts.tracks.flows[group]
+    silent = int(context.facts.listened(rows[:, END_TIME]).max())
+    return Claim(
+        summary=f"{connections(len(group))} to {flow.server} silent for up to {seconds(silent)} at the end, and "
+        "never probed",
+        remedy=f"Ask for keepalive at the end that waits: {how_to_probe(flow.server.port)}.",
+        frames=tuple(rows[:MAX_FRAMES, FIRST_FRAME].tolist()),
+        observed=f"no probe and no heartbeat in {seconds(silent)} of silence",
+        expected="keepalive probes, heartbeats, or an idle connection closed",
+        source="RFC 9293 3.8.4: keepalive is off unless the application asks for it",
+        confidence="likely" if silent > LONGEST_DEFAULT_NS else "possible",
+        severity=severity,
+        streams=tuple(group.tolist()),
+    )
