@@ -108,8 +108,9 @@ class Analysis:
 
     def _profiles_of(self, pool: HostSettings) -> tuple[str, ...]:
         """The known defaults that fit, by the form of one connection's probes."""
-        [entry] = (entry for entry in self.flow(pool.streams[0]).keepalive if entry.sender == pool.sender)
-        return replace(entry, **{name: getattr(pool, name) for name in SETTINGS}).profiles
+        known = {name: getattr(pool, name) for name in SETTINGS}
+        entries = [entry for entry in self.flow(pool.streams[0]).keepalive if entry.sender == pool.sender]
+        return replace(entries[0], **known).profiles if entries else ()
 
     @cached_property
     def severities(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from analyzer.captured import CaptureFacts
 from analyzer.diagnose.groups import by_path, by_service, distinct
+from analyzer.diagnose.lost import Lost, lost_probes
 from analyzer.diagnose.memories import Memory, find_memories
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.verdicts import VERDICTS
@@ -56,6 +57,11 @@ class Context:
     def silence(self) -> Silence:
         """What other connections show about the silence on each."""
         return Silence(self.facts)
+
+    @functools.cached_property
+    def lost(self) -> Lost:
+        """Probes without an answer for which there is another reason than a dead peer."""
+        return lost_probes(self.facts)
 
     @functools.cached_property
     def memories(self) -> list[Memory]:
