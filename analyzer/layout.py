@@ -86,15 +86,22 @@ FRAME_BITS = 40
 LINE = 8  # words in a cache line of 64 octets: rows and their parts begin with one (`Kernels.ints`)
 HEAD_SIZE = 3 * LINE
 
-# ROLES bits.
+# ROLES bits; below, shifts and masks.
 CLIENT_IS_LOW = 0x01
 GAP_IS_OPEN = 0x02
 SERVER_ENDED_GAP = 0x04
 CLIENT_ASKED = 0x08
 SERVER_ASKED = 0x10
+NO_REPLY = 0x20  # what the client said last is an answer itself, or of a kind that draws none
+UNPROMPTED = 0x40  # what the server said last nobody had asked for
 SLOWEST_REPLY = 8  # shifts: six bits: the server's slowest reply to a request took no longer than 1 << this nanoseconds
 SLOWEST_MASK = 0x3F
-TURNS = 16  # the rest: how often the server replied
+TURNS, TURNS_MASK = 16, 0x3F  # how often the server replied, as far as that goes
+# The size of what the client said last, and of the first of it without a reply: up to LARGE_WORD steps, or longer.
+WORD, FIRST_WORD, WORD_MASK, WORD_STEP, LARGE_WORD = 22, 26, 0xF, 5, 11
+DREW = 30  # a bit for each size: the client said something as long, and the server replied
+LEFT = 42  # ... and the client went on without a reply after a second or more, before the server spoke again
+WENT_ON, WENT_ON_MASK = 54, 0x7  # how often the client went on so since the last reply
 
 # HANDSHAKE bits.
 SAW_SYN = 0x01

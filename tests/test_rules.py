@@ -120,11 +120,11 @@ def raced(apart: float, idle: float = 5) -> list[Conversation]:
     return [talk.rst(SERVER, bare=True)]
 
 
-def hung(replied: int) -> list[Conversation]:
+def hung(replied: int, octets: int = 100) -> list[Conversation]:
     talk = exchange()
     for _ in range(replied):
         talk.idle(1).data(CLIENT, 100).data(SERVER, 300)
-    talk.data(CLIENT, 100).idle(15).probe(CLIENT).idle(15)
+    talk.data(CLIENT, octets).idle(15).probe(CLIENT).idle(15)
     return [talk.probe(CLIENT)]
 
 
@@ -229,7 +229,7 @@ FIRES: dict[str, Talks] = {
 NEAR_MISSES: dict[str, Talks] = {
     "age-not-idle": lambda: of_age(30, 45, 61),
     "aggressive-keepalive": lambda: slow(15.1, 15.1),
-    "app-hung": lambda: hung(1),
+    "app-hung": lambda: hung(3, 9),
     "capture-gap": lambda: dropped(captured=True),
     "close-wait-leak": lambda: [closed(1, 40_000), ended(40)],
     "dead-peer": lambda: [exchange().idle(15).probe(CLIENT, False).idle(5).probe(CLIENT)],

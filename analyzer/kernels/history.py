@@ -11,16 +11,22 @@ from analyzer.layout import (
     ADVANCE_LEN,
     ADVANCE_TIME,
     CLIENT_ASKED,
+    DPORT,
+    DREW,
     END_TIME,
+    ENDPOINT_SIZE,
     EVENT_SINCE,
     EVENT_ZERO_WINDOW,
     FINGERPRINT,
+    FIRST_WORD,
     FLAGS,
     FRAME,
     GAP_IS_OPEN,
     GAP_OWN_DATA,
     HAS_NXT,
     HAS_UNA,
+    HEAD_SIZE,
+    HEARTBEAT,
     HOLDS_BACK,
     ID_LAST,
     ID_NEXT,
@@ -28,12 +34,18 @@ from analyzer.layout import (
     ID_ZERO,
     IP_ID,
     KNOWN,
+    LARGE_WORD,
+    LAST_DATA,
     LAST_WINDOW,
+    LEFT,
     LEN,
     LONGEST_GAP,
     LONGEST_GAP_END,
+    MIN_RTT,
+    NO_REPLY,
     NXT,
     NXT_IS_GUESS,
+    OCTET,
     OPEN_GAP,
     OPEN_GAP_END,
     OPTIONS,
@@ -56,16 +68,32 @@ from analyzer.layout import (
     TTL_HIGH,
     TTL_LOW,
     TURNS,
+    TURNS_MASK,
     UNA,
+    UNPROMPTED,
+    WENT_ON,
+    WENT_ON_MASK,
     WINDOW,
+    WORD,
+    WORD_MASK,
+    WORD_STEP,
     ZERO_SINCE,
 )
 from analyzer.tcp import RST, SYN
+from analyzer.wire import HEARTBEAT_REPLY
 
 # An idle gap shorter than this tells nothing about a middlebox.
 GAP_NS = 1_000_000_000
 # A segment below NXT this soon after NXT moved was overtaken on its way, not sent again (Wireshark's limit too).
 REORDERED_NS = 3_000_000
+# A client that says more after so long without a reply did not wait for one.
+WENT_ON_NS = 1_000_000_000
+# An answer follows at once, but for a delayed acknowledgement (RFC 1122 4.2.3.2) and the way there and back.
+PROMPT_NS = 200_000_000
+# Ports (IANA), and lengths of messages there.
+MQTT, AMQP, MYSQL = 1883, 5672, 3306
+AMQP_ACK, AMQP_PUBLISH, AMQP_OPEN = 21, 60, 4
+MYSQL_CLOSE = 9
 
 
 @kernel
@@ -173,20 +201,82 @@ def window_of(packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: in
 
 
 @kernel
-def request_reply(packets: Ints, row: int, flows: Ints, f: int, x: int, side: int, probes: Ints) -> None:
-    """New data of `x`: a reply to what its peer asked, and perhaps a request of its own."""
+def draws_no_reply(packets: Ints, row: int, turns: int) -> bool:
+    """Whether what a client says here is known to draw none: the reply to a heartbeat, an acknowledgement, a farewell.
+
+    MQTT (3.1.1 2.2): PUBLISH with QoS 0, PUBACK, PUBCOMP, DISCONNECT. AMQP (0-9-1 1.8.3): Basic.Ack, and, once the
+    connection and its channel are open, what is as long as Basic.Publish. MySQL: COM_STMT_CLOSE.
+    """
+    octet = packets[row + OCTET]
+    length = packets[row + LEN]
+    port = packets[row + DPORT]
+    if packets[row + HEARTBEAT] & HEARTBEAT_REPLY:
+        return True
+    if port == MQTT:
+        return octet & 0xF6 == 0x30 or octet == 0x40 or octet == 0x70 or octet == 0xE0
+    if port == AMQP:
+        return octet == 1 and (length == AMQP_ACK or (length >= AMQP_PUBLISH and turns >= AMQP_OPEN))
+    return port == MYSQL and octet == 5 and length == MYSQL_CLOSE
+
+
+@kernel
+def client_word(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, roles: int) -> int:
+    """Return `roles` with what the client says here: its size, and whether it waits for a reply."""
     time = packets[row + TIME]
-    asks = SERVER_ASKED if side else CLIENT_ASKED
-    roles = flows[f + ROLES]
-    if roles & asks == 0:
-        if roles & CLIENT_ASKED:
-            slowest = (roles >> SLOWEST_REPLY) & SLOWEST_MASK
-            took = time - flows[f + REQUEST_TIME]
-            while took >> slowest > 0 and slowest < SLOWEST_MASK:
-                slowest += 1
-            roles = (roles & ~(SLOWEST_MASK << SLOWEST_REPLY) | (slowest << SLOWEST_REPLY)) + (1 << TURNS)
-        flows[f + ROLES] = roles & ~(CLIENT_ASKED | SERVER_ASKED) | asks
+    length = packets[row + LEN]
+    word = min(length // WORD_STEP, LARGE_WORD)
+    turns = roles >> TURNS & TURNS_MASK
+    none = draws_no_reply(packets, row, turns)
+    if roles & CLIENT_ASKED and time - flows[x + LAST_DATA] < WENT_ON_NS:
+        word = max(word, roles >> WORD & WORD_MASK)
+        none = none and roles & NO_REPLY != 0
+    elif roles & CLIENT_ASKED and roles & NO_REPLY == 0:
+        if roles >> WENT_ON & WENT_ON_MASK < WENT_ON_MASK:
+            roles += 1 << WENT_ON
+    else:
+        # An answer to what the server wanted to know is as long as that (a PING), or follows it at once.
+        prompt = time - flows[y + LAST_DATA] <= PROMPT_NS + max(flows[x + MIN_RTT], 0)
+        alike = flows[y + ADVANCE_LEN] == length and flows[y + ADVANCE_TIME] == flows[y + LAST_DATA]
+        if roles & CLIENT_ASKED == 0 and prompt and (alike or roles & UNPROMPTED):
+            none = True
+        roles = roles & ~(CLIENT_ASKED | SERVER_ASKED | (WORD_MASK << FIRST_WORD)) | CLIENT_ASKED | (word << FIRST_WORD)
         flows[f + REQUEST_TIME] = time
         flows[f + REQUEST_FRAME] = packets[row + FRAME]
+    return roles & ~(NO_REPLY | (WORD_MASK << WORD)) | (word << WORD) | (NO_REPLY if none else 0)
+
+
+@kernel
+def server_word(packets: Ints, row: int, flows: Ints, f: int, x: int, roles: int) -> int:
+    """Return `roles` with what the server says here: a reply to what the client has asked, or something unasked."""
+    time = packets[row + TIME]
+    if roles & CLIENT_ASKED:
+        slowest = (roles >> SLOWEST_REPLY) & SLOWEST_MASK
+        took = time - flows[f + REQUEST_TIME]
+        while took >> slowest > 0 and slowest < SLOWEST_MASK:
+            slowest += 1
+        roles = roles & ~(SLOWEST_MASK << SLOWEST_REPLY) | (slowest << SLOWEST_REPLY)
+        if roles >> TURNS & TURNS_MASK < TURNS_MASK:
+            roles += 1 << TURNS
+        if roles & NO_REPLY == 0:
+            roles |= 1 << (DREW + (roles >> WORD & WORD_MASK))
+        if roles >> WENT_ON & WENT_ON_MASK:
+            roles |= 1 << (LEFT + (roles >> FIRST_WORD & WORD_MASK))
+        roles &= ~(UNPROMPTED | (WENT_ON_MASK << WENT_ON))
+    elif 0 < flows[x + LAST_DATA] <= time - WENT_ON_NS:
+        roles |= UNPROMPTED
+    if roles & SERVER_ASKED == 0:
+        flows[f + REQUEST_TIME] = time
+        flows[f + REQUEST_FRAME] = packets[row + FRAME]
+    return roles & ~(CLIENT_ASKED | SERVER_ASKED) | SERVER_ASKED
+
+
+@kernel
+def request_reply(packets: Ints, row: int, flows: Ints, f: int, x: int, side: int, probes: Ints) -> None:
+    """New data of `x`: a reply to what its peer asked, and perhaps a request of its own."""
+    roles = flows[f + ROLES]
+    if side:
+        flows[f + ROLES] = server_word(packets, row, flows, f, x, roles)
+    else:
+        flows[f + ROLES] = client_word(packets, row, flows, f, x, f + HEAD_SIZE + ENDPOINT_SIZE, roles)
     if flows[x + RUN] > 0:
-        end_gap(flows, x, GAP_OWN_DATA, time, probes)
+        end_gap(flows, x, GAP_OWN_DATA, packets[row + TIME], probes)
