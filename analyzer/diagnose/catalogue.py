@@ -33,7 +33,8 @@ def profiles() -> tuple[Profile, ...]:
 @cache
 def middleboxes() -> tuple[Middlebox, ...]:
     """All known idle timeouts."""
-    return tuple(Middlebox(**row) for row in _rows("middleboxes", "middlebox"))
+    rows = _rows("middleboxes", "middlebox")
+    return tuple(Middlebox(**{**row, "ports": tuple(row.get("ports", ()))}) for row in rows)
 
 
 @dataclass(frozen=True)
