@@ -32,7 +32,7 @@ RECORD_SIZE = 5
     WINDOW,  # as in the header, unscaled
     TTL,
     IP_ID,  # -1: IPv6
-    TSVAL,
+    TSVAL,  # of an ICMP error this and the next are its sender's address
     TSECR,
     OPTIONS,  # tcp.HAS_* bits
     WSCALE,  # -1: no such option
@@ -251,7 +251,7 @@ GAP_PEER_FIN = 0x3800
     EVENT_WINDOW,
     EVENT_OPTIONS,
     EVENT_WHY,  # RESET_* of a RST; ICMP kind
-    EVENT_SINCE,  # start of what ended: a retransmission run, a closed window
+    EVENT_SINCE,  # start of what ended: a retransmission run, a closed window; with the next, who sent an ICMP error
     EVENT_COUNT,
 ) = range(14)
 EVENT_SIZE = 14

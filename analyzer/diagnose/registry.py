@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.captured import CaptureFacts
+from analyzer.diagnose.attempts import find_scans
+from analyzer.diagnose.explained import explained
 from analyzer.diagnose.groups import by_path, by_service, distinct
 from analyzer.diagnose.lost import Lost, lost_probes
 from analyzer.diagnose.memories import Memory, find_memories
@@ -57,6 +59,11 @@ class Context:
     def silence(self) -> Silence:
         """What other connections show about the silence on each."""
         return Silence(self.facts)
+
+    @functools.cached_property
+    def scans(self) -> list[Column]:
+        """Connections that were not made because somebody looked for what there is, by who did."""
+        return find_scans(self.facts)
 
     @functools.cached_property
     def lost(self) -> Lost:
@@ -146,7 +153,10 @@ def load_rules() -> dict[str, Rule]:
 
 
 def find(context: Context, *, single: bool = True, surveys: bool = True) -> list[Finding]:
-    """All findings, the most severe first; those of rules about single connections alone, or of surveys alone."""
+    """All findings, the most severe first; those of rules about single connections alone, or of surveys alone.
+
+    Where several speak of one event, one stands and has the others as notes: see `explained`.
+    """
     found: dict[str, list[Finding]] = {name: [] for name in load_rules()}
     rules_of: dict[int, list[Rule]] = {}
     for one in RULES.values():
@@ -164,7 +174,7 @@ def find(context: Context, *, single: bool = True, surveys: bool = True) -> list
             assert one.of_one is not None
             claims = (claim._replace(streams=(stream,)) for claim in one.of_one(flow, context))
             found[one.name] += [_finding(one, claim, flow, context) for claim in claims]
-    findings = [finding for of_one_rule in found.values() for finding in of_one_rule]
+    findings = explained([finding for of_one_rule in found.values() for finding in of_one_rule])
     return sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
 
 

@@ -28,8 +28,10 @@ from analyzer.layout import (
     BYTES,
     CLIENT_IS_LOW,
     ENDPOINT_SIZE,
+    EVENT_COUNT,
     EVENT_COUNT_,
     EVENT_ICMP,
+    EVENT_SINCE,
     EVENT_SIZE,
     EVENT_TUNNEL,
     EVENT_WHY,
@@ -71,6 +73,8 @@ from analyzer.layout import (
     SEQ,
     STREAM,
     TIME,
+    TSECR,
+    TSVAL,
     TUNNEL,
     TUNNEL_ID,
     UNA,
@@ -202,6 +206,8 @@ def on_icmp(
     e = log_event(packets, row, flows, stream * FLOW_SIZE, stream * 2 + side, EVENT_ICMP, events, counts)
     if e >= 0:
         events[e + EVENT_WHY] = packets[row + KIND]
+        events[e + EVENT_SINCE] = packets[row + TSVAL]
+        events[e + EVENT_COUNT] = packets[row + TSECR]
 
 
 @kernel

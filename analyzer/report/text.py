@@ -230,6 +230,7 @@ def _finding_text(group: Sequence[Finding], captures: Sequence[CaptureFacts], la
         finding.summary + ".",
         f"Seen: {finding.evidence.observed}; expected: {finding.evidence.expected}.",
         f"Mend: {finding.remedy}",
+        *(f"Also: {note}." for note in finding.notes),
     ]
     for part in body:
         lines += textwrap.wrap(part, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")

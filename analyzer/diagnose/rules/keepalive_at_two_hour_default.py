@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.groups import are_among, distinct
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.diagnose.waits import first_probes
-from analyzer.diagnose.words import connections, how_to_probe
+from analyzer.diagnose.words import connections
 
 # net.ipv4.tcp_keepalive_time 7200 (RFC 1122 4.2.3.6), and how late its timer may be at 100 ticks a second: 328 s.
 DEFAULT_NS = 7_200_000_000_000
@@ -36,7 +37,7 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
         flow = context.flow(int(group[0]))
         yield Claim(
             summary=f"{connections(len(group))} of {flow.server} probed after two hours of silence, the default",
-            remedy=f"Set keepalive for the application: {how_to_probe(flow.server.port)}.",
+            remedy=f"Set keepalive for the application: {how_to_probe_there(context.facts, flow)}.",
             frames=tuple(frame_of[stream] for stream in group[:MAX_FRAMES].tolist()),
             observed=f"a first probe after {int(waited.min() / SECOND)} s of silence",
             expected="an idle time that a user would wait, below what devices on the path remember",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import connections, ends_of, how_to_probe, seconds
+from analyzer.diagnose.systems import INTERVAL, how_to_probe_by
+from analyzer.diagnose.words import connections, ends_of, seconds
 from analyzer.model import Flow, Keepalive
 
 
@@ -31,10 +32,13 @@ def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
         prober, _ = ends_of(flow, entry)
         first = entry.episodes[-1].probes[0]
         idle = memory.safe_idle
+        known = entry.tcp_keepalive_intvl.value if entry.tcp_keepalive_intvl is not None else None
+        interval = min(INTERVAL, idle, max(1, round(known or INTERVAL)))
         yield Claim(
             summary=f"{prober} probed after {seconds(first.time - entry.episodes[-1].start)} of silence, when a device "
             f"on the path had forgotten {'it' if len(late) == 1 else connections(len(late))} already",
-            remedy=f"Probe after {idle} s at the latest: {how_to_probe(flow.server.port, idle)}.",
+            remedy=f"Probe after {idle} s at the latest: "
+            f"{how_to_probe_by(context.facts, flow, entry, idle, interval)}.",
             frames=tuple(entry.episodes[-1].probes[0].frame for _, entry in late[:MAX_FRAMES]),
             observed=f"the first probe after {seconds(first.time - entry.episodes[-1].start)}, in vain",
             expected=f"one after {idle} s or sooner, timers being late by up to an eighth",
