@@ -23,6 +23,7 @@ class Profile:
     tcp_keepalive_probes: Setting = None
     probe_length: int = 0
     timestamps: bool = True  # its probes carry them where the connection does
+    ports: tuple[int, ...] = ()  # of the services that it is or uses; none: of any
 
     @property
     def settings(self) -> tuple[Setting, ...]:

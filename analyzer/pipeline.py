@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from analyzer.capture.spool import Spool
@@ -94,9 +94,8 @@ class Analysis:
         from analyzer.measure import make_flow
 
         flow = make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word)
-        if not flow.keepalive:
-            return flow
-        return replace(flow, keepalive=tuple(replace(entry, match=matching) for entry in flow.keepalive))
+        match = partial(matching, port=flow.server.port)
+        return replace(flow, keepalive=tuple(replace(entry, match=match) for entry in flow.keepalive))
 
     def hosts(self, most: int | None = None) -> list[HostSettings]:
         """The keepalive settings that several connections of a host show together; of the `most` that have most."""
