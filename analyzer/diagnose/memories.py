@@ -17,6 +17,7 @@ from analyzer.diagnose.silence import Silence, heard_while_dead, unheard
 from analyzer.kinds import How
 from analyzer.layout import (
     FIRST_TIME,
+    KNOWN,
     LAST_TIME,
     LONGEST_GAP,
     OPEN_GAP,
@@ -25,6 +26,7 @@ from analyzer.layout import (
     RESET_SIDE,
     RESET_TIME,
     RESET_WHY,
+    SENT_FIN,
 )
 from analyzer.model import Column, Facts, Mask
 
@@ -89,7 +91,9 @@ def find_memories(facts: Facts, judged: Callable[..., Column], silence: Silence)
     suspects = distinct(np.concatenate((judged(*FATAL), device)))
     dead = suspects
     gaps = silence.last_gap
-    suspects = suspects[gaps[suspects] >= SHORTEST_NS]
+    # Whoever closed may forget before long, and so may a device what it has seen being closed.
+    closing = (facts.tracks.endpoints(KNOWN) & SENT_FIN != 0).any(axis=1)
+    suspects = suspects[(gaps[suspects] >= SHORTEST_NS) & ~closing[suspects]]
     if not len(suspects):
         return []
     keys = path_keys(facts.tracks.flows, np.arange(len(facts)))

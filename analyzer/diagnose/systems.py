@@ -52,3 +52,13 @@ def detection(entry: Keepalive, asked: int) -> float | None:
     if idle is None or interval is None:
         return None
     return idle + interval * (count or asked)
+
+
+def idle_time_there(facts: Facts, flow: Flow) -> str:
+    """What sets the idle time of probes at the end that probes, or at both."""
+    probers = [SIDES.index(entry.sender) for entry in flow.keepalive] or [0, 1]
+    windows = [is_windows(facts, flow, side) for side in probers]
+    names = ["TCP_KEEPIDLE on Linux"] if not all(windows) else []
+    if any(windows):
+        names.append("SIO_KEEPALIVE_VALS or the registry value KeepAliveTime on Windows")
+    return ", ".join(names)

@@ -9,6 +9,7 @@ import numpy as np
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections, ends, seconds
 from analyzer.layout import FIN_FRAME, FIN_TIME
+from analyzer.model import SIDES
 
 
 @survey("close-wait-leak", severity="medium")
@@ -28,7 +29,8 @@ def close_wait_leak(context: Context) -> Iterator[Claim]:
     facts = context.facts
     for group in context.by_service(context.judged("close_wait_leak")):
         flow = context.flow(int(group[0]))
-        closer, holder = ends(flow, flow.ending.by or "")
+        fins = facts.tracks.endpoints(FIN_TIME, group[:1])[0]
+        closer, holder = ends(flow, SIDES[int(fins[1] > 0 and not 0 < fins[0] < fins[1])])
         when = facts.tracks.endpoints(FIN_TIME)[group].max(axis=1)
         frames = facts.tracks.endpoints(FIN_FRAME)[group].max(axis=1)
         growth = ""

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from analyzer.diagnose.hops import OTHER, SAME, UNKNOWN, reset_hops
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.words import ends
 from analyzer.kinds import Why
 from analyzer.model import Flow
 
+SAID = {
+    UNKNOWN: "",
+    SAME: ", with the hop limit of its sender's other packets",
+    OTHER: ", with another hop limit than its sender's other packets",
+}
 ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
 
 
@@ -28,6 +36,7 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
     """
     ending = flow.ending
     answered = ANSWERED.get(ending.why, "an acknowledgement")
+    hops = int(reset_hops(context.facts, np.array([flow.stream]))[0])
     teller, _ = ends(flow, ending.by or "")
     frames: tuple[int, ...] = ()
     for keepalive in flow.keepalive:
@@ -40,7 +49,8 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
         remedy="Find out what made that side forget: a restart, a failover, a device on the path with a shorter memory "
         "than the connection's idle time. Probe more often than that memory lasts.",
         frames=frames,
-        observed=f"RST in answer to {answered}",
+        observed=f"RST in answer to {answered}{SAID[hops]}",
         expected="an ACK",
         source="RFC 9293 3.10.7.1",
+        confidence="likely" if hops == OTHER else "certain",
     )

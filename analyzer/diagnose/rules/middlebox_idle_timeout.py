@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.memories import Memory
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.systems import idle_time_there
 from analyzer.diagnose.words import connections, seconds
 from analyzer.layout import REQUEST_FRAME, RESET_FRAME
 
@@ -33,7 +34,7 @@ def middlebox_idle_timeout(context: Context) -> Iterator[Claim]:
         yield Claim(
             summary=f"{connections(len(memory.forgotten))} between {flow.client.address} and {flow.server.address} "
             f"did not outlive a silence of {seconds(memory.fatal)}{_survived(memory)}{_devices(memory)}",
-            remedy=f"Find the device; {_advice(memory)}, or raise its timeout.",
+            remedy=f"Find the device; {_advice(memory, idle_time_there(context.facts, flow))}, or raise its timeout.",
             frames=tuple(frames[:MAX_FRAMES]),
             observed=_observed(memory),
             expected="a connection that lasts until one of its ends closes it",
@@ -51,11 +52,11 @@ def _observed(memory: Memory) -> str:
     return f"the limit is above {seconds(memory.survived)}, which was survived, and at most {seconds(memory.fatal)}"
 
 
-def _advice(memory: Memory) -> str:
+def _advice(memory: Memory, by: str) -> str:
     """What idle time of a prober keeps the device from forgetting."""
     if memory.survived:
-        return f"an idle time of {memory.safe_idle} s or less (TCP_KEEPIDLE on Linux) is known to be safe: keep to that"
-    return f"keep the idle time of probes (TCP_KEEPIDLE on Linux) below it, at {memory.safe_idle} s or less"
+        return f"an idle time of {memory.safe_idle} s or less ({by}) is known to be safe: keep to that"
+    return f"keep the idle time of probes ({by}) below it, at {memory.safe_idle} s or less"
 
 
 def _survived(memory: Memory) -> str:

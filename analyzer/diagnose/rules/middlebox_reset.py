@@ -41,7 +41,7 @@ def middlebox_reset(flow: Flow, context: Context) -> Iterator[Claim]:
         summary=f"{what} by a device on the path",
         remedy="Find the firewall, load balancer or NAT, and its idle timeout. Probe more often than it forgets.",
         frames=frames,
-        observed="a RST with fewer hops behind it than any packet of the host that it names",
+        observed="a RST with another hop limit than any packet of the host that it names",
         expected="an ACK, or a RST with the hop limit of that host's packets",
         source="RFC 9293 3.10.7.1",
         confidence="likely",
