@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,8 +84,6 @@ def test_losses_before_do_not_outweigh_a_dead_peer() -> None:
 
 
 def test_a_device_explains_its_resets_and_late_probes() -> None:
-    from dataclasses import replace
-
     talk = at(40_000).idle(360)
     talk.ask(CLIENT)
     talk.sides[SERVER].host = replace(talk.sides[SERVER].host, ttl=64)
@@ -156,3 +155,39 @@ def test_a_scan_is_not_the_services_fault(doors: int, *, scan: bool) -> None:
     rules = {one.rule for one in analyzed(*talks, ended(20)).findings}
     assert ("port-scan" in rules) == scan
     assert ("connection-refused" in rules) == (not scan)
+
+
+def test_many_services_of_which_little_is_to_tell_are_told_together() -> None:
+    talks = [Conversation(ports=(40_000 + i, 1000 + i), start=i).syn().idle(1).syn() for i in range(8)]
+    [finding] = [one for one in analyzed(*talks, ended(60)).findings if one.rule == "connection-unanswered"]
+    assert (finding.severity, len(finding.streams)) == ("info", 8)
+
+
+# -- resets
+
+
+@EVERY_FORM
+def test_a_reset_out_of_the_blue_is_the_applications_if_it_came_as_far_as_its_packets(form: dict[str, Any]) -> None:
+    [finding] = of_stream(0, at(40_000, **form).idle(3).rst(SERVER))
+    assert (finding.rule, finding.confidence) == ("endpoint-reset", "certain")
+    assert "with the hop limit of its sender's other packets" in finding.evidence.observed
+    talk = at(40_000, **form).idle(3)
+    talk.sides[SERVER].host = replace(talk.sides[SERVER].host, ttl=61)
+    for one in of_stream(0, talk.rst(SERVER)):
+        assert one.confidence != "certain"
+        assert "with the hop limit of" not in one.evidence.observed
+
+
+@EVERY_FORM
+def test_a_reset_after_data_in_vain_is_no_choice_of_an_application(form: dict[str, Any]) -> None:
+    talk = at(40_000, **form).idle(3)
+    talk.data(CLIENT, 50, arrives=False, captured=True).retransmissions(CLIENT, 5)
+    for finding in of_stream(0, talk.idle(7).rst(CLIENT)):
+        assert finding.rule != "endpoint-reset" or finding.confidence == "possible"
+        assert "data unread" not in finding.remedy
+
+
+def test_a_leak_names_who_did_not_close() -> None:
+    talk = at(40_000).idle(1).fin(SERVER)
+    [finding] = [one for one in analyzed(talk, ended(60)).findings if one.rule == "close-wait-leak"]
+    assert finding.summary.startswith("192.0.2.10:40000 has not closed")

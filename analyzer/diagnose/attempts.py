@@ -20,6 +20,8 @@ STILL_WAITING_NS = 3_000_000_000
 SEVERAL, MANY = 3, 5
 MOST = 0.5
 SOME = 0.1
+# So many services of which that is hardly worth telling are told one by one.
+SLIGHT_ALONE = 3
 
 
 class Attempts(NamedTuple):
@@ -82,6 +84,16 @@ def _counted(values: Column) -> tuple[Column, Column]:
     ordered = np.sort(values)
     first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     return ordered[first], np.diff(np.append(first, len(ordered)))
+
+
+def told_apart(found: list[Attempts]) -> tuple[list[Attempts], Attempts | None]:
+    """Those to tell one by one, and, where there are many that are hardly worth it, these together."""
+    slight = [attempts for attempts in found if attempts.severity == "info"]
+    if len(slight) <= SLIGHT_ALONE:
+        return found, None
+    streams = np.sort(np.concatenate([attempts.streams for attempts in slight]))
+    others = [attempts for attempts in found if attempts.severity != "info"]
+    return others, Attempts(streams, sum(attempts.of for attempts in slight))
 
 
 def clients_of(facts: Facts, streams: Column) -> int:

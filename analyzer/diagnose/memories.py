@@ -6,13 +6,13 @@ that died from those that lived: its own RST, or a path that carried others whil
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from analyzer.diagnose.groups import are_among, by_path, distinct, path_keys
-from analyzer.diagnose.limits import idle_limits
+from analyzer.diagnose.limits import Limit
 from analyzer.diagnose.silence import Silence, heard_while_dead, unheard
 from analyzer.kinds import How
 from analyzer.layout import (
@@ -85,9 +85,11 @@ class Memory(NamedTuple):
         return max(1, int(survived / LATENESS) if late else survived)
 
 
-def find_memories(facts: Facts, judged: Callable[..., Column], silence: Silence) -> list[Memory]:
+def find_memories(
+    facts: Facts, judged: Callable[..., Column], silence: Silence, limits: Sequence[Limit]
+) -> list[Memory]:
     """The paths (client address, server address) of which that can be said; `judged` gives streams by verdict."""
-    device = distinct(np.concatenate((judged("middlebox_reset"), _reset_at_a_limit(facts))))
+    device = distinct(np.concatenate((judged("middlebox_reset"), _reset_at_a_limit(limits))))
     suspects = distinct(np.concatenate((judged(*FATAL), device)))
     dead = suspects
     gaps = silence.last_gap
@@ -136,9 +138,9 @@ def _memory(facts: Facts, path: Column, suspects: Column, device: Column, mute: 
     return None if not memory.sure and few and memory.fatal < USUAL_NS else memory
 
 
-def _reset_at_a_limit(facts: Facts) -> Column:
+def _reset_at_a_limit(limits: Sequence[Limit]) -> Column:
     """Connections that several RSTs ended at one idle limit, over other hops than the packets of their sender."""
-    limits = [limit for limit in idle_limits(facts) if limit.foreign.sum() >= FEWEST]
+    limits = [limit for limit in limits if limit.foreign.sum() >= FEWEST]
     return np.sort(np.concatenate([np.zeros(0, np.int64), *[limit.streams[limit.foreign] for limit in limits]]))
 
 

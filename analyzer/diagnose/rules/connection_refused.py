@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.attempts import clients_of, failed
+from analyzer.diagnose.attempts import Attempts, clients_of, failed, told_apart
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections
 from analyzer.kinds import Handshake
@@ -23,18 +23,24 @@ def connection_refused(context: Context) -> Iterator[Claim]:
 
     One refused connection among many is often a program that looks whether a service is there.
     """
-    for attempts in failed(context.facts, Handshake.REFUSED, context.scans):
+    alone, together = told_apart(failed(context.facts, Handshake.REFUSED, context.scans))
+    for attempts in alone:
         flow = context.flow(int(attempts.streams[0]))
-        who = clients_of(context.facts, attempts.streams)
-        frames = context.facts.tracks.flows[attempts.streams[:MAX_FRAMES], RESET_FRAME]
-        yield Claim(
-            summary=f"{flow.server} refused {len(attempts.streams)} of {connections(attempts.of)}, "
-            f"from {who} host{'s' * (who > 1)}",
-            remedy="See whether the service runs and listens on this address and port, and what rejects it if it does.",
-            frames=tuple(frames.tolist()),
-            observed="a RST in answer to a SYN",
-            expected="a SYN-ACK",
-            source="RFC 9293 3.10.7.1",
-            severity=attempts.severity,
-            streams=tuple(attempts.streams.tolist()),
-        )
+        yield _claim(context, attempts, f"{flow.server} refused", attempts.severity)
+    if together is not None:
+        yield _claim(context, together, "Several services refused", "info")
+
+
+def _claim(context: Context, attempts: Attempts, what: str, severity: str) -> Claim:
+    who = clients_of(context.facts, attempts.streams)
+    frames = context.facts.tracks.flows[attempts.streams[:MAX_FRAMES], RESET_FRAME]
+    return Claim(
+        summary=f"{what} {len(attempts.streams)} of {connections(attempts.of)}, from {who} host{'s' * (who > 1)}",
+        remedy="See whether the service runs and listens on this address and port, and what rejects it if it does.",
+        frames=tuple(frames.tolist()),
+        observed="a RST in answer to a SYN",
+        expected="a SYN-ACK",
+        source="RFC 9293 3.10.7.1",
+        severity=severity,
+        streams=tuple(attempts.streams.tolist()),
+    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.attempts import clients_of, failed
+from analyzer.diagnose.attempts import Attempts, clients_of, failed, told_apart
 from analyzer.diagnose.errors_on_path import path_errors
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections
 from analyzer.kinds import Handshake
-from analyzer.layout import FIRST_FRAME
+from analyzer.layout import FIRST_FRAME, HANDSHAKE, SYN_RETRANSMITTED
 
 
 @survey("connection-unanswered", severity="info")
@@ -23,21 +23,30 @@ def connection_unanswered(context: Context) -> Iterator[Claim]:
     Look at: whether the SYN arrives at the host (a capture there), `nstat -az TcpExtListenOverflows TcpExtListenDrops`,
     and the firewalls between.
     """
-    facts = context.facts
-    for attempts in failed(facts, Handshake.NO_ANSWER, context.scans):
+    alone, together = told_apart(failed(context.facts, Handshake.NO_ANSWER, context.scans))
+    for attempts in alone:
         flow = context.flow(int(attempts.streams[0]))
-        who = clients_of(facts, attempts.streams)
-        errors = path_errors(facts, int(attempts.streams[0]))
-        said = f"; {errors[0]}" if errors else ""
-        yield Claim(
-            summary=f"{flow.server} did not answer {len(attempts.streams)} of {connections(attempts.of)}, "
-            f"from {who} host{'s' * (who > 1)}{said}",
-            remedy="See whether the SYNs arrive at the host, whether the queue of the service overflows, and what "
-            "filters on the way.",
-            frames=tuple(facts.tracks.flows[attempts.streams[:MAX_FRAMES], FIRST_FRAME].tolist()),
-            observed=f"SYNs without a SYN-ACK{said}",
-            expected="a SYN-ACK, or a RST where nothing listens",
-            source="RFC 9293 3.5 and 3.10.7.4",
-            severity=attempts.severity,
-            streams=tuple(attempts.streams.tolist()),
-        )
+        yield _claim(context, attempts, f"{flow.server} did not answer", attempts.severity)
+    if together is not None:
+        yield _claim(context, together, "Several services did not answer", "info")
+
+
+def _claim(context: Context, attempts: Attempts, what: str, severity: str) -> Claim:
+    facts = context.facts
+    who = clients_of(facts, attempts.streams)
+    errors = path_errors(facts, int(attempts.streams[0]))
+    said = f"; {errors[0]}" if errors else ""
+    rows = facts.tracks.flows[attempts.streams]
+    again = bool((rows[:, HANDSHAKE] & SYN_RETRANSMITTED != 0).any())
+    return Claim(
+        summary=f"{what} {len(attempts.streams)} of {connections(attempts.of)}, from {who} host{'s' * (who > 1)}{said}",
+        remedy="See whether the SYNs arrive at the host, whether the queue of the service overflows, and what filters "
+        "on the way.",
+        frames=tuple(rows[:MAX_FRAMES, FIRST_FRAME].tolist()),
+        observed=f"SYNs without a SYN-ACK{', sent again' * again}{said}",
+        expected="a SYN-ACK, or a RST where nothing listens",
+        source="RFC 9293 3.5 and 3.10.7.4",
+        confidence="likely" if again or errors else "possible",
+        severity=severity,
+        streams=tuple(attempts.streams.tolist()),
+    )

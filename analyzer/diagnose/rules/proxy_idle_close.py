@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit, idle_limits
+from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import SECOND, connections, ends, seconds
 from analyzer.model import SIDES
@@ -34,7 +34,7 @@ def proxy_idle_close(context: Context) -> Iterator[Claim]:
     Let the end that sends requests close idle connections first, with a limit below the other's; send heartbeats of
     the application where a connection must last.
     """
-    for limit in idle_limits(context.facts):
+    for limit in context.idle_limits:
         if not limit.foreign.any():  # that is a device's, see middlebox-idle-timeout
             yield from _claim(context, limit)
 
