@@ -74,6 +74,14 @@ def test_what_draws_no_reply_is_not_waited_for(port: int, message: bytes, form: 
     assert verdict(quiet(talk)) == "healthy"
 
 
+@EVERY_FORM
+def test_a_short_request_unlike_those_before_is_one(form: dict[str, Any]) -> None:
+    """As long as an acknowledgement, but nothing came before it that it could acknowledge."""
+    talk = quiet(begun(4, octets=22, port=6379, **form).idle(3).data(CLIENT, 41))
+    assert verdict(talk) == "app_hung"
+    assert confidence(talk) == ["possible"]
+
+
 def test_an_acknowledgement_of_what_the_server_says_unasked_is_not_waited_for() -> None:
     """A subscriber: the server speaks when there is something, the client answers with as much as a request."""
     talk = begun(4)
@@ -129,3 +137,41 @@ def test_the_compiled_way_says_the_same() -> None:
     ]
     for talk, word in zip(talks, ("app_hung", "healthy"), strict=True):
         assert analyzed(talk, engine="compiled").verdicts == [word]
+
+
+@EVERY_FORM
+def test_a_pong_is_not_waited_for(form: dict[str, Any]) -> None:
+    """WebSocket (RFC 6455 5.5.3): the server pings, the client answers with a masked frame of another length."""
+    talk = begun(3, port=8080, **form).idle(25)
+    talk.send(SERVER, "PA", b"\x89\0")
+    talk.idle(0.02).acknowledge(CLIENT)
+    talk.send(CLIENT, "PA", b"\x8a\x80\x12\x34\x56\x78")
+    talk.idle(0.03).acknowledge(SERVER)
+    assert verdict(quiet(talk)) == "healthy"
+
+
+@EVERY_FORM
+def test_a_subscriber_waits_for_what_may_come(form: dict[str, Any]) -> None:
+    """Redis: SUBSCRIBE is replied to, and messages come when there are any."""
+    talk = begun(1, port=6379, octets=30, **form).data(CLIENT, 33).data(SERVER, 40)
+    for _ in range(2):
+        talk.idle(40).data(SERVER, 70)
+    assert verdict(quiet(talk)) == "healthy"
+
+
+def test_a_replica_acknowledges_without_an_answer() -> None:
+    """Redis: REPLCONF ACK, once a second, while the master sends only what there is."""
+    talk = begun(3, port=6379, octets=80)
+    for _ in range(3):
+        for _ in range(4):
+            talk.idle(1.1).data(CLIENT, 37)
+        talk.data(SERVER, 14)
+    talk.idle(1.1).data(CLIENT, 37)
+    assert verdict(quiet(talk, every=60)) == "healthy"
+
+
+@EVERY_FORM
+def test_a_long_request_in_several_segments_is_one(form: dict[str, Any]) -> None:
+    """The last segment may be as small as an acknowledgement."""
+    talk = begun(3, octets=1500, **form).data(CLIENT, 2 * 1460 + 9)
+    assert verdict(quiet(talk)) == "app_hung"

@@ -62,7 +62,7 @@ def hung(facts: Facts, idle_after: int) -> Mask:
     first = (turns == 0) & (flows[:, HANDSHAKE] & SAW_SYN != 0) & ~np.isin(_service(flows), SILENT_PORTS)
     # Where the server greets, a short word may be an answer to that.
     first &= (endpoints(BYTES)[:, 1] == 0) | (word == LARGE_WORD)
-    likely = (first | (turns > 0) & (drew | (word == LARGE_WORD))) & (went_on == 0) & _asked_twice(facts)
+    likely = (first | (turns > 0)) & (went_on == 0) & _asked_twice(facts)
     asked = (roles & CLIENT_ASKED != 0) & (roles & NO_REPLY == 0) & ~left
     acknowledged = (endpoints(KNOWN)[:, 0] & HAS_UNA != 0) & (endpoints(NXT)[:, 0] == endpoints(UNA)[:, 0])
     slowest = np.where(turns > 0, 1 << (roles >> SLOWEST_REPLY & SLOWEST_MASK), 0)

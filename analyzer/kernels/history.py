@@ -91,9 +91,11 @@ WENT_ON_NS = 1_000_000_000
 # An answer follows at once, but for a delayed acknowledgement (RFC 1122 4.2.3.2) and the way there and back.
 PROMPT_NS = 200_000_000
 # Ports (IANA), and lengths of messages there.
-MQTT, AMQP, MYSQL = 1883, 5672, 3306
+MQTT, AMQP = 1883, 5672
 AMQP_ACK, AMQP_PUBLISH, AMQP_OPEN = 21, 60, 4
 MYSQL_CLOSE = 9
+HTTP2_EMPTY, HTTP2_FOUR = 9, 13
+TLS_DATA = 0x17
 
 
 @kernel
@@ -205,7 +207,8 @@ def draws_no_reply(packets: Ints, row: int, turns: int) -> bool:
     """Whether what a client says here is known to draw none: the reply to a heartbeat, an acknowledgement, a farewell.
 
     MQTT (3.1.1 2.2): PUBLISH with QoS 0, PUBACK, PUBCOMP, DISCONNECT. AMQP (0-9-1 1.8.3): Basic.Ack, and, once the
-    connection and its channel are open, what is as long as Basic.Publish. MySQL: COM_STMT_CLOSE.
+    connection and its channel are open, what is as long as Basic.Publish. MySQL: COM_STMT_CLOSE. HTTP/2 (RFC 9113 6):
+    SETTINGS with ACK, WINDOW_UPDATE, RST_STREAM.
     """
     octet = packets[row + OCTET]
     length = packets[row + LEN]
@@ -216,7 +219,9 @@ def draws_no_reply(packets: Ints, row: int, turns: int) -> bool:
         return octet & 0xF6 == 0x30 or octet == 0x40 or octet == 0x70 or octet == 0xE0
     if port == AMQP:
         return octet == 1 and (length == AMQP_ACK or (length >= AMQP_PUBLISH and turns >= AMQP_OPEN))
-    return port == MYSQL and octet == 5 and length == MYSQL_CLOSE
+    if octet == 0:
+        return length == HTTP2_EMPTY or length == HTTP2_FOUR
+    return octet == 5 and length == MYSQL_CLOSE
 
 
 @kernel
@@ -237,7 +242,11 @@ def client_word(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, ro
         # An answer to what the server wanted to know is as long as that (a PING), or follows it at once.
         prompt = time - flows[y + LAST_DATA] <= PROMPT_NS + max(flows[x + MIN_RTT], 0)
         alike = flows[y + ADVANCE_LEN] == length and flows[y + ADVANCE_TIME] == flows[y + LAST_DATA]
-        if roles & CLIENT_ASKED == 0 and prompt and (alike or roles & UNPROMPTED):
+        # So is, mostly, what is short and unlike any request so far, and follows at once, or is a record of TLS.
+        unlike = word < LARGE_WORD and roles >> (DREW + word) & 1 == 0
+        if roles & CLIENT_ASKED == 0 and prompt and (alike or unlike or roles & UNPROMPTED):
+            none = True
+        if unlike and turns > 0 and packets[row + OCTET] == TLS_DATA:
             none = True
         roles = roles & ~(CLIENT_ASKED | SERVER_ASKED | (WORD_MASK << FIRST_WORD)) | CLIENT_ASKED | (word << FIRST_WORD)
         flows[f + REQUEST_TIME] = time
