@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analyzer.capture.spool import Spool
@@ -90,11 +90,11 @@ class Analysis:
     def flow(self, stream: int) -> Flow:
         """One connection."""
         from analyzer.diagnose import VERDICTS
-        from analyzer.diagnose.catalogue import matching
+        from analyzer.diagnose.catalogue import matcher
         from analyzer.measure import make_flow
 
         flow = make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word)
-        match = partial(matching, port=flow.server.port)
+        match = matcher(flow.server.port)
         return replace(flow, keepalive=tuple(replace(entry, match=match) for entry in flow.keepalive))
 
     def hosts(self, most: int | None = None) -> list[HostSettings]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -70,6 +71,12 @@ def matching(keepalive: Keepalive, port: int | None = None) -> tuple[str, ...]:
     """
     seen = tuple(_Seen.of(getattr(keepalive, field)) for field in FIELDS)
     return _matching(seen, keepalive.probe_length, keepalive.without_timestamps, port)
+
+
+@cache
+def matcher(port: int) -> Callable[[Keepalive], tuple[str, ...]]:
+    """`matching` for a service; the same each time, so that connections that are alike are equal."""
+    return partial(matching, port=port)
 
 
 @cache
