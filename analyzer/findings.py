@@ -55,3 +55,4 @@ class Finding:
     evidence: Evidence
     streams: Sequence[int] = ()  # where they are several
     service: str = ""  # the server whose connections they are
+    notes: Sequence[str] = ()  # what other rules say of the same event, which this one explains

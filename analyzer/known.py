@@ -23,6 +23,7 @@ class Profile:
     tcp_keepalive_probes: Setting = None
     probe_length: int = 0
     timestamps: bool = True  # its probes carry them where the connection does
+    ports: tuple[int, ...] = ()  # of the services that it is or uses; none: of any
 
     @property
     def settings(self) -> tuple[Setting, ...]:
@@ -43,8 +44,14 @@ class Middlebox:
     source: str
     sure: str
     probes_refresh: bool | None = None
+    ports: tuple[int, ...] = ()  # of the services that it stands for or is; none: of any
+    side: str = "server"  # which end of the connection it is where it closes one
 
     @property
     def closes(self) -> bool:
         """Whether it says so with a FIN, as an end of the connection."""
         return "FIN" in self.on_expiry or "closes" in self.on_expiry
+
+    def closes_as(self, side: str, port: int) -> bool:
+        """Whether it may be that end of a connection to a service on this port."""
+        return side == self.side and (not self.ports or port in self.ports)

@@ -32,7 +32,7 @@ RECORD_SIZE = 5
     WINDOW,  # as in the header, unscaled
     TTL,
     IP_ID,  # -1: IPv6
-    TSVAL,
+    TSVAL,  # of an ICMP error this and the next are its sender's address
     TSECR,
     OPTIONS,  # tcp.HAS_* bits
     WSCALE,  # -1: no such option
@@ -86,15 +86,22 @@ FRAME_BITS = 40
 LINE = 8  # words in a cache line of 64 octets: rows and their parts begin with one (`Kernels.ints`)
 HEAD_SIZE = 3 * LINE
 
-# ROLES bits.
+# ROLES bits; below, shifts and masks.
 CLIENT_IS_LOW = 0x01
 GAP_IS_OPEN = 0x02
 SERVER_ENDED_GAP = 0x04
 CLIENT_ASKED = 0x08
 SERVER_ASKED = 0x10
+NO_REPLY = 0x20  # what the client said last is an answer itself, or of a kind that draws none
+UNPROMPTED = 0x40  # what the server said last nobody had asked for
 SLOWEST_REPLY = 8  # shifts: six bits: the server's slowest reply to a request took no longer than 1 << this nanoseconds
 SLOWEST_MASK = 0x3F
-TURNS = 16  # the rest: how often the server replied
+TURNS, TURNS_MASK = 16, 0x3F  # how often the server replied, as far as that goes
+# The size of what the client said last, and of the first of it without a reply: up to LARGE_WORD steps, or longer.
+WORD, FIRST_WORD, WORD_MASK, WORD_STEP, LARGE_WORD = 22, 26, 0xF, 5, 11
+DREW = 30  # a bit for each size: the client said something as long, and the server replied
+LEFT = 42  # ... and the client went on without a reply after a second or more, before the server spoke again
+WENT_ON, WENT_ON_MASK = 54, 0x7  # how often the client went on so since the last reply
 
 # HANDSHAKE bits.
 SAW_SYN = 0x01
@@ -126,7 +133,7 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     LAST_PROBE,  # 1 + row of its last probe
     RESENT,  # how often it sent its oldest unacknowledged segment again
     LAST_TIME,
-    LAST_WINDOW,  # as it last advertised, unscaled
+    LAST_WINDOW,  # as it last advertised, unscaled; above ADVANCE_LEN the length of the segment that last moved NXT
     PACKETS,
     BYTES,
     ADVANCE_TIME,  # when a segment last moved NXT
@@ -166,11 +173,11 @@ HOLDS_BACK = 0x80  # HELD is not 0
 ACKED_UNSEEN = 0x100  # its peer acknowledged what the capture lacks
 HEARING_OPEN = 0x200  # what passed on its way to it last may not have arrived: it has not shown yet
 ECHOES_ACKS = 0x400  # its TSecr moves with pure ACKs, as RFC 7323 4.3 has it (RFC 1323 did not)
-ADVANCED_BY_ONE = 0x800  # the segment that last moved NXT took one number
-WENT_ON = 0x1000  # it sent data after it had acknowledged its peer's FIN
-KNOWN_TUNNEL = 13  # above these bits: the tunnel it was last seen in, as in TUNNEL
+AFTER_FIN = 0x800  # it sent data after it had acknowledged its peer's FIN
+KNOWN_TUNNEL = 12  # above these bits: the tunnel it was last seen in, as in TUNNEL
 
-STAMP = 32  # shift, in STAMPS
+STAMP = 32  # shift, in STAMPS and SYN_TSVAL
+ADVANCE_LEN, WINDOW_MASK = 16, 0xFFFF  # in LAST_WINDOW
 
 # FINGERPRINT: what tells a sender's packets from those that a middlebox makes in its name, in one word.
 TTL_LOW = 0  # shifts: eight bits each, lowest and highest seen
@@ -251,7 +258,7 @@ GAP_PEER_FIN = 0x3800
     EVENT_WINDOW,
     EVENT_OPTIONS,
     EVENT_WHY,  # RESET_* of a RST; ICMP kind
-    EVENT_SINCE,  # start of what ended: a retransmission run, a closed window
+    EVENT_SINCE,  # start of what ended: a retransmission run, a closed window; with the next, who sent an ICMP error
     EVENT_COUNT,
 ) = range(14)
 EVENT_SIZE = 14
@@ -286,14 +293,5 @@ SKIP_REASONS = {
     "icmp_without_tcp": "an ICMP error that does not quote TCP, or too little of it",
     "no_packet": "a record without a packet that Wireshark numbers as a frame: a journal entry, a custom block",
 }
-(
-    UNSUPPORTED_LINK_TYPE,
-    NOT_IP,
-    NOT_TCP,
-    IP_FRAGMENT,
-    TRUNCATED,
-    MALFORMED,
-    ICMP_WITHOUT_TCP,
-    NO_PACKET,
-) = range(8)
+(UNSUPPORTED_LINK_TYPE, NOT_IP, NOT_TCP, IP_FRAGMENT, TRUNCATED, MALFORMED, ICMP_WITHOUT_TCP, NO_PACKET) = range(8)
 COUNTS_SIZE = FIRST_SKIP + len(SKIP_REASONS)

@@ -77,7 +77,6 @@ class Facts:
     how: Narrow
     by: Narrow  # 0 nobody, 1 client, 2 server
     forged: Mask  # its RST was made by a device on the path, in that one's name
-    doubtful: Mask  # perhaps: it came over one hop fewer or more than that one's packets
     why: Narrow
     ended: Column  # 0 while open
     probes: Short  # (flows, 2), as are all below
@@ -118,13 +117,17 @@ class Facts:
 
     def event_frames(self, stream: int, kind: int, side: int | None = None) -> tuple[int, ...]:
         """The frames of a connection's events of one kind (layout.EVENT_*), of one sender or both, in order."""
-        order, streams = self._events_by_stream
-        first, end = streams.searchsorted((stream, stream + 1)).tolist()
-        events = self.tracks.events[order[first:end]]
+        events = self.events_of(stream)
         chosen = events[:, EVENT_KIND] == kind
         if side is not None:
             chosen &= events[:, EVENT_ENDPOINT] & 1 == side
         return tuple(events[chosen, EVENT_FRAME].tolist())
+
+    def events_of(self, stream: int) -> Column:
+        """The events of a connection, in order."""
+        order, streams = self._events_by_stream
+        first, end = streams.searchsorted((stream, stream + 1)).tolist()
+        return self.tracks.events[order[first:end]]
 
     @cached_property
     def _events_by_stream(self) -> tuple[Column, Column]:

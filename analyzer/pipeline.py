@@ -90,13 +90,12 @@ class Analysis:
     def flow(self, stream: int) -> Flow:
         """One connection."""
         from analyzer.diagnose import VERDICTS
-        from analyzer.diagnose.catalogue import matching
+        from analyzer.diagnose.catalogue import matcher
         from analyzer.measure import make_flow
 
         flow = make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word)
-        if not flow.keepalive:
-            return flow
-        return replace(flow, keepalive=tuple(replace(entry, match=matching) for entry in flow.keepalive))
+        match = matcher(flow.server.port)
+        return replace(flow, keepalive=tuple(replace(entry, match=match) for entry in flow.keepalive))
 
     def hosts(self, most: int | None = None) -> list[HostSettings]:
         """The keepalive settings that several connections of a host show together; of the `most` that have most."""
@@ -108,8 +107,9 @@ class Analysis:
 
     def _profiles_of(self, pool: HostSettings) -> tuple[str, ...]:
         """The known defaults that fit, by the form of one connection's probes."""
-        [entry] = (entry for entry in self.flow(pool.streams[0]).keepalive if entry.sender == pool.sender)
-        return replace(entry, **{name: getattr(pool, name) for name in SETTINGS}).profiles
+        known = {name: getattr(pool, name) for name in SETTINGS}
+        entries = [entry for entry in self.flow(pool.streams[0]).keepalive if entry.sender == pool.sender]
+        return replace(entries[0], **known).profiles if entries else ()
 
     @cached_property
     def severities(self) -> dict[str, str]:

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from commands import inside, keepalive
-from conversation import CLIENT, Conversation
-from observe import only_flow
+from conversation import CLIENT, SERVER, Conversation
+from observe import analyzed, only_flow
 
 from analyzer.diagnose.catalogue import matching, middleboxes, profiles
+from analyzer.diagnose.words import how_to_probe
 from analyzer.known import Profile
 from analyzer.model import Estimate, Keepalive
+from analyzer.report.text import profile_names
 
 SYSTEM = {"tcp_keepalive_time": 7200, "tcp_keepalive_intvl": 75, "tcp_keepalive_probes": 9}
 ANY = 23
@@ -57,7 +59,10 @@ def test_a_profile_does_not_fit_other_settings(profile: Profile) -> None:
         ((7200, 75, 9), {}, "Linux"),
         ((7200, 75, 8), {}, "macOS"),
         ((7200, 1, 10), {"probe_length": 1}, "Windows Vista"),
-        ((45, 1, 10), {"probe_length": 1}, "Windows with SIO_KEEPALIVE_VALS"),
+        ((50, 1, 10), {"probe_length": 1}, "Windows with SIO_KEEPALIVE_VALS"),
+        ((50, None, None), {"probe_length": 1}, "Windows with SIO_KEEPALIVE_VALS"),
+        ((45, None, None), {"probe_length": 1}, "Chrome / Chromium on Windows"),
+        ((45, 45, 10), {"probe_length": 1}, "Chrome / Chromium on Windows"),
         ((7, 7, 9), {}, "Go net.Dialer{KeepAlive: n seconds}"),
         ((7, 7, None), {}, "Go net.Dialer{KeepAlive: n seconds}"),
         ((20, 3, 4), {}, "FreeRTOS"),
@@ -77,6 +82,75 @@ def test_sixty_sixty_nine_is_several_things() -> None:
 @pytest.mark.parametrize("settings", [(None, None, None), (None, None, 9), (3, 2, 4), (17, None, None)], ids=str)
 def test_what_fits_nothing_has_no_name(settings: tuple[float | None, ...]) -> None:
     assert matching(seen(*settings)) == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "length", "port", "name"),
+    [
+        ((30, 1, 10), 1, 1433, "SQL Server / SqlClient on Windows"),
+        ((30, None, None), 1, 1433, "SQL Server / SqlClient on Windows"),
+        ((30, 1, 9), 0, 1433, "SQL Server / SqlClient on Linux"),
+        ((30, None, None), 0, 102, "Siemens SIMATIC Ethernet CP (ISO-on-TCP)"),
+    ],
+    ids=str,
+)
+def test_what_a_service_uses_is_named_there(
+    settings: tuple[float | None, ...], length: int, port: int, name: str
+) -> None:
+    entry = seen(*settings, probe_length=length)
+    assert matching(entry, port)[0] == name
+    assert name not in matching(entry, 5432)
+
+
+def test_only_the_best_are_named() -> None:
+    """A prober whose interval and count are known to fit one is not said to be another's whose count is not known."""
+    assert matching(seen(30, 5, 3)) == ("go-redis", "redis-py")
+    assert all("Windows" in name for name in matching(seen(7200, 1, 10, probe_length=1)))
+
+
+@pytest.mark.parametrize(("names", "said"), [(2, "a or b"), (3, "a or b or c"), (9, "any of 9 known defaults")])
+def test_many_names_are_no_answer(names: int, said: str) -> None:
+    assert profile_names("abcdefghi"[:names]) == said
+
+
+def windows(form: dict[str, Any], probes: int = 3) -> Conversation:
+    """A server on Windows that probes with one octet, in vain at last."""
+    talk = Conversation(ports=(49_800, 1433), **form)
+    for side in talk.sides.values():
+        side.host = replace(side.host, ttl=127)
+    talk.handshake().data(CLIENT, 300).data(SERVER, 500).idle(300)
+    return talk.probes(SERVER, probes, every=300, octets=1).probes(SERVER, 10, every=1, octets=1, answered=False)
+
+
+@pytest.mark.parametrize("form", [{}, {"v6": True}, {"timestamps": False}], ids=str)
+def test_remedies_speak_of_windows_to_windows(form: dict[str, Any]) -> None:
+    for finding in analyzed(windows(form).rst(SERVER)).findings:
+        assert "sysctl" not in finding.remedy + finding.evidence.observed
+        assert "setsockopt" not in finding.remedy
+        if finding.rule == "dead-peer":
+            assert "SQL Server: Keep Alive 60000 (ms)" in finding.remedy
+            assert "KeepAliveTime" in finding.remedy
+
+
+def test_remedies_speak_of_linux_to_linux() -> None:
+    talk = Conversation().handshake().data(CLIENT, 300).data(SERVER, 500).idle(300)
+    [finding] = analyzed(talk.probes(CLIENT, 4, every=75, answered=False).rst(CLIENT)).findings
+    assert "sysctl" in finding.remedy
+    assert "KeepAliveTime" not in finding.remedy
+
+
+@pytest.mark.parametrize(("idle", "every", "count"), [(3, 2, 4), (20, 3, 4), (45, 5, 5)])
+def test_advice_is_never_slower_than_what_is_set(idle: float, every: float, count: int) -> None:
+    talk = Conversation().handshake().data(CLIENT, 300).data(SERVER, 500).idle(idle)
+    [finding] = analyzed(talk.probes(CLIENT, count, every=every, answered=False).rst(CLIENT)).findings
+    assert "60" not in finding.remedy
+    assert "which is soon" in finding.remedy
+
+
+def test_advice_for_haproxy_is_configuration_that_it_knows() -> None:
+    said = how_to_probe(443)
+    assert "option clitcpka with clitcpka-idle 60s" in said
+    assert " tcpka-idle" not in said
 
 
 def test_every_row_says_where_it_is_from() -> None:

@@ -81,7 +81,7 @@ def test_a_notebook_is_shown_a_summary(crowd: analyzer.Analysis) -> None:
     for verdict, count in crowd.verdict_counts(list(range(len(crowd)))).items():
         assert f"{count} {verdict}" in text
     assert text.count("<tr>") == 11
-    assert re.search(r"<li>HIGH dead-peer \(stream \d+\): ", text)
+    assert re.search(r"<li>HIGH keepalive-exhausted-but-alive \(stream \d+\): ", text)
 
 
 def test_a_summary_escapes_what_it_is_told() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -27,13 +28,17 @@ def _rows(name: str, kind: str) -> list[dict[str, Any]]:
 @cache
 def profiles() -> tuple[Profile, ...]:
     """All known settings."""
-    return tuple(Profile(**row) for name in FILES for row in _rows(name, "profile"))
+    return tuple(Profile(**_with_ports(row)) for name in FILES for row in _rows(name, "profile"))
 
 
 @cache
 def middleboxes() -> tuple[Middlebox, ...]:
     """All known idle timeouts."""
-    return tuple(Middlebox(**row) for row in _rows("middleboxes", "middlebox"))
+    return tuple(Middlebox(**_with_ports(row)) for row in _rows("middleboxes", "middlebox"))
+
+
+def _with_ports(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "ports": tuple(row.get("ports", ()))}
 
 
 @dataclass(frozen=True)
@@ -59,14 +64,25 @@ class _Seen:
         return self.low <= number and (self.high is None or number <= self.high)
 
 
-def matching(keepalive: Keepalive) -> tuple[str, ...]:
-    """The names of the profiles that fit these settings and this form of probe, best first; none without a setting."""
+def matching(keepalive: Keepalive, port: int | None = None) -> tuple[str, ...]:
+    """The names of the profiles that fit these settings, this form of probe and this service best, all equally well.
+
+    None without a setting. Where there are many, the settings are common, and no name is an answer.
+    """
     seen = tuple(_Seen.of(getattr(keepalive, field)) for field in FIELDS)
-    return _matching(seen, keepalive.probe_length, keepalive.without_timestamps)
+    return _matching(seen, keepalive.probe_length, keepalive.without_timestamps, port)
 
 
 @cache
-def _matching(seen: tuple[_Seen | None, ...], probe_length: int, without_timestamps: bool) -> tuple[str, ...]:
+def matcher(port: int) -> Callable[[Keepalive], tuple[str, ...]]:
+    """`matching` for a service; the same each time, so that connections that are alike are equal."""
+    return partial(matching, port=port)
+
+
+@cache
+def _matching(
+    seen: tuple[_Seen | None, ...], probe_length: int, without_timestamps: bool, port: int | None
+) -> tuple[str, ...]:
     if not any(one is not None and one.value is not None for one in seen[:2]):
         return ()
     ranked = []
@@ -74,10 +90,12 @@ def _matching(seen: tuple[_Seen | None, ...], probe_length: int, without_timesta
         # Only a probe of one octet is known to come without timestamps from systems that send them otherwise.
         bare = without_timestamps and not probe_length
         fits = profile.probe_length == probe_length and not (bare and profile.timestamps)
+        fits = fits and (not profile.ports or port is None or port in profile.ports)
         score = _score(profile, seen) if fits else 0
         if score:
-            ranked.append((-score, place, profile.name))
-    return tuple(name for _, _, name in sorted(ranked))
+            ranked.append((-score - (port in profile.ports), place, profile.name))
+    ranked.sort()
+    return tuple(name for score, _, name in ranked if score == ranked[0][0])
 
 
 def _score(profile: Profile, seen: tuple[_Seen | None, ...]) -> int:
@@ -94,10 +112,13 @@ def _score(profile: Profile, seen: tuple[_Seen | None, ...]) -> int:
         elif setting == "system":
             if not any(one.allows(number) for number in SYSTEM[field]):
                 return 0
-            score += 2
+            score += 4 * (one.value is not None)  # what it is meant to be, if not by its own
+        elif setting == "any":
+            own += 1
+            score += 1
     if profile.tcp_keepalive_time == profile.tcp_keepalive_intvl == "n":
         time, intvl = seen[:2]
         if time is None or intvl is None or time.value is None or time.value != intvl.value:
             return 0
-        return score + 1
+        return score + 8  # as good as two that fit
     return score if own else 0

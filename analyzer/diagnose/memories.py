@@ -1,16 +1,33 @@
-"""How long a device on each path remembers an idle connection: longer than a gap survived, shorter than a fatal one."""
+"""How long a device on each path remembers an idle connection: longer than a gap survived, shorter than a fatal one.
+
+A device is not the only thing that kills connections. It is claimed where the silence, and nothing else, tells those
+that died from those that lived: its own RST, or a path that carried others while these were dead.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.diagnose.groups import are_among, by_path, path_keys
-from analyzer.diagnose.silence import Silence
+from analyzer.diagnose.groups import are_among, by_path, distinct, path_keys
+from analyzer.diagnose.limits import Limit
+from analyzer.diagnose.silence import Silence, heard_while_dead, unheard
 from analyzer.kinds import How
-from analyzer.layout import FIRST_TIME, LAST_TIME, LONGEST_GAP, OPEN_GAP, OPEN_GAP_END, RESET_SIDE, RESET_TIME
+from analyzer.layout import (
+    FIRST_TIME,
+    KNOWN,
+    LAST_TIME,
+    LONGEST_GAP,
+    OPEN_GAP,
+    OPEN_GAP_END,
+    RESET_ABORT,
+    RESET_SIDE,
+    RESET_TIME,
+    RESET_WHY,
+    SENT_FIN,
+)
 from analyzer.model import Column, Facts, Mask
 
 if TYPE_CHECKING:
@@ -19,9 +36,18 @@ if TYPE_CHECKING:
 # Ends of connections that an idle gap may have brought about.
 FATAL = ("middlebox_reset", "middlebox_drop", "dead_peer", "lost_state", "retransmission_timeout")
 NANO = 1_000_000_000
+# No device forgets an established connection sooner.
+SHORTEST_NS = 2 * NANO
+# One that forgets without a word after less than this is not known of: two at least must show it, and one that
+# survived a silence not much shorter.
+USUAL_NS = 20 * NANO
+FEWEST = 3
 # A gap that a connection survived does not speak against one that was fatal if it was no longer than by this.
 SLACK_NS = 100_000_000
+# Timers of Linux fire up to an eighth late (kernel/time/timer.c).
+LATENESS = 9 / 8
 NAMED_AT_MOST = 6
+PATH_S = 0.5
 
 
 class Memory(NamedTuple):
@@ -32,6 +58,7 @@ class Memory(NamedTuple):
     survived: int  # the longest gap that a connection survived; 0: none is known
     fatal: int  # the shortest that one did not
     sure: bool  # a RST of the device's own shows that it is there
+    exact: bool = False  # it sent that RST when the time was over, and not in answer to anything
 
     @property
     def devices(self) -> tuple[Middlebox, ...]:
@@ -39,49 +66,89 @@ class Memory(NamedTuple):
         from analyzer.diagnose.catalogue import middleboxes
 
         low, high = self.survived / NANO, self.fatal / NANO
+        if self.exact:  # but for the way from the device
+            low, high = high - PATH_S, high + PATH_S
         fitting = [box for box in middleboxes() if low < box.idle_timeout_s <= high and not box.closes]
-        if not self.survived or len({box.idle_timeout_s for box in fitting}) != 1:
+        if self.exact:
+            fitting = [box for box in fitting if "RST" in box.on_expiry]
+        if not low or len({box.idle_timeout_s for box in fitting}) != 1 or len(fitting) > NAMED_AT_MOST:
             return ()
-        return tuple(fitting[:NAMED_AT_MOST])
+        return tuple(fitting)
+
+    @property
+    def safe_idle(self) -> int:
+        """An idle time for probes, in whole seconds, that is known to keep the device from forgetting, or likely to."""
+        if not self.survived:
+            return max(1, int(self.fatal / (2 * NANO)))
+        survived = self.survived // NANO
+        late = survived * LATENESS * NANO >= self.fatal
+        return max(1, int(survived / LATENESS) if late else survived)
 
 
-def find_memories(facts: Facts, judged: Callable[..., Column], silence: Silence) -> list[Memory]:
+def find_memories(
+    facts: Facts, judged: Callable[..., Column], silence: Silence, limits: Sequence[Limit]
+) -> list[Memory]:
     """The paths (client address, server address) of which that can be said; `judged` gives streams by verdict."""
-    suspects = judged(*FATAL)
-    suspects = suspects[silence.last_gap[suspects] > 0]
-    if not len(suspects):
-        return []
-    reset, lost = are_among(suspects, judged("middlebox_reset")), are_among(suspects, judged("lost_state"))
-    alive = silence.alive_elsewhere[suspects]
-    alive[lost] = [_others_known(facts, stream) for stream in suspects[lost].tolist()]
-    suspects = suspects[reset | are_among(suspects, judged("middlebox_drop")) | alive]
+    device = distinct(np.concatenate((judged("middlebox_reset"), _reset_at_a_limit(limits))))
+    suspects = distinct(np.concatenate((judged(*FATAL), device)))
+    dead = suspects
+    gaps = silence.last_gap
+    # Whoever closed may forget before long, and so may a device what it has seen being closed.
+    closing = (facts.tracks.endpoints(KNOWN) & SENT_FIN != 0).any(axis=1)
+    suspects = suspects[(gaps[suspects] >= SHORTEST_NS) & ~closing[suspects]]
     if not len(suspects):
         return []
     keys = path_keys(facts.tracks.flows, np.arange(len(facts)))
+    reset, lost = are_among(suspects, device), are_among(suspects, judged("lost_state"))
+    proven = reset.copy()
+    proven[lost] = [_others_known(facts, keys, stream) for stream in suspects[lost].tolist()]
+    unsaid = ~reset & ~lost
+    proven[unsaid] = heard_while_dead(facts, suspects[unsaid], keys)
+    suspects = suspects[proven]
+    if not len(suspects):
+        return []
+    # Whatever died on the same paths without a word, however short its silence: then it was not the silence.
+    mute = dead[unheard(facts)[dead].any(axis=1)]
     related = np.flatnonzero(are_among(keys, keys[suspects]))
-    paths = by_path(facts.tracks.flows, related)
-    memories = [_memory(facts, path, suspects, judged("middlebox_reset")) for path in paths]
-    return [memory for memory in memories if memory.fatal > memory.survived - SLACK_NS]
+    memories = [
+        _memory(facts, path, suspects, device, gaps[path[are_among(path, mute)]])
+        for path in by_path(facts.tracks.flows, related)
+    ]
+    return [memory for memory in memories if memory is not None]
 
 
-def _memory(facts: Facts, path: Column, suspects: Column, reset: Column) -> Memory:
+def _memory(facts: Facts, path: Column, suspects: Column, device: Column, mute: Column) -> Memory | None:
     flows = facts.tracks.flows
     forgotten = path[are_among(path, suspects)]
-    return Memory(
+    by_device = forgotten[are_among(forgotten, device)]
+    exact = len(by_device) == len(forgotten) and bool((flows[forgotten, RESET_WHY] == RESET_ABORT).all())
+    memory = Memory(
         streams=path,
         forgotten=forgotten,
         survived=int(flows[path, LONGEST_GAP].max()),
         fatal=int(flows[forgotten, OPEN_GAP].min()),
-        sure=bool(are_among(forgotten, reset).any()),
+        sure=len(by_device) > 0,
+        exact=exact,
     )
+    if memory.fatal <= memory.survived - SLACK_NS:
+        return None
+    if not memory.sure and len(mute) and mute.min() < min(memory.fatal, max(memory.survived, SHORTEST_NS)):
+        return None
+    few = len(forgotten) < 2 or 2 * memory.survived < memory.fatal
+    return None if not memory.sure and few and memory.fatal < USUAL_NS else memory
 
 
-def _others_known(facts: Facts, stream: int) -> Mask:
+def _reset_at_a_limit(limits: Sequence[Limit]) -> Column:
+    """Connections that several RSTs ended at one idle limit, over other hops than the packets of their sender."""
+    limits = [limit for limit in limits if limit.foreign.sum() >= FEWEST]
+    return np.sort(np.concatenate([np.zeros(0, np.int64), *[limit.streams[limit.foreign] for limit in limits]]))
+
+
+def _others_known(facts: Facts, keys: Column, stream: int) -> bool:
     """Whether the host that forgot this connection still knew another, older one, so that it had not restarted."""
     flows = facts.tracks.flows
     side = int(flows[stream, RESET_SIDE]) - 1
     began = flows[stream, OPEN_GAP_END] - flows[stream, OPEN_GAP]
-    keys = path_keys(flows, np.arange(len(facts)))
     heard = facts.tracks.endpoints(LAST_TIME)[:, side]
-    others = (keys == keys[stream]) & (flows[:, FIRST_TIME] < began) & (heard > flows[stream, RESET_TIME])
-    return np.asarray((others & (facts.how != How.RST)).any())
+    others: Mask = (keys == keys[stream]) & (flows[:, FIRST_TIME] < began) & (heard > flows[stream, RESET_TIME])
+    return bool((others & (facts.how != How.RST)).any())

@@ -12,7 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.captured import CaptureFacts
+from analyzer.diagnose.attempts import find_scans
+from analyzer.diagnose.explained import explained
 from analyzer.diagnose.groups import by_path, by_service, distinct
+from analyzer.diagnose.limits import Limit, idle_limits
+from analyzer.diagnose.lost import Lost, lost_probes
 from analyzer.diagnose.memories import Memory, find_memories
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.verdicts import VERDICTS
@@ -58,9 +62,24 @@ class Context:
         return Silence(self.facts)
 
     @functools.cached_property
+    def scans(self) -> list[Column]:
+        """Connections that were not made because somebody looked for what there is, by who did."""
+        return find_scans(self.facts)
+
+    @functools.cached_property
+    def lost(self) -> Lost:
+        """Probes without an answer for which there is another reason than a dead peer."""
+        return lost_probes(self.facts)
+
+    @functools.cached_property
     def memories(self) -> list[Memory]:
         """Paths with a device that forgets idle connections."""
-        return find_memories(self.facts, self.judged, self.silence)
+        return find_memories(self.facts, self.judged, self.silence, self.idle_limits)
+
+    @functools.cached_property
+    def idle_limits(self) -> list[Limit]:
+        """Services of which one side ends connections that were idle for so long."""
+        return idle_limits(self.facts)
 
     def by_service(self, streams: Column) -> list[Column]:
         """These streams, gathered by the server's address and port."""
@@ -140,7 +159,10 @@ def load_rules() -> dict[str, Rule]:
 
 
 def find(context: Context, *, single: bool = True, surveys: bool = True) -> list[Finding]:
-    """All findings, the most severe first; those of rules about single connections alone, or of surveys alone."""
+    """All findings, the most severe first; those of rules about single connections alone, or of surveys alone.
+
+    Where several speak of one event, one stands and has the others as notes: see `explained`.
+    """
     found: dict[str, list[Finding]] = {name: [] for name in load_rules()}
     rules_of: dict[int, list[Rule]] = {}
     for one in RULES.values():
@@ -158,7 +180,7 @@ def find(context: Context, *, single: bool = True, surveys: bool = True) -> list
             assert one.of_one is not None
             claims = (claim._replace(streams=(stream,)) for claim in one.of_one(flow, context))
             found[one.name] += [_finding(one, claim, flow, context) for claim in claims]
-    findings = [finding for of_one_rule in found.values() for finding in of_one_rule]
+    findings = explained([finding for of_one_rule in found.values() for finding in of_one_rule])
     return sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
 
 

@@ -9,9 +9,17 @@ import numpy as np
 from analyzer.diagnose.groups import are_among, distinct, path_keys
 from analyzer.kinds import How
 from analyzer.layout import (
+    EVENT_ENDPOINT,
+    EVENT_KIND,
+    EVENT_RESENT,
+    EVENT_SINCE,
+    EVENT_TIME,
     FIRST_TIME,
     GAP_IS_OPEN,
+    LAST_RX,
     LAST_TIME,
+    LONGEST_GAP,
+    LONGEST_GAP_END,
     OPEN_GAP,
     OPEN_GAP_END,
     PACKETS,
@@ -22,6 +30,10 @@ from analyzer.model import Column, Facts, Mask
 
 # Two probes without an answer, or two retransmissions: fewer are an ordinary loss.
 UNHEARD = 2
+# So many connections are looked at one by one; of more, those tell of all.
+MOST_ASKED = 256
+# A run of retransmissions is logged from its first; what it repeats was sent so long before, or less.
+EARLY_NS = 3_000_000_000
 
 
 def last_gap(facts: Facts) -> Column:
@@ -70,11 +82,65 @@ def alive_elsewhere(facts: Facts) -> Mask:
     return alive
 
 
+def two_way_until(facts: Facts) -> Column:
+    """Until when segments passed both ways, by endpoint that heard them: (flows, 2), column `side` for what it heard.
+
+    Of a connection that asks in vain, what its peer still sends shows that the peer is alive, not that it hears.
+    """
+    heard = facts.tracks.endpoints(LAST_TIME)[:, ::-1]
+    accepted = np.maximum(facts.tracks.endpoints(LAST_RX), 0)
+    in_vain = np.asarray(unheard(facts).any(axis=1), bool)
+    passed = np.minimum(heard, accepted.min(axis=1)[:, None])
+    return np.asarray(np.where(in_vain[:, None], passed, heard))
+
+
+def heard_while_dead(facts: Facts, streams: Column, keys: Column) -> Mask:
+    """Which of these unheard connections were dead while their path carried another, both ways.
+
+    `keys` are those of all paths. Between the first thing sent in vain and the last, the other must have been heard:
+    neither a gap nor a run of retransmissions may span all that time (an outage).
+    """
+    flows, endpoints = facts.tracks.flows, facts.tracks.endpoints
+    asking = unheard(facts)
+    until, last = two_way_until(facts), endpoints(LAST_TIME)
+    made = ~np.isin(facts.how, (How.REFUSED, How.NO_ANSWER)) & (endpoints(PACKETS) > 1).all(axis=1)
+    resent = _resent_until(facts)
+    found = np.zeros(len(streams), bool)
+    for place, stream in enumerate(streams[:MOST_ASKED].tolist()):
+        side = 0 if asking[stream, 0] else 1
+        dead, given_up = int(flows[stream, OPEN_GAP_END]), int(last[stream, side])
+        others = np.flatnonzero((keys == keys[stream]) & made)
+        others = others[others != stream]
+        others = others[(flows[others, FIRST_TIME] < given_up) & (until[others, side] > dead)]
+        for gap, end in ((LONGEST_GAP, LONGEST_GAP_END), (OPEN_GAP, OPEN_GAP_END)):
+            asleep = (flows[others, end] >= given_up) & (flows[others, end] - flows[others, gap] <= dead)
+            others = others[~asleep]
+        found[place] = any(_not_resending(resent, other, dead, given_up) for other in others.tolist())
+    found[MOST_ASKED:] = bool(found[:MOST_ASKED].any())
+    return found
+
+
+def _resent_until(facts: Facts) -> dict[int, list[tuple[int, int]]]:
+    """Beginnings and ends of each connection's runs of retransmissions that were acknowledged in the end."""
+    events = facts.tracks.events
+    runs = events[events[:, EVENT_KIND] == EVENT_RESENT][:, [EVENT_ENDPOINT, EVENT_SINCE, EVENT_TIME]].tolist()
+    found: dict[int, list[tuple[int, int]]] = {}
+    for endpoint, since, time in runs:
+        found.setdefault(endpoint >> 1, []).append((since, time))
+    return found
+
+
+def _not_resending(runs: dict[int, list[tuple[int, int]]], stream: int, since: int, until: int) -> bool:
+    """Whether no run of retransmissions spans all this time."""
+    return not any(begun <= since + EARLY_NS and ended >= until for begun, ended in runs.get(stream, ()))
+
+
 def _overlapped(facts: Facts, keys: Column, candidates: Column, related: Column, side: int) -> Mask:
     """Of the candidates, whose endpoint `side` is unheard: those with a related connection that was heard meanwhile."""
     flows, last = facts.tracks.flows, facts.tracks.endpoints(LAST_TIME)
     silent_since = np.maximum(last[:, 1 - side], flows[:, OPEN_GAP_END] * (last_gap(facts) > 0))
     made = ~np.isin(facts.how, (How.REFUSED, How.NO_ANSWER)) & (facts.tracks.endpoints(PACKETS)[:, 1 - side] > 1)
+    until = two_way_until(facts)
     found = np.zeros(len(candidates), bool)
     related = related[made[related]]
     # By path, then by beginning: of those that began in time, the one whose peer was heard last decides.
@@ -84,7 +150,7 @@ def _overlapped(facts: Facts, keys: Column, candidates: Column, related: Column,
         others = related[keys[related] == key]
         if not len(others):
             continue
-        heard = np.maximum.accumulate(last[others, 1 - side])
+        heard = np.maximum.accumulate(until[others, side])
         chosen = candidates[mine]
         began = np.searchsorted(flows[others, FIRST_TIME], last[chosen, side], side="right")
         found[mine] = (began > 0) & (heard[np.maximum(began, 1) - 1] > silent_since[chosen])

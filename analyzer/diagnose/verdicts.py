@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analyzer.diagnose.hung import REPLIES_BEFORE, hung
 from analyzer.diagnose.silence import alive_elsewhere, last_gap
 from analyzer.kinds import How, Why
 from analyzer.layout import (
@@ -20,7 +21,6 @@ from analyzer.layout import (
     BEATS_ANSWERED,
     BEATS_MASK,
     BEATS_SENT,
-    CLIENT_ASKED,
     END_TIME,
     FIN_ACKED,
     FIN_TIME,
@@ -31,18 +31,13 @@ from analyzer.layout import (
     MIN_RTT,
     NXT,
     PACKETS,
-    REQUEST_TIME,
     RESENT,
     RESENT_FIRST,
     RESET_ABORT,
     RESET_GIVEN_UP,
     RESET_REPLY_TO_ACK,
     RESET_WHY,
-    ROLES,
     SENT_FIN,
-    SLOWEST_MASK,
-    SLOWEST_REPLY,
-    TURNS,
     UNA,
     ZERO_SINCE,
 )
@@ -54,9 +49,6 @@ STILL_RESENDING = 3
 GAVE_UP_RESENDING = 2
 # No device on the path forgets a connection sooner.
 FORGETTABLE_NS = 2_000_000_000
-# A request counts as never replied to once so many before it were, each so many times as fast or faster.
-REPLIES_BEFORE = 3
-SLOWER = 8
 # So many heartbeats in a row without a reply, where there was one before.
 UNHEARD = 2
 WRAP = 1 << 32  # sequence numbers
@@ -176,16 +168,7 @@ def _zero_window_stall(facts: Facts, idle_after: int) -> Mask:
 
 
 def _app_hung(facts: Facts, idle_after: int) -> Mask:
-    flows, known = facts.tracks.flows, facts.tracks.endpoints(KNOWN)[:, 0]
-    roles = flows[:, ROLES]
-    asked = (roles & CLIENT_ASKED != 0) & (roles >> TURNS >= REPLIES_BEFORE)
-    nxt, una = facts.tracks.endpoints(NXT)[:, 0], facts.tracks.endpoints(UNA)[:, 0]
-    acknowledged = (known & HAS_UNA != 0) & (nxt == una)
-    slowest = 1 << (roles >> SLOWEST_REPLY & SLOWEST_MASK)
-    waited = facts.listened(flows[:, REQUEST_TIME]) > np.maximum(idle_after, SLOWER * slowest)
-    kernel_answers = _either((facts.answered > 0) & (facts.last_probe > flows[:, [REQUEST_TIME]]))
-    hung = asked & acknowledged & waited & kernel_answers
-    return np.asarray((facts.how == How.OPEN) & (hung | _either(_unheard_beats(facts, idle_after))))
+    return np.asarray((facts.how == How.OPEN) & (hung(facts, idle_after) | _either(_unheard_beats(facts, idle_after))))
 
 
 def _unheard_beats(facts: Facts, idle_after: int) -> Mask:

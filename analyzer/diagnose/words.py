@@ -15,18 +15,36 @@ _SETTINGS = {
     22: "OpenSSH: ServerAliveInterval {0} in ssh_config, ClientAliveInterval {0} in sshd_config",
     5672: "RabbitMQ: a heartbeat of {0} s, or keepalive = true among tcp_listen_options",
     9092: "Kafka: socket.keepalive.enable=true, with sysctl net.ipv4.tcp_keepalive_time {0}, tcp_keepalive_intvl {1}",
-    80: "nginx: listen ... so_keepalive={0}s:{1}s:{2}; HAProxy: option tcpka with tcpka-idle {0}s",
+    80: "nginx: listen ... so_keepalive={0}s:{1}s:{2}; HAProxy: option clitcpka with clitcpka-idle {0}s, "
+    "clitcpka-intvl {1}s and clitcpka-cnt {2}, towards servers option srvtcpka with srvtcpka-idle, srvtcpka-intvl and "
+    "srvtcpka-cnt",
 }
 _SETTINGS.update(dict.fromkeys((443, 8080, 8443), _SETTINGS[80]))
 _GENERAL = (
     "setsockopt SO_KEEPALIVE with TCP_KEEPIDLE {0}, TCP_KEEPINTVL {1}, TCP_KEEPCNT {2}; "
     "Go: net.KeepAliveConfig{{Enable: true, Idle: {0} * time.Second, Interval: {1} * time.Second, Count: {2}}}"
 )
+# Microsoft: IPPROTO_TCP socket options, SIO_KEEPALIVE_VALS; the registry values are those of all sockets.
+_WINDOWS = (
+    "on Windows the socket options TCP_KEEPIDLE {0} and TCP_KEEPINTVL {1} (since Windows 10 1709), before that "
+    "WSAIoctl with SIO_KEEPALIVE_VALS, {0}000 and {1}000 ms; for all sockets that ask for keepalive the registry "
+    "values KeepAliveTime {0}000 and KeepAliveInterval {1}000 (ms) under Tcpip\\Parameters"
+)
+_WINDOWS_SERVICES = {1433: "SQL Server: Keep Alive {0}000 (ms) of the protocol TCP/IP in the Configuration Manager; "}
 
 
-def how_to_probe(port: int, idle: int = 60, interval: int = 10, count: int = 3) -> str:
-    """How to set such a keepalive, in the words of the service on this port."""
+def how_to_probe(port: int, idle: int = 60, interval: int = 10, count: int = 3, *, windows: bool = False) -> str:
+    """How to set such a keepalive, in the words of the service on this port, or of Windows."""
+    if windows:
+        return (_WINDOWS_SERVICES.get(port, "") + _WINDOWS).format(idle, interval)
     return _SETTINGS.get(port, _GENERAL).format(idle, interval, count)
+
+
+def for_all_sockets(*, windows: bool = False) -> str:
+    """What sets the three for all sockets that ask for keepalive."""
+    if windows:
+        return "the registry values KeepAliveTime and KeepAliveInterval"
+    return "sysctl net.ipv4.tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes on Linux"
 
 
 def seconds(nanoseconds: float) -> str:

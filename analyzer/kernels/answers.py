@@ -28,6 +28,7 @@ from analyzer.layout import (
     RUN,
     TIME,
     WINDOW,
+    WINDOW_MASK,
 )
 
 # How long an answer may take where the round trip is not known, or is short, and later probes were sent meanwhile.
@@ -90,7 +91,7 @@ def answer_probe(packets: Ints, row: int, flows: Ints, x: int, y: int, answer: i
     time = packets[row + TIME]
     index = flows[x + LAST_PROBE]
     if answer != ANSWER_RST:
-        same_window = packets[row + WINDOW] == flows[y + LAST_WINDOW]
+        same_window = packets[row + WINDOW] == flows[y + LAST_WINDOW] & WINDOW_MASK
         index = answered_probe(flows, x, time, packets[row + ACKNO], answer == ANSWER_ACK and same_window, probes)
     if index == 0:
         return

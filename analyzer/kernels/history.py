@@ -1,24 +1,20 @@
-"""What is kept of a connection besides its states: numbers sent, gaps, windows, requests, the sender's fingerprint."""
+"""What is kept of a connection besides its states: numbers sent, gaps, windows, the sender's fingerprint."""
 
 from __future__ import annotations
 
-from analyzer.kernels.answers import end_gap
 from analyzer.kernels.arithmetic import MASK_32, SEQ_HALF, seq_diff
 from analyzer.kernels.probes import IDLE_NS, settle_held
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.kernels.states import log_event
 from analyzer.layout import (
+    ADVANCE_LEN,
     ADVANCE_TIME,
-    ADVANCED_BY_ONE,
-    CLIENT_ASKED,
     END_TIME,
     EVENT_SINCE,
     EVENT_ZERO_WINDOW,
     FINGERPRINT,
     FLAGS,
-    FRAME,
     GAP_IS_OPEN,
-    GAP_OWN_DATA,
     HAS_NXT,
     HAS_UNA,
     HOLDS_BACK,
@@ -38,28 +34,22 @@ from analyzer.layout import (
     OPEN_GAP_END,
     OPTIONS,
     OPTIONS_SEEN,
-    REQUEST_FRAME,
-    REQUEST_TIME,
     RESENT,
     RESENT_FIRST,
     RESENT_GAP,
     RESENT_LAST,
     ROLES,
-    RUN,
     SEQ,
-    SERVER_ASKED,
     SERVER_ENDED_GAP,
-    SLOWEST_MASK,
-    SLOWEST_REPLY,
     STAMP,
     SYN_TSVAL,
     TIME,
     TTL,
     TTL_HIGH,
     TTL_LOW,
-    TURNS,
     UNA,
     WINDOW,
+    WINDOW_MASK,
     ZERO_SINCE,
 )
 from analyzer.tcp import RST, SYN
@@ -158,8 +148,8 @@ def advance(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> bool:
         flows[x + NXT] = end
         if length > 0:
             flows[x + ADVANCE_TIME] = time
-            alone = ADVANCED_BY_ONE if length == 1 else 0
-            flows[x + KNOWN] = flows[x + KNOWN] & ~(NXT_IS_GUESS | ADVANCED_BY_ONE) | HAS_NXT | alone
+            flows[x + LAST_WINDOW] = flows[x + LAST_WINDOW] & WINDOW_MASK | length << ADVANCE_LEN
+            flows[x + KNOWN] = flows[x + KNOWN] & ~NXT_IS_GUESS | HAS_NXT
         elif known & HAS_NXT == 0:
             flows[x + KNOWN] |= HAS_NXT | NXT_IS_GUESS
         return length > 0
@@ -173,8 +163,8 @@ def window_of(packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: in
     """The window that `x` advertises: closed since when, and for how long before."""
     window = packets[row + WINDOW]
     time = packets[row + TIME]
-    before = flows[x + LAST_WINDOW]
-    flows[x + LAST_WINDOW] = window
+    before = flows[x + LAST_WINDOW] & WINDOW_MASK
+    flows[x + LAST_WINDOW] += window - before
     if window == 0:
         if before != 0 or flows[x + ZERO_SINCE] == 0:
             flows[x + ZERO_SINCE] = time
@@ -183,23 +173,3 @@ def window_of(packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: in
         if e >= 0:
             events[e + EVENT_SINCE] = flows[x + ZERO_SINCE]
         flows[x + ZERO_SINCE] = 0
-
-
-@kernel
-def request_reply(packets: Ints, row: int, flows: Ints, f: int, x: int, side: int, probes: Ints) -> None:
-    """New data of `x`: a reply to what its peer asked, and perhaps a request of its own."""
-    time = packets[row + TIME]
-    asks = SERVER_ASKED if side else CLIENT_ASKED
-    roles = flows[f + ROLES]
-    if roles & asks == 0:
-        if roles & CLIENT_ASKED:
-            slowest = (roles >> SLOWEST_REPLY) & SLOWEST_MASK
-            took = time - flows[f + REQUEST_TIME]
-            while took >> slowest > 0 and slowest < SLOWEST_MASK:
-                slowest += 1
-            roles = (roles & ~(SLOWEST_MASK << SLOWEST_REPLY) | (slowest << SLOWEST_REPLY)) + (1 << TURNS)
-        flows[f + ROLES] = roles & ~(CLIENT_ASKED | SERVER_ASKED) | asks
-        flows[f + REQUEST_TIME] = time
-        flows[f + REQUEST_FRAME] = packets[row + FRAME]
-    if flows[x + RUN] > 0:
-        end_gap(flows, x, GAP_OWN_DATA, time, probes)

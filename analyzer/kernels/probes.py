@@ -11,8 +11,8 @@ from analyzer.kernels.arithmetic import MASK_32, seq_diff
 from analyzer.kernels.registry import Ints, kernel
 from analyzer.layout import (
     ACKNO,
+    ADVANCE_LEN,
     ADVANCE_TIME,
-    ADVANCED_BY_ONE,
     EARLY,
     FIN_END,
     FINGERPRINT,
@@ -56,6 +56,7 @@ from analyzer.layout import (
     SEQ,
     TIME,
     UNA,
+    WINDOW_MASK,
     WITHOUT_TIMESTAMPS,
 )
 from analyzer.tcp import HAS_TIMESTAMPS, PSH
@@ -77,7 +78,7 @@ def outstanding(flows: Ints, x: int) -> bool:
 @kernel
 def may_be_reordered(packets: Ints, row: int, flows: Ints, x: int) -> bool:
     """Whether this could be an older pure ACK, sent just before the single octet (or FIN) at the same number."""
-    if flows[x + KNOWN] & ADVANCED_BY_ONE == 0 or seq_diff(flows[x + NXT], packets[row + SEQ]) != 1:
+    if flows[x + LAST_WINDOW] >> ADVANCE_LEN != 1 or seq_diff(flows[x + NXT], packets[row + SEQ]) != 1:
         return False
     return packets[row + TIME] - flows[x + ADVANCE_TIME] < IDLE_NS
 
@@ -139,7 +140,7 @@ def one_octet_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int
     if is_garbage and behind_hole(packets, row, flows, x, y):
         return ONE_OCTET | HELD_BACK | ONE_SIDED
     if known & HAS_UNA:
-        if flows[y + PACKETS] > 0 and flows[y + LAST_WINDOW] == 0 and seq == flows[x + UNA]:
+        if flows[y + PACKETS] > 0 and flows[y + LAST_WINDOW] & WINDOW_MASK == 0 and seq == flows[x + UNA]:
             return ONE_OCTET | NEW_OCTET
         if seq_diff(seq, flows[x + UNA]) != -1 or outstanding(flows, x):
             return NOT_A_PROBE
@@ -148,7 +149,7 @@ def one_octet_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int
         return NOT_A_PROBE
     if known & HAS_NXT and known & NXT_IS_GUESS == 0:
         # Resending the last octet alone of a longer segment is no retransmission that any TCP makes.
-        longer = flows[x + ADVANCE_TIME] != 0 and known & ADVANCED_BY_ONE == 0
+        longer = flows[x + LAST_WINDOW] >> ADVANCE_LEN > 1
         if seq_diff(seq, flows[x + NXT]) == -1 and longer and since_octet >= IDLE_NS:
             return ONE_OCTET | ONE_SIDED
         return NOT_A_PROBE
@@ -167,7 +168,7 @@ def probe_flags(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
         bits = one_octet_probe(packets, row, flows, x, y)
     if bits == NOT_A_PROBE:
         return NOT_A_PROBE
-    if flows[y + PACKETS] > 0 and flows[y + LAST_WINDOW] == 0:
+    if flows[y + PACKETS] > 0 and flows[y + LAST_WINDOW] & WINDOW_MASK == 0:
         bits |= PEER_WINDOW_ZERO
     if since_rx(packets, row, flows, x) < IDLE_NS:
         bits |= EARLY

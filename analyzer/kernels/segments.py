@@ -8,7 +8,7 @@ from analyzer.kernels.copies import hash_copy, is_copy
 from analyzer.kernels.flows import FAR, find_stream, hash_key, is_of_older_life, prefetch_flow, source_is_low
 from analyzer.kernels.hearing import hear, heard_unseen, note_echo, note_unheard
 from analyzer.kernels.heartbeats import heartbeat
-from analyzer.kernels.history import advance, fingerprint, idle_gap, request_reply, window_of
+from analyzer.kernels.history import advance, fingerprint, idle_gap, window_of
 from analyzer.kernels.probes import (
     IDLE_NS,
     NOT_A_PROBE,
@@ -18,19 +18,23 @@ from analyzer.kernels.probes import (
     settle_held,
 )
 from analyzer.kernels.registry import Ints, kernel
+from analyzer.kernels.requests import request_reply
 from analyzer.kernels.resets import on_reset
 from analyzer.kernels.states import log_event, move, on_ack, on_fin, on_syn
 from analyzer.layout import (
     ACROSS_NS,
     ADVANCE_TIME,
+    AFTER_FIN,
     ANSWER_ACK,
     ANSWER_IMPLICIT,
     BEAT,
     BYTES,
     CLIENT_IS_LOW,
     ENDPOINT_SIZE,
+    EVENT_COUNT,
     EVENT_COUNT_,
     EVENT_ICMP,
+    EVENT_SINCE,
     EVENT_SIZE,
     EVENT_TUNNEL,
     EVENT_WHY,
@@ -77,10 +81,11 @@ from analyzer.layout import (
     SEQ,
     STREAM,
     TIME,
+    TSECR,
+    TSVAL,
     TUNNEL,
     TUNNEL_ID,
     UNA,
-    WENT_ON,
     WINDOW,
 )
 from analyzer.tcp import ACK, FIN, RST, SYN, Event
@@ -168,7 +173,7 @@ def transferred(
         request_reply(packets, row, flows, f, x, side, probes)
         flows[x + LAST_DATA] = packets[row + TIME]
         if flows[y + KNOWN] & FIN_ACKED:
-            flows[x + KNOWN] |= WENT_ON
+            flows[x + KNOWN] |= AFTER_FIN
 
 
 @kernel
@@ -238,6 +243,8 @@ def on_icmp(
     e = log_event(packets, row, flows, stream * FLOW_SIZE, stream * 2 + side, EVENT_ICMP, events, counts)
     if e >= 0:
         events[e + EVENT_WHY] = packets[row + KIND]
+        events[e + EVENT_SINCE] = packets[row + TSVAL]
+        events[e + EVENT_COUNT] = packets[row + TSECR]
 
 
 @kernel

@@ -38,6 +38,8 @@ from analyzer.layout import (
     SEQ,
     SPLIT,
     SPORT,
+    SRC_HI,
+    SRC_LO,
     TCP_PACKETS,
     TIME,
     TRUNCATED,
@@ -187,6 +189,8 @@ def icmp(buf: Buffer, at: int, end: int, protocol: int, packets: Ints, row: int)
     if not is_error:
         return -1 - NOT_TCP
     code = be16(buf, at)
+    packets[row + TSVAL] = packets[row + SRC_HI]  # who sent it: what it quotes has no use for these
+    packets[row + TSECR] = packets[row + SRC_LO]
     quoted = raw_ip(buf, at + ICMP_HEADER_SIZE, end)
     if quoted < 0:
         return -1 - ICMP_WITHOUT_TCP

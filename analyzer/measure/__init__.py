@@ -13,7 +13,7 @@ from analyzer.measure.flows import KeepaliveRows, endpoints_of, gather_keepalive
 from analyzer.measure.heartbeats import beating
 from analyzer.measure.hosts import pool_settings
 from analyzer.measure.probes import measure_probes, probers
-from analyzer.measure.resets import whose_resets
+from analyzer.measure.resets import made_on_the_path
 from analyzer.measure.unheard import find_unheard_runs
 from analyzer.model import Facts, Tracks
 
@@ -28,8 +28,7 @@ def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
     tracks, unheard = find_unheard_runs(tracks)
     probes = measure_probes(tracks, unheard)
     endings = measure_endings(tracks, end, spans, probes, unheard)
-    resets = whose_resets(tracks)
-    forged = resets.forged & (endings.how == How.RST)
+    forged = made_on_the_path(tracks) & (endings.how == How.RST)
     # What an endpoint did not send, its application did not abort.
     why = np.where(forged & (endings.why == Why.ABORT), np.int8(Why.NONE), endings.why)
     return Facts(
@@ -41,7 +40,6 @@ def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
         how=endings.how,
         by=endings.by,
         forged=forged,
-        doubtful=resets.doubtful,
         why=why,
         ended=endings.ended,
         probes=probes.probes,

@@ -25,7 +25,6 @@ from analyzer.layout import (
     KEY_PORTS,
     KNOWN,
     KNOWN_TUNNEL,
-    LAST_PROBE,
     LOW_HI,
     LOW_LO,
     PACKETS,
@@ -90,7 +89,7 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
         state[by - 1] = State.UNKNOWN  # it never sent that RST
     ender = MIDDLEBOX if facts.forged[stream] else SIDES[by - 1] if by else None
     rtt = head[HANDSHAKE_RTT]
-    probed = head[x + LAST_PROBE] or head[y + LAST_PROBE]
+    probed = facts.probes[stream].any()  # the log's word: an endpoint forgets its last probe where a SYN begins anew
     return Flow(
         stream=stream,
         client=client,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from analyzer.layout import (
@@ -37,20 +35,13 @@ FIRST_TTLS = np.array([32, 64, 128, 255])
 JITTER_HOPS = 1
 
 
-class Resets(NamedTuple):
-    """Of each flow: whether its RST was made on the path, and whether that is possible but not shown."""
+def made_on_the_path(tracks: Tracks) -> Mask:
+    """Flows whose RST came over more than one hop fewer or more than any other packet of its sender: (flows,).
 
-    forged: Mask
-    doubtful: Mask
-
-
-def whose_resets(tracks: Tracks) -> Resets:
-    """Compare the hops behind each flow's RST with those behind the other packets of its sender.
-
-    More than one hop fewer or more is another sender's, and so is none at all where its packets have passed some.
+    Or over none at all, where its sender's packets have passed some.
     """
     flows, events = tracks.flows, tracks.events
-    forged, doubtful = np.zeros((2, len(flows)), bool)
+    forged = np.zeros(len(flows), bool)
     resets = events[events[:, EVENT_KIND] == EVENT_RST]
     stream, side = resets[:, EVENT_ENDPOINT] >> 1, resets[:, EVENT_ENDPOINT] & 1
     first = (flows[stream, RESET_FRAME] == resets[:, EVENT_FRAME]) & (flows[stream, RESET_SIDE] == side + 1)
@@ -62,8 +53,7 @@ def whose_resets(tracks: Tracks) -> Resets:
         least, longest = _hops_of_host(flows, int(stream[place]), int(side[place]))
         strays = max(least - int(hops[place]), int(hops[place]) - longest)
         forged[stream[place]] = strays > JITTER_HOPS or (strays > 0 and hops[place] == 0)
-        doubtful[stream[place]] = strays > 0
-    return Resets(forged, doubtful & ~forged)
+    return forged
 
 
 def _hops_range(fingerprint: Column) -> tuple[Column, Column]:

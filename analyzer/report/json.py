@@ -183,12 +183,13 @@ class Writer:
         if finding.stream is None:
             stream = f'"stream": null, "streams": [{", ".join(map(str, finding.streams))}]'
         evidence = finding.evidence
+        notes = f', "notes": [{", ".join(map(text, finding.notes))}]' if finding.notes else ""
         return (
             f'{{"rule": {text(finding.rule)}, "severity": "{finding.severity}", "confidence": "{finding.confidence}", '
             f'{stream}, "summary": {text(finding.summary)}, "remedy": {text(finding.remedy)}, '
             f'"evidence": {{"frames": [{", ".join(map(self.frame, evidence.frames))}], '
             f'"observed": {text(evidence.observed)}, "expected": {text(evidence.expected)}, '
-            f'"source": {text(evidence.source)}, "display_filter": {text(evidence.display_filter)}}}}}'
+            f'"source": {text(evidence.source)}, "display_filter": {text(evidence.display_filter)}}}{notes}}}'
         )
 
 

@@ -17,7 +17,7 @@ WIDTH = 100
 SECOND = 1_000_000_000
 ADDRESS_WIDTH = 24
 STREAMS_NAMED = 30  # of a group of findings
-PROFILES_NAMED = 2
+PROFILES_NAMED = 3  # that fit equally well: more are no answer
 MANY = 12  # captures: more are told in one line, but for those with something to tell
 Style = Callable[[str, str], str]
 
@@ -179,8 +179,15 @@ def probes_text(flow: Flow) -> str:
 
 def _host_line(host: HostSettings) -> str:
     service = f"to port {host.port}" if host.sender == SIDES[0] else f"at port {host.port}"
-    known = f", as {', '.join(host.profiles[:PROFILES_NAMED])}" if host.profiles else ""
+    known = f", as {profile_names(host.profiles)}" if host.profiles else ""
     return f"{host.address} {service}:{_settings(host)[3:]} ({len(host.streams)} connections{known})"
+
+
+def profile_names(profiles: Sequence[str]) -> str:
+    """Which known defaults fit equally well; where these are many, that they are."""
+    if len(profiles) > PROFILES_NAMED:
+        return f"any of {len(profiles)} known defaults"
+    return " or ".join(profiles)
 
 
 def _settings(entry: Keepalive | HostSettings) -> str:
@@ -230,6 +237,7 @@ def _finding_text(group: Sequence[Finding], captures: Sequence[CaptureFacts], la
         finding.summary + ".",
         f"Seen: {finding.evidence.observed}; expected: {finding.evidence.expected}.",
         f"Mend: {finding.remedy}",
+        *(f"Also: {note}." for note in finding.notes),
     ]
     for part in body:
         lines += textwrap.wrap(part, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")

@@ -54,6 +54,13 @@ FINDINGS = {
     "app_hung": "app-hung",
     "unprotected": "unprotected-idle",
     "aborted": "endpoint-reset",
+    "refused": "connection-refused",
+    "no_answer": "connection-unanswered",
+}
+# What another finding about the same connections explains, and has as a note.
+EXPLAINED = {
+    "keepalive-exhausted-but-alive": {"dead-peer"},
+    "middlebox-idle-timeout": {"middlebox-reset", "keepalive-slower-than-middlebox"},
 }
 
 
@@ -223,12 +230,17 @@ def truth(stage: Stage, found: Sequence[Evidence]) -> dict[str, Any]:
         "kernel": release(),
         "hz": timer_hz(),
         "connections": [connection(one, scenario.capture.stretched) for one in found],
-        "findings": sorted({*scenario.findings, *_findings_of_verdicts(found)}),
+        "findings": _standing({*scenario.findings, *_findings_of_verdicts(found)}),
         "not_shown": sorted({*scenario.not_shown, *scenario.shown_instead, *_settings_not_shown(found)}),
         "shown_instead": scenario.shown_instead,
         "chance": list(scenario.chance),
         "sources": sources(stage),
     }
+
+
+def _standing(findings: set[str]) -> list[str]:
+    """Those that nothing else explains."""
+    return sorted(findings.difference(*(EXPLAINED.get(one, set()) for one in findings)))
 
 
 def _findings_of_verdicts(found: Sequence[Evidence]) -> Iterator[str]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.groups import distinct
+from analyzer.diagnose.groups import are_among, distinct
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.waits import first_probes
 from analyzer.diagnose.words import connections
-from analyzer.layout import LAST_PROBE, NEVER, PROBE_FRAME, PROBE_SINCE, PROBE_TIME
 
 MANY = 10
 OFTEN_NS = 2_200_000_000  # two seconds, late by as much as a timer may be
+SHORTEST_NS = 900_000_000  # no keepalive timer is shorter than a second; a tenth is what the path takes away
 DAY_S = 86_400
 FRAME_OCTETS = 66  # Ethernet, IPv4 and TCP with timestamps
 
@@ -27,23 +28,26 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
 
     Look at: the settings of the prober's application, and what they were meant to protect.
 
-    Raise TCP_KEEPIDLE (net.ipv4.tcp_keepalive_time), and TCP_KEEPINTVL with it.
+    Raise the idle time of the prober (Linux: TCP_KEEPIDLE, net.ipv4.tcp_keepalive_time), and its interval with it.
     """
     facts = context.facts
-    last = facts.tracks.endpoints(LAST_PROBE)
-    streams, sides = np.nonzero((facts.answered >= MANY) & (last > 0))
-    rows = facts.tracks.probes[last[streams, sides] - 1]
-    waited = np.where(rows[:, PROBE_SINCE] == NEVER, np.iinfo(np.int64).max, rows[:, PROBE_TIME] - rows[:, PROBE_SINCE])
-    often = waited <= OFTEN_NS
-    frame_of = dict(zip(streams[often].tolist(), rows[often, PROBE_FRAME].tolist(), strict=True))
-    for group in context.by_service(distinct(streams[often])):
+    many = np.flatnonzero((facts.answered >= MANY).any(axis=1))
+    waits = first_probes(facts, many)
+    waits = waits.chosen(facts.answered.reshape(-1)[waits.endpoints] >= MANY)
+    # Who waited longer at any time probes so often only because the answers do not arrive.
+    slow = distinct(waits.endpoints[waits.waited > OFTEN_NS])
+    often = waits.chosen(~are_among(waits.endpoints, slow) & (waits.waited >= SHORTEST_NS))
+    for group in context.by_service(distinct(often.endpoints >> 1)):
         flow = context.flow(int(group[0]))
-        every = float(waited[often].min()) / 1e9
+        here = often.chosen(are_among(often.endpoints >> 1, group))
+        every = float(np.median(here.waited)) / 1e9
         packets = int(2 * len(group) * DAY_S / every)
+        last = dict(zip((here.endpoints >> 1).tolist(), here.frames.tolist(), strict=True))
         yield Claim(
             summary=f"{connections(len(group))} of {flow.server} probed every {every:.1f} s: {packets:,} packets a day",
-            remedy="Raise TCP_KEEPIDLE and TCP_KEEPINTVL to what noticing a dead peer is worth; 15 s is Go's default.",
-            frames=tuple(frame_of[stream] for stream in group[:MAX_FRAMES].tolist()),
+            remedy="Raise idle time and interval of the prober to what noticing a dead peer is worth; 15 s is Go's "
+            "default.",
+            frames=tuple(last[stream] for stream in group[:MAX_FRAMES].tolist()),
             observed=f"a probe every {every:.1f} s, {packets * FRAME_OCTETS / 1e6:.0f} MB a day with the answers",
             expected="probes every 15 s or less often",
             source="golang/go#48622: probes every 15 s and the batteries of phones",

@@ -4,31 +4,126 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from analyzer.diagnose.hops import OTHER, SAME, reset_hops
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections, ends
-from analyzer.layout import RESET_FRAME
+from analyzer.layout import (
+    RESENT,
+    RESET_FRAME,
+    RESET_GIVEN_UP,
+    RESET_REPLY_TO_ACK,
+    RESET_REPLY_TO_DATA,
+    RESET_REPLY_TO_PROBE,
+    RESET_SIDE,
+    RESET_WHY,
+)
+from analyzer.model import Column
+
+REPLIES = (RESET_REPLY_TO_ACK, RESET_REPLY_TO_DATA, RESET_REPLY_TO_PROBE)
+OWN = "See the log of that application at that time; if it means to reset, let it be."
 
 
 @survey("endpoint-reset", severity="info")
 def endpoint_reset(context: Context) -> Iterator[Claim]:
-    """An application reset the connection, and no device on the path did.
+    """A RST ended the connection, and not because its sender had forgotten it.
 
-    The RST answered neither a probe nor data of a connection that its sender had forgotten, and it passed as many
-    routers as that host's other packets. A TCP sends such a RST when its application closes a socket with data unread
-    in it, or with SO_LINGER and a time of 0, or is killed.
+    It answered nothing, or what came after its sender had closed (Linux: once the application has closed, what arrives
+    is answered with RST). A TCP sends such a RST when its
+    application closes a socket with data unread in it, or with SO_LINGER and a time of 0, or is killed; then it passes
+    as many routers as that host's other packets. Where it passed others, a device may have made it in that host's
+    name. Where probes or data of the sender were unanswered, it may have given its peer up.
 
-    Look at: the log of that application at that time. Compare middlebox-reset and lost-state.
+    Look at: the log of that application at that time. Compare middlebox-reset, lost-state and dead-peer.
     """
-    for group in context.by_service(context.judged("aborted")):
-        flow = context.flow(int(group[0]))
-        who, _ = ends(flow, flow.ending.by or "")
-        frames = context.facts.tracks.flows[group, RESET_FRAME]
-        yield Claim(
-            summary=f"{connections(len(group))} of {flow.server} ended by a RST of an application, such as {who}'s",
-            remedy="See why the application closes with data unread, or with SO_LINGER 0; if it means to, let it be.",
-            frames=tuple(frames[:MAX_FRAMES].tolist()),
-            observed="a RST that answers nothing, with the hop limit of its sender's other packets",
-            expected="FIN in both directions",
-            source="RFC 9293 3.10.5; RFC 2525 2.17",
-            streams=tuple(group.tolist()),
-        )
+    for service in context.by_service(context.judged("aborted")):
+        flows, resent = context.facts.tracks.flows[service], context.facts.tracks.endpoints(RESENT, service)
+        by = np.maximum(flows[:, RESET_SIDE] - 1, 0)
+        gave_up = (flows[:, RESET_WHY] == RESET_GIVEN_UP) | (resent[np.arange(len(service)), by] > 0)
+        replied = np.isin(flows[:, RESET_WHY], REPLIES)
+        hops = reset_hops(context.facts, service)
+        own = ~gave_up & ~replied
+        yield from _claim(context, service[own & (hops == SAME)], "hop limit of its sender's other packets")
+        yield from _claim(context, service[own & (hops != SAME) & (hops != OTHER)], "")
+        yield from _foreign(context, service[own & (hops == OTHER)])
+        yield from _given_up(context, service[gave_up & ~replied])
+        yield from _too_late(context, service[replied])
+
+
+def _claim(context: Context, group: Column, hops: str) -> Iterator[Claim]:
+    if not len(group):
+        return
+    flow = context.flow(int(group[0]))
+    who, _ = ends(flow, flow.ending.by or "")
+    yield Claim(
+        summary=f"{connections(len(group))} of {flow.server} ended by a RST of an application, such as {who}'s",
+        remedy=OWN,
+        frames=_frames(context, group),
+        observed=f"a RST that answers nothing{', with the ' if hops else ''}{hops}",
+        expected="FIN in both directions",
+        source="RFC 9293 3.10.5; RFC 2525 2.17",
+        confidence="certain" if hops else "likely",
+        streams=tuple(group.tolist()),
+    )
+
+
+def _foreign(context: Context, group: Column) -> Iterator[Claim]:
+    if not len(group):
+        return
+    flow = context.flow(int(group[0]))
+    who, _ = ends(flow, flow.ending.by or "")
+    yield Claim(
+        summary=f"{connections(len(group))} of {flow.server} ended by a RST in the name of an end, such as {who}, "
+        "that came over other hops than its packets",
+        remedy="Look for a device on the path that resets connections (a firewall, a load balancer at its idle limit); "
+        "a capture at that end shows whether it sent the RST.",
+        frames=_frames(context, group),
+        observed="a RST that answers nothing, with another hop limit than its sender's other packets",
+        expected="FIN in both directions",
+        source="RFC 9293 3.10.5",
+        confidence="possible",
+        streams=tuple(group.tolist()),
+    )
+
+
+def _given_up(context: Context, group: Column) -> Iterator[Claim]:
+    if not len(group):
+        return
+    flow = context.flow(int(group[0]))
+    who, _ = ends(flow, flow.ending.by or "")
+    yield Claim(
+        summary=f"{connections(len(group))} of {flow.server} ended by a RST of an end whose last probe or data was "
+        f"unanswered, such as {who}: it may have given up",
+        remedy="See whether the application gave up by a time limit of its own, or was ended for another reason.",
+        frames=_frames(context, group),
+        observed="a RST after a probe without an answer, or data without an acknowledgement",
+        expected="an answer, or a RST one interval after the last of several probes",
+        source="RFC 9293 3.8.4 and 3.10.5",
+        confidence="possible",
+        streams=tuple(group.tolist()),
+    )
+
+
+def _too_late(context: Context, group: Column) -> Iterator[Claim]:
+    if not len(group):
+        return
+    flow = context.flow(int(group[0]))
+    who, other = ends(flow, flow.ending.by or "")
+    yield Claim(
+        summary=f"{connections(len(group))} of {flow.server} ended by a RST of an end that had closed, such as {who}, "
+        f"to what {other.address} sent after that",
+        remedy="Let the end that closes read what is on its way first (shutdown, then read to the end), or the other "
+        "stop sending when the stream has ended.",
+        frames=_frames(context, group),
+        observed="a RST in answer to data or a probe, after its sender's FIN",
+        expected="FIN in both directions",
+        source="RFC 9293 3.10.7.1; RFC 2525 2.17",
+        confidence="likely",
+        streams=tuple(group.tolist()),
+    )
+
+
+def _frames(context: Context, group: Column) -> tuple[int, ...]:
+    frames = context.facts.tracks.flows[group, RESET_FRAME]
+    return tuple(np.asarray(frames[:MAX_FRAMES]).tolist())

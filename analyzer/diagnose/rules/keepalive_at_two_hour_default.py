@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from analyzer.diagnose.groups import distinct
+from analyzer.diagnose.groups import are_among, distinct
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import connections, how_to_probe
-from analyzer.layout import NEVER, PROBE_BEFORE, PROBE_FRAME, PROBE_SINCE, PROBE_TIME, PROBE_WHO, PROBER_SHIFT
+from analyzer.diagnose.systems import how_to_probe_there
+from analyzer.diagnose.waits import first_probes
+from analyzer.diagnose.words import connections
 
 # net.ipv4.tcp_keepalive_time 7200 (RFC 1122 4.2.3.6), and how late its timer may be at 100 ticks a second: 328 s.
 DEFAULT_NS = 7_200_000_000_000
@@ -30,21 +29,17 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
     Set TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT on the socket, or lower the sysctls net.ipv4.tcp_keepalive_time,
     tcp_keepalive_intvl and tcp_keepalive_probes for all sockets that ask for keepalive.
     """
-    log = context.facts.tracks.probes
-    waited = np.where(log[:, PROBE_SINCE] != NEVER, log[:, PROBE_TIME] - log[:, PROBE_SINCE], 0)
-    rows = np.flatnonzero((waited >= DEFAULT_NS - SECOND) & (waited <= DEFAULT_NS + LATENESS_NS))
-    # Not those that follow another in one silence.
-    before = log[rows, PROBE_BEFORE]
-    rows = rows[(before == 0) | (log[before - 1, PROBE_SINCE] != log[rows, PROBE_SINCE])]
-    streams = log[rows, PROBE_WHO] >> PROBER_SHIFT + 1
-    frame_of = dict(zip(streams.tolist(), log[rows, PROBE_FRAME].tolist(), strict=True))
-    for group in context.by_service(distinct(streams)):
+    waits = first_probes(context.facts)
+    waits = waits.chosen((waits.waited >= DEFAULT_NS - SECOND) & (waits.waited <= DEFAULT_NS + LATENESS_NS))
+    frame_of = dict(zip((waits.endpoints >> 1).tolist(), waits.frames.tolist(), strict=True))
+    for group in context.by_service(distinct(waits.endpoints >> 1)):
+        waited = waits.waited[are_among(waits.endpoints >> 1, group)]
         flow = context.flow(int(group[0]))
         yield Claim(
             summary=f"{connections(len(group))} of {flow.server} probed after two hours of silence, the default",
-            remedy=f"Set keepalive for the application: {how_to_probe(flow.server.port)}.",
+            remedy=f"Set keepalive for the application: {how_to_probe_there(context.facts, flow)}.",
             frames=tuple(frame_of[stream] for stream in group[:MAX_FRAMES].tolist()),
-            observed=f"a first probe after {int(waited[rows].min() / SECOND)} s of silence",
+            observed=f"a first probe after {int(waited.min() / SECOND)} s of silence",
             expected="an idle time that a user would wait, below what devices on the path remember",
             source="RFC 1122 4.2.3.6; Linux net.ipv4.tcp_keepalive_time",
             streams=tuple(group.tolist()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.heard import heard_of_peer
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.words import ends_of
 from analyzer.kinds import Outcome, Why
@@ -17,9 +18,10 @@ def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Clai
     """The prober gave up, but its peer was alive.
 
     All probes of the last run went unanswered, and the prober reset the connection. But the peer's host was heard at
-    that time, on another connection with the same prober, or the path had lost probes before and the peer had
-    answered those that followed. So it was the path that failed, for this connection or for a while: a lossy link, or
-    a device that forgot an idle connection (see middlebox-idle-timeout). The peer may hold its side still.
+    that time, on another connection with the same prober, or it spoke on this one afterwards, or the path had lost
+    probes before and the peer had answered those that followed. So it was the path that failed, for this connection or
+    for a while: a lossy link, or a device that forgot an idle connection (see middlebox-idle-timeout). The peer may
+    hold its side still.
 
     Look at: loss on the path at that time, and whether the peer saw the probes (a capture there).
 
@@ -30,19 +32,22 @@ def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Clai
     for keepalive in flow.keepalive:
         gave_up = flow.ending.why in (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT) and flow.ending.by == keepalive.sender
         recovered = sum(episode.outcome is Outcome.RECOVERED for episode in keepalive.episodes)
-        if not gave_up or not (elsewhere or recovered >= LOSSES_BEFORE):
+        later = gave_up and heard_of_peer(context.facts, flow, keepalive).later
+        if not gave_up or not (elsewhere or later or recovered >= LOSSES_BEFORE):
             continue
         prober, peer = ends_of(flow, keepalive)
-        evidence = (
-            "was heard on another connection meanwhile" if elsewhere else f"had answered after {recovered} losses"
-        )
+        evidence = f"had answered after {recovered} losses"
+        if elsewhere:
+            evidence = "was heard on another connection meanwhile"
+        elif later:
+            evidence = "spoke on this connection afterwards"
         yield Claim(
             summary=f"{prober} gave up on {peer}, which {evidence}",
-            remedy="Look for loss and for devices that forget idle connections on the path; a higher TCP_KEEPCNT "
-            "(net.ipv4.tcp_keepalive_probes) outlasts loss, a lower TCP_KEEPIDLE keeps devices from forgetting.",
+            remedy="Look for loss and for devices that forget idle connections on the path; a higher count "
+            "of probes outlasts loss, a lower idle time keeps devices from forgetting.",
             frames=tuple(probe.frame for probe in keepalive.episodes[-1].probes if probe.answer_frame is None),
             observed=f"probes without an answer, and a peer that {evidence}",
             expected="an answer, or silence of that host on all connections",
             source="RFC 9293 3.8.4: no single probe may be taken for proof",
-            confidence="likely" if elsewhere else "possible",
+            confidence="likely" if elsewhere or later else "possible",
         )

@@ -9,6 +9,7 @@ import numpy as np
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.words import seconds
 from analyzer.layout import (
+    AFTER_FIN,
     ENDPOINT_SIZE,
     FIN_FRAME,
     FIN_TIME,
@@ -19,7 +20,6 @@ from analyzer.layout import (
     REQUEST_FRAME,
     RESET_SIDE,
     RESET_TIME,
-    WENT_ON,
 )
 from analyzer.model import Facts, Flow, Mask
 
@@ -39,7 +39,7 @@ def _crossed_in(facts: Facts) -> Mask:
     fin, sent = endpoints(FIN_TIME)[:, 1], endpoints(LAST_DATA)
     asked = sent[:, 0]
     on_its_way = np.maximum(endpoints(MIN_RTT).max(axis=1), 0) + CROSSING_NS
-    knew = endpoints(KNOWN)[:, 0] & WENT_ON != 0  # what acknowledges a FIN has not crossed it
+    knew = endpoints(KNOWN)[:, 0] & AFTER_FIN != 0  # what acknowledges a FIN has not crossed it
     crossed = ~knew & (fin > 0) & (asked > 0) & (np.abs(asked - fin) <= on_its_way)
     prompt = (flows[:, RESET_TIME] >= asked) & (flows[:, RESET_TIME] - asked <= PROMPT_NS)
     return np.asarray((flows[:, RESET_SIDE] == SERVER) & crossed & prompt & (fin - sent[:, 1] >= IDLE_NS))

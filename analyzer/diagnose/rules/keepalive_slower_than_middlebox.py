@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.memories import Memory
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import connections, ends_of, how_to_probe, seconds
+from analyzer.diagnose.systems import INTERVAL, how_to_probe_by
+from analyzer.diagnose.words import connections, ends_of, seconds
 from analyzer.model import Flow, Keepalive
-
-# A timer of Linux fires up to an eighth late (kernel/time/timer.c): 345 s may become 351.
-LATENESS = 1 / 8
 
 
 @survey("keepalive-slower-than-middlebox", severity="high")
@@ -24,7 +21,8 @@ def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
 
     Look at: the idle timeout of the device, and the idle time of the prober's socket (`ss -tno`).
 
-    Set TCP_KEEPIDLE (net.ipv4.tcp_keepalive_time) to half of the device's timeout or less.
+    Set the idle time (Linux: TCP_KEEPIDLE, net.ipv4.tcp_keepalive_time) to what was survived, or to half of the
+    device's timeout.
     """
     for memory in context.memories:
         late = [(flow, entry) for flow in map(context.flow, memory.forgotten.tolist()) for entry in _late(flow)]
@@ -33,14 +31,17 @@ def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
         flow, entry = late[0]
         prober, _ = ends_of(flow, entry)
         first = entry.episodes[-1].probes[0]
-        idle = _whole(memory)
+        idle = memory.safe_idle
+        known = entry.tcp_keepalive_intvl.value if entry.tcp_keepalive_intvl is not None else None
+        interval = min(INTERVAL, idle, max(1, round(known or INTERVAL)))
         yield Claim(
             summary=f"{prober} probed after {seconds(first.time - entry.episodes[-1].start)} of silence, when a device "
             f"on the path had forgotten {'it' if len(late) == 1 else connections(len(late))} already",
-            remedy=f"Probe after {idle} s at the latest: {how_to_probe(flow.server.port, idle)}.",
+            remedy=f"Probe after {idle} s at the latest: "
+            f"{how_to_probe_by(context.facts, flow, entry, idle, interval)}.",
             frames=tuple(entry.episodes[-1].probes[0].frame for _, entry in late[:MAX_FRAMES]),
             observed=f"the first probe after {seconds(first.time - entry.episodes[-1].start)}, in vain",
-            expected=f"one before {seconds(memory.fatal * (1 - LATENESS))}, timers being late by up to an eighth",
+            expected=f"one after {idle} s or sooner, timers being late by up to an eighth",
             source="Linux kernel/time/timer.c; net/ipv4/tcp_timer.c tcp_keepalive_timer()",
             confidence="likely" if memory.sure else "possible",
             streams=tuple(dict.fromkeys(flow.stream for flow, _ in late)),
@@ -50,8 +51,3 @@ def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
 def _late(flow: Flow) -> list[Keepalive]:
     """Probers whose last idle gap ended with a first probe that nothing answered but a RST."""
     return [entry for entry in flow.keepalive if entry.episodes[-1].probes[0].answer_frame is None or entry.reset]
-
-
-def _whole(memory: Memory) -> int:
-    """Half of what the device is known to remember, in whole seconds."""
-    return max(1, int((memory.survived or memory.fatal) / 2e9))

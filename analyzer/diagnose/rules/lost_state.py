@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from analyzer.diagnose.hops import OTHER, SAME, UNKNOWN, reset_hops
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.words import ends
 from analyzer.kinds import Why
 from analyzer.model import Flow
 
+SAID = {
+    UNKNOWN: "",
+    SAME: ", with the hop limit of its sender's other packets",
+    OTHER: ", with another hop limit than its sender's other packets: a device on the path may have made it",
+}
 ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
-
-ONE_HOP = ", over one hop fewer or more than its other packets: a device on the path may have made it"
 
 
 @rule("lost-state", severity="high", verdicts=("lost_state",))
@@ -30,6 +36,7 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
     """
     ending = flow.ending
     answered = ANSWERED.get(ending.why, "an acknowledgement")
+    hops = int(reset_hops(context.facts, np.array([flow.stream]))[0])
     teller, _ = ends(flow, ending.by or "")
     frames: tuple[int, ...] = ()
     for keepalive in flow.keepalive:
@@ -42,8 +49,8 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
         remedy="Find out what made that side forget: a restart, a failover, a device on the path with a shorter memory "
         "than the connection's idle time. Probe more often than that memory lasts.",
         frames=frames,
-        observed=f"RST in answer to {answered}" + (ONE_HOP if context.facts.doubtful[flow.stream] else ""),
+        observed=f"RST in answer to {answered}{SAID[hops]}",
         expected="an ACK",
         source="RFC 9293 3.10.7.1",
-        confidence="possible" if context.facts.doubtful[flow.stream] else "certain",
+        confidence="possible" if hops == OTHER else "certain",
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.memories import Memory
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.systems import idle_time_there
 from analyzer.diagnose.words import connections, seconds
 from analyzer.layout import REQUEST_FRAME, RESET_FRAME
 
@@ -15,15 +16,16 @@ def middlebox_idle_timeout(context: Context) -> Iterator[Claim]:
     """A device on the path forgets connections that are idle for some time.
 
     Of all connections between two hosts, those that were silent for longer than a certain time were reset by a device,
-    or nothing got through any more, while their peer was alive; those that were silent for less went on. So between
-    the longest silence that one survived and the shortest that was fatal lies the idle timeout of a firewall, a load
-    balancer, a NAT or a virtual switch. Where one known timeout alone lies between, devices that have it are named.
+    or nothing got through any more, while the same path carried others; those that were silent for less went on. So
+    between the longest silence that one survived and the shortest that was fatal lies the idle timeout of a firewall,
+    a load balancer, a NAT or a virtual switch. Where one known timeout alone lies between, devices that have it are
+    named. A path that was cut is no such device: it ends connections whatever their silence.
 
     Look at: the configuration of what stands between the two hosts. Cloud load balancers and NATs are such devices,
     too, and cannot always be configured.
 
-    Probe more often than the device forgets (TCP_KEEPIDLE well below it, for timers fire late and never early), close
-    idle connections sooner, or raise the timeout.
+    Probe more often than the device forgets (an idle time no longer than a silence that was survived, or half of the
+    timeout: timers fire late and never early), close idle connections sooner, or raise the timeout.
     """
     for memory in context.memories:
         flow = context.flow(int(memory.forgotten[0]))
@@ -32,16 +34,29 @@ def middlebox_idle_timeout(context: Context) -> Iterator[Claim]:
         yield Claim(
             summary=f"{connections(len(memory.forgotten))} between {flow.client.address} and {flow.server.address} "
             f"did not outlive a silence of {seconds(memory.fatal)}{_survived(memory)}{_devices(memory)}",
-            remedy="Find the device; keep TCP_KEEPIDLE (net.ipv4.tcp_keepalive_time) well below "
-            f"{memory.survived / 1e9 or memory.fatal / 1e9:.0f} s, or raise its timeout.",
+            remedy=f"Find the device; {_advice(memory, idle_time_there(context.facts, flow))}, or raise its timeout.",
             frames=tuple(frames[:MAX_FRAMES]),
-            observed=f"the longest silence survived: {seconds(memory.survived) if memory.survived else 'unknown'}; "
-            f"the shortest that was fatal: {seconds(memory.fatal)}",
+            observed=_observed(memory),
             expected="a connection that lasts until one of its ends closes it",
             source="RFC 5382 REQ-5: no less than 2 h 4 min for a NAT",
-            confidence="likely" if memory.sure or len(memory.forgotten) > 1 else "possible",
+            confidence="likely" if memory.sure or (len(memory.forgotten) > 1 and memory.survived) else "possible",
             streams=tuple(memory.forgotten.tolist()),
         )
+
+
+def _observed(memory: Memory) -> str:
+    if memory.exact:
+        return f"a RST with another hop limit than its sender's packets, {seconds(memory.fatal)} after the last packet"
+    if not memory.survived:
+        return f"a silence of {seconds(memory.fatal)} that was fatal; none survived is known"
+    return f"the limit is above {seconds(memory.survived)}, which was survived, and at most {seconds(memory.fatal)}"
+
+
+def _advice(memory: Memory, by: str) -> str:
+    """What idle time of a prober keeps the device from forgetting."""
+    if memory.survived:
+        return f"an idle time of {memory.safe_idle} s or less ({by}) is known to be safe: keep to that"
+    return f"keep the idle time of probes ({by}) below it, at {memory.safe_idle} s or less"
 
 
 def _survived(memory: Memory) -> str:

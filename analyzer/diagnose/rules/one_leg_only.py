@@ -20,8 +20,9 @@ def one_leg_only(context: Context) -> Iterator[Claim]:
     """A proxy's connections are probed on one side only.
 
     A proxy ends one connection and begins another: a keepalive probe on one of them never reaches the other. Here one
-    host is the server of some connections and the client of others; those on one side are probed, those on the other
-    are silent for as long, and nobody asks. Devices on that leg forget them, and a peer that dies there is not noticed.
+    host is the server of some connections and the client of others, with other hosts at the far ends; those on one
+    side are probed, those on the other are silent for as long, and nobody asks. Devices on that leg forget them, and a
+    peer that dies there is not noticed.
 
     Look at: the proxy's settings for its listeners and for its upstreams, which are apart.
 
@@ -32,13 +33,24 @@ def one_leg_only(context: Context) -> Iterator[Claim]:
     silent = context.judged("unprotected")
     probed = np.flatnonzero(context.facts.probes.sum(axis=1))
     probed_ends, silent_ends = hosts(flows, probed), hosts(flows, silent)
+    every = hosts(flows, np.arange(len(flows)))
     for side in range(2):
         # A host at this side of the silent ones and at the other side of the probed ones stands between.
         between = distinct(silent_ends[side])
         for host in between[are_among(between, probed_ends[1 - side])].tolist():
             legs = silent[silent_ends[side] == host], probed[probed_ends[1 - side] == host]
-            if not (silent_ends[1 - side] == host).any() and not (probed_ends[side] == host).any():
+            beyond = silent_ends[1 - side][silent_ends[side] == host], probed_ends[side][probed_ends[1 - side] == host]
+            # Both ways between two hosts, or to and from the same ones: peers of a cluster, and no proxy.
+            apart = not are_among(beyond[0], np.append(beyond[1], host)).any() and not (beyond[1] == host).any()
+            mixed = (silent_ends[1 - side] == host).any() or (probed_ends[side] == host).any()
+            if apart and not mixed and not _both_ways(every, host):
                 yield _claim(context, side, *legs)
+
+
+def _both_ways(every: tuple[Column, Column], host: int) -> bool:
+    """Whether a host is both the client and the server of another."""
+    clients, servers = every
+    return bool(are_among(clients[servers == host], servers[clients == host]).any())
 
 
 def _claim(context: Context, side: int, silent: Column, probed: Column) -> Claim:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.errors_on_path import path_errors
 from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.systems import is_windows
 from analyzer.diagnose.words import ends, seconds
 from analyzer.kinds import How
 from analyzer.layout import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, RESENT, RESENT_FIRST, RESENT_LAST
@@ -28,6 +30,7 @@ def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
     deadline in the application.
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
+    said = "".join(f"; {error}" for error in path_errors(context.facts, flow.stream)[:2])
     for side in range(2):
         x = HEAD_SIZE + side * ENDPOINT_SIZE
         if row[x + RESENT] < 2:
@@ -37,11 +40,22 @@ def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
         then = THEN.get(flow.ending.how, "and was at it still")
         yield Claim(
             summary=f"{sender} sent the same again {row[x + RESENT]} times in {seconds(lasted)} {then}; {peer} "
-            "acknowledged none of it",
-            remedy="Find out why nothing arrives; set TCP_USER_TIMEOUT on the socket (or net.ipv4.tcp_retries2) to the "
-            "time after which that should be known.",
+            f"acknowledged none of it{said}",
+            remedy=_remedy(context, flow, side),
             frames=(row[REQUEST_FRAME],) if row[REQUEST_FRAME] else (),
             observed=f"{row[x + RESENT]} retransmissions without an acknowledgement",
             expected="an ACK within a round trip",
             source="RFC 9293 3.8.1; RFC 6298; Linux net/ipv4/tcp_timer.c tcp_write_timeout()",
         )
+
+
+def _remedy(context: Context, flow: Flow, side: int) -> str:
+    if is_windows(context.facts, flow, side):
+        return (
+            "Find out why nothing arrives; give requests a deadline in the application (Windows: the socket option "
+            "TCP_MAXRT, or TcpMaxDataRetransmissions for all)."
+        )
+    return (
+        "Find out why nothing arrives; set TCP_USER_TIMEOUT on the socket (or net.ipv4.tcp_retries2) to the "
+        "time after which that should be known."
+    )

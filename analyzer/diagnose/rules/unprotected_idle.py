@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import connections, how_to_probe, seconds
+from analyzer.diagnose.systems import how_to_probe_there
+from analyzer.diagnose.words import connections, seconds
 from analyzer.layout import (
     ACKED_UNSEEN,
     END_TIME,
@@ -69,7 +70,7 @@ def _claim(group: Column, severity: str | None, context: Context) -> Claim:
     return Claim(
         summary=f"{connections(len(group))} to {flow.server} silent for up to {seconds(silent)} at the end, and "
         "never probed",
-        remedy=f"Ask for keepalive at the end that waits: {how_to_probe(flow.server.port)}.",
+        remedy=f"Ask for keepalive at the end that waits: {how_to_probe_there(context.facts, flow)}.",
         frames=tuple(rows[:MAX_FRAMES, FIRST_FRAME].tolist()),
         observed=f"no probe and no heartbeat in {seconds(silent)} of silence",
         expected="keepalive probes, heartbeats, or an idle connection closed",

@@ -83,6 +83,7 @@ def _findings(page: Page) -> Iterator[str]:
         yield f"- Seen: {escaped(one.evidence.observed)}"
         yield f"- Expected: {escaped(one.evidence.expected)}"
         yield f"- Mend: {escaped(one.remedy)}"
+        yield from (f"- Also: {escaped(note)}" for note in one.notes)
         if group.streams:
             yield f"- Connections: {_streams(group.streams, 40)}"
         yield f"- Wireshark: {_code(one.evidence.display_filter)}"

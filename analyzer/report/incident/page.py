@@ -9,7 +9,7 @@ from analyzer.captured import CaptureFacts
 from analyzer.findings import URGENT, Finding
 from analyzer.model import Estimate, Flow, HostSettings, Keepalive
 from analyzer.report.incident.moments import Moment, together
-from analyzer.report.text import ending_text, of_one_cause, probes_text
+from analyzer.report.text import ending_text, of_one_cause, probes_text, profile_names
 from analyzer.report.times import clock, duration, zone
 
 SECOND = 1_000_000_000
@@ -212,7 +212,7 @@ def _keepalive(entry: Keepalive) -> str:
     reset = f", {entry.reset} with RST" if entry.reset else ""
     counts = f"{entry.probes} {probes}, {entry.answered} answered{reset}, {entry.unanswered} not"
     settings = "; ".join(f"{name} {_estimate(getattr(entry, name))}" for name in SETTINGS)
-    known = f"; as {', '.join(entry.profiles[:3])}" if entry.profiles else ""
+    known = f"; as {profile_names(entry.profiles)}" if entry.profiles else ""
     return f"{counts}; {settings}{known} ({entry.confidence})"
 
 
@@ -252,7 +252,7 @@ def _host(host: HostSettings) -> tuple[str, str, str, str]:
         host.address,
         where,
         settings,
-        f"{len(host.streams)} connections" + (f", as {', '.join(host.profiles[:2])}" if host.profiles else ""),
+        f"{len(host.streams)} connections" + (f", as {profile_names(host.profiles)}" if host.profiles else ""),
     )
 
 

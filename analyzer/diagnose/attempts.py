@@ -1,0 +1,101 @@
+"""Connections that were never made: whose they were, and whether a service or a scan was the reason."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analyzer.diagnose.groups import by_service, distinct, hosts
+from analyzer.kinds import Handshake
+from analyzer.layout import CLIENT_IS_LOW, FIRST_TIME, KEY_PORTS, ROLES
+from analyzer.model import Column, Facts
+
+# Who asks for so many ports or hosts, and is let in to few of them, looks for what there is.
+MANY_DOORS = 15
+LET_IN = 0.2
+# A SYN this late in a capture may still be answered (RFC 6298 2.1: the first timeout is 1 s, the second 2 s).
+STILL_WAITING_NS = 3_000_000_000
+# A service is out of order where so many were turned away, and so large a share of all.
+SEVERAL, MANY = 3, 5
+MOST = 0.5
+SOME = 0.1
+# So many services of which that is hardly worth telling are told one by one.
+SLIGHT_ALONE = 3
+
+
+class Attempts(NamedTuple):
+    """Connections to one service that failed in one way, of so many made or not."""
+
+    streams: Column
+    of: int
+
+    @property
+    def share(self) -> float:
+        """Of all to that service."""
+        return len(self.streams) / max(self.of, 1)
+
+    @property
+    def severity(self) -> str:
+        """By number and share."""
+        if len(self.streams) >= MANY and self.share >= MOST:
+            return "high"
+        if len(self.streams) >= SEVERAL and self.share >= SOME:
+            return "medium"
+        return "low" if len(self.streams) >= SEVERAL else "info"
+
+
+def failed(facts: Facts, how: Handshake, scans: list[Column]) -> list[Attempts]:
+    """The services with connections that failed so, but for those that a scan asked for."""
+    chosen = facts.handshake == how
+    if how == Handshake.NO_ANSWER:
+        chosen = chosen & (facts.end - facts.tracks.flows[:, FIRST_TIME] > STILL_WAITING_NS)
+    if not chosen.any():
+        return []
+    for scan in scans:
+        chosen[scan] = False
+    everything = by_service(facts.tracks.flows, np.arange(len(facts)))
+    found = [(service[chosen[service]], service) for service in everything]
+    return [Attempts(streams, len(service)) for streams, service in found if len(streams)]
+
+
+def find_scans(facts: Facts) -> list[Column]:
+    """The connections of each host that asked for many ports of a host, or one port of many hosts, mostly in vain."""
+    unmade = np.isin(facts.handshake, (int(Handshake.REFUSED), int(Handshake.NO_ANSWER)))
+    if unmade.sum() < MANY_DOORS:
+        return []
+    flows = facts.tracks.flows
+    clients, servers = hosts(flows, np.arange(len(facts)))
+    ports = flows[:, KEY_PORTS]
+    port = np.where(flows[:, ROLES] & CLIENT_IS_LOW != 0, ports & 0xFFFF, ports >> 16)
+    suspects, counts = _counted(clients[unmade])
+    found = []
+    for client in suspects[counts >= MANY_DOORS].tolist():
+        own = np.flatnonzero(clients == client)
+        turned_away = own[unmade[own]]
+        doors = len(distinct(servers[turned_away] ^ port[turned_away] * 0x9E3779B1))
+        if doors >= MANY_DOORS and len(turned_away) >= (1 - LET_IN) * len(own):
+            found.append(turned_away)
+    return found
+
+
+def _counted(values: Column) -> tuple[Column, Column]:
+    """Each value once, and how often it was there."""
+    ordered = np.sort(values)
+    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    return ordered[first], np.diff(np.append(first, len(ordered)))
+
+
+def told_apart(found: list[Attempts]) -> tuple[list[Attempts], Attempts | None]:
+    """Those to tell one by one, and, where there are many that are hardly worth it, these together."""
+    slight = [attempts for attempts in found if attempts.severity == "info"]
+    if len(slight) <= SLIGHT_ALONE:
+        return found, None
+    streams = np.sort(np.concatenate([attempts.streams for attempts in slight]))
+    others = [attempts for attempts in found if attempts.severity != "info"]
+    return others, Attempts(streams, sum(attempts.of for attempts in slight))
+
+
+def clients_of(facts: Facts, streams: Column) -> int:
+    """How many hosts these connections come from."""
+    return len(distinct(hosts(facts.tracks.flows, streams)[0]))

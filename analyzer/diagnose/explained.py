@@ -1,0 +1,99 @@
+"""One event, one finding: where several rules speak of the same connection, the best explanation stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from analyzer.findings import SEVERITIES, Finding
+
+# What each is explained by, the best first; what explains is itself no further than one step from what stands.
+EXPLAINED_BY = {
+    "dead-peer": (
+        "middlebox-idle-timeout",
+        "lost-between-ends",
+        "reset-between-ends",
+        "one-way-loss",
+        "keepalive-exhausted-but-alive",
+    ),
+    "keepalive-exhausted-but-alive": ("middlebox-idle-timeout", "lost-between-ends", "one-way-loss"),
+    "one-way-loss": ("middlebox-idle-timeout", "lost-between-ends"),
+    "retransmission-timeout": ("middlebox-idle-timeout", "lost-between-ends", "one-way-loss"),
+    "probes-suppressed-by-unacked-data": (
+        "middlebox-idle-timeout",
+        "lost-between-ends",
+        "one-way-loss",
+        "retransmission-timeout",
+    ),
+    "keepalive-slower-than-middlebox": ("middlebox-idle-timeout",),
+    "middlebox-reset": ("middlebox-idle-timeout", "reset-between-ends"),
+    "lost-state": ("middlebox-idle-timeout", "reset-between-ends"),
+    "endpoint-reset": (
+        "middlebox-idle-timeout",
+        "reset-between-ends",
+        "age-not-idle",
+        "proxy-idle-close",
+        "keepalive-race",
+        "too-many-pings",
+    ),
+}
+# So many are said in full.
+NOTES_AT_MOST = 4
+
+
+def explained(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that stand, each with what it explains as notes, and as severe as the most severe of these."""
+    about: dict[str, dict[int, int]] = {}  # by rule: which finding is about which stream
+    for place, finding in enumerate(findings):
+        for stream in streams_of(finding) if not _is_a_guess(finding) else ():
+            about.setdefault(finding.rule, {})[stream] = place
+    noted: dict[int, list[Finding]] = {}
+    gone = set()
+    for place, finding in enumerate(findings):
+        better = (*EXPLAINED_BY.get(finding.rule, ()), *(("dead-peer",) if _is_a_guess(finding) else ()))
+        by = [_best(about, better, stream) for stream in streams_of(finding)]
+        standing = {one for one in by if one is not None}
+        if not by or None in by:
+            continue
+        gone.add(place)
+        for one in sorted(standing):
+            noted.setdefault(one, []).append(finding)
+    return [_with(finding, noted.get(place, ())) for place, finding in enumerate(findings) if place not in gone]
+
+
+def streams_of(finding: Finding) -> Sequence[int]:
+    """The connections that it is about."""
+    return finding.streams if finding.stream is None else (finding.stream,)
+
+
+def _is_a_guess(finding: Finding) -> bool:
+    """That a path had lost probes before does not outweigh that these were all unanswered."""
+    return finding.rule == "keepalive-exhausted-but-alive" and finding.confidence == "possible"
+
+
+def _best(about: dict[str, dict[int, int]], better: Iterable[str], stream: int) -> int | None:
+    for rule in better:
+        place = about.get(rule, {}).get(stream)
+        if place is not None:
+            return place
+    return None
+
+
+def _with(finding: Finding, others: Iterable[Finding]) -> Finding:
+    others = list(others)
+    if not others:
+        return finding
+    severity = max([finding.severity, *(one.severity for one in others)], key=SEVERITIES.index)
+    return replace(finding, severity=severity, notes=tuple(_notes(others)))
+
+
+def _notes(others: list[Finding]) -> list[str]:
+    """One line for each rule, of the first that it found."""
+    of_rule: dict[str, list[Finding]] = {}
+    for one in others:
+        of_rule.setdefault(one.rule, []).append(one)
+    notes = []
+    for rule, some in list(of_rule.items())[:NOTES_AT_MOST]:
+        more = f" (and {len(some) - 1} more)" if len(some) > 1 else ""
+        notes.append(f"{rule}: {some[0].summary}{more}")
+    return notes

@@ -1,0 +1,47 @@
+"""Whether a peer that did not answer was heard all the same, on the same connection."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from analyzer.layout import LAST_TIME
+from analyzer.model import SIDES, Episode, Facts, Flow, Keepalive, Probe
+
+
+class Heard(NamedTuple):
+    """When a peer was heard after a probe that it did not answer: before that was given up, and after."""
+
+    meanwhile: bool
+    later: bool
+
+
+def unanswered_at_the_end(episode: Episode) -> list[Probe]:
+    """The last probes of an idle gap, after the last that was answered."""
+    answered = [number for number, probe in enumerate(episode.probes) if probe.answer_frame is not None]
+    return list(episode.probes[answered[-1] + 1 if answered else 0 :])
+
+
+def heard_of_peer(facts: Facts, flow: Flow, entry: Keepalive) -> Heard:
+    """What the peer of this prober sent since the first of its last unanswered probes."""
+    silent = unanswered_at_the_end(entry.episodes[-1])
+    if not silent:
+        return Heard(meanwhile=False, later=False)
+    since = silent[0].time
+    peer = 1 - SIDES.index(entry.sender)
+    last = int(facts.tracks.endpoints(LAST_TIME, slice(flow.stream, flow.stream + 1))[0, peer])
+    ended = flow.ending.time if flow.ending.by == entry.sender else None
+    if ended is None:
+        return Heard(meanwhile=last > since, later=False)
+    return Heard(meanwhile=since < last <= ended or _probed(flow, SIDES[peer], since, ended), later=last > ended)
+
+
+def _probed(flow: Flow, sender: str, since: int, until: int) -> bool:
+    """Whether this side probed between two moments."""
+    for entry in flow.keepalive:
+        for place in range(len(entry.episodes) - 1, -1, -1) if entry.sender == sender else ():
+            episode = entry.episodes[place]
+            if any(since < probe.time < until for probe in episode.probes):
+                return True
+            if episode.probes[-1].time < since:
+                break
+    return False

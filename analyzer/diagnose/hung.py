@@ -1,0 +1,100 @@
+"""Requests that a kernel acknowledged and no application replied to, and how much speaks for that."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer.layout import (
+    BYTES,
+    CLIENT_ASKED,
+    CLIENT_IS_LOW,
+    DREW,
+    FIRST_WORD,
+    HANDSHAKE,
+    HAS_UNA,
+    KEY_PORTS,
+    KNOWN,
+    LARGE_WORD,
+    LAST_PROBE,
+    LEFT,
+    NO_REPLY,
+    NXT,
+    PROBE_BEFORE,
+    PROBE_TIME,
+    REQUEST_TIME,
+    ROLES,
+    SAW_SYN,
+    SLOWEST_MASK,
+    SLOWEST_REPLY,
+    TURNS,
+    TURNS_MASK,
+    UNA,
+    WENT_ON,
+    WENT_ON_MASK,
+    WORD,
+    WORD_MASK,
+)
+from analyzer.model import Column, Facts, Mask
+
+# A request is like those before it once so many were replied to, and waits for longer than a reply takes when it has
+# waited so many times as long as the slowest.
+REPLIES_BEFORE = 3
+SLOWER = 8
+# Who goes on so often without a reply does not wait for any.
+WENT_ON_AT_MOST = 3
+# Services that never reply (IANA): syslog, Graphite, StatsD, GELF, fluentd's forward, printers.
+SILENT_PORTS = (514, 601, 6514, 2003, 2004, 8125, 9100, 12201, 24224)
+
+
+def hung(facts: Facts, idle_after: int) -> Mask:
+    """Connections whose last request waits in vain, while probes of the same connection are answered: (flows,).
+
+    The last word of a client need not be a request: acknowledgements and farewells draw no reply. With a history of
+    three replies the size tells, with less two answered probes must follow.
+    """
+    flows, endpoints = facts.tracks.flows, facts.tracks.endpoints
+    roles = flows[:, ROLES]
+    turns, word = roles >> TURNS & TURNS_MASK, roles >> WORD & WORD_MASK
+    went_on = roles >> WENT_ON & WENT_ON_MASK
+    drew = roles >> DREW + word & 1 != 0
+    left = (roles >> LEFT + word & 1 != 0) | (roles >> LEFT + (roles >> FIRST_WORD & WORD_MASK) & 1 != 0)
+    known = drew & (turns >= REPLIES_BEFORE) & (went_on <= WENT_ON_AT_MOST)
+    first = (turns == 0) & (flows[:, HANDSHAKE] & SAW_SYN != 0) & ~np.isin(_service(flows), SILENT_PORTS)
+    # Where the server greets, a short word may be an answer to that.
+    first &= (endpoints(BYTES)[:, 1] == 0) | (word == LARGE_WORD)
+    likely = (first | (turns > 0)) & (went_on == 0) & _asked_twice(facts)
+    asked = (roles & CLIENT_ASKED != 0) & (roles & NO_REPLY == 0) & ~left
+    acknowledged = (endpoints(KNOWN)[:, 0] & HAS_UNA != 0) & (endpoints(NXT)[:, 0] == endpoints(UNA)[:, 0])
+    slowest = np.where(turns > 0, 1 << (roles >> SLOWEST_REPLY & SLOWEST_MASK), 0)
+    waited = facts.end - flows[:, REQUEST_TIME] > np.maximum(idle_after, SLOWER * np.minimum(slowest, 1 << 56))
+    answers = ((facts.answered > 0) & (facts.last_probe > flows[:, [REQUEST_TIME]])).any(axis=1)
+    return np.asarray(asked & acknowledged & waited & answers & (known | likely))
+
+
+def is_known(facts: Facts, stream: int) -> bool:
+    """Whether requests as long as the last one were replied to often before."""
+    roles = int(facts.tracks.flows[stream, ROLES])
+    return bool(roles >> DREW + (roles >> WORD & WORD_MASK) & 1) and roles >> TURNS & TURNS_MASK >= REPLIES_BEFORE
+
+
+def replies(facts: Facts, stream: int) -> int:
+    """How often the server replied, as far as it was counted."""
+    return int(facts.tracks.flows[stream, ROLES]) >> TURNS & TURNS_MASK
+
+
+def _asked_twice(facts: Facts) -> Mask:
+    """Whether the last two probes at least of either end came after the request, and the last was answered."""
+    log = facts.tracks.probes
+    last = facts.tracks.endpoints(LAST_PROBE)
+    if not len(log):
+        return np.zeros(len(facts), bool)
+    before = np.where(last > 0, log[last - 1, PROBE_BEFORE], 0)
+    since = np.where(before > 0, log[before - 1, PROBE_TIME], 0)
+    enough = (since > facts.tracks.flows[:, [REQUEST_TIME]]) & (facts.answered >= 2) & (facts.trailing == 0)
+    return np.asarray(enough.any(axis=1))
+
+
+def _service(flows: Column) -> Column:
+    """The port of each connection's server."""
+    ports = flows[:, KEY_PORTS]
+    return np.where(flows[:, ROLES] & CLIENT_IS_LOW != 0, ports & 0xFFFF, ports >> 16)

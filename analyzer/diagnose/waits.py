@@ -1,0 +1,36 @@
+"""How long probers had waited: the first probe of each silence, in columns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analyzer.diagnose.groups import are_among
+from analyzer.kinds import ProbeKind
+from analyzer.layout import NEVER, PROBE_BEFORE, PROBE_FRAME, PROBE_SINCE, PROBE_TIME, PROBE_WHO, PROBER_SHIFT
+from analyzer.model import Column, Facts, Mask
+
+
+class Waits(NamedTuple):
+    """First probes of silences: by whom (stream * 2 + side), after how long (nanoseconds), in which frame."""
+
+    endpoints: Column
+    waited: Column
+    frames: Column
+
+    def chosen(self, which: Mask) -> Waits:
+        """Some of them."""
+        return Waits(*[column[which] for column in self])
+
+
+def first_probes(facts: Facts, streams: Column | None = None) -> Waits:
+    """Those keepalive probes that follow no other in their silence, in order; of these streams alone, or of all."""
+    log = facts.tracks.probes
+    rows = np.flatnonzero((facts.probe_kind == ProbeKind.KEEPALIVE) & (log[:, PROBE_SINCE] != NEVER))
+    if streams is not None:
+        rows = rows[are_among(log[rows, PROBE_WHO] >> PROBER_SHIFT + 1, streams)]
+    before = log[rows, PROBE_BEFORE]
+    rows = rows[(before == 0) | (log[before - 1, PROBE_SINCE] != log[rows, PROBE_SINCE])]
+    waited = log[rows, PROBE_TIME] - log[rows, PROBE_SINCE]
+    return Waits(log[rows, PROBE_WHO] >> PROBER_SHIFT, waited, log[rows, PROBE_FRAME])
