@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from conversation import CLIENT, SERVER, Conversation
-from observe import ending, keepalive, only_flow
+from observe import analyzed, ending, keepalive, only_flow
 from sides import BuiltProbe
 
 from analyzer.kinds import Why
@@ -70,6 +70,7 @@ def test_answers_lost_behind_the_capture_leave_the_prober_alone(
     entry = keepalive(flow, prober)
     assert entry is not None
     assert (entry.probes, entry.answered) == (count + 2, count + 2)
+    assert [one.rule for one in analyzed(talk).findings if one.severity == "high"] == ["one-way-loss"]
     assert entry.former_tcp_keepalive_time is None
 
 

@@ -134,6 +134,13 @@ def test_an_end_that_resets_at_its_idle_limit_is_no_device() -> None:
 def test_resets_after_different_times_show_no_limit() -> None:
     found = findings(*(reset_idle(40_000 + i, 200 + 31 * i, 63) for i in range(3)))
     assert "middlebox-idle-timeout" not in found
+    assert "middlebox-reset" in found
+    assert "endpoint-reset" not in found
+
+
+def test_a_reset_of_one_hop_more_may_be_an_applications() -> None:
+    found = findings(*(reset_idle(40_000 + i, 200 + 31 * i, 56) for i in range(3)))
+    assert "middlebox-idle-timeout" not in found
     assert found["endpoint-reset"].confidence == "possible"
     assert "another hop limit" in found["endpoint-reset"].evidence.observed
 

@@ -21,12 +21,19 @@ def unanswered_at_the_end(episode: Episode) -> list[Probe]:
     return list(episode.probes[answered[-1] + 1 if answered else 0 :])
 
 
+def answered_in_vain(entry: Keepalive, *, gave_up: bool) -> list[Probe]:
+    """The probes of the last idle gap that were answered, and after which the prober asked on, or gave up.
+
+    It did not hear these answers: they were lost behind the point of capture.
+    """
+    probes = entry.episodes[-1].probes
+    return [probe for probe in (probes if gave_up else probes[:-1]) if probe.answer_frame is not None]
+
+
 def heard_of_peer(facts: Facts, flow: Flow, entry: Keepalive) -> Heard:
     """What the peer of this prober sent since the first of its last unanswered probes."""
-    silent = unanswered_at_the_end(entry.episodes[-1])
-    if not silent:
-        return Heard(meanwhile=False, later=False)
-    since = silent[0].time
+    probes = unanswered_at_the_end(entry.episodes[-1]) or entry.episodes[-1].probes[-1:]
+    since = probes[0].time
     peer = 1 - SIDES.index(entry.sender)
     last = int(facts.tracks.endpoints(LAST_TIME, slice(flow.stream, flow.stream + 1))[0, peer])
     ended = flow.ending.time if flow.ending.by == entry.sender else None

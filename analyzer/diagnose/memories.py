@@ -46,6 +46,8 @@ FEWEST = 3
 SLACK_NS = 100_000_000
 # Timers of Linux fire up to an eighth late (kernel/time/timer.c).
 LATENESS = 9 / 8
+# A device looks at its timers every so often.
+ONE_LIMIT = 1.1
 NAMED_AT_MOST = 6
 PATH_S = 0.5
 
@@ -132,6 +134,8 @@ def _memory(facts: Facts, path: Column, suspects: Column, device: Column, mute: 
     )
     if memory.fatal <= memory.survived - SLACK_NS:
         return None
+    if exact and flows[forgotten, OPEN_GAP].max() > memory.fatal * ONE_LIMIT + NANO:
+        return None  # resets out of silences of many lengths: no limit of idle time
     if not memory.sure and len(mute) and mute.min() < min(memory.fatal, max(memory.survived, SHORTEST_NS)):
         return None
     few = len(forgotten) < 2 or 2 * memory.survived < memory.fatal

@@ -44,6 +44,8 @@ def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
         silent = unanswered_at_the_end(keepalive.episodes[-1])
         if not gave_up and (len(silent) < 2 or flow.ending.how is How.RST):
             continue
+        if gave_up and not silent:  # all were answered, in vain: see one-way-loss
+            continue
         seen = flow.packets[peer_side] > 0
         said = "".join(f"; {error}" for error in errors[:ERRORS_NAMED])
         yield Claim(
