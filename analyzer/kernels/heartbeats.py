@@ -53,8 +53,11 @@ NEWS = 8
 EVENTS_FOR_BEATS = 6
 # Jitter on purpose is a tenth of the period or so, to both sides: no gap is longer than the shortest by three eighths.
 MOST_UNEVEN = 3
+# A gap of more periods than this tells nothing of the pace: every time lies near some multiple of the period.
+MOST_MISSING = 3
 # Heartbeats of the other end come at any time; what follows this one's within an eighth of a gap is a reply.
 REPLY_WITHIN = 8
+
 
 @kernel
 def websocket_payload(buf: Buffer, at: int, length: int) -> int:
@@ -93,11 +96,11 @@ def beats_sent(beat: int) -> int:
 
 
 @kernel
-def begin_beats(flows: Ints, x: int, protocol: int, length: int, time: int) -> None:
+def begin_beats(flows: Ints, x: int, protocol: int, length: int, time: int, odd: int) -> None:
     """What may be the first of heartbeats."""
     flows[x + BEAT] = protocol << BEAT_PROTOCOL | length << BEAT_LENGTH | BEAT_WAITS | 1
     flows[x + BEAT_LAST] = time
-    flows[x + BEAT_GAPS] = 0
+    flows[x + BEAT_GAPS] = odd << BEATS_ODD
 
 
 @kernel
@@ -110,6 +113,12 @@ def shortest_gap(flows: Ints, x: int) -> int:
 def longest_gap(flows: Ints, x: int) -> int:
     """The longest time between heartbeats that none was missing in, in milliseconds."""
     return (flows[x + BEAT_GAPS] >> BEAT_LONGEST) & BEAT_GAP_MASK
+
+
+@kernel
+def odd_beats(flows: Ints, x: int) -> int:
+    """How often something else came at the time of a heartbeat, or for a reply."""
+    return (flows[x + BEAT_GAPS] >> BEATS_ODD) & BEATS_ODD_MASK
 
 
 @kernel
@@ -144,15 +153,13 @@ def note_gap(flows: Ints, x: int, gap: int) -> None:
 
 @kernel
 def note_odd(flows: Ints, x: int) -> None:
-    """Something else came at the time of a heartbeat, or for a reply: often enough, and they were requests."""
-    if (flows[x + BEAT_GAPS] >> BEATS_ODD) & BEATS_ODD_MASK < BEATS_ODD_MASK:
+    """Something else once more: often enough, and they were requests, or no rhythm."""
+    if odd_beats(flows, x) < BEATS_ODD_MASK:
         flows[x + BEAT_GAPS] += 1 << BEATS_ODD
 
 
 @kernel
-def count_beat(
-    packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: int, events: Ints, counts: Ints
-) -> None:
+def count_beat(packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: int, events: Ints, counts: Ints) -> None:
     """One heartbeat more."""
     flows[x + BEAT_LAST] = packets[row + TIME]
     if beats_sent(flows[x + BEAT]) < BEATS_MASK:
@@ -199,14 +206,29 @@ def may_begin(flows: Ints, f: int, x: int, y: int, quiet: int) -> bool:
 
 
 @kernel
+def periods(flows: Ints, x: int, gap: int) -> int:
+    """How many periods a gap is, rounded."""
+    middle = max(1, (shortest_gap(flows, x) + longest_gap(flows, x)) // 2)
+    return (gap + middle // 2) // middle
+
+
+@kernel
 def keeps_pace(flows: Ints, x: int, gap: int, quiet: int, settled: bool) -> bool:
     """Whether data comes in time for a heartbeat, where one or more before it are missing or other data put it off."""
     if not settled:
         return beats_sent(flows[x + BEAT]) > 2 and in_rhythm(flows, x, gap // 2)
     if in_rhythm(flows, x, quiet // MILLI):  # many timers start anew with other data
         return True
-    middle = max(1, (shortest_gap(flows, x) + longest_gap(flows, x)) // 2)
-    return in_rhythm(flows, x, gap // max(1, (gap + middle // 2) // middle))
+    return in_rhythm(flows, x, gap // max(1, min(periods(flows, x, gap), MOST_MISSING)))
+
+
+@kernel
+def broken(flows: Ints, x: int, beat: int, same: bool) -> int:
+    """What is odd about a rhythm that begins where another, this BEAT, breaks off by its length or its pace."""
+    odd = odd_beats(flows, x) if beat != 0 else 0
+    if odd > 0 or beats_sent(beat) > (2 if same else 1):
+        odd = min(odd + 1, BEATS_ODD_MASK)
+    return odd
 
 
 @kernel
@@ -224,23 +246,20 @@ def rhythm_beat(
     if beat >> BEAT_PROTOCOL != 0:
         return
     gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
-    if (beat >> BEAT_LENGTH) & 0xFF == length:
-        if in_rhythm(flows, x, gap):
+    on_time, same = in_rhythm(flows, x, gap), (beat >> BEAT_LENGTH) & 0xFF == length
+    if same and (on_time or keeps_pace(flows, x, gap, quiet, settled)):
+        if on_time:
             note_gap(flows, x, gap)
-            count_beat(packets, row, flows, f, x, endpoint, events, counts)
-            return
-        if keeps_pace(flows, x, gap, quiet, settled):
-            count_beat(packets, row, flows, f, x, endpoint, events, counts)
-            return
-    elif settled and in_rhythm(flows, x, gap):
-        note_odd(flows, x)
-    if settled:
+        count_beat(packets, row, flows, f, x, endpoint, events, counts)
+    elif settled:
+        if same != on_time and periods(flows, x, gap) <= MOST_MISSING:
+            note_odd(flows, x)
         if gap >= shortest_gap(flows, x):
             flows[x + BEAT_LAST] = time
-        return
-    flows[x + BEAT] = 0
-    if may_begin(flows, f, x, y, quiet):
-        begin_beats(flows, x, 0, length, time)
+    else:
+        flows[x + BEAT] = 0
+        if may_begin(flows, f, x, y, quiet):
+            begin_beats(flows, x, 0, length, time, broken(flows, x, beat, same))
 
 
 @kernel
@@ -260,7 +279,7 @@ def heartbeat(
         return
     time = packets[row + TIME]
     if flows[x + BEAT] >> BEAT_PROTOCOL != protocol:
-        begin_beats(flows, x, protocol, 0, time)
+        begin_beats(flows, x, protocol, 0, time, 0)
         return
     gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
     if gap * MILLI >= IDLE_NS:  # a connection may begin with several
