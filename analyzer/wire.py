@@ -190,6 +190,25 @@ IPPROTO_DSTOPTS = 60
 IPPROTO_MOBILITY = 135
 IPPROTO_MPLS = 137
 
+# TCP ports (IANA, Service Name and Transport Protocol Port Number Registry; some are in use under another name than
+# there) that tell the server of a connection whose beginning was not captured, though other hosts take their clients'
+# ports from the same range. All below PORTS_RESERVED do; from there to 1023 some are clients' (bindresvport, glibc
+# sunrpc/bindrsvprt.c).
+PORTS_RESERVED = 600
+SERVICE_PORTS = (
+    *(631, 636, 646, 853, 873, 902, 989, 990, 992, 993, 995),
+    *(1080, 1194, 1352, 1433, 1494, 1521, 1723, 1883, 2049, 2179, 2181, 2222, 2375, 2376, 2379, 2380, 2404, 2598, 2775),
+    *(3000, 3128, 3260, 3268, 3269, 3306, 3389, 3690, 3868, 4190, 4222, 4369, 4444, 4505, 4506, 4840, 5000),
+    *(5060, 5061, 5222, 5269, 5432, 5601, 5671, 5672, 5900, 5938, 5984, 5985, 5986, 6379, 6443, 6514, 6667, 6697),
+    *(7000, 7001, 7687, 8000, 8008, 8080, 8081, 8086, 8088, 8090, 8443, 8500, 8883, 8888, 9000, 9042, 9090, 9092),
+    *(9100, 9200, 9300, 9418, 9443, 10_000, 10_050, 10_051, 11_211, 18_245, 19_999, 20_000, 25_565, 27_017),
+    *(34_962, 34_964, 44_818, 50_000),
+)
+# Where clients take their ports from: Windows until XP and old BSD, Linux, and what RFC 6335 6 leaves for it.
+EPHEMERAL_XP = (1025, 5000)
+EPHEMERAL_LINUX = (32_768, 60_999)
+EPHEMERAL_IANA = (49_152, 65_535)
+
 # UDP ports of tunnels (IANA; 8472 is what Linux used for VXLAN before 4789 was assigned, and flannel and Cilium do).
 PORT_GTP_U = 2152
 PORT_VXLAN = 4789
