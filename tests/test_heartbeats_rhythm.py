@@ -221,6 +221,8 @@ NONE: dict[str, Callable[[], Conversation]] = {
     "readings of a sensor": readings,
     "probes": probed,
     "bursts": bursts,
+    "polls over Modbus": lambda: beats(opened(ports=(50_111, 502)), [5] * 9, 12, 11),
+    "polls over S7": lambda: beats(opened(ports=(50_111, 102)), [5] * 9, 31, 27),
     "too few": lambda: beats(opened(), [10] * 4, 52, 28),
     "too much jitter": lambda: beats(opened(), [10, 14, 10, 14, 10, 14, 10, 14, 10], 52, 28),
     "one-way data of some size": lambda: beats(opened(), [10] * 9, 100, None),
@@ -241,6 +243,22 @@ def test_chance_makes_none(person: Callable[[int], Conversation]) -> None:
 
 
 # -- replies that stop
+
+
+@pytest.mark.parametrize("sender", [CLIENT, SERVER])
+def test_replies_that_stop_on_an_open_connection_are_a_hung_application(sender: str) -> None:
+    talk = beats(beats(opened(), [20] * 6, 52, 28, sender=sender), [20] * 2, 52, None, sender=sender)
+    later = Conversation(ports=(50_000, 80), start=200).handshake()
+    assert flows(talk, later)[0].verdict == "app_hung"
+    answered = beats(opened(), [20] * 8, 52, 28, sender=sender)
+    assert flows(answered, later)[0].verdict == "healthy"
+
+
+def test_a_reply_that_is_missing_once_is_none() -> None:
+    talk = beats(beats(opened(), [20] * 5, 52, 28), [20], 52, None)
+    heartbeat = only_heartbeat(beats(talk, [20] * 3, 52, 28))
+    assert (heartbeat.sent, heartbeat.answered) == (9, 8)
+    assert missed(talk.fin(CLIENT).fin(SERVER)) == []
 
 
 def stopped(count: int, close: Callable[[Conversation], object], wait: float = 20) -> Conversation:

@@ -10,14 +10,17 @@ import pytest
 from conversation import CLIENT, SERVER, Conversation
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_view import run_kernels
+from kernel_view import decoded_packets, run_kernels
 from observe import analyzed, flows, keepalive, only_flow
 from wirebytes import Segment, pcap_bytes
 
+from analyzer import layout
 from analyzer.kernels import plain
 from analyzer.kernels.flows import serves
-from analyzer.model import Flow, Tracks
+from analyzer.model import Column, Flow, Tracks
+from analyzer.track import Tracker
 from analyzer.track.roles import settle_roles
+from analyzer.track.tables import probing_streams
 
 
 def talking(client: int, server: int, *, first: str = SERVER, **how: bool | float) -> Conversation:
@@ -136,6 +139,25 @@ def test_what_is_settled_stays() -> None:
     copy = Tracks(*(table.copy() for table in tracks))
     for mine, theirs in zip(settle_roles(tracks), copy, strict=True):
         assert np.array_equal(mine, theirs)
+
+
+def unseeded(table: Column) -> Column:
+    """The table without what differs per run."""
+    return np.delete(table, layout.HASH, 1) if table.shape[1] == layout.FLOW_SIZE else table
+
+
+def test_connections_that_have_left_memory_are_settled_too() -> None:
+    segments: list[Segment] = [segment for talk in lives() for segment in talk.segments]
+    capture = pcap_bytes(segments, nanoseconds=True)
+    whole = run_kernels(capture, [plain()], [10**6])
+    tracker = Tracker(plain())
+    for packets in decoded_packets(capture, plain(), [10**6]):
+        tracker.feed(packets)
+    leaving = np.array([True, False, True, False])
+    tracker.release(leaving, leaving[probing_streams(tracker.living())])
+    for stored, table in zip(tracker.finish(), whole, strict=True):
+        assert np.array_equal(unseeded(stored), unseeded(table))
+    tracker.close()
 
 
 def test_verdicts_do_not_depend_on_who_is_called_client() -> None:

@@ -237,14 +237,14 @@ def rhythm_beat(
 ) -> None:
     """New data of `x` whose octets say nothing: of one length, at one pace, with silence between, it is a heartbeat."""
     time, length, beat = packets[row + TIME], packets[row + LEN], flows[x + BEAT]
-    settled = is_settled(flows, x)
     first = flows[x + LAST_DATA] == 0 and flows[y + LAST_DATA] == 0
     if length > LONGEST_UNKNOWN or (quiet < IDLE_NS and not first):
-        if not settled:
+        if beat != 0 and not is_settled(flows, x):
             flows[x + BEAT] = 0
         return
     if beat >> BEAT_PROTOCOL != 0:
         return
+    settled = is_settled(flows, x)
     gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
     on_time, same = in_rhythm(flows, x, gap), (beat >> BEAT_LENGTH) & 0xFF == length
     if same and (on_time or keeps_pace(flows, x, gap, quiet, settled)):

@@ -22,6 +22,7 @@ from analyzer.layout import (
     ENDPOINT_SIZE,
     EVENT_BEAT,
     HEAD_SIZE,
+    KEY_PORTS,
 )
 from analyzer.model import SIDES, Column, Facts, Heartbeat, Mask, Tracks
 from analyzer.wire import HEARTBEAT_PROTOCOLS
@@ -36,6 +37,8 @@ SHORTEST_MS = 1800
 MOST_ODD = 8
 # Heartbeats that draw no reply are no longer than this, TLS, a VPN or SSH around them.
 LONGEST_ALONE = 64
+# S7 (over ISO-on-TCP) and Modbus: one short question and answer, over and over, is all that they say.
+POLLED = (102, 502)
 # Gaps that differ more than this come from heartbeats that other traffic put off: the shortest is the period then.
 PUT_OFF = 1.5
 
@@ -54,7 +57,11 @@ def _beating(tracks: Tracks) -> Mask:
     rhythm = (sent >= BEATS_IN_RHYTHM + np.maximum(uneven, 0)) & (shortest >= SHORTEST_MS)
     rhythm &= (gaps >> BEATS_ODD & BEATS_ODD_MASK) * MOST_ODD <= sent
     return np.asarray(
-        np.where(protocol_of(beat) > 0, (sent >= FEWEST) & (longest > 0), rhythm & ~_payload(tracks, beat, sent))
+        np.where(
+            protocol_of(beat) > 0,
+            (sent >= FEWEST) & (longest > 0),
+            rhythm & ~_payload(tracks, beat, sent) & ~_polls(tracks),
+        )
     )
 
 
@@ -66,6 +73,12 @@ def _payload(tracks: Tracks, beat: Column, sent: Column) -> Mask:
     length, carried = beat >> BEAT_LENGTH & 0xFF, tracks.endpoints(BYTES)
     says_more = (carried > sent * length) & (carried[:, ::-1] > 0)
     return np.asarray((beat >> BEATS_ANSWERED & BEATS_MASK == 0) & ~(says_more & (length <= LONGEST_ALONE)))
+
+
+def _polls(tracks: Tracks) -> Mask:
+    """Connections to services that are asked for readings at an even pace, and have no heartbeats: (flows, 1)."""
+    ports = tracks.flows[:, [KEY_PORTS]]
+    return np.asarray(np.isin(ports >> 16, POLLED) | np.isin(ports & 0xFFFF, POLLED))
 
 
 def protocol_of(beat: Column) -> Column:

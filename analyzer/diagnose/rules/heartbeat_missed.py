@@ -60,7 +60,7 @@ def _unreplied(tracks: Tracks, beating: Mask) -> Mask:
 
 @rule("heartbeat-missed", severity="medium", where=_missed)
 def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
-    """One end stopped sending heartbeats or replying to them, the other went on.
+    """One end stopped sending heartbeats, the other went on.
 
     Both ends had sent heartbeats of their application (AMQP, BGP, WebSocket), until one of them did no more; or one
     sent them and the other replied, until it did no more, and the connection was closed. The application is blocked
