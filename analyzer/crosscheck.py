@@ -8,25 +8,25 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.again import Again
 from analyzer.findings import Flagged
-from analyzer.kinds import Handshake, ProbeKind
+from analyzer.kinds import ProbeKind
 from analyzer.layout import (
     ANSWER,
     ANSWER_ACK,
     ANSWER_FRAME,
     ENDPOINT_SIZE,
-    FIN_TIME,
     FINGERPRINT,
     HEAD_SIZE,
     ONE_OCTET,
     OPTIONS_SEEN,
     PROBE_FRAME,
     PROBE_MARKS,
-    PROBE_TIME,
     PROBE_WHO,
     PROBER_SHIFT,
 )
 from analyzer.model import Facts
+from analyzer.neighbours import Before, look_before
 from analyzer.tcp import OPTIONS_CUT
 
 PROBE, ANSWERED = "keep-alive", "keep-alive ACK"
@@ -34,8 +34,7 @@ WINDOW_PROBE, WINDOW_ANSWERED = "zero-window probe", "zero-window probe ACK"
 NOTHING = "-"
 # No keepalive timer fires sooner (Linux TCP_KEEPIDLE is 1 s at least); a tenth is left for the path.
 SHORTEST_S = 0.9
-# Second copies of a packet lie no further apart.
-COPY_S = 0.005
+SHORTEST_NS = 900_000_000
 UNKNOWN = "no reason found"
 
 
@@ -58,15 +57,16 @@ class _Ours(NamedTuple):
     answers: int  # frame of the probe
 
 
-def crosscheck(facts: Facts, flagged: Sequence[Flagged]) -> list[Opinion]:
-    """Every frame that either takes for a probe, or for an answer to one, in order."""
+def crosscheck(facts: Facts, flagged: Sequence[Flagged], again: Again) -> list[Opinion]:
+    """Every frame that either takes for a probe, or for an answer to one, in order; `again` reads it a second time."""
     ours, theirs = _our_words(facts), {one.frame: one for one in flagged}
+    before = look_before(again, len(facts), ours.keys() | theirs.keys())
     opinions = []
-    for frame in sorted(ours.keys() | theirs.keys()):
+    for frame, around in sorted(before.items()):
         mine, other = ours.get(frame), theirs.get(frame)
         said = NOTHING if other is None else other.says
         says = NOTHING if mine is None else mine.says
-        reason = "" if said == says else _reason(facts, mine, other, ours, theirs)
+        reason = "" if said == says else _reason(facts, mine, other, around, ours, theirs)
         stream = mine.stream if mine is not None else other.stream if other is not None else -1
         opinions.append(Opinion(frame, stream, said, says, reason))
     return opinions
@@ -86,32 +86,38 @@ def _our_words(facts: Facts) -> dict[int, _Ours]:
 
 
 def _reason(
-    facts: Facts, mine: _Ours | None, other: Flagged | None, ours: dict[int, _Ours], theirs: dict[int, Flagged]
+    facts: Facts,
+    mine: _Ours | None,
+    other: Flagged | None,
+    before: Before,
+    ours: dict[int, _Ours],
+    theirs: dict[int, Flagged],
 ) -> str:
+    if before.copy:
+        return "the second copy of a packet"
     if mine is None:
         assert other is not None
-        return _only_theirs(facts, other, ours, theirs)
+        return _only_theirs(other, before, ours, theirs)
     if mine.answers:
         return _of_an_answer(mine, other, theirs)
     if mine.says == WINDOW_PROBE:
         return "probes a closed window, at doubling intervals: the same segment, another timer"
     if other is not None:
         return "keeps the pace of a keepalive timer, not of one that probes a window"
-    return _unseen_by_wireshark(facts, mine)
+    return _unseen_by_wireshark(facts, mine, before)
 
 
-def _unseen_by_wireshark(facts: Facts, mine: _Ours) -> str:
+def _unseen_by_wireshark(facts: Facts, mine: _Ours, before: Before) -> str:
     """Why Wireshark has no flag on a probe."""
     log = facts.tracks.probes
     side = int(log[mine.probe, PROBE_WHO] >> PROBER_SHIFT) & 1
     x = HEAD_SIZE + side * ENDPOINT_SIZE
     head = facts.tracks.flows[mine.stream]
-    fin = head[x + FIN_TIME]
     if head[x + FINGERPRINT] >> OPTIONS_SEEN & OPTIONS_CUT:
         return "the capture cuts the TCP header short: Wireshark then compares no numbers"
-    if fin and fin < log[mine.probe, PROBE_TIME]:
+    if before.by_fin:
         return "sent after its FIN, whose number it has"
-    if facts.handshake[mine.stream] in (Handshake.NOT_CAPTURED, Handshake.PARTIAL):
+    if before.first:
         return "the capture begins in an idle connection: Wireshark has no number to compare with"
     if log[mine.probe, PROBE_MARKS] & ONE_OCTET:
         return "one octet that was acknowledged before: Wireshark takes it for a retransmission"
@@ -131,23 +137,24 @@ def _of_an_answer(mine: _Ours, other: Flagged | None, theirs: dict[int, Flagged]
     return "Wireshark takes for the answer only what follows the probe at once, with the same window"
 
 
-def _only_theirs(facts: Facts, other: Flagged, ours: dict[int, _Ours], theirs: dict[int, Flagged]) -> str:
+def _only_theirs(other: Flagged, before: Before, ours: dict[int, _Ours], theirs: dict[int, Flagged]) -> str:
     """Why we do not say what Wireshark says of a frame."""
     if other.says in (ANSWERED, WINDOW_ANSWERED):
-        before = [frame for frame, one in theirs.items() if one.stream == other.stream and frame < other.frame]
-        probe = max((frame for frame in before if theirs[frame].says in (PROBE, WINDOW_PROBE)), default=0)
+        earlier = [frame for frame, one in theirs.items() if one.stream == other.stream and frame < other.frame]
+        probe = max((frame for frame in earlier if theirs[frame].says in (PROBE, WINDOW_PROBE)), default=0)
         if probe not in ours:
             return "acknowledges what is no probe"
         return "a second acknowledgement: the first one answers the probe"
-    if other.since_last_s < COPY_S and any(
-        one.stream == other.stream and 0 < other.frame - one.frame <= 2 for one in theirs.values()
-    ):
-        return "the second copy of a packet"
     if other.length:
-        return "one octet that was not acknowledged yet, or just now: sent again"
-    fins = facts.tracks.endpoints(FIN_TIME)[other.stream] if other.stream < len(facts) else np.zeros(2)
-    if fins.any():
+        if before.took_number is None:
+            return "one byte that was not sent before: data, not a probe"
+        if not before.acknowledged:
+            return "one byte that was not acknowledged yet: sent again"
+        return "one byte that was acknowledged just now: sent again before the acknowledgement came"
+    if before.by_fin:
         return "an ACK with the number of the FIN: overtaken by it, or sent again"
+    if before.took_number is not None and before.took_number < SHORTEST_NS:
+        return "right behind the data that has its number: sooner than a keepalive timer fires"
     if other.since_last_s < SHORTEST_S:
         return "sooner than a keepalive timer fires: an ACK out of order"
     return UNKNOWN

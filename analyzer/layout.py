@@ -113,6 +113,7 @@ SYN_RETRANSMITTED = 0x20
 MIXED_TUNNELS = 0x40  # sequence numbers that do not fit came from tunnels with different ids
 SAW_PURE_ACK = 0x100
 OLDER_LIFE = 0x80  # the server answered the SYN with an ACK of an older connection, which the client reset
+OPENING = 0x3F  # those that a connection's beginning leaves
 
 # What a RST answered.
 RESET_ABORT = 1  # nothing: the endpoint's own decision
@@ -154,7 +155,7 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     ZERO_SINCE,  # when its window closed; 0 while it is open
     MIN_RTT,  # -1 unknown: shortest time to an immediate answer, as seen at the capture point
     BEAT_LAST,  # when the last of them was sent
-    BEAT_GAPS,  # in milliseconds: shortest gap, and above BEAT_LONGEST the longest
+    BEAT_GAPS,  # the time between them: fields below
     STAMPS,  # TSecr of its last probe; above STAMP the TSval of what it may not have heard
 ) = range(32)
 ENDPOINT_SIZE = 4 * LINE
@@ -189,16 +190,18 @@ ID_NEXT = 1 << 41
 ID_OTHER = 1 << 42
 
 # BEAT: data that one end sends again and again, to show or to see that it is there.
-BEATS_SENT = 0  # shifts: twenty bits each, how many, and how many of them drew data
-BEATS_ANSWERED = 20
-BEATS_MASK = (1 << 20) - 1
+BEATS_SENT, BEATS_ANSWERED, BEATS_MASK = 0, 20, (1 << 20) - 1  # twenty bits each: how many, how many drew data
 BEAT_WAITS = 1 << 40  # the last of them has drawn none yet
-BEAT_KIND = 41  # HEARTBEAT above BEAT_PROTOCOL; where that is 0 eight bits of length and eight of the first octet
-BEAT_PROTOCOL = 16
-BEAT_LONGEST = 31
-BEAT_GAP_MASK = (1 << 31) - 1
-# With this many at one pace, data of an unknown protocol is taken for heartbeats.
+BEAT_LENGTH, BEAT_REPLY = 41, 49  # eight bits each, where only a rhythm tells: their length, that of what they drew
+BEAT_PROTOCOL = 57  # shift, the rest: HEARTBEAT; 0 where only a rhythm tells
+# BEAT_GAPS: twenty-six bits each, the shortest and above BEAT_LONGEST the longest, in milliseconds.
+BEAT_LONGEST, BEAT_GAP_MASK = 26, (1 << 26) - 1
+BEATS_ODD = 52  # shift, eight bits: how often another length came in their place, or was drawn by one
+BEATS_ODD_MASK = 0xFF
+# With this many at one pace, data of an unknown protocol is taken for heartbeats; with one more for each eighth that
+# their gaps differ beyond the first.
 BEATS_IN_RHYTHM = 5
+BEATS_UNEVEN = 8
 
 # A probe: a segment that asks whether the peer is there, or may be one. A long capture holds more of these than of
 # anything else, so small fields share words.

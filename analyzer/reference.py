@@ -70,6 +70,8 @@ def crosscheck(
 
     if capture == "-" or Path(capture).is_dir():
         raise UsageError(f"{capture}: crosscheck reads one file, for tshark must read it, too")
-    facts = run(capture).facts
-    for line in crosscheck_text(crosscheck(facts, wireshark_flags(capture, say)), everything=everything):
+    analysis = run(capture)
+    assert analysis.again is not None
+    opinions = crosscheck(analysis.facts, wireshark_flags(capture, say), analysis.again)
+    for line in crosscheck_text(opinions, everything=everything):
         typer.echo(line)

@@ -47,87 +47,62 @@ BZIP2_MAGIC = b"BZh"
 # Link types (tcpdump.org "Link-layer header types").
 LINKTYPE_NULL = 0
 LINKTYPE_ETHERNET = 1
+LINKTYPE_IEEE802_5 = 6
 LINKTYPE_PPP = 9
+LINKTYPE_FDDI = 10
 LINKTYPE_RAW_12 = 12  # DLT_RAW as Linux and BSD write it
 LINKTYPE_RAW_14 = 14  # DLT_RAW as OpenBSD writes it
 LINKTYPE_PPP_HDLC = 50
 LINKTYPE_PPP_ETHER = 51
+LINKTYPE_ATM_RFC1483 = 100
 LINKTYPE_RAW = 101
 LINKTYPE_C_HDLC = 104
 LINKTYPE_IEEE802_11 = 105
+LINKTYPE_FRELAY = 107
 LINKTYPE_LOOP = 108
+LINKTYPE_ENC = 109
 LINKTYPE_LINUX_SLL = 113
 LINKTYPE_PFLOG = 117
+LINKTYPE_IP_OVER_FC = 122
+LINKTYPE_SUNATM = 123
 LINKTYPE_ARCNET_LINUX = 129
+LINKTYPE_APPLE_IP_OVER_IEEE1394 = 138
 LINKTYPE_PPP_PPPD = 166
 LINKTYPE_PPP_WITH_DIR = 204
+LINKTYPE_C_HDLC_WITH_DIR = 205
+LINKTYPE_FRELAY_WITH_DIR = 206
 LINKTYPE_MPLS = 219
 LINKTYPE_IPV4 = 228
 LINKTYPE_IPV6 = 229
 LINKTYPE_NFLOG = 239
+LINKTYPE_NETANALYZER = 240
 LINKTYPE_IPOIB = 242
 LINKTYPE_PKTAP = 258
+LINKTYPE_ETHERNET_MPACKET = 274
 LINKTYPE_LINUX_SLL2 = 276
+LINKTYPE_DSA_TAG_BRCM = 281
+LINKTYPE_DSA_TAG_BRCM_PREPEND = 282
+LINKTYPE_DSA_TAG_DSA = 283
+LINKTYPE_DSA_TAG_EDSA = 284
 
+# The kernels decode the frames of all these.
+_DECODED = {
+    number: name.removeprefix("LINKTYPE_") for name, number in list(globals().items()) if name.startswith("LINKTYPE_")
+}
+DECODED_LINK_TYPES = frozenset(_DECODED)
 _LINK_TYPE_NAMES = {
-    LINKTYPE_NULL: "NULL",
-    LINKTYPE_ETHERNET: "ETHERNET",
-    LINKTYPE_PPP: "PPP",
+    **_DECODED,
     LINKTYPE_RAW_12: "RAW",
     LINKTYPE_RAW_14: "RAW",
-    LINKTYPE_PPP_HDLC: "PPP_HDLC",
-    LINKTYPE_PPP_ETHER: "PPP_ETHER",
-    LINKTYPE_RAW: "RAW",
-    LINKTYPE_C_HDLC: "C_HDLC",
-    LINKTYPE_IEEE802_11: "IEEE802_11",
-    LINKTYPE_LOOP: "LOOP",
-    LINKTYPE_LINUX_SLL: "LINUX_SLL",
-    LINKTYPE_PFLOG: "PFLOG",
     119: "IEEE802_11_PRISM",
     127: "IEEE802_11_RADIOTAP",
-    LINKTYPE_ARCNET_LINUX: "ARCNET_LINUX",
-    LINKTYPE_PPP_PPPD: "PPP_PPPD",
     192: "PPI",
-    LINKTYPE_PPP_WITH_DIR: "PPP_WITH_DIR",
-    LINKTYPE_MPLS: "MPLS",
-    LINKTYPE_IPV4: "IPV4",
-    LINKTYPE_IPV6: "IPV6",
-    LINKTYPE_NFLOG: "NFLOG",
-    LINKTYPE_IPOIB: "IPOIB",
-    LINKTYPE_PKTAP: "PKTAP",
-    LINKTYPE_LINUX_SLL2: "LINUX_SLL2",
 }
-
-# Those whose frames the kernels decode; LINK_TYPE is NO_IP once a frame of another is known to hold no IP.
-DECODED_LINK_TYPES = frozenset(
-    {
-        LINKTYPE_NULL,
-        LINKTYPE_ETHERNET,
-        LINKTYPE_PPP,
-        LINKTYPE_RAW_12,
-        LINKTYPE_RAW_14,
-        LINKTYPE_PPP_HDLC,
-        LINKTYPE_PPP_ETHER,
-        LINKTYPE_RAW,
-        LINKTYPE_C_HDLC,
-        LINKTYPE_IEEE802_11,
-        LINKTYPE_LOOP,
-        LINKTYPE_LINUX_SLL,
-        LINKTYPE_PFLOG,
-        LINKTYPE_ARCNET_LINUX,
-        LINKTYPE_PPP_PPPD,
-        LINKTYPE_PPP_WITH_DIR,
-        LINKTYPE_MPLS,
-        LINKTYPE_IPV4,
-        LINKTYPE_IPV6,
-        LINKTYPE_NFLOG,
-        LINKTYPE_IPOIB,
-        LINKTYPE_PKTAP,
-        LINKTYPE_LINUX_SLL2,
-    }
-)
+# LINK_TYPE is NO_IP once a frame of another is known to hold no IP.
 NO_IP = -1
 NO_LINK_TYPE = -2  # one of another numbering that has no counterpart
+
+DECODED_NAMES = frozenset(_LINK_TYPE_NAMES[number] for number in _DECODED)
 
 
 def link_type_name(number: int) -> str:
@@ -150,11 +125,31 @@ ETHERTYPE_PPP = 0x880B
 ETHERTYPE_PROVIDER_BACKBONE = 0x88E7  # IEEE 802.1ah
 ETHERTYPE_EOIP = 0x6400  # MikroTik's Ethernet over IP, in GRE
 ETHERTYPE_FABRICPATH = 0x8903
+ETHERTYPE_TRILL = 0x22F3  # RFC 6325 3
+ETHERTYPE_FRAME_RELAY = 0x6559
+ETHERTYPE_JUMBO_LLC = 0x8870
+ETHERTYPE_MACSEC = 0x88E5  # IEEE 802.1AE
+ETHERTYPE_CISCO_METADATA = 0x8909  # TrustSec's security group tag
+ETHERTYPE_VNTAG = 0x8926
+ETHERTYPE_HSR = 0x892F  # IEC 62439-3
+ETHERTYPE_E_TAG = 0x893F  # IEEE 802.1BR
+ETHERTYPE_NSH = 0x894F  # RFC 8300
+ETHERTYPE_R_TAG = 0xF1C1  # IEEE 802.1CB
+ETHERTYPE_WCCP = 0x883E  # in GRE
+# In GRE, between Aruba's access points and controllers: an 802.11 frame, the queue in the second octet (Wireshark
+# epan/dissectors/packet-gre.h).
+ETHERTYPE_ARUBA_FIRST = 0x8200
+ETHERTYPE_ARUBA_LAST = 0x8370
 ETHERTYPE_QINQ_OLD = 0x9100  # before IEEE 802.1ad
 
 # 802.2: source and destination service access points.
 LLC_IP = 0x0606
 LLC_SNAP = 0xAAAA
+
+# Network layer protocol identifiers (RFC 2427 3).
+NLPID_SNAP = 0x80
+NLPID_IPV6 = 0x8E
+NLPID_IPV4 = 0xCC
 
 # PPP DLL protocol numbers (IANA), and what stands before them: address and control (RFC 1662 3.1), or Cisco's own.
 PPP_IPV4 = 0x0021
@@ -187,15 +182,40 @@ IPPROTO_GRE = 47
 IPPROTO_AH = 51
 IPPROTO_ICMPV6 = 58
 IPPROTO_DSTOPTS = 60
+IPPROTO_ETHERIP = 97  # RFC 3378
 IPPROTO_MOBILITY = 135
 IPPROTO_MPLS = 137
 
+# TCP ports (IANA, Service Name and Transport Protocol Port Number Registry; some are in use under another name than
+# there) that tell the server of a connection whose beginning was not captured, though other hosts take their clients'
+# ports from the same range. All below PORTS_RESERVED do; from there to 1023 some are clients' (bindresvport, glibc
+# sunrpc/bindrsvprt.c).
+PORTS_RESERVED = 600
+SERVICE_PORTS = (
+    *(631, 636, 646, 853, 873, 902, 989, 990, 992, 993, 995),
+    *(1080, 1194, 1352, 1433, 1494, 1521, 1723, 1883, 2049, 2179, 2181, 2222, 2375, 2376, 2379, 2380, 2404, 2598, 2775),
+    *(3000, 3128, 3260, 3268, 3269, 3306, 3389, 3690, 3868, 4190, 4222, 4369, 4444, 4505, 4506, 4840, 5000),
+    *(5060, 5061, 5222, 5269, 5432, 5601, 5671, 5672, 5900, 5938, 5984, 5985, 5986, 6379, 6443, 6514, 6667, 6697),
+    *(7000, 7001, 7687, 8000, 8008, 8080, 8081, 8086, 8088, 8090, 8443, 8500, 8883, 8888, 9000, 9042, 9090, 9092),
+    *(9100, 9200, 9300, 9418, 9443, 10_000, 10_050, 10_051, 11_211, 18_245, 19_999, 20_000, 25_565, 27_017),
+    *(34_962, 34_964, 44_818, 50_000),
+)
+# Where clients take their ports from: Windows until XP and old BSD, Linux, and what RFC 6335 6 leaves for it.
+EPHEMERAL_XP = (1025, 5000)
+EPHEMERAL_LINUX = (32_768, 60_999)
+EPHEMERAL_IANA = (49_152, 65_535)
+
 # UDP ports of tunnels (IANA; 8472 is what Linux used for VXLAN before 4789 was assigned, and flannel and Cilium do).
+PORT_L2TP = 1701
 PORT_GTP_U = 2152
+PORT_TEREDO = 3544
 PORT_VXLAN = 4789
+PORT_VXLAN_GPE = 4790
 PORT_CAPWAP_DATA = 5247
 PORT_GENEVE = 6081
+PORT_MPLS = 6635
 PORT_VXLAN_LINUX = 8472
+PORT_TZSP = 37008  # TaZmen's, not IANA's: what MikroTik's sniffer streams
 
 # Heartbeats of application protocols, as the payload of one segment; -1 is any octet. WebSocket's (RFC 6455 5.5.2)
 # have no fixed length: first octet, then the length of what follows a mask of four octets or none.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from analyzer import layout
 from analyzer.decode import Decoder
 from analyzer.kernels import Kernels
 from analyzer.measure.flows import address_text
-from analyzer.model import Records, Tracks
+from analyzer.model import Packets, Records, Tracks
 from analyzer.tcp import State
 from analyzer.track import Tracker
 
@@ -160,6 +161,16 @@ def run_kernels(capture: bytes, engines: Sequence[Kernels], sizes: Sequence[int]
         done += len(part)
         batch += 1
     return tracker.finish()
+
+
+def decoded_packets(capture: bytes, kernels: Kernels, sizes: Sequence[int]) -> Iterator[Packets]:
+    """The packets of a capture in batches of these sizes; each is overwritten by the next."""
+    rows, decoder, done = record_rows(capture), Decoder(kernels), 0
+    for size in itertools.cycle(sizes):
+        if done >= len(rows):
+            return
+        yield decoder.feed(_records(capture, rows[done : done + size], done, kernels))
+        done += size
 
 
 def _records(capture: bytes, rows: list[list[int]], done: int, kernels: Kernels) -> Records:

@@ -11,6 +11,7 @@ from naive_packets import Address, Packet, read
 from naive_rules import QUIET, SECOND, WRAP, End, Probe, as_probe
 
 from analyzer.tcp import Event, State
+from analyzer.wire import SERVICE_PORTS
 
 REORDERED = 3_000_000  # a segment this soon after a later one was overtaken on its way
 PATIENCE = 3 * SECOND
@@ -252,18 +253,28 @@ class Connections:
         return self.open(packet, found)
 
     def open(self, packet: Packet, previous: Connection | None) -> Connection:
-        """A new connection; without a SYN the higher port is taken for the client's."""
+        """A new connection; without a SYN the port that is likelier a client's is taken for one, or the higher."""
         client, server = packet.source, packet.target
         if "S" in packet.flags:
             by_server = "A" in packet.flags
         else:
-            by_server = packet.source[1] < packet.target[1]
+            by_server = as_service(packet.source[1]) > as_service(packet.target[1])
         if by_server:
             client, server = server, client
         made = Connection(End("client", client), End("server", server), previous)
         self.latest[frozenset((client, server))] = made
         self.all.append(made)
         return made
+
+
+def as_service(port: int) -> tuple[int, int]:
+    """Ports in the order in which they are likely a server's."""
+    if port < 600 or port in SERVICE_PORTS:
+        return 5, -port
+    ephemeral = [port in range(1025, 5001), port in range(32_768, 61_000), port in range(49_152, 65_536)]
+    if not any(ephemeral):
+        return (4 if port < 5000 else 3), -port
+    return 2 - ephemeral[2], -port
 
 
 def opens_anew(packet: Packet, connection: Connection) -> bool:

@@ -5,6 +5,7 @@ scapy's writer, the one library at hand that knows comments, keeps time in micro
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ from analyzer.wire import (
 
 NANO_DIGITS = 9
 Comments = Mapping[int, Sequence[str]]
+MAX_LINK_TYPE = 0xFFFF
 _PACKET = struct.Struct("<IIIIIII")
 _PACKET_OCTETS = _PACKET.size + 4  # with the length repeated at the end
 _WHOLE_SECTION = 0xFFFF_FFFF_FFFF_FFFF  # a length that is not told
@@ -94,7 +96,9 @@ class PcapngWriter:
 
 
 def _interface(name: str, link_type: int, digits: int) -> bytes:
-    """The block that describes one."""
+    """The block that describes one. Raises OSError where its link type, of classic pcap, needs more than 16 bits."""
+    if link_type > MAX_LINK_TYPE:
+        raise OSError(errno.EOVERFLOW, f"pcapng has no room for link type {link_type}")
     options = _option(PCAPNG_IF_NAME, name.encode(errors="replace")) + _option(PCAPNG_IF_TSRESOL, bytes([digits]))
     return _block(PCAPNG_INTERFACE, struct.pack("<HHI", link_type, 0, 0) + options + _option(PCAPNG_END_OF_OPTIONS))
 

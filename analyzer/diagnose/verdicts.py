@@ -14,7 +14,6 @@ from analyzer.kinds import How, Why
 from analyzer.layout import (
     ADVANCE_TIME,
     BEAT,
-    BEAT_KIND,
     BEAT_LAST,
     BEAT_PROTOCOL,
     BEAT_WAITS,
@@ -187,9 +186,7 @@ def _lossy_path(facts: Facts, idle_after: int) -> Mask:
 
 def _unprotected(facts: Facts, idle_after: int) -> Mask:
     endpoints = facts.tracks.endpoints
-    asked = (facts.probes.sum(axis=1) > 0) | _either(
-        facts.beating | (endpoints(BEAT) >> (BEAT_KIND + BEAT_PROTOCOL) > 0)
-    )
+    asked = (facts.probes.sum(axis=1) > 0) | _either(facts.beating | (endpoints(BEAT) >> BEAT_PROTOCOL > 0))
     # No TCP is silent with data on its way: the capture holds the beginning of such a connection alone.
     in_flight = _either((endpoints(KNOWN) & HAS_UNA != 0) & ((endpoints(NXT) - endpoints(UNA)) & (WRAP - 1) != 0))
     return np.asarray((facts.how == How.OPEN) & _quiet(facts, idle_after) & ~asked & ~in_flight)

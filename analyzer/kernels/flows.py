@@ -54,6 +54,7 @@ from analyzer.layout import (
     TUNNEL_SPLIT,
 )
 from analyzer.tcp import ACK, RST, SYN, State
+from analyzer.wire import EPHEMERAL_IANA, EPHEMERAL_LINUX, EPHEMERAL_XP, PORTS_RESERVED, SERVICE_PORTS
 
 IN_SYN_SENT = int(State.SYN_SENT)
 # Numbers of one connection lie within a window of each other, and few windows are larger than this; those of two
@@ -132,11 +133,31 @@ def rehash(flows: Ints, count: int, slots: Ints) -> int:
 
 
 @kernel
+def serves(port: int) -> int:
+    """How likely a port is a server's: the more systems take clients' ports from around it, the less."""
+    if port < PORTS_RESERVED:
+        return 4
+    for known in SERVICE_PORTS:
+        if port == known:
+            return 4
+    if port < EPHEMERAL_XP[0]:
+        return 3
+    if EPHEMERAL_XP[1] < port < EPHEMERAL_LINUX[0]:
+        return 2
+    return 1 if port < EPHEMERAL_IANA[0] else 0
+
+
+@kernel
 def sender_is_client(packets: Ints, row: int) -> bool:
-    """Who is the client of a connection that this packet shows first: by its SYN, else by the higher port."""
+    """Who is the client of a connection that this packet shows first: by its SYN, else by the ports.
+
+    `track.roles` looks again once all connections are known.
+    """
     if packets[row + FLAGS] & SYN:
         return packets[row + FLAGS] & ACK == 0
-    return packets[row + SPORT] >= packets[row + DPORT]
+    source, target = packets[row + SPORT], packets[row + DPORT]
+    more = serves(target) - serves(source)
+    return source >= target if more == 0 else more > 0
 
 
 @kernel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import be16, le32
-from analyzer.kernels.ethertypes import MAX_HEADERS, ethertype_at, past, ppp, raw_ip
+from analyzer.kernels.ethertypes import MAX_HEADERS, ethertype_at, frame_relay, llc, past, ppp, raw_ip
 from analyzer.kernels.registry import Buffer, kernel
 from analyzer.layout import MALFORMED, NOT_IP, TRUNCATED, UNSUPPORTED_LINK_TYPE
 from analyzer.wire import (
@@ -15,9 +15,23 @@ from analyzer.wire import (
     ETHERTYPE_IPV6,
     ETHERTYPE_MPLS,
     ETHERTYPE_PPPOE_SESSION,
+    LINKTYPE_APPLE_IP_OVER_IEEE1394,
     LINKTYPE_ARCNET_LINUX,
+    LINKTYPE_ATM_RFC1483,
     LINKTYPE_C_HDLC,
+    LINKTYPE_C_HDLC_WITH_DIR,
+    LINKTYPE_DSA_TAG_BRCM,
+    LINKTYPE_DSA_TAG_BRCM_PREPEND,
+    LINKTYPE_DSA_TAG_DSA,
+    LINKTYPE_DSA_TAG_EDSA,
+    LINKTYPE_ENC,
     LINKTYPE_ETHERNET,
+    LINKTYPE_ETHERNET_MPACKET,
+    LINKTYPE_FDDI,
+    LINKTYPE_FRELAY,
+    LINKTYPE_FRELAY_WITH_DIR,
+    LINKTYPE_IEEE802_5,
+    LINKTYPE_IP_OVER_FC,
     LINKTYPE_IPOIB,
     LINKTYPE_IPV4,
     LINKTYPE_IPV6,
@@ -25,6 +39,7 @@ from analyzer.wire import (
     LINKTYPE_LINUX_SLL2,
     LINKTYPE_LOOP,
     LINKTYPE_MPLS,
+    LINKTYPE_NETANALYZER,
     LINKTYPE_NFLOG,
     LINKTYPE_NULL,
     LINKTYPE_PFLOG,
@@ -37,9 +52,22 @@ from analyzer.wire import (
     LINKTYPE_RAW,
     LINKTYPE_RAW_12,
     LINKTYPE_RAW_14,
+    LINKTYPE_SUNATM,
     NFLOG_PAYLOAD,
     NO_IP,
 )
+
+# IEEE 802.5 3.2: access and frame control, two addresses; the frame's type, and the bit of the sender's address that
+# announces a route (802.1D annex C), whose first five low bits are its length.
+RING_HEADER = 14
+RING_TYPE = 0xC0
+RING_LLC = 0x40
+RING_ROUTED = 0x80
+RING_ROUTE_SIZE = 0x1F
+# FDDI's frame control: LLC, asynchronous (0x5x) or synchronous (0xDx).
+FDDI_HEADER = 13
+FDDI_CLASS = 0x70
+FDDI_LLC = 0x50
 
 
 @kernel
@@ -84,6 +112,61 @@ def arcnet(buf: Buffer, at: int, end: int) -> int:
 
 
 @kernel
+def token_ring(buf: Buffer, at: int, end: int) -> int:
+    """What a token ring frame (IEEE 802.5) carries behind addresses and, where the sender's says so, its route."""
+    if at + RING_HEADER > end:
+        return -1 - TRUNCATED
+    if buf[at + 1] & RING_TYPE != RING_LLC:
+        return -1 - NOT_IP
+    routed = buf[at + 8] & RING_ROUTED
+    at += RING_HEADER
+    if routed:
+        if at >= end:
+            return -1 - TRUNCATED
+        at += buf[at] & RING_ROUTE_SIZE
+    return llc(buf, at, end)
+
+
+@kernel
+def fddi(buf: Buffer, at: int, end: int) -> int:
+    """What an FDDI frame (ANSI X3.139) carries behind frame control and addresses."""
+    if at + FDDI_HEADER > end:
+        return -1 - TRUNCATED
+    if buf[at] & FDDI_CLASS != FDDI_LLC:
+        return -1 - NOT_IP
+    return llc(buf, at + FDDI_HEADER, end)
+
+
+@kernel
+def in_cells(buf: Buffer, at: int, end: int, link: int) -> int:
+    """As `link_layer`, for ATM and Fibre Channel, which carry LLC, and for frame relay."""
+    if link == LINKTYPE_SUNATM:
+        at += 4  # the kind, and the channel
+    if link == LINKTYPE_IP_OVER_FC:
+        at += 16  # two addresses of eight octets (RFC 2625)
+    if link == LINKTYPE_FRELAY_WITH_DIR:
+        at += 1
+    if link == LINKTYPE_FRELAY or link == LINKTYPE_FRELAY_WITH_DIR:
+        return frame_relay(buf, at, end)
+    return llc(buf, at, end)
+
+
+@kernel
+def before_ethertype(link: int) -> int:
+    """Where the ethertype stands in frames like Ethernet's, with something else in them; -1 for other link types."""
+    if link == LINKTYPE_NETANALYZER:
+        return 4 + 12
+    if link == LINKTYPE_ETHERNET_MPACKET:
+        return 8 + 12  # behind the preamble
+    if link == LINKTYPE_APPLE_IP_OVER_IEEE1394:
+        return 16
+    # What a switch tells its CPU: before the frame, or between addresses and ethertype (Linux net/dsa).
+    if link == LINKTYPE_DSA_TAG_BRCM or link == LINKTYPE_DSA_TAG_BRCM_PREPEND or link == LINKTYPE_DSA_TAG_DSA:
+        return 4 + 12
+    return 8 + 12 if link == LINKTYPE_DSA_TAG_EDSA else -1
+
+
+@kernel
 def nflog(buf: Buffer, at: int, end: int) -> int:
     """The packet in a Linux NFLOG message: the payload among its attributes, in the byte order of its writer."""
     if at + 4 > end:
@@ -100,6 +183,27 @@ def nflog(buf: Buffer, at: int, end: int) -> int:
             return -1 - MALFORMED
         at += (size + 3) & ~3
     return -1 - MALFORMED
+
+
+@kernel
+def seldom_frame(buf: Buffer, at: int, end: int, link: int) -> int:
+    """As `link_layer`, for link types that hardly any capture has."""
+    if link == LINKTYPE_C_HDLC_WITH_DIR:
+        return ppp(buf, at + 1, end)
+    if link == LINKTYPE_IEEE802_5:
+        return token_ring(buf, at, end)
+    if link == LINKTYPE_FDDI:
+        return fddi(buf, at, end)
+    if link == LINKTYPE_ENC:
+        return raw_ip(buf, at + 12, end)  # behind family, SPI and flags of OpenBSD's IPsec
+    if link == LINKTYPE_ATM_RFC1483 or link == LINKTYPE_SUNATM or link == LINKTYPE_IP_OVER_FC:
+        return in_cells(buf, at, end, link)
+    if link == LINKTYPE_FRELAY or link == LINKTYPE_FRELAY_WITH_DIR:
+        return in_cells(buf, at, end, link)
+    ethertype = before_ethertype(link)
+    if ethertype >= 0:
+        return ethertype_at(buf, at + ethertype, end)
+    return -1 - NOT_IP if link == NO_IP else -1 - UNSUPPORTED_LINK_TYPE
 
 
 @kernel
@@ -127,7 +231,7 @@ def seldom_link(buf: Buffer, at: int, end: int, link: int) -> int:
         return address_family(buf[at + 1] | 0, at + ((buf[at] + 3) & ~3))
     if link == LINKTYPE_NFLOG:
         return nflog(buf, at, end)
-    return -1 - NOT_IP if link == NO_IP else -1 - UNSUPPORTED_LINK_TYPE
+    return seldom_frame(buf, at, end, link)
 
 
 @kernel

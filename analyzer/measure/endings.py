@@ -17,6 +17,7 @@ from analyzer.layout import (
     HAS_UNA,
     KNOWN,
     LAST_TIME,
+    OPENING,
     PACKETS,
     RESENT,
     RESENT_GAP,
@@ -36,7 +37,6 @@ from analyzer.layout import (
     SENT_FIN,
     SENT_SYN,
     STATE,
-    SYN_RETRANSMITTED,
 )
 from analyzer.measure.probes import ProbeMeasures
 from analyzer.measure.timers import PACE, SHORTEST_INTERVAL_NS, SLACK_NS
@@ -49,8 +49,6 @@ FELL_SILENT = 2.5
 # One retransmission may be a tail loss probe or a fast one, whose gap is no timer's; the timer is 1 s at first
 # (RFC 6298 2.1), and may be 200 ms (Linux TCP_RTO_MIN).
 MANY = 2
-# HANDSHAKE bits that a connection's beginning leaves.
-OPENING = SAW_SYN | SAW_SYN_ACK | SAW_ACK | SAW_SERVER_SYN | SAW_REFUSAL | SYN_RETRANSMITTED
 LONG_ENOUGH_NS = 1_000_000_000
 
 Listening = Callable[[Column], Column]

@@ -8,16 +8,21 @@ from analyzer.layout import (
     BEAT,
     BEAT_GAP_MASK,
     BEAT_GAPS,
-    BEAT_KIND,
+    BEAT_LENGTH,
     BEAT_LONGEST,
     BEAT_PROTOCOL,
     BEATS_ANSWERED,
     BEATS_IN_RHYTHM,
     BEATS_MASK,
+    BEATS_ODD,
+    BEATS_ODD_MASK,
     BEATS_SENT,
+    BEATS_UNEVEN,
+    BYTES,
     ENDPOINT_SIZE,
     EVENT_BEAT,
     HEAD_SIZE,
+    KEY_PORTS,
 )
 from analyzer.model import SIDES, Column, Facts, Heartbeat, Mask, Tracks
 from analyzer.wire import HEARTBEAT_PROTOCOLS
@@ -25,12 +30,15 @@ from analyzer.wire import HEARTBEAT_PROTOCOLS
 PERIODIC = "periodic"
 # One PING is a command like any other; two are the beginning of a rhythm.
 FEWEST = 2
-# How far apart the gaps of a rhythm may lie, where nothing but the rhythm tells: a twentieth, and what a busy
-# application adds.
-UNEVEN = 20
-SLACK_MS = 50
-# What comes faster is rather what the application is for.
-SHORTEST_MS = 2000
+# What comes faster than every two seconds, but for its jitter, is rather what the application is for.
+SHORTEST_MS = 1800
+# Where data of one length comes at one pace, but other lengths come in their place, or for a reply, more often than
+# this, they are requests, most of which find no news.
+MOST_ODD = 8
+# Heartbeats that draw no reply are no longer than this, TLS, a VPN or SSH around them.
+LONGEST_ALONE = 64
+# S7 (over ISO-on-TCP) and Modbus: one short question and answer, over and over, is all that they say.
+POLLED = (102, 502)
 # Gaps that differ more than this come from heartbeats that other traffic put off: the shortest is the period then.
 PUT_OFF = 1.5
 
@@ -43,16 +51,39 @@ def beating(tracks: Tracks) -> Mask:
 def _beating(tracks: Tracks) -> Mask:
     beat, gaps = tracks.endpoints(BEAT), tracks.endpoints(BEAT_GAPS)
     sent = beat >> BEATS_SENT & BEATS_MASK
-    shortest, longest = gaps & BEAT_GAP_MASK, gaps >> BEAT_LONGEST
-    rhythm = (
-        (sent >= BEATS_IN_RHYTHM) & (shortest >= SHORTEST_MS) & (longest - shortest <= shortest // UNEVEN + SLACK_MS)
+    shortest, longest = gaps & BEAT_GAP_MASK, gaps >> BEAT_LONGEST & BEAT_GAP_MASK
+    # As the kernel's is_settled.
+    uneven = ((longest - shortest) * BEATS_UNEVEN - 1) // np.maximum(shortest, 1)
+    rhythm = (sent >= BEATS_IN_RHYTHM + np.maximum(uneven, 0)) & (shortest >= SHORTEST_MS)
+    rhythm &= (gaps >> BEATS_ODD & BEATS_ODD_MASK) * MOST_ODD <= sent
+    return np.asarray(
+        np.where(
+            protocol_of(beat) > 0,
+            (sent >= FEWEST) & (longest > 0),
+            rhythm & ~_payload(tracks, beat, sent) & ~_polls(tracks),
+        )
     )
-    return np.asarray(np.where(protocol_of(beat) > 0, (sent >= FEWEST) & (longest > 0), rhythm))
+
+
+def _payload(tracks: Tracks, beat: Column, sent: Column) -> Mask:
+    """Data at one pace that never draws a reply, and may be what the connection is for, such as readings of a sensor.
+
+    It keeps something else alive only where both ends said something else, too.
+    """
+    length, carried = beat >> BEAT_LENGTH & 0xFF, tracks.endpoints(BYTES)
+    says_more = (carried > sent * length) & (carried[:, ::-1] > 0)
+    return np.asarray((beat >> BEATS_ANSWERED & BEATS_MASK == 0) & ~(says_more & (length <= LONGEST_ALONE)))
+
+
+def _polls(tracks: Tracks) -> Mask:
+    """Connections to services that are asked for readings at an even pace, and have no heartbeats: (flows, 1)."""
+    ports = tracks.flows[:, [KEY_PORTS]]
+    return np.asarray(np.isin(ports >> 16, POLLED) | np.isin(ports & 0xFFFF, POLLED))
 
 
 def protocol_of(beat: Column) -> Column:
     """1 + index of wire.HEARTBEAT_PROTOCOLS; 0 where only a rhythm tells."""
-    return beat >> (BEAT_KIND + BEAT_PROTOCOL)
+    return beat >> BEAT_PROTOCOL
 
 
 def make_heartbeats(facts: Facts, stream: int, head: list[int]) -> tuple[Heartbeat, ...]:
@@ -64,7 +95,7 @@ def make_heartbeats(facts: Facts, stream: int, head: list[int]) -> tuple[Heartbe
         x = HEAD_SIZE + side * ENDPOINT_SIZE
         beat = head[x + BEAT]
         sent = beat >> BEATS_SENT & BEATS_MASK
-        protocol = beat >> (BEAT_KIND + BEAT_PROTOCOL)
+        protocol = beat >> BEAT_PROTOCOL
         found.append(
             Heartbeat(
                 protocol=HEARTBEAT_PROTOCOLS[protocol - 1] if protocol else PERIODIC,
@@ -79,7 +110,7 @@ def make_heartbeats(facts: Facts, stream: int, head: list[int]) -> tuple[Heartbe
 
 
 def _period(gaps: int) -> float:
-    shortest, longest = gaps & BEAT_GAP_MASK, gaps >> BEAT_LONGEST
+    shortest, longest = gaps & BEAT_GAP_MASK, gaps >> BEAT_LONGEST & BEAT_GAP_MASK
     if longest > PUT_OFF * shortest:
         return shortest / 1000
     return (shortest + longest) / 2000

@@ -9,9 +9,10 @@ from typing import NamedTuple, TextIO
 from analyzer.captured import CaptureFacts
 from analyzer.findings import Finding
 from analyzer.kinds import How, Why
-from analyzer.layout import FRAME_BITS
+from analyzer.layout import FRAME_BITS, SKIP_REASONS, UNSUPPORTED_LINK_TYPE
 from analyzer.model import SIDES, Endpoint, Flow, HostSettings, Keepalive
 from analyzer.report.times import clock, duration, zone
+from analyzer.wire import DECODED_NAMES
 
 WIDTH = 100
 SECOND = 1_000_000_000
@@ -19,6 +20,7 @@ ADDRESS_WIDTH = 24
 STREAMS_NAMED = 30  # of a group of findings
 PROFILES_NAMED = 3  # that fit equally well: more are no answer
 MANY = 12  # captures: more are told in one line, but for those with something to tell
+LINK_TYPE_REASON = tuple(SKIP_REASONS)[UNSUPPORTED_LINK_TYPE]
 Style = Callable[[str, str], str]
 
 COLOURS = {"high": "red", "medium": "yellow", "low": "cyan", "info": "green"}
@@ -48,11 +50,13 @@ def write_text(
     if many:
         out.write(_total_line(captures, layout) + "\n")
     for facts in captures:
-        if many and not facts.problems and facts.same_traffic is None:
+        if many and not facts.problems and facts.same_traffic is None and not _not_understood(facts):
             continue
         out.write(_capture_line(facts, layout) + "\n")
         if facts.same_traffic is not None:
             out.write(f"  {_same_traffic(facts, captures)}\n")
+        if not_understood := _not_understood(facts):
+            out.write(f"  {not_understood}\n")
         for problem in facts.problems:
             where = f"damaged at byte {problem.offset}: " if facts.format else ""
             out.write(f"  {where}{problem.reason}\n")
@@ -87,6 +91,18 @@ def _capture_line(facts: CaptureFacts, layout: Layout) -> str:
     ]
     when = f"{clock(facts.first_time, layout.utc)} {zone(facts.first_time, layout.utc)}"
     return f"{path}: {', '.join(parts)}; {duration(facts.last_time - facts.first_time)} from {when}"
+
+
+def _not_understood(facts: CaptureFacts) -> str:
+    """Why packets were passed over: those of a link type that is not decoded, and all where none is TCP."""
+    undecoded = facts.skipped.get(LINK_TYPE_REASON, 0)
+    if undecoded:
+        names = [name for name in facts.link_types if name not in DECODED_NAMES] or facts.link_types
+        return f"{undecoded} packet{'s' * (undecoded != 1)} of link type {', '.join(names)}, which is not decoded"
+    if facts.tcp_packets or not facts.skipped:
+        return ""
+    reasons = sorted(facts.skipped.items(), key=lambda item: -item[1])
+    return f"no TCP: {'; '.join(f'{count} x {SKIP_REASONS[reason]}' for reason, count in reasons)}"
 
 
 def _total_line(captures: Sequence[CaptureFacts], layout: Layout) -> str:

@@ -80,10 +80,10 @@ class Table:
         return np.frombuffer(octets, np.int64).reshape(-1, self._size)
 
     def read(self) -> Column:
-        """All rows, as an array that lies on the disk."""
+        """All rows, as an array that lies on the disk; what is changed of it is changed in memory."""
         if not self._file.seek(0, os.SEEK_END):
             return np.zeros((0, self._size), np.int64)
-        return np.asarray(np.memmap(self._file, np.int64, "r")).reshape(-1, self._size)
+        return np.asarray(np.memmap(self._file, np.int64, "c")).reshape(-1, self._size)
 
     def room(self, rows: int) -> Column:
         """The same with room for the rows in memory, which are so many, in memory itself."""

@@ -86,8 +86,10 @@ class Tracker:
             facts.duplicates = own + facts.shared
 
     def finish(self) -> Tracks:
-        """All tables as arrays, each cut to what is in it."""
-        return self.living() if self._spool is None else self._spool.finish(self.living())
+        """All tables as arrays, each cut to what is in it; nothing can be tracked after that."""
+        from analyzer.track.roles import settle_roles
+
+        return settle_roles(self.living() if self._spool is None else self._spool.finish(self.living()))
 
     def living(self) -> Tracks:
         """The tables of what is in memory: all there is as long as nothing was told to leave."""

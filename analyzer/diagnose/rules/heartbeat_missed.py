@@ -8,30 +8,79 @@ import numpy as np
 
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.words import ends, seconds
-from analyzer.layout import BEAT_LAST, ENDPOINT_SIZE, FIN_FRAME, HEAD_SIZE
-from analyzer.model import SIDES, Facts, Flow, Mask
+from analyzer.layout import (
+    BEAT,
+    BEAT_LAST,
+    BEAT_WAITS,
+    BEATS_ANSWERED,
+    BEATS_MASK,
+    CLIENT_ASKED,
+    ENDPOINT_SIZE,
+    FIN_FRAME,
+    FIN_TIME,
+    HAS_UNA,
+    HEAD_SIZE,
+    KNOWN,
+    NXT,
+    REQUEST_FRAME,
+    REQUEST_TIME,
+    RESET_FRAME,
+    RESET_TIME,
+    ROLES,
+    SERVER_ASKED,
+    UNA,
+)
+from analyzer.model import SIDES, Facts, Flow, Heartbeat, Mask, Tracks
+from analyzer.tcp import FIN
 
 # Protocols give a peer up that missed two heartbeats (AMQP 0-9-1 4.2.7), or one and a half (MQTT 3.1.1 3.1.2.10).
 MISSED = 1.5
+# So many replies show that they are to be expected.
+REPLIES_BEFORE = 3
+SOURCE = "AMQP 0-9-1 4.2.7; MQTT 3.1.1 3.1.2.10; RFC 4271 4.4"
+REMEDY = "See what blocked the application; keep heartbeats out of the thread that does the work."
 
 
-def _both_beat(facts: Facts) -> Mask:
-    return np.asarray(facts.beating.all(axis=1))
+def _missed(facts: Facts) -> Mask:
+    return np.asarray(facts.beating.all(axis=1) | _unreplied(facts.tracks, facts.beating).any(axis=1))
 
 
-@rule("heartbeat-missed", severity="medium", where=_both_beat)
+def _unreplied(tracks: Tracks, beating: Mask) -> Mask:
+    """Endpoints of ended connections that spoke last, in vain: acknowledged heartbeats without a reply (flows, 2)."""
+    flows, endpoints = tracks.flows, tracks.endpoints
+    beat, known, fins = endpoints(BEAT), endpoints(KNOWN), endpoints(FIN_TIME)
+    replied = beat >> BEATS_ANSWERED & BEATS_MASK
+    spoke_last = flows[:, [ROLES]] & np.array([CLIENT_ASKED, SERVER_ASKED]) != 0
+    left = endpoints(NXT) - endpoints(UNA) & 0xFFFFFFFF
+    acknowledged = (known & HAS_UNA != 0) & (left <= (fins > 0) * FIN)
+    ended = (flows[:, [RESET_TIME]] > 0) | (fins > 0).any(axis=1, keepdims=True)
+    in_vain = (beat & BEAT_WAITS != 0) & (endpoints(BEAT_LAST) >= flows[:, [REQUEST_TIME]])
+    return np.asarray(beating & (replied >= REPLIES_BEFORE) & spoke_last & acknowledged & ended & in_vain)
+
+
+@rule("heartbeat-missed", severity="medium", where=_missed)
 def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
     """One end stopped sending heartbeats, the other went on.
 
-    Both ends had sent heartbeats of their application (AMQP, BGP, WebSocket), until one of them did no more, while its
-    kernel went on acknowledging the other's. The application is blocked (an event loop that computes, a stopped
-    process), or has dropped its timer; the other end takes it for dead after two intervals or so, and closes.
+    Both ends had sent heartbeats of their application (AMQP, BGP, WebSocket), until one of them did no more; or one
+    sent them and the other replied, until it did no more, and the connection was closed. The application is blocked
+    (an event loop that computes, a stopped process), or has dropped its timer; the other end takes it for dead after
+    two intervals or so, and closes.
 
-    Look at: what the silent process was doing, from one interval after its last heartbeat on.
+    Look at: what the silent process was doing, from one interval after its last heartbeat or reply on.
 
     Keep heartbeats out of the thread that does the work; raise the heartbeat interval where pauses are to be expected.
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
+    if len(flow.heartbeats) == len(SIDES):
+        yield from _fell_silent(flow, row)
+        return
+    for beats in flow.heartbeats:
+        yield from _stopped_replying(flow, beats, row, context)
+
+
+def _fell_silent(flow: Flow, row: list[int]) -> Iterator[Claim]:
+    """One of two ends that both beat."""
     for beats, others in zip(flow.heartbeats, flow.heartbeats[::-1], strict=True):
         x, y = (HEAD_SIZE + SIDES.index(one.sender) * ENDPOINT_SIZE for one in (beats, others))
         silent = row[y + BEAT_LAST] - row[x + BEAT_LAST]
@@ -42,10 +91,42 @@ def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
         yield Claim(
             summary=f"{sender} sent no {beats.protocol} heartbeat any more, {seconds(silent)} before the last one of "
             f"{other}{', which closed the connection' if closed else ''}",
-            remedy="See what blocked the application; keep heartbeats out of the thread that does the work.",
+            remedy=REMEDY,
             frames=(*beats.frames[-1:], *others.frames[-1:], *((row[y + FIN_FRAME],) if row[y + FIN_FRAME] else ())),
             observed=f"heartbeats every {beats.period_s:.4g} s from both, and then from one alone",
             expected="heartbeats from both",
-            source="AMQP 0-9-1 4.2.7; MQTT 3.1.1 3.1.2.10; RFC 4271 4.4",
+            source=SOURCE,
             confidence="likely",
         )
+
+
+def _stopped_replying(flow: Flow, beats: Heartbeat, row: list[int], context: Context) -> Iterator[Claim]:
+    """The peer of the end that beats, until the connection was closed by either."""
+    one, side = slice(flow.stream, flow.stream + 1), SIDES.index(beats.sender)
+    tracks = context.facts.tracks
+    if not _unreplied(tracks._replace(flows=tracks.flows[one]), context.facts.beating[one])[0, side]:
+        return
+    x = HEAD_SIZE + side * ENDPOINT_SIZE
+    time, frame = _first_close(row)
+    waited = time - row[REQUEST_TIME]
+    if waited <= min(context.idle_after, beats.period_s * 1e9 / 2):
+        return
+    sender, peer = ends(flow, beats.sender)
+    several = row[x + BEAT_LAST] > row[REQUEST_TIME] and waited > MISSED * beats.period_s * 1e9
+    yield Claim(
+        summary=f"{peer} acknowledged the last {beats.protocol} heartbeat{'s' * several} of {sender} and did not reply "
+        f"for {seconds(waited)}, until the connection was closed",
+        remedy=REMEDY,
+        frames=(*beats.frames[-1:], row[REQUEST_FRAME], frame),
+        observed=f"a heartbeat every {beats.period_s:.4g} s, {beats.answered} of {beats.sent} replied to, the last not",
+        expected="a reply to each",
+        source=SOURCE,
+        confidence="likely" if several else "possible",
+    )
+
+
+def _first_close(row: list[int]) -> tuple[int, int]:
+    """Time and frame of the first FIN or RST."""
+    sides = [HEAD_SIZE + side * ENDPOINT_SIZE for side in range(2)]
+    closes = [(row[x + FIN_TIME], row[x + FIN_FRAME]) for x in sides] + [(row[RESET_TIME], row[RESET_FRAME])]
+    return min(close for close in closes if close[0] > 0)
