@@ -77,7 +77,7 @@ DISPUTED = (
     Disputed(PACKETS + "BgpPackets.pcap", (0, 1, 2, 3), IDLE, GONE, SPLICED),
     Disputed(PACKETS + "ldap.pcapng", (0, 1, 2, 3, 4), IDLE, GONE, SPLICED),
     Disputed(PCAPPP + "raw_ip.pcap", (0, 1), IDLE, GONE, SPLICED),
-    Disputed(TCPDUMP + "of13_ericsson.pcapng", (0, 1, 2, *range(5, 20)), IDLE, GONE, PICKED),
+    Disputed(TCPDUMP + "of13_ericsson.pcapng", (0, 1, 2, *range(5, 20)), IDLE, "possible", PICKED),
     Disputed(NDPI + "anydesk.pcapng", (4,), "app-hung", "possible", NO_REQUEST),
     Disputed(CHRIS + "sessionhijacking.pcapng", (0,), LEAK, "possible", SECOND_HALF),
     Disputed(NFSTREAM + "1kxun.pcap", (2,), LEAK, "possible", SECOND_HALF),
