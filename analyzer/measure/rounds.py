@@ -69,6 +69,8 @@ class Rounds(NamedTuple):
             interval = ANY_INTERVAL if np.isnan(bounds[1]) else bounds
             low, high = int(np.ceil(setting.low[endpoint])), int(np.floor(setting.high[endpoint]))
             choices = range(max(low, 1), high + 1)
+            if len(choices) == 1 and choices[0] == setting.value[endpoint]:
+                continue  # there is nothing to choose
             for seconds in choices if len(choices) <= MANY else USUAL[(low <= USUAL) & (high >= USUAL)].tolist():
                 found.setdefault((seconds, interval), []).append(endpoint)
         return found

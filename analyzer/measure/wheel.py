@@ -21,8 +21,11 @@ TICK_RATES = (100, 250, 300, 1000)
 EVERY_INTERVAL_S = 120
 INTERVALS_S = (150, 180, 200, 240, 300, 600, 900, 1200, 1800, 3600, 7200)
 # Ticks at which a first probe is imagined: borders of all slots, and what lies between them.
-PHASES = (0, 3, 37, 300, 2500, 20_000)
-ROUNDS = 6
+PHASES = (0, 37, 300, 2500)
+ROUNDS = 4
+# Where each level begins, and how wide its slots are.
+LEVELS_BEGIN = SLOTS * LEVEL ** np.arange(8)
+SLOTS_WIDE = LEVEL ** np.arange(9)
 # What a busy machine and a capture's clock add to a tick.
 JITTER_S = 0.008
 
@@ -38,35 +41,38 @@ def allows(seconds: float, rounds: Seconds, interval: tuple[float, float]) -> Ma
     return np.asarray((np.abs(near - rounds) <= JITTER_S) | (np.abs(rounds - seconds) <= 2 * JITTER_S))
 
 
-@lru_cache(1 << 12)
 def _lengths(seconds: int, interval: tuple[float, float]) -> Seconds:
     """The lengths of rounds that a setting shows, in order."""
+    return _lengths_of(seconds, int(np.ceil(interval[0])), int(min(interval[1], seconds)))
+
+
+@lru_cache(1 << 12)
+def _lengths_of(seconds: int, shortest: int, longest: int) -> Seconds:
     choices = [*range(1, min(seconds, EVERY_INTERVAL_S) + 1), *INTERVALS_S]
-    within = [choice for choice in choices if interval[0] <= choice <= interval[1] and choice <= seconds]
-    if not within:
+    intervals = np.array([choice for choice in choices if shortest <= choice <= longest], np.int64)
+    if not len(intervals):
         return np.array([np.inf])
-    intervals = np.array(within, np.int64)[:, None]
-    return np.unique(np.concatenate([_rounds(seconds * rate, intervals * rate) / rate for rate in TICK_RATES]))
+    rates = np.repeat(np.array(TICK_RATES, np.int64), len(intervals))[:, None]
+    ticks = _rounds(seconds * rates, np.tile(intervals, len(TICK_RATES))[:, None] * rates)
+    return np.unique(ticks / rates)
 
 
-def _rounds(idle: int, interval: Column) -> Seconds:
-    """The lengths in ticks of answered rounds, for each of these intervals and from each phase."""
-    now = np.broadcast_to(np.array(PHASES, np.int64), (len(interval), len(PHASES)))
+def _rounds(idle: Column, interval: Column) -> Column:
+    """The lengths in ticks of answered rounds, by row for each of these settings, from each phase."""
+    now = np.broadcast_to(np.array(PHASES, np.int64), (len(idle), len(PHASES)))
+    waits = np.broadcast_to(interval, now.shape)
     found = []
     for _ in range(ROUNDS):
-        first = _fires(now, np.broadcast_to(interval, now.shape))
+        first = _fires(now, waits)
         rest = idle - (first - now)
         then = np.where(rest <= 0, first, _fires(first, np.maximum(rest, 1)))
-        found.append((then - now).ravel())
+        found.append(then - now)
         now = then
-    return np.concatenate(found[1:]).astype(np.float64)  # the first is not set by a timer before it
+    return np.concatenate(found[1:], axis=1)  # the first is not set by a timer before it
 
 
 def _fires(now: Column, wait: Column) -> Column:
     """When a timer set now to wait so many ticks fires."""
-    level = np.zeros(wait.shape, np.int64)
-    for higher in range(1, 9):
-        level += wait >= SLOTS * LEVEL ** (higher - 1)
-    slot = LEVEL**level
+    slot = SLOTS_WIDE[np.searchsorted(LEVELS_BEGIN, wait, side="right")]
     expires = now + wait
-    return np.asarray(np.where(level == 0, expires, (expires // slot + 1) * slot))
+    return np.asarray(np.where(slot == 1, expires, (expires // slot + 1) * slot))
