@@ -18,13 +18,13 @@ from analyzer.layout import (
     TTL_HIGH,
     TTL_LOW,
 )
-from analyzer.model import Column, Facts, Narrow
+from analyzer.model import Facts, Narrow
 
 UNKNOWN, SAME, OTHER = range(3)
 
 
-def reset_hops(facts: Facts, streams: Column) -> Narrow:
-    """For the first RST of each of these streams: its TTL is one of its sender's, another, or there is no telling."""
+def reset_hops(facts: Facts) -> Narrow:
+    """For the first RST of each connection: its TTL is one of its sender's, another, or there is no telling."""
     flows, events = facts.tracks.flows, facts.tracks.events
     found = np.full(len(facts), UNKNOWN, np.int8)
     resets = events[events[:, EVENT_KIND] == EVENT_RST]
@@ -34,4 +34,4 @@ def reset_hops(facts: Facts, streams: Column) -> Narrow:
     seen = flows[stream, HEAD_SIZE + side * ENDPOINT_SIZE + FINGERPRINT]
     alike = (ttl >= seen >> TTL_LOW & 0xFF) & (ttl <= seen >> TTL_HIGH & 0xFF)
     found[stream] = np.where(seen == 0, UNKNOWN, np.where(alike, SAME, OTHER))
-    return np.asarray(found[streams])
+    return found

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.diagnose.groups import by_service
-from analyzer.diagnose.hops import OTHER, reset_hops
+from analyzer.diagnose.hops import OTHER
 from analyzer.kinds import How
 from analyzer.layout import (
     FIN_FRAME,
@@ -22,7 +22,7 @@ from analyzer.layout import (
     RESET_WHY,
     SAW_SYN,
 )
-from analyzer.model import Column, Facts, Mask
+from analyzer.model import Column, Facts, Mask, Narrow
 
 SECOND = 1_000_000_000
 SHORTEST_NS = 4 * SECOND
@@ -60,7 +60,7 @@ class _Closings(NamedTuple):
     age: Column  # 0 where the beginning was not captured
 
 
-def idle_limits(facts: Facts) -> list[Limit]:
+def idle_limits(facts: Facts, hops: Narrow) -> list[Limit]:
     """Where the time without data is the same, and nothing of that service was idle for longer."""
     closings = _all_closings(facts)
     found = []
@@ -68,11 +68,11 @@ def idle_limits(facts: Facts) -> list[Limit]:
         idle = closings.idle[group]
         at_limit = group[idle >= idle.max() - SHARE * idle.max() - SLACK_NS]
         if 2 * len(at_limit) >= len(group) and not _by_age(closings, at_limit):
-            found.append(_limit(facts, closings, at_limit, side, len(group), closings.idle))
+            found.append(_limit(hops, closings, at_limit, side, len(group), closings.idle))
     return found
 
 
-def age_limits(facts: Facts) -> list[Limit]:
+def age_limits(facts: Facts, hops: Narrow) -> list[Limit]:
     """Where the age is the same, though they began at different times, and the time without data is not."""
     closings = _all_closings(facts)
     found = []
@@ -80,11 +80,11 @@ def age_limits(facts: Facts) -> list[Limit]:
         age = closings.age[group]
         at_limit = group[age >= age.max() - SHARE * age.max() - SLACK_NS]
         if 2 * len(at_limit) >= len(group) and _by_age(closings, at_limit):
-            found.append(_limit(facts, closings, at_limit, side, len(group), closings.age))
+            found.append(_limit(hops, closings, at_limit, side, len(group), closings.age))
     return found
 
 
-def _limit(facts: Facts, closings: _Closings, streams: Column, side: int, of: int, measured: Column) -> Limit:
+def _limit(hops: Narrow, closings: _Closings, streams: Column, side: int, of: int, measured: Column) -> Limit:
     resets = closings.reset[streams]
     return Limit(
         streams=streams,
@@ -94,7 +94,7 @@ def _limit(facts: Facts, closings: _Closings, streams: Column, side: int, of: in
         idle=closings.idle[streams],
         frames=closings.frame[streams],
         resets=resets,
-        foreign=resets & (reset_hops(facts, streams) == OTHER),
+        foreign=resets & (hops[streams] == OTHER),
     )
 
 

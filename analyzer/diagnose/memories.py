@@ -103,7 +103,7 @@ def find_memories(
     keys = path_keys(facts.tracks.flows, np.arange(len(facts)))
     reset, lost = are_among(suspects, device), are_among(suspects, judged("lost_state"))
     proven = reset.copy()
-    proven[lost] = [_others_known(facts, keys, stream) for stream in suspects[lost].tolist()]
+    proven[lost] = _others_known(facts, keys, suspects[lost])
     unsaid = ~reset & ~lost
     proven[unsaid] = heard_while_dead(facts, suspects[unsaid], keys)
     suspects = suspects[proven]
@@ -148,11 +148,17 @@ def _reset_at_a_limit(limits: Sequence[Limit]) -> Column:
     return np.sort(np.concatenate([np.zeros(0, np.int64), *[limit.streams[limit.foreign] for limit in limits]]))
 
 
-def _others_known(facts: Facts, keys: Column, stream: int) -> bool:
-    """Whether the host that forgot this connection still knew another, older one, so that it had not restarted."""
+def _others_known(facts: Facts, keys: Column, streams: Column) -> Mask:
+    """Whether the host that forgot each of these still knew another, older one, so that it had not restarted."""
     flows = facts.tracks.flows
-    side = int(flows[stream, RESET_SIDE]) - 1
-    began = flows[stream, OPEN_GAP_END] - flows[stream, OPEN_GAP]
-    heard = facts.tracks.endpoints(LAST_TIME)[:, side]
-    others: Mask = (keys == keys[stream]) & (flows[:, FIRST_TIME] < began) & (heard > flows[stream, RESET_TIME])
-    return bool((others & (facts.how != How.RST)).any())
+    heard, kept = facts.tracks.endpoints(LAST_TIME), facts.how != How.RST
+    order = np.argsort(keys, kind="stable")
+    first = np.searchsorted(keys[order], keys[streams], side="left").tolist()
+    end = np.searchsorted(keys[order], keys[streams], side="right").tolist()
+    known = np.zeros(len(streams), bool)
+    for place, stream in enumerate(streams.tolist()):
+        others = order[first[place] : end[place]]
+        began = flows[stream, OPEN_GAP_END] - flows[stream, OPEN_GAP]
+        since = heard[others, int(flows[stream, RESET_SIDE]) - 1] > flows[stream, RESET_TIME]
+        known[place] = (kept[others] & since & (flows[others, FIRST_TIME] < began)).any()
+    return known

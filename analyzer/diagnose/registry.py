@@ -15,6 +15,7 @@ from analyzer.captured import CaptureFacts
 from analyzer.diagnose.attempts import find_scans
 from analyzer.diagnose.explained import explained
 from analyzer.diagnose.groups import by_path, by_service, distinct
+from analyzer.diagnose.hops import reset_hops
 from analyzer.diagnose.limits import Limit, idle_limits
 from analyzer.diagnose.lost import Lost, lost_probes
 from analyzer.diagnose.memories import Memory, find_memories
@@ -77,9 +78,14 @@ class Context:
         return find_memories(self.facts, self.judged, self.silence, self.idle_limits)
 
     @functools.cached_property
+    def reset_hops(self) -> Narrow:
+        """Whether the RST of each connection came as far as its sender's other packets: see `hops`."""
+        return reset_hops(self.facts)
+
+    @functools.cached_property
     def idle_limits(self) -> list[Limit]:
         """Services of which one side ends connections that were idle for so long."""
-        return idle_limits(self.facts)
+        return idle_limits(self.facts, self.reset_hops)
 
     def by_service(self, streams: Column) -> list[Column]:
         """These streams, gathered by the server's address and port."""

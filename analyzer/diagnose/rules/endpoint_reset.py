@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.hops import OTHER, SAME, reset_hops
+from analyzer.diagnose.hops import OTHER, SAME
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections, ends
 from analyzer.layout import (
@@ -42,7 +42,7 @@ def endpoint_reset(context: Context) -> Iterator[Claim]:
         by = np.maximum(flows[:, RESET_SIDE] - 1, 0)
         gave_up = (flows[:, RESET_WHY] == RESET_GIVEN_UP) | (resent[np.arange(len(service)), by] > 0)
         replied = np.isin(flows[:, RESET_WHY], REPLIES)
-        hops = reset_hops(context.facts, service)
+        hops = context.reset_hops[service]
         own = ~gave_up & ~replied
         yield from _claim(context, service[own & (hops == SAME)], "hop limit of its sender's other packets")
         yield from _claim(context, service[own & (hops != SAME) & (hops != OTHER)], "")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from analyzer.diagnose.hops import OTHER, SAME, UNKNOWN, reset_hops
+from analyzer.diagnose.hops import OTHER, SAME, UNKNOWN
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.words import ends
 from analyzer.kinds import Why
@@ -36,7 +34,7 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
     """
     ending = flow.ending
     answered = ANSWERED.get(ending.why, "an acknowledgement")
-    hops = int(reset_hops(context.facts, np.array([flow.stream]))[0])
+    hops = int(context.reset_hops[flow.stream])
     teller, _ = ends(flow, ending.by or "")
     frames: tuple[int, ...] = ()
     for keepalive in flow.keepalive:
