@@ -46,5 +46,6 @@ class CaptureFacts:
     duplicates: int = 0
     clock_steps: list[ClockStep] = field(default_factory=list)  # the first of them
     same_traffic: SameTraffic | None = None
+    same_traffic_why: str = ""  # what shows that, or why it could not be decided
     clock_shift: int = 0  # nanoseconds that are taken off its times before they are compared with those of others
     shared: int = 0  # of the duplicates, those whose first copy is in another capture

@@ -24,9 +24,11 @@ from analyzer.options import (
     End,
     Hosts,
     IdleAfter,
+    Join,
     Ports,
     Progress,
     Quiet,
+    SameTraffic,
     SplitTunnels,
     Start,
     Streams,
@@ -101,6 +103,7 @@ def analyze(
     limit: Annotated[int, typer.Option(min=0, help="Connections to list in text; 0 is all")] = LIMIT,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
+    same_traffic: SameTraffic = Join.auto,
     both_ends: Annotated[
         bool, typer.Option("--both-ends", help="Two captures of one path, the client's first: what one end never saw")
     ] = False,
@@ -123,6 +126,7 @@ def analyze(
         captures,
         idle_after=idle_after,
         split_tunnels=split_tunnels,
+        same_traffic=same_traffic.value,
         both_ends=both_ends,
         progress=progress,
         quiet=quiet,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analyzer.capture.spool import Spool
 from analyzer.captured import CaptureFacts
@@ -15,7 +15,7 @@ from analyzer.findings import SEVERITIES, Apart, Finding
 from analyzer.kernels import cached, compiled, compiled_if_possible, plain
 from analyzer.layout import FRAME_BITS
 from analyzer.model import Facts, Flow, HostSettings, Narrow
-from analyzer.timeline import Timeline
+from analyzer.timeline import JOIN, Timeline
 from analyzer.track import Tracker
 
 if TYPE_CHECKING:
@@ -203,6 +203,7 @@ def analyze(
     idle_after_s: float = IDLE_AFTER_S,
     split_tunnels: bool = False,
     both_ends: bool = False,
+    same_traffic: str = "auto",
     spool: bool = False,
     engine: str = "auto",
     notify: Callable[[str], None] = lambda text: None,
@@ -211,10 +212,11 @@ def analyze(
     """Analyse one or several captures as one timeline; `-` is standard input.
 
     With `split_tunnels` tunnel ids tell connections apart. With `both_ends` the captures are two, of one path, the
-    client's first: what only one of them holds becomes findings. With `spool` what comes through a pipe is kept on
-    the disk, so that charts can read its packets a second time. `engine` is `plain`, `compiled`, or `auto`:
-    compiled where that is faster. `notify` is told what takes long, `progress` how many octets have been read of how
-    many (0: nobody knows).
+    client's first: what only one of them holds becomes findings. `same_traffic` says when captures are taken for one
+    traffic, each packet of which counts once: `auto`, where packets prove it; `yes`, on less; `no`, never. With
+    `spool` what comes through a pipe is kept on the disk, so that charts can read its packets a second time. `engine`
+    is `plain`, `compiled`, or `auto`: compiled where that is faster. `notify` is told what takes long, `progress` how
+    many octets have been read of how many (0: nobody knows).
     Raises UsageError, or CaptureError when none of the captures could be read.
     """
     if not paths:
@@ -224,7 +226,10 @@ def analyze(
         raise UsageError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
     if both_ends and (len(paths) != 2 or "-" in paths):
         raise UsageError("--both-ends compares two capture files: name the client's and the server's")
-    run = _Run(paths, engine, split_tunnels, Spool() if spool else None, notify, progress)
+    if same_traffic not in JOIN:
+        raise UsageError(f"--same-traffic {same_traffic} is none of {', '.join(JOIN)}")
+    options = {"split_tunnels": split_tunnels, "join": same_traffic, "translated": both_ends}
+    run = _Run(paths, engine, Spool() if spool else None, notify, progress, options)
     run.read_all()
     analysis = run.finish(idle_after)
     if both_ends:
@@ -239,27 +244,39 @@ class _Run:
         self,
         paths: Sequence[str],
         engine: str,
-        split_tunnels: bool,
         spool: Spool | None,
         notify: Callable[[str], None],
         progress: Callable[[int, int], None],
+        options: dict[str, Any],
     ) -> None:
+        """`options` are those of Timeline."""
         self._notify, self._progress = notify, progress
         self._may_switch = engine == "auto"
-        self._paths, self._split_tunnels, self._spool = paths, split_tunnels, spool
-        kernels = self._kernels = compiled(notify) if engine == "compiled" else plain()
-        self._timeline = Timeline(paths, kernels, split_tunnels=split_tunnels, spool=spool)
+        self._paths, self._options, self._spool = paths, options, spool
+        self._kernels = compiled(notify) if engine == "compiled" else plain()
+        self._begin()
+
+    def _begin(self, known: Sequence[CaptureFacts] = ()) -> None:
+        """Go to the beginnings of all captures, of which the clocks may be known."""
+        self._timeline = Timeline(self._paths, self._kernels, spool=self._spool, known=known, **self._options)
         self._captures = self._timeline.captures
-        self._tracker = Tracker(kernels, files=len(self._captures), same_traffic=self._timeline.same_traffic)
+        files, same_traffic = len(self._captures), self._timeline.same_traffic
+        self._tracker = Tracker(self._kernels, files=files, same_traffic=same_traffic)
 
     def read_all(self) -> None:
-        """Read the captures to their ends."""
+        """Read the captures to their ends: once more, in another order, where that shows that clocks differ."""
         self._switch_if_worth_it(self._timeline.octets // SMALL_RECORD)
+        self._read()
+        if self._timeline.reconsider():
+            self._begin(self._captures)
+            self._read()
+        self._tracker.note_copies(self._captures)
+
+    def _read(self) -> None:
         for packets in self._timeline.batches():
             self._tracker.feed(packets)
             self._progress(self._timeline.octets_read, self._timeline.octets)
             self._switch_if_worth_it(sum(facts.packets for facts in self._captures))
-        self._tracker.note_copies(self._captures)
 
     def _switch_if_worth_it(self, packets: int) -> None:
         """Go on compiled, at a batch boundary; where numba cannot be had, everything works plain."""
@@ -280,7 +297,7 @@ class _Run:
         if not self._timeline.same_traffic:
             raise UsageError("--both-ends: no packet at their beginnings is in both captures: they are not of one path")
         flows = analysis.facts.tracks.flows
-        return compare_ends(self._captures, flows, self._kernels, split_tunnels=self._split_tunnels)
+        return compare_ends(self._captures, flows, self._kernels, split_tunnels=self._options["split_tunnels"])
 
     def finish(self, idle_after: int) -> Analysis:
         """Measure what was tracked."""
@@ -293,7 +310,6 @@ class _Run:
                 self._notify(str(CaptureError(facts.problems[0].reason, path=facts.path)))
             raise CaptureError(last.problems[0].reason, path=last.path)
         analysis = Analysis(self._captures, measure(self._tracker.finish(), self._timeline.end), idle_after)
-        analysis.again = Again(
-            self._paths, self._captures, self._kernels, self._spool, split_tunnels=self._split_tunnels
-        )
+        split_tunnels = self._options["split_tunnels"]
+        analysis.again = Again(self._paths, self._captures, self._kernels, self._spool, split_tunnels=split_tunnels)
         return analysis

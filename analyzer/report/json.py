@@ -88,7 +88,8 @@ class Writer:
             f'"last_time": {self.optional(facts.last_time, self.time)}, '
             f'"skipped": {{{skipped}}}, "problems": [{problems}], '
             f'"duplicates": {facts.duplicates}, "clock_steps": [{steps}], '
-            f'"same_traffic_as": {same_traffic(facts)}}}'
+            f'"same_traffic_as": {same_traffic(facts)}, '
+            f'"same_traffic_why": {text(facts.same_traffic_why) if facts.same_traffic_why else "null"}}}'
         )
 
     def flow(self, flow: Flow) -> str:

@@ -48,11 +48,13 @@ def write_text(
     if many:
         out.write(_total_line(captures, layout) + "\n")
     for facts in captures:
-        if many and not facts.problems and facts.same_traffic is None:
+        if many and not facts.problems and not facts.same_traffic_why:
             continue
         out.write(_capture_line(facts, layout) + "\n")
         if facts.same_traffic is not None:
             out.write(f"  {_same_traffic(facts, captures)}\n")
+        if facts.same_traffic_why:
+            out.write(f"  {printable(facts.same_traffic_why)}\n")
         for problem in facts.problems:
             where = f"damaged at byte {problem.offset}: " if facts.format else ""
             out.write(f"  {where}{problem.reason}\n")
