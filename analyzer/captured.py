@@ -44,6 +44,7 @@ class CaptureFacts:
     skipped: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     duplicates: int = 0
+    disorder: int = 0  # nanoseconds by which a packet was older than the one before it, where the clock took no step
     clock_steps: list[ClockStep] = field(default_factory=list)  # the first of them
     same_traffic: SameTraffic | None = None
     same_traffic_why: str = ""  # what shows that, or why it could not be decided

@@ -13,7 +13,8 @@ from analyzer.captured import CaptureFacts
 from analyzer.errors import CaptureError, UsageError
 from analyzer.findings import SEVERITIES, Apart, Finding
 from analyzer.kernels import cached, compiled, compiled_if_possible, plain
-from analyzer.layout import FRAME_BITS
+from analyzer.kinds import How
+from analyzer.layout import FRAME_BITS, RESET_FRAME
 from analyzer.model import Facts, Flow, HostSettings, Narrow
 from analyzer.timeline import JOIN, Timeline
 from analyzer.track import Tracker
@@ -233,7 +234,7 @@ def analyze(
     run.read_all()
     analysis = run.finish(idle_after)
     if both_ends:
-        analysis.apart = run.compare_ends(analysis)
+        run.compare_ends(analysis)
     return analysis
 
 
@@ -290,14 +291,20 @@ class _Run:
         self._tracker.use(kernels)
         self._timeline.use(kernels)
 
-    def compare_ends(self, analysis: Analysis) -> Sequence[Apart]:
-        """What only one of two captures holds; raises UsageError where they are not of one traffic."""
-        from analyzer.ends import compare_ends
+    def compare_ends(self, analysis: Analysis) -> None:
+        """Find what only one of two captures holds; raises UsageError where they are not of one traffic."""
+        from analyzer.ends import compare_ends, made_between
 
+        if len(self._captures) != 2:
+            raise UsageError("--both-ends compares two capture files: name the client's and the server's")
         if not self._timeline.same_traffic:
-            raise UsageError("--both-ends: no packet at their beginnings is in both captures: they are not of one path")
-        flows = analysis.facts.tracks.flows
-        return compare_ends(self._captures, flows, self._kernels, split_tunnels=self._options["split_tunnels"])
+            raise UsageError("--both-ends: no packet is in both captures that shows it: they are not of one path")
+        facts, split_tunnels = analysis.facts, self._options["split_tunnels"]
+        flows = facts.tracks.flows
+        analysis.apart = compare_ends(self._captures, flows, self._kernels, split_tunnels=split_tunnels)
+        forged = facts.forged.copy()
+        forged[made_between(analysis.apart, flows[:, RESET_FRAME])] = True
+        analysis.facts = replace(facts, forged=forged & (facts.how == How.RST))
 
     def finish(self, idle_after: int) -> Analysis:
         """Measure what was tracked."""

@@ -136,11 +136,11 @@ def _proven(
     ahead = clock_difference(rows, a, b)
     one, other = spans[captures[0]], spans[captures[1]]
     if abs(ahead) <= PATH_NS:
-        # The second copies of one network that a new file has cut off from the first are no other place: of clocks
-        # that agree the captures must have run at the same time.
+        # The second copies of one network that a new file has cut off from the first, or the packets of another queue
+        # that it has, are no other place: of clocks that agree the captures must have run at the same time.
         begin, end = max(one.first, other.first), min(one.last, other.last)
         within = (rows.time(a) >= begin) & (rows.time(b) >= begin) & (rows.time(a) <= end) & (rows.time(b) <= end)
-        if np.count_nonzero(moving & within) < SAME_TRAFFIC:
+        if end - begin < PATH_NS or np.count_nonzero(moving & within) < SAME_TRAFFIC:
             return None
     elif numbered_round_and_round(rows, a[moving], ahead):
         return None

@@ -225,7 +225,7 @@ class Timeline:
 
             self.octets += Path(path).stat().st_size
             one, facts = peek(index, path, max(min(PEEKED // files, PEEKED_OF_EACH), 1) if compare else 1)
-            self.captures[index].last_time = facts.last_time
+            self.captures[index].last_time, self.captures[index].disorder = facts.last_time, facts.disorder
             self._waiting.append(one)
         except CaptureError as error:
             self._fail(index, error)
@@ -238,7 +238,9 @@ class Timeline:
         """Open the next capture if it begins before the end of what is at hand; return whether one was opened."""
         if not self._waiting:
             return False
-        if self._lanes and self._start_of(self._waiting[-1]) > max(lane.horizon for lane in self._lanes):
+        # A file that goes on where another ended begins before its end, if packets are out of order where it was cut.
+        disorder = max(facts.disorder for facts in self.captures)
+        if self._lanes and self._start_of(self._waiting[-1]) > max(lane.horizon for lane in self._lanes) - disorder:
             return False
         due = self._waiting.pop()
         try:
