@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analyzer.kernels.answers import accepted, answer_probe
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.kernels.copies import hash_copy, is_copy
+from analyzer.kernels.copies import hash_copy, is_copy, is_late_copy
 from analyzer.kernels.flows import find_stream, hash_key, prefetch_flow, source_is_low
 from analyzer.kernels.heartbeats import heartbeat
 from analyzer.kernels.history import advance, fingerprint, idle_gap, request_reply, window_of
@@ -27,6 +27,7 @@ from analyzer.layout import (
     BEAT,
     BYTES,
     CLIENT_IS_LOW,
+    COPIES,
     ENDPOINT_SIZE,
     EVENT_COUNT_,
     EVENT_ICMP,
@@ -38,6 +39,7 @@ from analyzer.layout import (
     FLOW_COUNT,
     FLOW_SIZE,
     FRAME,
+    FRAME_BITS,
     GAP_ANSWERED,
     GAP_DATA,
     GAP_PEER_FIN,
@@ -249,7 +251,10 @@ def track(
         if (flows[f + ROLES] & CLIENT_IS_LOW == 1) != low:
             x, y = y, x
             side = 1
-        if packets[row + KIND] != 0:
+        if packets[row + KIND] == 0 and is_late_copy(packets, row, flows, x, y, probes):
+            copies[(packets[row + FRAME] >> FRAME_BITS) * COPIES] += 1
+            packets[row + STREAM] = -1
+        elif packets[row + KIND] != 0:
             on_icmp(packets, row, flows, stream, x, side, probes, events, counts)
         else:
             on_segment(packets, row, flows, stream, x, y, probes, events, counts)
