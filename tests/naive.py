@@ -219,6 +219,8 @@ def is_late_copy(packet: Packet, x: End, y: End) -> bool:
         return False
     if not 0 <= packet.time - last.time <= min(max(LATE_COPY_NS, x.rtt or 0, y.rtt or 0), QUIET):
         return False
+    if packet.time - last.time > LATE_COPY_NS and not y.window:
+        return False
     if (packet.seq, packet.ack, packet.window) != (last.seq, last.ack, last.window) or packet.length != last.length:
         return False
     if packet.ip_id and packet.ip_id != last.ip_id:

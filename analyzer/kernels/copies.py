@@ -118,6 +118,8 @@ def is_late_copy(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: I
     since = packets[row + TIME] - flows[x + LAST_TIME]
     if since < 0 or since > min(max(LATE_COPY_NS, flows[x + MIN_RTT], flows[y + MIN_RTT]), IDLE_NS):
         return False
+    if since > LATE_COPY_NS and flows[y + LAST_WINDOW] == 0:
+        return False  # the timer that asks for a window may be shorter than a round trip
     if packets[row + LEN] > 1 or packets[row + FLAGS] != ACK or packets[row + WINDOW] != flows[x + LAST_WINDOW]:
         return False
     if packets[row + IP_ID] > 0 and packets[row + IP_ID] != (flows[x + FINGERPRINT] >> ID_LAST) & 0xFFFF:
