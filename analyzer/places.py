@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.layout import ACKNO, DST_HI, FLAGS, IP_ID, SEQ, SRC_HI, TIME, TSVAL
+from analyzer.layout import ACKNO, DST_HI, FLAGS, IP_ID, LEN, SEQ, SRC_HI, TIME, TSVAL
 from analyzer.model import Column, Mask
 from analyzer.peek import AT, LASTING, WHO, Sample, keys
-from analyzer.tcp import ACK
+from analyzer.tcp import ACK, FIN, RST, SYN
 
 # So many packets that cannot come again, and that both hold, are no chance: not even one is.
 SAME_TRAFFIC = 3
@@ -186,8 +186,10 @@ def moving_on(table: Column) -> Mask:
 
 
 def numbered_round_and_round(rows: Rows, a: Column, ahead: int) -> bool:
-    """Whether nothing but IP IDs moves, and these may have come round since: they have sixteen bits."""
+    """Whether nothing but IP IDs moves, on what comes again, and these may have come round since: they have 16 bits."""
     table = rows.table[a]
+    if (table[:, AT[LEN]] > 1).any() or (table[:, AT[FLAGS]] & (SYN | FIN | RST) != 0).any():
+        return False
     table = table[np.argsort(table[:, AT[TIME]], kind="stable")]
     sender = mixed(table, WHO)
     for one in np.unique(sender).tolist():

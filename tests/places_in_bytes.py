@@ -1,4 +1,4 @@
-"""Connections of several hosts as two places on their path capture them: numbered or not, early or late, by any clock."""
+"""Connections of several hosts as two places on their path capture them: numbered or not, late, by any clock."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from conversation import CLIENT, SERVER, Conversation
@@ -46,7 +47,7 @@ def settled(flow: Flow) -> tuple[int, int, float]:
     entry = keepalive(flow, CLIENT)
     assert entry is not None
     times = [probe.time for episode in entry.episodes for probe in episode.probes]
-    return entry.probes, entry.answered, min(b - a for a, b in zip(times, times[1:], strict=False)) / 1e9
+    return entry.probes, entry.answered, min(b - a for a, b in pairwise(times)) / 1e9
 
 
 @every

@@ -92,7 +92,8 @@ def test_ids_that_have_come_round(tmp_path: Path) -> None:
     for one in [*range(12), *range(rounds, rounds + 12)]:
         for by_client in (True, False):
             traffic._ids[0, by_client] = 700 + one
-            traffic.send(1 + one + (0 if by_client else 0.001), 0, by_client, 99 if by_client else 300, 300 if by_client else 100)
+            at, seq, ack = (1 + one, 99, 300) if by_client else (1.001 + one, 300, 100)
+            traffic.send(at, 0, by_client, seq, ack)
     packets = traffic.at(NEAR)
     paths = [written(packets[:24], tmp_path / "a.pcap"), written(packets[24:], tmp_path / "b.pcap")]
     (tmp_path / "one").mkdir()
