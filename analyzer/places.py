@@ -168,7 +168,7 @@ def agreeing(rows: Rows, a: Column, b: Column) -> tuple[Column, Column]:
 
 
 def moving_on(table: Column) -> Mask:
-    """Which of these packets are of a sender, on one connection, whose numbers move in them."""
+    """Which of these packets are of a connection in which the numbers of a sender move."""
     if not len(table):
         return np.zeros(0, bool)
     acknowledges = table[:, AT[FLAGS]] & ACK != 0
@@ -182,7 +182,10 @@ def moving_on(table: Column) -> Mask:
         np.minimum.at(low, group[told], value[told])
         np.maximum.at(high, group[told], value[told])
         moves |= high > low
-    return np.asarray(moves[group])
+    _, connection = np.unique(connections_of(table), return_inverse=True)
+    connections = np.zeros(int(connection.max()) + 1, bool)
+    connections[connection[moves[group]]] = True
+    return np.asarray(connections[connection])
 
 
 def numbered_round_and_round(rows: Rows, a: Column, ahead: int) -> bool:
