@@ -101,13 +101,18 @@ class Rows:
         return np.concatenate([nothing, *firsts]), np.concatenate([nothing, *seconds])
 
 
-def find_links(samples: Sequence[Sample], spans: Sequence[Span], *, translated: bool = False) -> list[Link]:
-    """All pairs of captures that are shown to hold the same traffic, by what is known of them so far."""
+def find_links(
+    samples: Sequence[Sample], spans: Sequence[Span], *, translated: bool = False, one_path: bool = False
+) -> list[Link]:
+    """All pairs of captures that are shown to hold the same traffic, by what is known of them so far.
+
+    With `translated` addresses and ports may differ; with `one_path` the user says that no two follow one another.
+    """
     rows = Rows(samples, translated=translated)
     first, second = rows.pairs()
     found = []
     for (one, other), a, b in _by_captures(rows, first, second):
-        link = _proven(rows, (one, other), a, b, samples, spans)
+        link = _proven(rows, (one, other), a, b, samples, spans, one_path=one_path)
         if link is not None:
             found.append(link._replace(one=samples[one].index, other=samples[other].index))
     return found
@@ -126,7 +131,14 @@ def _by_captures(rows: Rows, first: Column, second: Column) -> Iterator[tuple[tu
 
 
 def _proven(
-    rows: Rows, captures: tuple[int, int], a: Column, b: Column, samples: Sequence[Sample], spans: Sequence[Span]
+    rows: Rows,
+    captures: tuple[int, int],
+    a: Column,
+    b: Column,
+    samples: Sequence[Sample],
+    spans: Sequence[Span],
+    *,
+    one_path: bool,
 ) -> Link | None:
     """The link between two captures that these packets show, if they do."""
     a, b = agreeing(rows, a, b)
@@ -140,7 +152,7 @@ def _proven(
         # that it has, are no other place: of clocks that agree the captures must have run at the same time.
         begin, end = max(one.first, other.first), min(one.last, other.last)
         within = (rows.time(a) >= begin) & (rows.time(b) >= begin) & (rows.time(a) <= end) & (rows.time(b) <= end)
-        if end - begin < PATH_NS or np.count_nonzero(moving & within) < SAME_TRAFFIC:
+        if not one_path and (end - begin < PATH_NS or np.count_nonzero(moving & within) < SAME_TRAFFIC):
             return None
     elif numbered_round_and_round(rows, a[moving], ahead):
         return None

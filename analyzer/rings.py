@@ -17,6 +17,7 @@ from analyzer.repeats import best_guess, find_repeats
 
 # Two clocks that differ by less are left as they are.
 CLOCKS_AGREE_NS = 100_000
+TRANSLATED = "addresses were translated between the two; "
 UNDECIDED = (
     "nothing but packets that repeat themselves is shared with {}, and not at the same times: whether it is the same "
     "traffic by another clock cannot be decided, and packets may be counted twice (--same-traffic yes or no)"
@@ -42,9 +43,10 @@ def find_places(
     for sample in samples:
         facts = captures[sample.index]
         facts.same_traffic, facts.clock_shift, facts.same_traffic_why = None, 0, ""
-    links = find_links(samples, spans)
+    links = find_links(samples, spans, one_path=translated)
     if translated and not links:
-        links = find_links(samples, spans, translated=True)
+        more = find_links(samples, spans, translated=True, one_path=True)
+        links = [link._replace(why=TRANSLATED + link.why) for link in more]
     perhaps: list[Link] = []
     if whole:
         repeats, perhaps = find_repeats(samples, spans, {(link.one, link.other) for link in links})
