@@ -49,4 +49,7 @@ class CaptureFacts:
     same_traffic: SameTraffic | None = None
     same_traffic_why: str = ""  # what shows that, or why it could not be decided
     clock_shift: int = 0  # nanoseconds that are taken off its times before they are compared with those of others
+    world: int = 0  # where another number stands, the same addresses and ports are another connection
+    strangers: int = 0  # its connections that contradict those of `stranger_to`
+    stranger_to: int = 0
     shared: int = 0  # of the duplicates, those whose first copy is in another capture

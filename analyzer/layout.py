@@ -49,6 +49,7 @@ STREAM = KEY_HASH  # once it has been tracked; -1 for a second copy and for an I
 TUNNEL_KIND = 32
 TUNNEL_ID = (1 << 40) - 1
 TUNNEL_SPLIT = 1 << 40
+WORLD = 41  # above it: a number that tells captures apart in which the same keys are other connections
 TUNNEL_VXLAN = 1
 TUNNEL_GENEVE = 2
 TUNNEL_GRE = 3  # its key, or ERSPAN's session

@@ -14,6 +14,7 @@ from analyzer.captured import CaptureFacts, SameTraffic
 from analyzer.peek import Sample
 from analyzer.places import Link, Span, find_links
 from analyzer.repeats import best_guess, find_repeats
+from analyzer.strangers import find_strangers
 
 # Two clocks that differ by less are left as they are.
 CLOCKS_AGREE_NS = 100_000
@@ -56,6 +57,8 @@ def find_places(
         perhaps = []
     _set_clocks(samples, links, captures)
     _set_rings({sample.index: span for sample, span in zip(samples, spans, strict=True)}, captures)
+    if whole:
+        find_strangers(samples, captures, [_ring_of(captures[sample.index].path) for sample in samples])
     for link in perhaps:
         facts = captures[link.other]
         if facts.same_traffic is None and not facts.same_traffic_why:
@@ -95,10 +98,9 @@ def _set_rings(spans: dict[int, Span], captures: Sequence[CaptureFacts]) -> None
     shifted = [index for index in spans if captures[index].clock_shift]
     if not shifted:
         return
-    rings: dict[tuple[Path, str], list[int]] = {}
+    rings: dict[str, list[int]] = {}
     for index in sorted(spans, key=lambda index: _natural(captures[index].path)):
-        path = Path(captures[index].path)
-        rings.setdefault((path.parent, re.sub(r"\d+", "#", path.name)), []).append(index)
+        rings.setdefault(_ring_of(captures[index].path), []).append(index)
     for ring in rings.values():
         for place, index in enumerate(ring):
             facts = captures[index]
@@ -125,6 +127,11 @@ def _is_referred_to(index: int, captures: Sequence[CaptureFacts]) -> bool:
 
 def _overlap(one: Span, other: Span) -> bool:
     return one.first < other.last and other.first < one.last
+
+
+def _ring_of(path: str) -> str:
+    """What files have in common that one program wrote after another: all but the numbers in their names."""
+    return str(Path(path).parent / re.sub(r"\d+", "#", Path(path).name))
 
 
 def _natural(path: str) -> list[tuple[int, str]]:

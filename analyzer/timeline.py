@@ -17,7 +17,7 @@ from analyzer.decode import Decoder
 from analyzer.errors import CaptureError
 from analyzer.kernels import Kernels
 from analyzer.kernels.merge import LANE_AT, LANE_END, LANE_LATEST, LANE_SHIFT, LANE_SIZE
-from analyzer.layout import FRAME_BITS, PACKET_SIZE
+from analyzer.layout import FRAME_BITS, PACKET_SIZE, TUNNEL, TUNNEL_SPLIT, WORLD
 from analyzer.model import Packets, Records
 
 if TYPE_CHECKING:
@@ -52,12 +52,20 @@ class Lane:
             if self.keep is not None:
                 self.keep(records)
             self.packets = self._decoder.feed(records._replace(first_frame=records.first_frame + self._frames))
+            if self.reader.facts.world:
+                self._mark(self.reader.facts.world)
             if self.sample is not None:
                 self.sample.take(self.packets)
             return True
         self.packets = Packets((), 0)
         self.note_counts()
         return False
+
+    def _mark(self, world: int) -> None:
+        """Have the connections of these packets told from those of captures of another world."""
+        rows, mark = self.packets.rows, TUNNEL_SPLIT | world << WORLD
+        for row in range(TUNNEL, self.packets.size * PACKET_SIZE, PACKET_SIZE):
+            rows[row] |= mark
 
     def note_counts(self) -> None:
         """Put into the facts what is known of the format, and what decoding has counted, so far."""
@@ -130,7 +138,8 @@ class Timeline:
         """Take over what an earlier reading of the same captures found of their clocks."""
         for facts, before in zip(self.captures, known, strict=False):
             facts.same_traffic, facts.same_traffic_why = before.same_traffic, before.same_traffic_why
-            facts.clock_shift = before.clock_shift
+            facts.clock_shift, facts.world = before.clock_shift, before.world
+            facts.strangers, facts.stranger_to = before.strangers, before.stranger_to
 
     def _compare_beginnings(self) -> None:
         """Find captures that hold the same traffic by how they begin; samples of all are taken from now on."""
@@ -167,7 +176,7 @@ class Timeline:
         self._samples = []
         find_places(samples, spans, self.captures, join=self._join, translated=self._translated, whole=True)
         return any(
-            (facts.same_traffic is None) != (same is None) or abs(facts.clock_shift - shift) > RESET_NS
+            facts.world or (facts.same_traffic is None) != (same is None) or abs(facts.clock_shift - shift) > RESET_NS
             for facts, (same, shift) in zip(self.captures, before, strict=True)
         )
 
@@ -254,7 +263,8 @@ class Timeline:
         reader = open_capture(path, self._kernels, source=source)
         known = self.captures[index]
         reader.facts.same_traffic, reader.facts.clock_shift = known.same_traffic, known.clock_shift
-        reader.facts.same_traffic_why = known.same_traffic_why
+        reader.facts.same_traffic_why, reader.facts.world = known.same_traffic_why, known.world
+        reader.facts.strangers, reader.facts.stranger_to = known.strangers, known.stranger_to
         self.captures[index] = reader.facts
         lane = Lane(index, reader, self._kernels, self._split_tunnels)
         lane.keep = None if self._keep is None else partial(self._keep, index)
