@@ -40,10 +40,10 @@ WHO = (SRC_HI, SRC_LO, SPORT, DST_HI, DST_LO, DPORT)
 LASTING = (*WHO, SEQ, ACKNO, FLAGS, LEN, IP_ID, TSVAL, TSECR)
 SAMPLED = (*LASTING, TIME)
 AT = {field: place for place, field in enumerate(SAMPLED)}
-# Packets that are kept of all captures together (30 MB), and of each at least: more captures, sparser samples.
-KEPT = 1 << 18
+# Packets that are kept of all captures together (15 MB), and of each at least: more captures, sparser samples.
+KEPT = 1 << 17
 KEPT_OF_EACH = 256
-PEEKED = 6400  # packets at the start of all files together that are compared before anything is read
+PEEKED = 3200  # packets at the start of all files together that are compared before anything is read
 PEEKED_OF_EACH = 400
 # Odd numbers below 2**31 that mix what makes a packet distinct into 32 bits (Knuth, TAOCP 6.4).
 MIX_SEQ, MIX_ACK, MIX_TSVAL = 0x9E3779B1 >> 1 | 1, 0x85EBCA6B >> 1 | 1, 0xC2B2AE35 >> 1 | 1
@@ -72,7 +72,7 @@ class Sample:
         chosen = table[:, KIND] == 0
         if self.below < EVERYTHING:
             chosen &= keys(table[:, SEQ], table[:, ACKNO], table[:, TSVAL]) < self.below
-        self._add(table[np.flatnonzero(chosen)][:, SAMPLED])
+        self._add(table[np.ix_(np.flatnonzero(chosen), np.array(SAMPLED))])
 
     def rows(self) -> Column:
         """What is kept, in columns as of SAMPLED, in the order in which it was captured."""

@@ -15,7 +15,7 @@ from analyzer.captured import CaptureFacts
 from analyzer.layout import FLAGS, LEN, SEQ, TIME
 from analyzer.model import Column
 from analyzer.peek import AT, WHO, Sample
-from analyzer.places import connections_of, mixed
+from analyzer.places import FACTOR, connections_of, mixed
 from analyzer.tcp import RST, SYN
 
 WRAP = 1 << 32
@@ -40,7 +40,7 @@ class _Senders:
         place = np.repeat(np.arange(len(samples)), [len(one) for one in tables])
         flags = table[:, AT[FLAGS]]
         syn = flags & SYN != 0
-        self.opened = set(zip(connections_of(table[syn]).tolist(), place[syn].tolist(), strict=True))
+        self.opened = _in_place(connections_of(table[syn]), place[syn])
         usual = ~syn & (flags & RST == 0)
         table, place = table[usual], place[usual]
         sender = mixed(table, WHO)
@@ -103,15 +103,26 @@ def find_strangers(samples: Sequence[Sample], captures: Sequence[CaptureFacts], 
 def _counted(samples: Sequence[Sample]) -> tuple[Counter[tuple[int, int]], Counter[tuple[int, int]]]:
     """For pairs of captures, how many connections contradict each other in both directions, and how many do not."""
     senders = _Senders(samples)
-    follows, far = senders.contradictions()
-    directions: dict[tuple[int, int, int], list[bool]] = {}
-    for row, is_far in zip(follows.tolist(), far.tolist(), strict=True):
-        connection, mine, its = (int(one) for one in (senders.connection[row], *senders.place[[row, row - 1]]))
-        began = senders.begin[row] > senders.end[row - 1] and (connection, mine) in senders.opened
-        if not began:
-            directions.setdefault((connection, min(mine, its), max(mine, its)), []).append(is_far)
-    contradicting: Counter[tuple[int, int]] = Counter()
-    agreeing: Counter[tuple[int, int]] = Counter()
-    for (_, one, other), ways in directions.items():
-        (contradicting if len(ways) > 1 and all(ways) else agreeing)[one, other] += 1
-    return contradicting, agreeing
+    rows, far = senders.contradictions()
+    if not far.any():
+        return Counter(), Counter()
+    connection, mine, its = senders.connection[rows], senders.place[rows], senders.place[rows - 1]
+    began = np.isin(_in_place(connection, mine), senders.opened) & (senders.begin[rows] > senders.end[rows - 1])
+    count = len(samples)
+    pair = np.minimum(mine, its) * count + np.maximum(mine, its)
+    connection, pair, far = connection[~began], pair[~began], far[~began]
+    _, first, group = np.unique(_in_place(connection, pair), return_index=True, return_inverse=True)
+    ways, far_ways = np.bincount(group), np.bincount(group, far)
+    contradicts = (ways > 1) & (far_ways == ways)
+    contradicting, agreeing = (Counter(pair[first[those]].tolist()) for those in (contradicts, ~contradicts))
+    return _by_pair(contradicting, count), _by_pair(agreeing, count)
+
+
+def _in_place(connection: Column, place: Column) -> Column:
+    """One word for a connection in a capture, or in a pair of them."""
+    with np.errstate(over="ignore"):
+        return np.asarray((connection ^ place) * FACTOR + place)
+
+
+def _by_pair(counts: Counter[int], captures: int) -> Counter[tuple[int, int]]:
+    return Counter({divmod(pair, captures): count for pair, count in counts.items()})
