@@ -22,10 +22,11 @@ class ClockStep(NamedTuple):
 
 
 class SameTraffic(NamedTuple):
-    """Another capture that holds the same packets, and how far this one's clock is ahead of its clock, nanoseconds."""
+    """Another capture that holds the same packets; how far this one's clock is ahead of its clock, in nanoseconds."""
 
     capture: int
     clock_ahead: int
+    packets: int = 0  # those that showed it
 
 
 @dataclass
@@ -53,3 +54,8 @@ class CaptureFacts:
     strangers: int = 0  # its connections that contradict those of `stranger_to`
     stranger_to: int = 0
     shared: int = 0  # of the duplicates, those whose first copy is in another capture
+
+    def adopt(self, known: CaptureFacts) -> None:
+        """Take over what has been found by comparing the same capture with others."""
+        for name in ("same_traffic", "same_traffic_why", "clock_shift", "world", "strangers", "stranger_to"):
+            setattr(self, name, getattr(known, name))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from analyzer.capture import open_capture
 from analyzer.captured import CaptureFacts
 from analyzer.decode import Decoder
+from analyzer.errors import UsageError
 from analyzer.findings import Apart
 from analyzer.kernels import Kernels
 from analyzer.kernels.copies import COPY_WITHIN_NS
+from analyzer.kinds import How
 from analyzer.layout import (
     CLIENT_IS_LOW,
     DST_HI,
@@ -28,13 +31,14 @@ from analyzer.layout import (
     LOW_HI,
     LOW_LO,
     PACKET_SIZE,
+    RESET_FRAME,
     ROLES,
     SRC_HI,
     SRC_LO,
     TIME,
     TTL,
 )
-from analyzer.model import Column, Mask
+from analyzer.model import Column, Facts, Mask
 from analyzer.peek import LASTING, WHO
 from analyzer.places import UNTRANSLATED, connections_of, mixed
 from analyzer.tcp import RST
@@ -132,6 +136,24 @@ def _path(rows: Column) -> Column:
     """A number for the two addresses of each segment, whichever is the sender's."""
     with np.errstate(over="ignore"):
         return np.asarray(mixed(rows, SOURCE) + mixed(rows, TARGET))
+
+
+def at_both_ends(
+    captures: Sequence[CaptureFacts], facts: Facts, kernels: Kernels, *, split_tunnels: bool
+) -> tuple[Facts, list[Apart]]:
+    """What only one of two captures holds, and the facts with what that says of who reset a connection.
+
+    Raises UsageError where the captures are not two of one path.
+    """
+    if len(captures) != 2:
+        raise UsageError("--both-ends compares two capture files: name the client's and the server's")
+    if not any(capture.same_traffic for capture in captures):
+        raise UsageError("--both-ends: no packets that are in both captures show that they are of one path")
+    flows = facts.tracks.flows
+    apart = compare_ends(captures, flows, kernels, split_tunnels=split_tunnels)
+    forged = facts.forged.copy()
+    forged[made_between(apart, flows[:, RESET_FRAME])] = True
+    return replace(facts, forged=forged & (facts.how == How.RST)), apart
 
 
 def compare_ends(

@@ -6,18 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analyzer.capture.spool import Spool
 from analyzer.captured import CaptureFacts
 from analyzer.errors import CaptureError, UsageError
 from analyzer.findings import SEVERITIES, Apart, Finding
-from analyzer.kernels import cached, compiled, compiled_if_possible, plain
-from analyzer.kinds import How
-from analyzer.layout import FRAME_BITS, RESET_FRAME
+from analyzer.kernels import compiled, plain
+from analyzer.layout import FRAME_BITS
 from analyzer.model import Facts, Flow, HostSettings, Narrow
-from analyzer.timeline import JOIN, Timeline
-from analyzer.track import Tracker
+from analyzer.run import Run
+from analyzer.timeline import JOIN
 
 if TYPE_CHECKING:
     from analyzer.again import Again
@@ -31,11 +30,6 @@ IDLE_AFTER_S = 10.0
 SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
 LONGEST_S = 1e9  # thirty years; nanoseconds of more would not fit a table
 ENGINES = ("auto", "plain", "compiled")
-# Where compiling pays: importing numba and loading the machine code costs as much as this many packets take plain;
-# compiling afresh as much as these. Measured in tests/benchmarks.
-WARM_PACKETS = 15_000
-COLD_PACKETS = 500_000
-SMALL_RECORD = 90  # octets: no fewer packets than size / this are in a file that is worth compiling for
 
 
 class Analysis:
@@ -230,93 +224,37 @@ def analyze(
     if same_traffic not in JOIN:
         raise UsageError(f"--same-traffic {same_traffic} is none of {', '.join(JOIN)}")
     options = {"split_tunnels": split_tunnels, "join": same_traffic, "translated": both_ends}
-    run = _Run(paths, engine, Spool() if spool else None, notify, progress, options)
+    kept = Spool() if spool else None
+    kernels = compiled(notify) if engine == "compiled" else plain()
+    run = Run(paths, kernels, kept, notify, progress, options, may_switch=engine == "auto")
     run.read_all()
-    analysis = run.finish(idle_after)
+    _check_read(run.captures, notify)
+    return _measured(run, paths, kept, idle_after, split_tunnels=split_tunnels, both_ends=both_ends)
+
+
+def _check_read(captures: Sequence[CaptureFacts], notify: Callable[[str], None]) -> None:
+    """Raise CaptureError when none of the captures could be read."""
+    if all(facts.problems and facts.problems[0].offset == 0 and not facts.packets for facts in captures):
+        *others, last = captures
+        for facts in others:
+            notify(str(CaptureError(facts.problems[0].reason, path=facts.path)))
+        raise CaptureError(last.problems[0].reason, path=last.path)
+
+
+def _measured(
+    run: Run, paths: Sequence[str], spool: Spool | None, idle_after: int, *, split_tunnels: bool, both_ends: bool
+) -> Analysis:
+    """What was tracked, measured, and compared at both ends; raises UsageError where they are not of one path."""
+    from analyzer.again import Again
+    from analyzer.measure import measure
+
+    facts = measure(*run.tracks())
+    apart: Sequence[Apart] = ()
     if both_ends:
-        run.compare_ends(analysis)
+        from analyzer.ends import at_both_ends
+
+        facts, apart = at_both_ends(run.captures, facts, run.kernels, split_tunnels=split_tunnels)
+    analysis = Analysis(run.captures, facts, idle_after)
+    analysis.apart = apart
+    analysis.again = Again(paths, run.captures, run.kernels, spool, split_tunnels=split_tunnels)
     return analysis
-
-
-class _Run:
-    """One analysis under way."""
-
-    def __init__(
-        self,
-        paths: Sequence[str],
-        engine: str,
-        spool: Spool | None,
-        notify: Callable[[str], None],
-        progress: Callable[[int, int], None],
-        options: dict[str, Any],
-    ) -> None:
-        """`options` are those of Timeline."""
-        self._notify, self._progress = notify, progress
-        self._may_switch = engine == "auto"
-        self._paths, self._options, self._spool = paths, options, spool
-        self._kernels = compiled(notify) if engine == "compiled" else plain()
-        self._begin()
-
-    def _begin(self, known: Sequence[CaptureFacts] = ()) -> None:
-        """Go to the beginnings of all captures, of which the clocks may be known."""
-        self._timeline = Timeline(self._paths, self._kernels, spool=self._spool, known=known, **self._options)
-        self._captures = self._timeline.captures
-        files, same_traffic = len(self._captures), self._timeline.same_traffic
-        self._tracker = Tracker(self._kernels, files=files, same_traffic=same_traffic)
-
-    def read_all(self) -> None:
-        """Read the captures to their ends: once more, in another order, where that shows that clocks differ."""
-        self._switch_if_worth_it(self._timeline.octets // SMALL_RECORD)
-        self._read()
-        if self._timeline.reconsider():
-            self._begin(self._captures)
-            self._read()
-        self._tracker.note_copies(self._captures)
-
-    def _read(self) -> None:
-        for packets in self._timeline.batches():
-            self._tracker.feed(packets)
-            self._progress(self._timeline.octets_read, self._timeline.octets)
-            self._switch_if_worth_it(sum(facts.packets for facts in self._captures))
-
-    def _switch_if_worth_it(self, packets: int) -> None:
-        """Go on compiled, at a batch boundary; where numba cannot be had, everything works plain."""
-        if not self._may_switch or packets < WARM_PACKETS or (packets < COLD_PACKETS and not cached()):
-            return
-        self._may_switch = False
-        kernels = compiled_if_possible(self._notify)
-        if not kernels.compiled:
-            return
-        self._kernels = kernels
-        self._tracker.use(kernels)
-        self._timeline.use(kernels)
-
-    def compare_ends(self, analysis: Analysis) -> None:
-        """Find what only one of two captures holds; raises UsageError where they are not of one traffic."""
-        from analyzer.ends import compare_ends, made_between
-
-        if len(self._captures) != 2:
-            raise UsageError("--both-ends compares two capture files: name the client's and the server's")
-        if not self._timeline.same_traffic:
-            raise UsageError("--both-ends: no packet is in both captures that shows it: they are not of one path")
-        facts, split_tunnels = analysis.facts, self._options["split_tunnels"]
-        flows = facts.tracks.flows
-        analysis.apart = compare_ends(self._captures, flows, self._kernels, split_tunnels=split_tunnels)
-        forged = facts.forged.copy()
-        forged[made_between(analysis.apart, flows[:, RESET_FRAME])] = True
-        analysis.facts = replace(facts, forged=forged & (facts.how == How.RST))
-
-    def finish(self, idle_after: int) -> Analysis:
-        """Measure what was tracked."""
-        from analyzer.again import Again
-        from analyzer.measure import measure
-
-        if all(facts.problems and facts.problems[0].offset == 0 and not facts.packets for facts in self._captures):
-            *others, last = self._captures
-            for facts in others:
-                self._notify(str(CaptureError(facts.problems[0].reason, path=facts.path)))
-            raise CaptureError(last.problems[0].reason, path=last.path)
-        analysis = Analysis(self._captures, measure(self._tracker.finish(), self._timeline.end), idle_after)
-        split_tunnels = self._options["split_tunnels"]
-        analysis.again = Again(self._paths, self._captures, self._kernels, self._spool, split_tunnels=split_tunnels)
-        return analysis

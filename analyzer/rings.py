@@ -29,7 +29,6 @@ AS_ITS_RING = "its clock was set as that of {}, which was captured by the same p
 
 def find_places(
     samples: Sequence[Sample],
-    spans: Sequence[Span],
     captures: Sequence[CaptureFacts],
     *,
     join: str,
@@ -41,9 +40,12 @@ def find_places(
     `join` is `auto` or `yes`; with `translated` addresses may differ; `whole` says that the captures have been read to
     their ends. What was noted before is forgotten.
     """
-    for sample in samples:
-        facts = captures[sample.index]
+    for facts in captures:
         facts.same_traffic, facts.clock_shift, facts.same_traffic_why = None, 0, ""
+    samples = [sample for sample in samples if captures[sample.index].last_time is not None]
+    spans = [_span_of(captures[sample.index]) for sample in samples]
+    if len(samples) < 2:
+        return
     links = find_links(samples, spans, one_path=translated)
     if translated and not links:
         more = find_links(samples, spans, translated=True, one_path=True)
@@ -63,6 +65,10 @@ def find_places(
         facts = captures[link.other]
         if facts.same_traffic is None and not facts.same_traffic_why:
             facts.same_traffic_why = UNDECIDED.format(captures[link.one].path)
+
+
+def _span_of(facts: CaptureFacts) -> Span:
+    return Span(facts.first_time or 0, facts.last_time or 0)
 
 
 def _guessed(samples: Sequence[Sample], links: Sequence[Link], captures: Sequence[CaptureFacts]) -> list[Link]:
@@ -88,7 +94,7 @@ def _set_clocks(samples: Sequence[Sample], links: Sequence[Link], captures: Sequ
         if not mine:
             continue
         best = max(mine, key=lambda link: (link.packets, -link.one))
-        facts.same_traffic = SameTraffic(best.one, best.ahead)
+        facts.same_traffic = SameTraffic(best.one, best.ahead, best.packets)
         facts.same_traffic_why = best.why
         facts.clock_shift = captures[best.one].clock_shift + (best.ahead if abs(best.ahead) > CLOCKS_AGREE_NS else 0)
 

@@ -137,22 +137,17 @@ class Timeline:
     def _adopt(self, known: Sequence[CaptureFacts]) -> None:
         """Take over what an earlier reading of the same captures found of their clocks."""
         for facts, before in zip(self.captures, known, strict=False):
-            facts.same_traffic, facts.same_traffic_why = before.same_traffic, before.same_traffic_why
-            facts.clock_shift, facts.world = before.clock_shift, before.world
-            facts.strangers, facts.stranger_to = before.strangers, before.stranger_to
+            facts.adopt(before)
 
     def _compare_beginnings(self) -> None:
         """Find captures that hold the same traffic by how they begin; samples of all are taken from now on."""
         from analyzer.peek import KEPT, KEPT_OF_EACH, Sample
-        from analyzer.places import Span
         from analyzer.rings import find_places
 
-        spans = []
-        for one in self._waiting:
-            last = self.captures[one.index].last_time
-            spans.append(Span(one.start, one.start if last is None else last))
         samples = [one.sample for one in self._waiting]
-        find_places(samples, spans, self.captures, join=self._join, translated=self._translated, whole=False)
+        find_places(samples, self.captures, join=self._join, translated=self._translated, whole=False)
+        if self._lanes:
+            return  # what comes through a pipe cannot be read again
         room = max(KEPT // len(samples), KEPT_OF_EACH)
         self._samples = [Sample(one.index, room) for one in self._waiting]
 
@@ -161,20 +156,13 @@ class Timeline:
 
         Then another timeline, which is told what `captures` is now, has them in order.
         """
-        from analyzer.places import Span
         from analyzer.rings import find_places
 
         if not self._samples:
             return False
         before = [(facts.same_traffic, facts.clock_shift) for facts in self.captures]
-        samples, spans = [], []
-        for sample in self._samples:
-            facts = self.captures[sample.index]
-            if facts.first_time is not None and facts.last_time is not None:
-                samples.append(sample)
-                spans.append(Span(facts.first_time, facts.last_time))
-        self._samples = []
-        find_places(samples, spans, self.captures, join=self._join, translated=self._translated, whole=True)
+        samples, self._samples = self._samples, []
+        find_places(samples, self.captures, join=self._join, translated=self._translated, whole=True)
         return any(
             facts.world or (facts.same_traffic is None) != (same is None) or abs(facts.clock_shift - shift) > RESET_NS
             for facts, (same, shift) in zip(self.captures, before, strict=True)
@@ -233,8 +221,8 @@ class Timeline:
             from analyzer.peek import PEEKED, PEEKED_OF_EACH, peek
 
             self.octets += Path(path).stat().st_size
-            one, facts = peek(index, path, max(min(PEEKED // files, PEEKED_OF_EACH), 1) if compare else 1)
-            self.captures[index].last_time, self.captures[index].disorder = facts.last_time, facts.disorder
+            packets = max(min(PEEKED // files, PEEKED_OF_EACH), 1) if compare else 1
+            one, self.captures[index] = peek(index, path, packets)
             self._waiting.append(one)
         except CaptureError as error:
             self._fail(index, error)
@@ -261,10 +249,7 @@ class Timeline:
     def _start(self, index: int, path: str) -> None:
         source = None if self._spool is None else self._spool.open(path)
         reader = open_capture(path, self._kernels, source=source)
-        known = self.captures[index]
-        reader.facts.same_traffic, reader.facts.clock_shift = known.same_traffic, known.clock_shift
-        reader.facts.same_traffic_why, reader.facts.world = known.same_traffic_why, known.world
-        reader.facts.strangers, reader.facts.stranger_to = known.strangers, known.stranger_to
+        reader.facts.adopt(self.captures[index])
         self.captures[index] = reader.facts
         lane = Lane(index, reader, self._kernels, self._split_tunnels)
         lane.keep = None if self._keep is None else partial(self._keep, index)

@@ -198,7 +198,9 @@ def same_traffic(facts: CaptureFacts) -> str:
     if facts.same_traffic is None:
         return "null"
     ahead = seconds(facts.same_traffic.clock_ahead, NANO_DIGITS)
-    return f'{{"capture": {facts.same_traffic.capture}, "clock_ahead_s": {ahead}, "packets": {facts.shared}}}'
+    # Across a translation of addresses no packet is counted once for both: what was compared tells how many there are.
+    packets = facts.shared or facts.same_traffic.packets
+    return f'{{"capture": {facts.same_traffic.capture}, "clock_ahead_s": {ahead}, "packets": {packets}}}'
 
 
 def pair(values: tuple[int, ...]) -> str:
