@@ -74,6 +74,19 @@ def test_both_ends_probe_and_both_send_again(tmp_path: Path, kind: Kind) -> None
     assert_one_capture(traffic.at(NEAR), 8, tmp_path)
 
 
+@pytest.mark.parametrize("files", [2, 5, 10])
+def test_probes_without_numbers_and_answers_with(tmp_path: Path, files: int) -> None:
+    """As macOS probes: without timestamps and with an IP ID of 0, while the answers have both."""
+    bare, numbered = Traffic(Kind(v6=False)), Traffic(Kind(v6=False, stamps=True, ids=True))
+    for connection in range(4):
+        for one in range(10):
+            at = 1 + connection * 0.13 + one * 20.48
+            bare.send(at, connection, True, 99, 300)
+            numbered.send(at + 0.0001, connection, False, 300, 100)
+    packets = sorted([*bare.at(NEAR), *numbered.at(NEAR)], key=lambda packet: packet.time)
+    assert_one_capture(packets, files, tmp_path)
+
+
 @pytest.mark.parametrize("kind", [*BARE, FROZEN], ids=str)
 def test_what_an_ack_was_lost_behind_the_capture_for(tmp_path: Path, kind: Kind) -> None:
     """A segment and the acknowledgement that its sender never gets, again and again: both directions repeat."""
