@@ -7,7 +7,9 @@ from itertools import pairwise
 
 import pytest
 from conversation import CLIENT, SERVER, Conversation
+from naive import track
 from observe import analyzed, keepalive, only_flow
+from wirebytes import pcap_bytes
 
 from analyzer.model import Flow
 
@@ -61,6 +63,8 @@ def test_a_doubled_probe_counts_once(v6: bool, timestamps: bool, after: float, a
     assert (probes, answered) == (5, 5)
     assert shortest > 9.9
     assert analysis.captures[0].duplicates == 5 * (1 + answers)
+    [naive] = track(pcap_bytes(made.segments))
+    assert [len(end.probes) for end in (naive.client, naive.server)] == [5, 0]
 
 
 @every

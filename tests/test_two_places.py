@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import chain
 from pathlib import Path
 
@@ -222,3 +223,17 @@ def test_every_command_that_reads_captures_takes_the_word_of_the_user(tmp_path: 
     assert sizes[0] < sizes[1]
     inside("annotate", near, far, *said, "-o", tmp_path / "annotated.pcapng")
     inside("chart", near, far, *said, "--kind", "timeline", "-o", tmp_path / "chart.svg")
+
+
+@pytest.mark.parametrize("ahead", [0, 5 * 3600])
+def test_ids_of_a_counter_that_the_whole_host_moves(tmp_path: Path, ahead: float) -> None:
+    """They come round within minutes, and prove it all the same: their steps are never the same again."""
+    traffic, rng = Traffic(Kind(v6=False, ids=True)), random.Random(7)
+    for one in range(12):
+        for by_client in (True, False):
+            traffic._ids[0, by_client] = rng.randrange(1, 65_535)
+            seq, ack = (99, 300) if by_client else (300, 100)
+            traffic.send(1 + 20 * one + (0 if by_client else 0.001), 0, by_client, seq, ack)
+    near = written(traffic.at(NEAR), tmp_path / "near.pcap")
+    far = written(traffic.at(FAR, ahead=ahead), tmp_path / "far.pcap")
+    assert counted(near, far) == (24, 12, ["far.pcap"])
