@@ -57,6 +57,7 @@ class Sample:
     def __init__(self, index: int, room: int) -> None:
         self.index = index
         self.below = EVERYTHING  # a packet is in whose key is below this
+        self.goes_on = False  # the capture holds more than was looked at
         self._room = room
         self._parts: list[Any] = []
         self._size = 0
@@ -128,5 +129,6 @@ def peek(index: int, path: str, packets: int) -> tuple[Peek, CaptureFacts]:
     sample = Sample(index, KEPT)
     if (records := next(reader.batches(), None)) is not None:
         sample.take(Decoder(kernels).feed(records))
+        sample.goes_on = records.size == packets
     reader.close()
     return Peek(index, path, reader.facts.first_time or 0, sample), reader.facts

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from analyzer.captured import CaptureFacts, SameTraffic
 from analyzer.peek import Sample
-from analyzer.places import Link, Span, find_links
+from analyzer.places import PATH_NS, Link, Span, find_links
 from analyzer.repeats import best_guess, find_repeats
 from analyzer.strangers import find_strangers
 
@@ -43,7 +43,7 @@ def find_places(
     for facts in captures:
         facts.same_traffic, facts.clock_shift, facts.same_traffic_why = None, 0, ""
     samples = [sample for sample in samples if captures[sample.index].last_time is not None]
-    spans = [_span_of(captures[sample.index]) for sample in samples]
+    spans = [_span_of(sample, captures[sample.index]) for sample in samples]
     if len(samples) < 2:
         return
     links = find_links(samples, spans, one_path=translated)
@@ -67,8 +67,9 @@ def find_places(
             facts.same_traffic_why = UNDECIDED.format(captures[link.one].path)
 
 
-def _span_of(facts: CaptureFacts) -> Span:
-    return Span(facts.first_time or 0, facts.last_time or 0)
+def _span_of(sample: Sample, facts: CaptureFacts) -> Span:
+    """From when to when it ran; of a busy network what was looked at so far may be less than a round trip."""
+    return Span(facts.first_time or 0, (facts.last_time or 0) + (PATH_NS if sample.goes_on else 0))
 
 
 def _guessed(samples: Sequence[Sample], links: Sequence[Link], captures: Sequence[CaptureFacts]) -> list[Link]:

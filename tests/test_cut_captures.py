@@ -1,6 +1,6 @@
 """Every recording, cut into files anywhere, tells what it tells in one; also without what numbers its packets.
 
-A sample by a fixed seed; with KEEPALIVE_CUTS=all every cut into two files and many into more, which takes half an hour.
+A sample by a fixed seed; with KEEPALIVE_CUTS=all every cut into two files and many into more, which takes a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def sampled_cuts(packets: Sequence[Captured], seed: str) -> Iterator[list[int]]:
         return
     in_two = [[bound] for bound in bounds]
     yield from in_two if EVERYTHING and len(packets) < LARGE else rng.sample(in_two, 1)
-    for _ in range(100 if EVERYTHING else 1):
+    for _ in range(30 if EVERYTHING else 1):
         yield sorted(rng.sample(bounds, min(rng.randint(2, 5), len(bounds))))
-    for _ in range(20 if EVERYTHING else 1):
+    for _ in range(6 if EVERYTHING else 1):
         yield sorted(rng.sample(bounds, min(rng.randint(11, 19), len(bounds))))
 
 
@@ -73,7 +73,7 @@ def test_cut_with_a_gap(tmp_path: Path, recording: Path) -> None:
     rng, bounds = random.Random(f"gap {recording.parent.name}"), bounds_of(packets)
     if len(bounds) < 2:
         return
-    for _ in range(50 if EVERYTHING else 1):
+    for _ in range(20 if EVERYTHING else 1):
         begin, end = sorted(rng.sample(bounds, 2))
         left = [*packets[:begin], *packets[end:]]
         whole = story(cut(left, [], tmp_path))

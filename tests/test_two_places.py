@@ -13,6 +13,7 @@ from cut_captures import story
 from places_in_bytes import BARE, FAR, NEAR, NUMBERED, Kind, Traffic, rotated, shaken, written
 
 from analyzer import analyze
+from analyzer.timeline import Timeline
 
 AHEAD = [0, 34.65, -7200]
 ahead_by = pytest.mark.parametrize("ahead", AHEAD)
@@ -237,3 +238,19 @@ def test_ids_of_a_counter_that_the_whole_host_moves(tmp_path: Path, ahead: float
     near = written(traffic.at(NEAR), tmp_path / "near.pcap")
     far = written(traffic.at(FAR, ahead=ahead), tmp_path / "far.pcap")
     assert counted(near, far) == (24, 12, ["far.pcap"])
+
+
+def test_a_busy_network_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked at first of both covers a tenth of a second, and is enough."""
+    traffic = Traffic(Kind())
+    for connection in range(40):
+        traffic.handshake(connection / 1000, connection)
+        for number in range(20):
+            traffic.request(0.05 + connection / 1000 + number / 10, connection, number)
+    near = written(traffic.at(NEAR, way=0.001), tmp_path / "near.pcap")
+    far = written(traffic.at(FAR, way=0.001), tmp_path / "far.pcap")
+    read: list[bool] = []
+    reconsider = Timeline.reconsider
+    monkeypatch.setattr(Timeline, "reconsider", lambda self: read.append(reconsider(self)))
+    assert counted(near, far) == (len(traffic.sent), 0, ["far.pcap"])
+    assert read == [False]
