@@ -39,8 +39,9 @@ from analyzer.layout import (
     TTL,
 )
 from analyzer.model import Column, Facts, Mask
+from analyzer.numbering import connections_of, mixed
 from analyzer.peek import LASTING, WHO
-from analyzer.places import UNTRANSLATED, connections_of, mixed
+from analyzer.places import UNTRANSLATED
 from analyzer.tcp import RST
 
 # As far before the end of the other capture, or after its beginning, a packet may have been on its way; and as far

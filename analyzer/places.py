@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.layout import ACKNO, DST_HI, FLAGS, IP_ID, LEN, SEQ, SRC_HI, TIME, TSVAL
+from analyzer.layout import ACKNO, DST_HI, IP_ID, SEQ, SRC_HI, TIME, TSVAL
 from analyzer.model import Column, Mask
+from analyzer.numbering import came_round, connections_of, mixed, moving_on, ticking
 from analyzer.peek import AT, LASTING, WHO, Sample, keys
-from analyzer.tcp import ACK, FIN, RST, SYN
 
 # So many packets that cannot come again, and that both hold, are no chance: not even one is.
 SAME_TRAFFIC = 3
@@ -29,10 +29,8 @@ EXPLAINED = 0.5
 PAIRED = 0.9
 PAIRS = 4
 MOST_CAPTURES = 16  # in so many a packet is looked for beside one; what is in more repeats itself
-FACTOR = -7046029254386353131  # odd: mixes words into one (Knuth, TAOCP 6.4)
 # What a translation of addresses leaves as it was.
 UNTRANSLATED = tuple(field for field in LASTING if field not in (*WHO, IP_ID))
-IDS = 1 << 16
 
 
 class Link(NamedTuple):
@@ -71,6 +69,7 @@ class Rows:
         self.repeats[1:] |= same
         self.repeats[:-1] |= same
         self.connection = connections_of(self.table)
+        self.ticks = ticking(self.table, TSVAL) | ticking(self.table, IP_ID)
         by_place = np.argsort(self.place, kind="stable")
         ends = np.cumsum(np.bincount(self.place, minlength=len(samples)))
         self._of = np.split(by_place, ends[:-1])
@@ -142,7 +141,7 @@ def _proven(
 ) -> Link | None:
     """The link between two captures that these packets show, if they do."""
     a, b = agreeing(rows, a, b)
-    moving = moving_on(rows.table[a])
+    moving = moving_on(rows.table[a]) | rows.ticks[a]
     if np.count_nonzero(moving) < SAME_TRAFFIC:
         return None
     ahead = clock_difference(rows, a, b)
@@ -154,7 +153,7 @@ def _proven(
         within = (rows.time(a) >= begin) & (rows.time(b) >= begin) & (rows.time(a) <= end) & (rows.time(b) <= end)
         if not one_path and (end - begin < PATH_NS or np.count_nonzero(moving & within) < SAME_TRAFFIC):
             return None
-    elif numbered_round_and_round(rows, a[moving], ahead):
+    elif came_round(rows.table[a[moving]], ahead):
         return None
     if not explains_both(rows, captures, a, ahead, samples, spans):
         return None
@@ -177,49 +176,6 @@ def agreeing(rows: Rows, a: Column, b: Column) -> tuple[Column, Column]:
     best = int(np.argmax(ends - np.arange(len(ends))))
     chosen = np.sort(order[best : int(ends[best])])
     return a[chosen], b[chosen]
-
-
-def moving_on(table: Column) -> Mask:
-    """Which of these packets are of a connection in which the numbers of a sender move."""
-    if not len(table):
-        return np.zeros(0, bool)
-    acknowledges = table[:, AT[FLAGS]] & ACK != 0
-    sender = mixed(table, WHO)
-    _, group = np.unique(sender, return_inverse=True)
-    moves = np.zeros(int(group.max()) + 1, bool)
-    for field in (ACKNO, TSVAL, IP_ID):
-        value = table[:, AT[field]]
-        told = acknowledges if field == ACKNO else value > 0
-        low, high = np.full(len(moves), 1 << 62), np.full(len(moves), -(1 << 62))
-        np.minimum.at(low, group[told], value[told])
-        np.maximum.at(high, group[told], value[told])
-        moves |= high > low
-    _, connection = np.unique(connections_of(table), return_inverse=True)
-    connections = np.zeros(int(connection.max()) + 1, bool)
-    connections[connection[moves[group]]] = True
-    return np.asarray(connections[connection])
-
-
-def numbered_round_and_round(rows: Rows, a: Column, ahead: int) -> bool:
-    """Whether nothing but IP IDs moves, on what comes again, and these may have come round since: they have 16 bits."""
-    table = rows.table[a]
-    if (table[:, AT[LEN]] > 1).any() or (table[:, AT[FLAGS]] & (SYN | FIN | RST) != 0).any():
-        return False
-    table = table[np.argsort(table[:, AT[TIME]], kind="stable")]
-    sender = mixed(table, WHO)
-    for one in np.unique(sender).tolist():
-        mine = table[sender == one]
-        acks = mine[mine[:, AT[FLAGS]] & ACK != 0][:, AT[ACKNO]]
-        if len(np.unique(mine[:, AT[TSVAL]])) > 1 or len(np.unique(acks)) > 1:
-            return False
-        differences = np.diff(mine[:, AT[IP_ID]]) % IDS
-        if len(np.unique(differences)) > 2:
-            return False  # of a counter that others move as well the same steps do not come again
-        steps = int(differences.sum())
-        took = int(mine[-1, AT[TIME]] - mine[0, AT[TIME]])
-        if steps and abs(ahead) < 0.9 * IDS * took / steps:
-            return False
-    return True
 
 
 def explains_both(
@@ -267,20 +223,3 @@ def is_forwards(table: Column) -> Mask:
     high = table[:, source] == table[:, target]
     forwards = (table[:, source] < table[:, target]) | high & (table[:, source + 1] < table[:, target + 1])
     return np.asarray(forwards | high & (table[:, source + 1] == table[:, target + 1]) & (table[:, 2] < table[:, 5]))
-
-
-def connections_of(table: Column) -> Column:
-    """A number for the connection of each packet, whoever sent it."""
-    source, target = mixed(table, WHO[:3]), mixed(table, WHO[3:])
-    with np.errstate(over="ignore"):
-        return np.asarray(source + target)
-
-
-def mixed(table: Column, fields: Sequence[int]) -> Column:
-    """One word made of these fields of each row."""
-    word = np.zeros(len(table), np.int64)
-    with np.errstate(over="ignore"):
-        for field in fields:
-            word = (word ^ table[:, AT[field]]) * FACTOR
-            word ^= word >> 29
-    return word

@@ -14,8 +14,8 @@ import numpy as np
 from analyzer.captured import CaptureFacts
 from analyzer.layout import FLAGS, LEN, SEQ, TIME
 from analyzer.model import Column
+from analyzer.numbering import FACTOR, connections_of, mixed
 from analyzer.peek import AT, WHO, Sample
-from analyzer.places import FACTOR, connections_of, mixed
 from analyzer.tcp import RST, SYN
 
 WRAP = 1 << 32

@@ -1,6 +1,6 @@
 """Every recording, cut into files anywhere, tells what it tells in one; also without what numbers its packets.
 
-A sample by a fixed seed; with KEEPALIVE_CUTS=all every cut into two files and many into more, which takes a quarter of an hour.
+A sample by a fixed seed; with KEEPALIVE_CUTS=all every cut into two files and many into more: a quarter of an hour.
 """
 
 from __future__ import annotations

@@ -104,6 +104,19 @@ def test_rings_of_any_length(tmp_path: Path, kind: Kind, ahead: float, files: in
         assert len(joined) >= files
 
 
+@numbered
+@pytest.mark.parametrize("ahead", [0, 34.65, -7200])
+def test_rings_with_one_round_in_each_file(tmp_path: Path, kind: Kind, ahead: float) -> None:
+    """That the numbers of a sender move is seen in no file, but in all of them together."""
+    traffic = Traffic(kind)
+    traffic.idle((20.0,) * 6, 14)
+    near = rotated(traffic.at(NEAR), 14, tmp_path, "near")
+    far = rotated(traffic.at(FAR, ahead=ahead, since=70), 10, tmp_path, "far")
+    packets, probes, joined = counted(*near, *far)
+    assert (packets, probes) == (168, 84)
+    assert len(joined) >= 9
+
+
 @bare
 def test_rings_of_idle_connections_by_clocks_that_agree(tmp_path: Path, kind: Kind) -> None:
     traffic = Traffic(kind)
