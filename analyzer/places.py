@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.layout import ACKNO, DST_HI, IP_ID, SEQ, SRC_HI, TIME, TSVAL
+from analyzer.layout import ACKNO, DST_HI, IP_ID, LEN, SEQ, SRC_HI, TIME, TSVAL
 from analyzer.model import Column, Mask
 from analyzer.numbering import came_round, connections_of, mixed, moving_on, ticking
 from analyzer.peek import AT, LASTING, WHO, Sample, keys
@@ -22,6 +22,9 @@ from analyzer.peek import AT, LASTING, WHO, Sample, keys
 SAME_TRAFFIC = 3
 # The longest way between two places that is told from a repeated probe: half the shortest keepalive interval.
 PATH_NS = 500_000_000
+# Longer segments one end's network card may join or cut (TSO, GRO), so that the captures of both ends differ: this is
+# what any path carries (RFC 9293 3.7.1).
+NEVER_JOINED = 536
 MICROSECOND = 1000
 # A capture may have dropped packets, or hold one direction: this share of what both should hold is enough.
 EXPLAINED = 0.5
@@ -191,11 +194,11 @@ def explains_both(
         mine = rows.of(capture)
         time = rows.time(mine) - shift
         mine = mine[(time >= begin) & (time <= end) & ~rows.repeats[mine]]
-        mine = mine[np.isin(rows.connection[mine], connections)]
+        mine = mine[np.isin(rows.connection[mine], connections) & (rows.table[mine, AT[LEN]] <= NEVER_JOINED)]
         key = keys(*(rows.table[mine, AT[field]] for field in (SEQ, ACKNO, TSVAL)))
         counts.append(int(np.count_nonzero(key < below)))
     time = rows.time(a)
-    shared = int(np.count_nonzero((time >= begin) & (time <= end)))
+    shared = int(np.count_nonzero((time >= begin) & (time <= end) & (rows.table[a, AT[LEN]] <= NEVER_JOINED)))
     return shared >= EXPLAINED * min(counts)
 
 

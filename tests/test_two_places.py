@@ -267,3 +267,18 @@ def test_a_busy_network_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Timeline, "reconsider", lambda self: read.append(reconsider(self)))
     assert counted(near, far) == (len(traffic.sent), 0, ["far.pcap"])
     assert read == [False]
+
+
+@pytest.mark.parametrize("ahead", [0, 34.65])
+@bare
+def test_segments_that_a_network_card_cut(tmp_path: Path, kind: Kind, ahead: float) -> None:
+    """The sender's capture holds long segments, the receiver's short ones; the rest is the same."""
+    sent, cut = Traffic(kind), Traffic(kind)
+    for number in range(60):
+        for traffic, size in ((sent, 5600), (cut, 1400)):
+            for part in range(0, 5600, size):
+                traffic.send(1 + number / 10, 0, True, 100 + 5600 * number + part, 300, payload=b"x" * size)
+            traffic.send(1.01 + number / 10, 0, False, 300, 100 + 5600 * (number + 1))
+    near = written(sent.at(NEAR), tmp_path / "near.pcap")
+    far = written(cut.at(FAR, way=0.001, ahead=ahead), tmp_path / "far.pcap")
+    assert counted(near, far)[2] == ["far.pcap"]
