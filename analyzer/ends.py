@@ -28,11 +28,13 @@ from analyzer.layout import (
     HIGH_LO,
     KEY_PORTS,
     KIND,
+    LEN,
     LOW_HI,
     LOW_LO,
     PACKET_SIZE,
     RESET_FRAME,
     ROLES,
+    SEQ,
     SRC_HI,
     SRC_LO,
     TIME,
@@ -41,7 +43,7 @@ from analyzer.layout import (
 from analyzer.model import Column, Facts, Mask
 from analyzer.numbering import connections_of, mixed
 from analyzer.peek import LASTING, WHO
-from analyzer.places import UNTRANSLATED
+from analyzer.places import NEVER_JOINED, UNTRANSLATED
 from analyzer.tcp import RST
 
 # As far before the end of the other capture, or after its beginning, a packet may have been on its way; and as far
@@ -54,6 +56,7 @@ COLUMNS = (*LASTING, TIME, FRAME, TTL)  # begins as peek.SAMPLED
 AT = {field: place for place, field in enumerate(COLUMNS)}
 SOURCE, TARGET = (SRC_HI, SRC_LO), (DST_HI, DST_LO)
 NOBODY = -1
+SENT_AGAIN = 4  # so many segments that begin at one number, or before it, are looked at
 
 
 class _End:
@@ -101,7 +104,11 @@ class _End:
         margin = min(max(SLOWER * int(late), LEAST_NS), ON_ITS_WAY_NS)
         running = (time >= other.first + margin) & (time <= other.last - margin)
         path = _path(self.rows)
-        return np.asarray(running & ~arrived & np.isin(path, path[arrived]))
+        lacked = running & ~arrived & np.isin(path, path[arrived])
+        long = np.flatnonzero(lacked & (self.column(LEN) > NEVER_JOINED))
+        if len(long):
+            lacked[long] = ~_carried(self.rows[long], other.rows, margin)
+        return np.asarray(lacked)
 
 
 def _match(one: _End, other: _End) -> None:
@@ -131,6 +138,29 @@ def _match(one: _End, other: _End) -> None:
             its += apart <= ON_ITS_WAY_NS
     arrived = np.flatnonzero(one.partner != NOBODY)
     other.partner[one.partner[arrived]] = arrived
+
+
+def _carried(rows: Column, others: Column, margin: int) -> Mask:
+    """Which of these segments are among others at the same time, as a network card cut or joined them (TSO, GRO)."""
+    senders = np.unique(mixed(others, WHO))
+    place = np.searchsorted(senders, mixed(others, WHO))
+    key = place << 32 | others[:, AT[SEQ]]
+    order = np.argsort(key, kind="stable")
+    key, others = key[order], others[order]
+    sender = mixed(rows, WHO)
+    mine = np.minimum(np.searchsorted(senders, sender), len(senders) - 1)
+    carried = senders[mine] == sender
+    for octet in (rows[:, AT[SEQ]], rows[:, AT[SEQ]] + rows[:, AT[LEN]] - 1):
+        last = np.searchsorted(key, mine << 32 | octet, side="right") - 1
+        held = np.zeros(len(rows), bool)
+        for before in range(SENT_AGAIN):
+            at = np.maximum(last - before, 0)
+            one = others[at]
+            within = (one[:, AT[SEQ]] <= octet) & (octet < one[:, AT[SEQ]] + one[:, AT[LEN]])
+            near = np.abs(one[:, AT[TIME]] - rows[:, AT[TIME]]) <= margin
+            held |= (key[at] >> 32 == mine) & within & near
+        carried &= held
+    return np.asarray(carried)
 
 
 def _path(rows: Column) -> Column:

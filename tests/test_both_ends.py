@@ -212,6 +212,38 @@ def test_connections_that_do_not_take_the_path_are_not_lost(tmp_path: Path) -> N
     assert findings(tmp_path, [*talk.segments, *other.segments], talk.segments) == []
 
 
+def cut_by_a_card(segments: list[Segment], size: int) -> list[Segment]:
+    """Long segments as the wire carries them."""
+    cut = []
+    for one in segments:
+        parts = range(0, max(len(one.payload), 1), size)
+        cut += [replace(one, seq=one.seq + at, payload=one.payload[at : at + size]) for at in parts]
+    return cut
+
+
+def bulk(lost: tuple[int, ...] = ()) -> tuple[list[Segment], list[Segment]]:
+    """What left the client in segments of four times the MSS, and what of it arrived."""
+    talk = Conversation(rtt=0.04, mss=5600).handshake().data(CLIENT, 100).data(SERVER, 300)
+    gone = []
+    for number in range(12):
+        arrives = number not in lost
+        talk.idle(1).data(CLIENT, 5600, arrives=arrives, captured=True)
+        if not arrives:
+            gone.append(talk.segments[-1])
+            talk.idle(0.4).resend(CLIENT)
+    talk.idle(3).data(SERVER, 10).idle(3).data(SERVER, 10)
+    return talk.segments, cut_by_a_card([one for one in talk.segments if one not in gone], 1400)
+
+
+def test_long_segments_that_a_card_cuts_are_not_lost(tmp_path: Path) -> None:
+    assert findings(tmp_path, *bulk()) == []
+
+
+def test_long_segments_that_were_lost_are_told(tmp_path: Path) -> None:
+    [finding] = findings(tmp_path, *bulk(lost=(4, 9)))
+    assert "2 segments of 192.0.2.10:40000 left it and did not reach" in finding.summary
+
+
 def test_probes_that_look_the_same_are_matched_by_their_time(tmp_path: Path) -> None:
     """Without IP IDs and timestamps; the client's capture began six probes earlier."""
     talk = Conversation(rtt=0.04, timestamps=False, v6=True).handshake().data(CLIENT, 100).data(SERVER, 300)
