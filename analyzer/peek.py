@@ -40,8 +40,8 @@ WHO = (SRC_HI, SRC_LO, SPORT, DST_HI, DST_LO, DPORT)
 LASTING = (*WHO, SEQ, ACKNO, FLAGS, LEN, IP_ID, TSVAL, TSECR)
 SAMPLED = (*LASTING, TIME)
 AT = {field: place for place, field in enumerate(SAMPLED)}
-# Packets that are kept of all captures together (15 MB), and of each at least: more captures, sparser samples.
-KEPT = 1 << 17
+# Packets that are kept of all captures together (8 MB), and of each at least: more captures, sparser samples.
+KEPT = 1 << 16
 KEPT_OF_EACH = 256
 PEEKED = 3200  # packets at the start of all files together that are compared before anything is read
 PEEKED_OF_EACH = 400
