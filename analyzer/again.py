@@ -64,6 +64,7 @@ class Again:
     ) -> None:
         """`captures` is what they held at first; `spool` has kept what cannot be read twice, if there was one."""
         self._paths = paths
+        self._known = captures
         self._packets = [facts.packets for facts in captures]
         self._kernels = kernels
         self._spool = spool
@@ -130,7 +131,14 @@ class Again:
             self._spool.replay()
         elif self._pipes:
             raise UsageError(f"{self._pipes[0]} cannot be read a second time: its packets were to be kept (spool)")
-        return Timeline(self._paths, self._kernels, split_tunnels=self._split_tunnels, spool=self._spool, keep=keep)
+        return Timeline(
+            self._paths,
+            self._kernels,
+            split_tunnels=self._split_tunnels,
+            spool=self._spool,
+            keep=keep,
+            known=self._known,
+        )
 
 
 class Batch:

@@ -28,10 +28,11 @@ class ClockStep(NamedTuple):
 
 
 class SameTraffic(NamedTuple):
-    """Another capture that holds the same packets, and how far this one's clock is ahead of its clock, nanoseconds."""
+    """Another capture that holds the same packets; how far this one's clock is ahead of its clock, in nanoseconds."""
 
     capture: int
     clock_ahead: int
+    packets: int = 0  # those that showed it
 
 
 class Span(NamedTuple):
@@ -57,9 +58,14 @@ class CaptureFacts:
     skipped: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     duplicates: int = 0
+    disorder: int = 0  # nanoseconds by which a packet was older than the one before it, where the clock took no step
     clock_steps: list[ClockStep] = field(default_factory=list)  # the first of them
     same_traffic: SameTraffic | None = None
+    same_traffic_why: str = ""  # what shows that, or why it could not be decided
     clock_shift: int = 0  # nanoseconds that are taken off its times before they are compared with those of others
+    world: int = 0  # where another number stands, the same addresses and ports are another connection
+    strangers: int = 0  # its connections that contradict those of `stranger_to`
+    stranger_to: int = 0
     shared: int = 0  # of the duplicates, those whose first copy is in another capture
     watches: dict[int, Span] = field(default_factory=dict)  # those with packets, numbered since 1970
 
@@ -72,6 +78,11 @@ class CaptureFacts:
         elif len(self.watches) == MAX_WATCHES:
             return
         self.watches[number] = Span(first, last)
+
+    def adopt(self, known: CaptureFacts) -> None:
+        """Take over what has been found by comparing the same capture with others."""
+        for name in ("same_traffic", "same_traffic_why", "clock_shift", "world", "strangers", "stranger_to"):
+            setattr(self, name, getattr(known, name))
 
 
 def running(captures: Sequence[CaptureFacts]) -> list[Span]:

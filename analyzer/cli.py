@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,9 +15,11 @@ from analyzer.chart_command import chart
 from analyzer.console import (
     OutputError,
     check_output,
+    noter,
     open_output,
     say,
 )
+from analyzer.each import analyses_of, check_each, write_each
 from analyzer.errors import CaptureError, UsageError
 from analyzer.live_command import live
 from analyzer.options import (
@@ -24,9 +27,11 @@ from analyzer.options import (
     End,
     Hosts,
     IdleAfter,
+    Join,
     Ports,
     Progress,
     Quiet,
+    SameTraffic,
     SplitTunnels,
     Start,
     Streams,
@@ -101,9 +106,11 @@ def analyze(
     limit: Annotated[int, typer.Option(min=0, help="Connections to list in text; 0 is all")] = LIMIT,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
+    same_traffic: SameTraffic = Join.auto,
     both_ends: Annotated[
         bool, typer.Option("--both-ends", help="Two captures of one path, the client's first: what one end never saw")
     ] = False,
+    each: Annotated[bool, typer.Option("--each", help="Every capture by itself, one result after the other")] = False,
     fail_on: Annotated[Severity | None, typer.Option(help="Exit with 1 on a finding this severe or worse")] = None,
     utc: Utc = False,
     color: Annotated[bool, typer.Option("--color/--no-color", help="Colours on a terminal")] = True,
@@ -117,23 +124,35 @@ def analyze(
     """
     selection = selected(stream, host, port, verdict, start, end)
     check_output(output, captures)
+    if each:
+        check_each(form, both_ends)
     if form is Format.parquet:
         check_folder(output, captures)
-    analysis = read(
-        captures,
+    analyse = partial(
+        read,
         idle_after=idle_after,
         split_tunnels=split_tunnels,
+        same_traffic=same_traffic.value,
         both_ends=both_ends,
         progress=progress,
         quiet=quiet,
         verbose=verbose,
     )
-    if form is Format.parquet and output is not None:
-        write_tables(analysis, selection, output)
-    else:
+    severe = False
+    if each:
         with open_output(output) as out:
-            write_result(analysis, selection, form, limit, utc, color, out)
-    if fail_on is not None and _is_as_severe(analysis, fail_on.value):
+            analyses = analyses_of(captures, analyse, noter(quiet))
+            for one in write_each(analyses, selection, form, limit, utc, color, out):
+                severe |= _is_as_severe(one, fail_on)
+    else:
+        analysis = analyse(captures)
+        if form is Format.parquet and output is not None:
+            write_tables(analysis, selection, output)
+        else:
+            with open_output(output) as out:
+                write_result(analysis, selection, form, limit, utc, color, out)
+        severe = _is_as_severe(analysis, fail_on)
+    if severe:
         raise typer.Exit(EXIT_FINDING)
 
 
@@ -147,10 +166,12 @@ app.command()(profiles)
 app.command()(crosscheck)
 
 
-def _is_as_severe(analysis: Analysis, severity: str) -> bool:
+def _is_as_severe(analysis: Analysis, severity: Severity | None) -> bool:
     from analyzer.findings import SEVERITIES
 
-    limit = SEVERITIES.index(severity)
+    if severity is None:
+        return False
+    limit = SEVERITIES.index(severity.value)
     return any(SEVERITIES.index(finding.severity) >= limit for finding in analysis.findings)
 
 

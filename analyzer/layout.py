@@ -49,6 +49,7 @@ STREAM = KEY_HASH  # once it has been tracked; -1 for a second copy and for an I
 TUNNEL_KIND = 32
 TUNNEL_ID = (1 << 40) - 1
 TUNNEL_SPLIT = 1 << 40
+WORLD = 41  # above it: a number that tells captures apart in which the same keys are other connections
 TUNNEL_VXLAN = 1
 TUNNEL_GENEVE = 2
 TUNNEL_GRE = 3  # its key, or ERSPAN's session
@@ -275,8 +276,7 @@ EVENT_UNWELCOME = 7  # the sender is tired of the heartbeats of the other end
 EVENTS_PER_FLOW = 16
 EVENTS_PER_SEGMENT = 4  # at most: another tunnel, a run that ended, a window that opened, a heartbeat
 
-# Recently seen segments, to recognise a second copy: sets of two (signature, time) pairs, a power of two of them.
-RECENT_SETS = 1 << 13
+RECENT_SETS = 1 << 13  # recently seen segments, to recognise copies: sets of two (signature, time) pairs
 RECENT_SETS_ACROSS = 1 << 18  # where two captures of one traffic may lie further apart
 RECENT_SET = 4
 FILE_BITS = 16  # the lowest of a signature: which file it was in

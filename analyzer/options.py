@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class Join(StrEnum):
+    """When several captures are taken for one traffic."""
+
+    auto = "auto"
+    yes = "yes"
+    no = "no"
+
 
 SELECT = "Select what is shown"
 Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...")]
@@ -26,6 +36,10 @@ Start = Annotated[
 ]
 End = Annotated[str | None, typer.Option("--end", metavar="TIME", rich_help_panel=SELECT, help="Not those begun after")]
 IdleAfter = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Silence that counts as idle")]
+SameTraffic = Annotated[
+    Join,
+    typer.Option("--same-traffic", help="Captures of one traffic count once: auto is where packets prove it"),
+]
 SplitTunnels = Annotated[bool, typer.Option("--split-tunnels", help="Tunnel ids tell connections apart")]
 Utc = Annotated[bool, typer.Option("--utc", help="Times in UTC instead of local time")]
 Progress = Annotated[bool | None, typer.Option(help="A progress bar on standard error")]

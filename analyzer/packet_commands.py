@@ -13,9 +13,11 @@ from analyzer.options import (
     End,
     Hosts,
     IdleAfter,
+    Join,
     Ports,
     Progress,
     Quiet,
+    SameTraffic,
     SplitTunnels,
     Start,
     Streams,
@@ -42,6 +44,7 @@ def annotate(
     end: End = None,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
+    same_traffic: SameTraffic = Join.auto,
     progress: Progress = None,
     quiet: Quiet = False,
 ) -> None:
@@ -50,7 +53,7 @@ def annotate(
     All packets are written, whatever is selected; the comments are those of the connections that are.
     """
     selection = selected(stream, host, port, verdict, start, end)
-    analysis = _read(captures, output, idle_after, split_tunnels, progress, quiet)
+    analysis = _read(captures, output, idle_after, split_tunnels, same_traffic, progress, quiet)
     with binary_output(output) as out:
         write_annotated(analysis, selection.streams_of(analysis), out)
 
@@ -66,6 +69,7 @@ def extract(
     end: End = None,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
+    same_traffic: SameTraffic = Join.auto,
     progress: Progress = None,
     quiet: Quiet = False,
 ) -> None:
@@ -73,18 +77,30 @@ def extract(
     selection = selected(stream, host, port, verdict, start, end)
     if not any((stream, host, port, verdict, start, end)):
         raise UsageError("extract needs to know of which connections: --stream N, --host ADDR, --verdict WORD, ...")
-    analysis = _read(captures, output, idle_after, split_tunnels, progress, quiet)
+    analysis = _read(captures, output, idle_after, split_tunnels, same_traffic, progress, quiet)
     with binary_output(output) as out:
         write_extracted(analysis, selection.streams_of(analysis), out)
 
 
 def _read(
-    captures: list[str], output: str, idle_after: float, split_tunnels: bool, progress: bool | None, quiet: bool
+    captures: list[str],
+    output: str,
+    idle_after: float,
+    split_tunnels: bool,
+    same_traffic: Join,
+    progress: bool | None,
+    quiet: bool,
 ) -> Analysis:
     """The analysis; what comes through a pipe is kept, for its packets are read a second time."""
     check_output(output, captures)
     return read(
-        captures, idle_after=idle_after, split_tunnels=split_tunnels, spool=True, progress=progress, quiet=quiet
+        captures,
+        idle_after=idle_after,
+        split_tunnels=split_tunnels,
+        same_traffic=same_traffic.value,
+        spool=True,
+        progress=progress,
+        quiet=quiet,
     )
 
 

@@ -1,14 +1,18 @@
-"""The start of each of several captures: when it begins, and which of them hold the same traffic."""
+"""What is kept of a capture to be compared with others: its first packets, and a sample of all of them.
+
+A sample must hold the same packets of two captures of one traffic, so that what a packet says decides whether it is in
+(N. Duffield, M. Grossglauser, Trajectory Sampling for Direct Traffic Observation, SIGCOMM 2000).
+"""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from typing import Any
+
+import numpy as np
 
 from analyzer.capture import open_capture
-from analyzer.captured import CaptureFacts, SameTraffic
+from analyzer.captured import CaptureFacts
 from analyzer.decode import Decoder
 from analyzer.kernels import plain
 from analyzer.layout import (
@@ -29,15 +33,80 @@ from analyzer.layout import (
     TSECR,
     TSVAL,
 )
+from analyzer.model import Column, Packets
 
 # What two captures of one packet agree in, whatever routers did to it; the addresses come first.
-LASTING = (SRC_HI, SRC_LO, DST_HI, DST_LO, SPORT, DPORT, SEQ, ACKNO, FLAGS, LEN, IP_ID, TSVAL, TSECR)
-Signature = tuple[int, ...]
-# So many packets that both hold, and that resemble no other there, are no chance: not even one is.
-SAME_TRAFFIC = 3
-# Two clocks that differ by less are left as they are; a shift keeps to the microseconds that most captures have.
-CLOCKS_AGREE_NS = 100_000
-MICROSECOND = 1000
+WHO = (SRC_HI, SRC_LO, SPORT, DST_HI, DST_LO, DPORT)
+LASTING = (*WHO, SEQ, ACKNO, FLAGS, LEN, IP_ID, TSVAL, TSECR)
+SAMPLED = (*LASTING, TIME)
+AT = {field: place for place, field in enumerate(SAMPLED)}
+# Packets that are kept of all captures together (8 MB), and of each at least: more captures, sparser samples.
+KEPT = 1 << 16
+KEPT_OF_EACH = 256
+PEEKED = 3200  # packets at the start of all files together that are compared before anything is read
+PEEKED_OF_EACH = 400
+# Odd numbers below 2**31 that mix what makes a packet distinct into 32 bits (Knuth, TAOCP 6.4).
+MIX_SEQ, MIX_ACK, MIX_TSVAL = 0x9E3779B1 >> 1 | 1, 0x85EBCA6B >> 1 | 1, 0xC2B2AE35 >> 1 | 1
+MASK_32 = 0xFFFFFFFF
+EVERYTHING = 1 << 32
+
+
+class Sample:
+    """Packets of one capture: all of them as long as they are few, then ever sparser ones, chosen by what they say."""
+
+    def __init__(self, index: int, room: int) -> None:
+        self.index = index
+        self.below = EVERYTHING  # a packet is in whose key is below this
+        self.goes_on = False  # the capture holds more than was looked at
+        self._room = room
+        self._parts: list[Any] = []
+        self._size = 0
+
+    def take(self, packets: Packets) -> None:
+        """Keep what belongs in of this batch."""
+        if not packets.size:
+            return
+        if isinstance(packets.rows, list):
+            self._add(self._chosen_of_list(packets.rows, packets.size))
+            return
+        table = np.asarray(packets.rows)[: packets.size * PACKET_SIZE].reshape(-1, PACKET_SIZE)
+        chosen = table[:, KIND] == 0
+        if self.below < EVERYTHING:
+            chosen &= keys(table[:, SEQ], table[:, ACKNO], table[:, TSVAL]) < self.below
+        self._add(table[np.ix_(np.flatnonzero(chosen), np.array(SAMPLED))])
+
+    def rows(self) -> Column:
+        """What is kept, in columns as of SAMPLED, in the order in which it was captured."""
+        parts = [np.array(part, np.int64).reshape(-1, len(SAMPLED)) for part in self._parts]
+        whole: Column = np.concatenate(parts) if parts else np.zeros((0, len(SAMPLED)), np.int64)
+        self._parts = [whole]
+        return whole
+
+    def _chosen_of_list(self, rows: Any, size: int) -> list[list[int]]:
+        chosen = []
+        for row in range(0, size * PACKET_SIZE, PACKET_SIZE):
+            if rows[row + KIND] == 0:
+                key = rows[row + SEQ] * MIX_SEQ + rows[row + ACKNO] * MIX_ACK + rows[row + TSVAL] * MIX_TSVAL
+                if key & MASK_32 < self.below:
+                    chosen.append([rows[row + field] for field in SAMPLED])
+        return chosen
+
+    def _add(self, part: Any) -> None:
+        if not len(part):
+            return
+        self._parts.append(part)
+        self._size += len(part)
+        while self._size > self._room and self.below > 1:
+            self.below >>= 1
+            rows = self.rows()
+            self._parts = [rows[keys(rows[:, AT[SEQ]], rows[:, AT[ACKNO]], rows[:, AT[TSVAL]]) < self.below]]
+            self._size = len(self._parts[0])
+
+
+def keys(seq: Column, ackno: Column, tsval: Column) -> Column:
+    """A number below 2**32 for each packet that is the same wherever it was captured."""
+    with np.errstate(over="ignore"):
+        return np.asarray((seq * MIX_SEQ + ackno * MIX_ACK + tsval * MIX_TSVAL) & MASK_32)
 
 
 @dataclass
@@ -46,52 +115,20 @@ class Peek:
 
     index: int
     path: str
-    start: int  # nanoseconds, by the clock of the timeline
-    packets: dict[Signature, int]  # when those were captured that resemble no other
+    start: int  # nanoseconds, by its own clock
+    sample: Sample
 
 
-def peek(index: int, path: str, packets: int) -> Peek:
+def peek(index: int, path: str, packets: int) -> tuple[Peek, CaptureFacts]:
     """Look at the first packets of a capture; one without any begins before everything.
 
     Raises CaptureError when it cannot be read as a capture.
     """
     kernels = plain()
     reader = open_capture(path, kernels, batch=packets)
-    decoder = Decoder(kernels)
-    seen: dict[Signature, list[int]] = {}
+    sample = Sample(index, KEPT)
     if (records := next(reader.batches(), None)) is not None:
-        table, size = decoder.feed(records)
-        for row in range(0, size * PACKET_SIZE, PACKET_SIZE):
-            if table[row + KIND] == 0:
-                seen.setdefault(tuple([table[row + field] for field in LASTING]), []).append(table[row + TIME])
+        sample.take(Decoder(kernels).feed(records))
+        sample.goes_on = records.size == packets
     reader.close()
-    once = {signature: times[0] for signature, times in seen.items() if len(times) == 1}
-    return Peek(index, path, reader.facts.first_time or 0, once)
-
-
-def find_same_traffic(peeks: Sequence[Peek], captures: Sequence[CaptureFacts]) -> None:
-    """Note in `captures` which hold the same traffic as one before them, and set the clocks of those by it."""
-    for one, other in combinations(peeks, 2):
-        if captures[other.index].same_traffic is not None:
-            continue
-        common = one.packets.keys() & other.packets.keys()
-        if len(common) < SAME_TRAFFIC:
-            continue
-        ahead = clock_difference({signature: other.packets[signature] - one.packets[signature] for signature in common})
-        captures[other.index].same_traffic = SameTraffic(one.index, ahead)
-        shift = captures[one.index].clock_shift + (ahead if abs(ahead) > CLOCKS_AGREE_NS else 0)
-        captures[other.index].clock_shift = shift
-        other.start -= shift
-
-
-def clock_difference(later: dict[Signature, int]) -> int:
-    """How far one clock is ahead, from how much later it saw each packet.
-
-    Packets of one direction took the way between the two places forwards, those of the other backwards: the mean of
-    both directions is free of it, if both ways take as long (as NTP has it, RFC 5905 8).
-    """
-    directions: dict[bool, list[int]] = {}
-    for signature, difference in later.items():
-        directions.setdefault(signature[:2] < signature[2:4], []).append(difference)
-    middle = statistics.mean([statistics.median(differences) for differences in directions.values()])
-    return round(middle / MICROSECOND) * MICROSECOND
+    return Peek(index, path, reader.facts.first_time or 0, sample), reader.facts

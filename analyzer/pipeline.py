@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analyzer.capture.spool import Spool
-from analyzer.captured import CaptureFacts, running
+from analyzer.captured import CaptureFacts
 from analyzer.errors import CaptureError, UsageError
 from analyzer.findings import SEVERITIES, Apart, Finding
-from analyzer.kernels import cached, compiled, compiled_if_possible, plain
+from analyzer.kernels import compiled, plain
 from analyzer.layout import FRAME_BITS
 from analyzer.model import Facts, Flow, HostSettings, Narrow
-from analyzer.timeline import Timeline
-from analyzer.track import Tracker
+from analyzer.run import Run
+from analyzer.timeline import JOIN
 
 if TYPE_CHECKING:
     from analyzer.again import Again
@@ -30,11 +30,6 @@ IDLE_AFTER_S = 10.0
 SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
 LONGEST_S = 1e9  # thirty years; nanoseconds of more would not fit a table
 ENGINES = ("auto", "plain", "compiled")
-# Where compiling pays: importing numba and loading the machine code costs as much as this many packets take plain;
-# compiling afresh as much as these. Measured in tests/benchmarks.
-WARM_PACKETS = 15_000
-COLD_PACKETS = 500_000
-SMALL_RECORD = 90  # octets: no fewer packets than size / this are in a file that is worth compiling for
 
 
 class Analysis:
@@ -203,6 +198,7 @@ def analyze(
     idle_after_s: float = IDLE_AFTER_S,
     split_tunnels: bool = False,
     both_ends: bool = False,
+    same_traffic: str = "auto",
     spool: bool = False,
     engine: str = "auto",
     notify: Callable[[str], None] = lambda text: None,
@@ -211,10 +207,11 @@ def analyze(
     """Analyse one or several captures as one timeline; `-` is standard input.
 
     With `split_tunnels` tunnel ids tell connections apart. With `both_ends` the captures are two, of one path, the
-    client's first: what only one of them holds becomes findings. With `spool` what comes through a pipe is kept on
-    the disk, so that charts can read its packets a second time. `engine` is `plain`, `compiled`, or `auto`:
-    compiled where that is faster. `notify` is told what takes long, `progress` how many octets have been read of how
-    many (0: nobody knows).
+    client's first: what only one of them holds becomes findings. `same_traffic` says when captures are taken for one
+    traffic, each packet of which counts once: `auto`, where packets prove it; `yes`, on less; `no`, never. With
+    `spool` what comes through a pipe is kept on the disk, so that charts can read its packets a second time. `engine`
+    is `plain`, `compiled`, or `auto`: compiled where that is faster. `notify` is told what takes long, `progress` how
+    many octets have been read of how many (0: nobody knows).
     Raises UsageError, or CaptureError when none of the captures could be read.
     """
     if not paths:
@@ -224,76 +221,40 @@ def analyze(
         raise UsageError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
     if both_ends and (len(paths) != 2 or "-" in paths):
         raise UsageError("--both-ends compares two capture files: name the client's and the server's")
-    run = _Run(paths, engine, split_tunnels, Spool() if spool else None, notify, progress)
+    if same_traffic not in JOIN:
+        raise UsageError(f"--same-traffic {same_traffic} is none of {', '.join(JOIN)}")
+    options = {"split_tunnels": split_tunnels, "join": same_traffic, "translated": both_ends}
+    kept = Spool() if spool else None
+    kernels = compiled(notify) if engine == "compiled" else plain()
+    run = Run(paths, kernels, kept, notify, progress, options, may_switch=engine == "auto")
     run.read_all()
-    analysis = run.finish(idle_after)
+    _check_read(run.captures, notify)
+    return _measured(run, paths, kept, idle_after, split_tunnels=split_tunnels, both_ends=both_ends)
+
+
+def _check_read(captures: Sequence[CaptureFacts], notify: Callable[[str], None]) -> None:
+    """Raise CaptureError when none of the captures could be read."""
+    if all(facts.problems and facts.problems[0].offset == 0 and not facts.packets for facts in captures):
+        *others, last = captures
+        for facts in others:
+            notify(str(CaptureError(facts.problems[0].reason, path=facts.path)))
+        raise CaptureError(last.problems[0].reason, path=last.path)
+
+
+def _measured(
+    run: Run, paths: Sequence[str], spool: Spool | None, idle_after: int, *, split_tunnels: bool, both_ends: bool
+) -> Analysis:
+    """What was tracked, measured, and compared at both ends; raises UsageError where they are not of one path."""
+    from analyzer.again import Again
+    from analyzer.measure import measure
+
+    facts = measure(*run.tracks())
+    apart: Sequence[Apart] = ()
     if both_ends:
-        analysis.apart = run.compare_ends(analysis)
+        from analyzer.ends import at_both_ends
+
+        facts, apart = at_both_ends(run.captures, facts, run.kernels, split_tunnels=split_tunnels)
+    analysis = Analysis(run.captures, facts, idle_after)
+    analysis.apart = apart
+    analysis.again = Again(paths, run.captures, run.kernels, spool, split_tunnels=split_tunnels)
     return analysis
-
-
-class _Run:
-    """One analysis under way."""
-
-    def __init__(
-        self,
-        paths: Sequence[str],
-        engine: str,
-        split_tunnels: bool,
-        spool: Spool | None,
-        notify: Callable[[str], None],
-        progress: Callable[[int, int], None],
-    ) -> None:
-        self._notify, self._progress = notify, progress
-        self._may_switch = engine == "auto"
-        self._paths, self._split_tunnels, self._spool = paths, split_tunnels, spool
-        kernels = self._kernels = compiled(notify) if engine == "compiled" else plain()
-        self._timeline = Timeline(paths, kernels, split_tunnels=split_tunnels, spool=spool)
-        self._captures = self._timeline.captures
-        self._tracker = Tracker(kernels, files=len(self._captures), same_traffic=self._timeline.same_traffic)
-
-    def read_all(self) -> None:
-        """Read the captures to their ends."""
-        self._switch_if_worth_it(self._timeline.octets // SMALL_RECORD)
-        for packets in self._timeline.batches():
-            self._tracker.feed(packets)
-            self._progress(self._timeline.octets_read, self._timeline.octets)
-            self._switch_if_worth_it(sum(facts.packets for facts in self._captures))
-        self._tracker.note_copies(self._captures)
-
-    def _switch_if_worth_it(self, packets: int) -> None:
-        """Go on compiled, at a batch boundary; where numba cannot be had, everything works plain."""
-        if not self._may_switch or packets < WARM_PACKETS or (packets < COLD_PACKETS and not cached()):
-            return
-        self._may_switch = False
-        kernels = compiled_if_possible(self._notify)
-        if not kernels.compiled:
-            return
-        self._kernels = kernels
-        self._tracker.use(kernels)
-        self._timeline.use(kernels)
-
-    def compare_ends(self, analysis: Analysis) -> Sequence[Apart]:
-        """What only one of two captures holds; raises UsageError where they are not of one traffic."""
-        from analyzer.ends import compare_ends
-
-        if not self._timeline.same_traffic:
-            raise UsageError("--both-ends: no packet at their beginnings is in both captures: they are not of one path")
-        flows = analysis.facts.tracks.flows
-        return compare_ends(self._captures, flows, self._kernels, split_tunnels=self._split_tunnels)
-
-    def finish(self, idle_after: int) -> Analysis:
-        """Measure what was tracked."""
-        from analyzer.again import Again
-        from analyzer.measure import measure
-
-        if all(facts.problems and facts.problems[0].offset == 0 and not facts.packets for facts in self._captures):
-            *others, last = self._captures
-            for facts in others:
-                self._notify(str(CaptureError(facts.problems[0].reason, path=facts.path)))
-            raise CaptureError(last.problems[0].reason, path=last.path)
-        measured = measure(self._tracker.finish(), self._timeline.end, running(self._captures))
-        analysis = Analysis(self._captures, measured, idle_after)
-        kept = self._paths, self._captures, self._kernels, self._spool
-        analysis.again = Again(*kept, split_tunnels=self._split_tunnels)
-        return analysis

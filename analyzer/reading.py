@@ -36,6 +36,7 @@ def read(
     progress: bool | None,
     quiet: bool,
     both_ends: bool = False,
+    same_traffic: str = "auto",
     spool: bool = False,
     verbose: bool = False,
 ) -> Analysis:
@@ -49,6 +50,7 @@ def read(
             idle_after_s=idle_after,
             split_tunnels=split_tunnels,
             both_ends=both_ends,
+            same_traffic=same_traffic,
             spool=spool,
             notify=note,
             progress=advance,

@@ -14,9 +14,11 @@ from analyzer.options import (
     End,
     Hosts,
     IdleAfter,
+    Join,
     Ports,
     Progress,
     Quiet,
+    SameTraffic,
     SplitTunnels,
     Start,
     Streams,
@@ -51,6 +53,7 @@ def report(
     end: End = None,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
+    same_traffic: SameTraffic = Join.auto,
     utc: Utc = False,
     progress: Progress = None,
     quiet: Quiet = False,
@@ -70,19 +73,20 @@ def report(
         captures,
         idle_after=idle_after,
         split_tunnels=split_tunnels,
+        same_traffic=same_traffic.value,
         spool=form is ReportFormat.html,
         progress=progress,
         quiet=quiet,
         verbose=verbose,
     )
-    command = _command(captures, selection, idle_after, split_tunnels)
+    command = _command(captures, selection, idle_after, split_tunnels, same_traffic)
     drawn = form is ReportFormat.html
     page = incident_page(analysis, selection.streams_of(analysis), command, charts=drawn, utc=utc)
     with open_output(output) as out:
         (write_html if drawn else write_markdown)(page, out)
 
 
-def _command(captures: list[str], selection: Selection, idle_after: float, split_tunnels: bool) -> str:
+def _command(captures: list[str], selection: Selection, idle_after: float, split_tunnels: bool, join: Join) -> str:
     """The command that makes the same report, without where it was written."""
     words = ["keepalive", "report", *captures]
     for option, values in (
@@ -92,6 +96,7 @@ def _command(captures: list[str], selection: Selection, idle_after: float, split
         ("--verdict", selection.verdicts),
         ("--start", [] if selection.start is None else [selection.start]),
         ("--end", [] if selection.end is None else [selection.end]),
+        ("--same-traffic", [] if join is Join.auto else [join.value]),
         ("--idle-after", [] if idle_after == 10.0 else [f"{idle_after:g}"]),
     ):
         for value in values:

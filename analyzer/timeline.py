@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analyzer.capture import Reader, expand, open_capture
 from analyzer.capture.spool import Spool
@@ -17,12 +17,14 @@ from analyzer.decode import Decoder
 from analyzer.errors import CaptureError
 from analyzer.kernels import Kernels
 from analyzer.kernels.merge import LANE_AT, LANE_END, LANE_LATEST, LANE_SHIFT, LANE_SIZE
-from analyzer.layout import FRAME_BITS, PACKET_SIZE
+from analyzer.layout import FRAME_BITS, PACKET_SIZE, TUNNEL, TUNNEL_SPLIT, WORLD
 from analyzer.model import Packets, Records
-from analyzer.peek import Peek, find_same_traffic, peek
 
-PEEKED = 400  # packets at the start of each file that are compared with those of the others
-MAX_PEEKED_FILES = 16  # above it only first times are looked at
+if TYPE_CHECKING:
+    from analyzer.peek import Peek, Sample
+
+JOIN = ("auto", "yes", "no")  # when captures are taken for one traffic: where that is shown, always, never
+RESET_NS = 1_000_000  # a clock that was set as well by the beginnings need not be set again
 NEVER = 1 << 62
 
 
@@ -40,6 +42,7 @@ class Lane:
         self._decoder = Decoder(kernels, split_tunnels=split_tunnels)
         self._batches = reader.batches()
         self.keep: Callable[[Records], None] | None = None  # is given each batch before it is decoded
+        self.sample: Sample | None = None  # takes what is to be compared with other captures
 
     def advance(self) -> bool:
         """Decode the next batch, which may hold none of our packets; False at the end of the capture."""
@@ -49,10 +52,20 @@ class Lane:
             if self.keep is not None:
                 self.keep(records)
             self.packets = self._decoder.feed(records._replace(first_frame=records.first_frame + self._frames))
+            if self.reader.facts.world:
+                self._mark(self.reader.facts.world)
+            if self.sample is not None:
+                self.sample.take(self.packets)
             return True
         self.packets = Packets((), 0)
         self.note_counts()
         return False
+
+    def _mark(self, world: int) -> None:
+        """Have the connections of these packets told from those of captures of another world."""
+        rows, mark = self.packets.rows, TUNNEL_SPLIT | world << WORLD
+        for row in range(TUNNEL, self.packets.size * PACKET_SIZE, PACKET_SIZE):
+            rows[row] |= mark
 
     def note_counts(self) -> None:
         """Put into the facts what is known of the format, and what decoding has counted, so far."""
@@ -86,11 +99,15 @@ class Timeline:
         split_tunnels: bool,
         spool: Spool | None = None,
         keep: Callable[[int, Records], None] | None = None,
+        join: str = "auto",
+        translated: bool = False,
+        known: Sequence[CaptureFacts] = (),
     ) -> None:
         """Find the captures and look at how each begins; one that cannot be read has a problem.
 
         `spool` keeps what cannot be read twice; `keep` is given a capture's index and each of its batches of records
-        before it is decoded.
+        before it is decoded. `join` is one of JOIN; with `translated` addresses may have been on the way from one
+        capture to another. `known` is what an earlier reading found the clocks of all to be.
         """
         self.captures: list[CaptureFacts] = []
         self.octets = 0  # in all files together; 0 where nobody knows
@@ -98,16 +115,58 @@ class Timeline:
         self._split_tunnels = split_tunnels
         self._spool = spool
         self._keep = keep
+        self._join, self._translated = join, translated
         self._waiting: list[Peek] = []
+        self._samples: list[Sample] = []
         self._lanes: list[Lane] = []
         self._done = 0
         self._pool: Any = kernels.ints(0)
         self._merged: Any = kernels.ints(0)
         named = [found for path in paths for found in named_by(path)]
         for one in named:
-            self._look_at(one, alone=len(named) == 1, packets=PEEKED if len(named) <= MAX_PEEKED_FILES else 1)
-        find_same_traffic(self._waiting, self.captures)
-        self._waiting.sort(key=lambda one: one.start, reverse=True)
+            self._look_at(one, files=len(named), compare=join != "no" and not known)
+        if known:
+            self._adopt(known)
+        elif join != "no" and len(self._waiting) > 1:
+            self._compare_beginnings()
+        self._waiting.sort(key=self._start_of, reverse=True)
+
+    def _start_of(self, one: Peek) -> int:
+        return one.start - self.captures[one.index].clock_shift
+
+    def _adopt(self, known: Sequence[CaptureFacts]) -> None:
+        """Take over what an earlier reading of the same captures found of their clocks."""
+        for facts, before in zip(self.captures, known, strict=False):
+            facts.adopt(before)
+
+    def _compare_beginnings(self) -> None:
+        """Find captures that hold the same traffic by how they begin; samples of all are taken from now on."""
+        from analyzer.peek import KEPT, KEPT_OF_EACH, Sample
+        from analyzer.rings import find_places
+
+        samples = [one.sample for one in self._waiting]
+        find_places(samples, self.captures, join=self._join, translated=self._translated, whole=False)
+        if self._lanes:
+            return  # what comes through a pipe cannot be read again
+        room = max(KEPT // len(samples), KEPT_OF_EACH)
+        self._samples = [Sample(one.index, room) for one in self._waiting]
+
+    def reconsider(self) -> bool:
+        """Compare all captures as they are now that they have been read; return whether to read them again.
+
+        Then another timeline, which is told what `captures` is now, has them in order.
+        """
+        from analyzer.rings import find_places
+
+        if not self._samples:
+            return False
+        before = [(facts.same_traffic, facts.clock_shift) for facts in self.captures]
+        samples, self._samples = self._samples, []
+        find_places(samples, self.captures, join=self._join, translated=self._translated, whole=True)
+        return any(
+            facts.world or (facts.same_traffic is None) != (same is None) or abs(facts.clock_shift - shift) > RESET_NS
+            for facts, (same, shift) in zip(self.captures, before, strict=True)
+        )
 
     @property
     def same_traffic(self) -> bool:
@@ -149,18 +208,22 @@ class Timeline:
         for lane in self._lanes:
             lane.use(kernels)
 
-    def _look_at(self, path: str | CaptureError, *, alone: bool, packets: int) -> None:
+    def _look_at(self, path: str | CaptureError, *, files: int, compare: bool) -> None:
         index = len(self.captures)
         self.captures.append(CaptureFacts(str(path)))
         try:
             if isinstance(path, CaptureError):
                 raise path
-            if alone or not Path(path).is_file():  # a pipe cannot be looked at twice
+            if files == 1 or not Path(path).is_file():  # a pipe cannot be looked at twice
                 self._start(index, path)
                 self.octets += self._lanes[-1].reader.size_hint
                 return
+            from analyzer.peek import PEEKED, PEEKED_OF_EACH, peek
+
             self.octets += Path(path).stat().st_size
-            self._waiting.append(peek(index, path, packets))
+            packets = max(min(PEEKED // files, PEEKED_OF_EACH), 1) if compare else 1
+            one, self.captures[index] = peek(index, path, packets)
+            self._waiting.append(one)
         except CaptureError as error:
             self._fail(index, error)
 
@@ -172,7 +235,9 @@ class Timeline:
         """Open the next capture if it begins before the end of what is at hand; return whether one was opened."""
         if not self._waiting:
             return False
-        if self._lanes and self._waiting[-1].start > max(lane.horizon for lane in self._lanes):
+        # A file that goes on where another ended begins before its end, if packets are out of order where it was cut.
+        disorder = max(facts.disorder for facts in self.captures)
+        if self._lanes and self._start_of(self._waiting[-1]) > max(lane.horizon for lane in self._lanes) - disorder:
             return False
         due = self._waiting.pop()
         try:
@@ -184,11 +249,11 @@ class Timeline:
     def _start(self, index: int, path: str) -> None:
         source = None if self._spool is None else self._spool.open(path)
         reader = open_capture(path, self._kernels, source=source)
-        known = self.captures[index]
-        reader.facts.same_traffic, reader.facts.clock_shift = known.same_traffic, known.clock_shift
+        reader.facts.adopt(self.captures[index])
         self.captures[index] = reader.facts
         lane = Lane(index, reader, self._kernels, self._split_tunnels)
         lane.keep = None if self._keep is None else partial(self._keep, index)
+        lane.sample = next((sample for sample in self._samples if sample.index == index), None)
         self._lanes.append(lane)
         self._lanes.sort(key=lambda lane: lane.index)  # of packets with one time, those of the file named first
 

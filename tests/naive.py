@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from naive_packets import Address, Packet, read
+from naive_packets import LATE_COPY_NS, Address, Packet, read
 from naive_rules import QUIET, SECOND, WRAP, End, Probe, as_probe
 
 from analyzer.tcp import Event, State
@@ -39,6 +39,8 @@ class Connection:
 
     def segment(self, packet: Packet) -> None:
         x, y = self.ends(packet)
+        if is_late_copy(packet, x, y):
+            return
         if of_older_life(packet, self):
             self.handshake.add("older_life")
             x.packets += 1
@@ -228,6 +230,27 @@ class Connection:
         x, _ = self.ends(packet)
         if x.probes and x.probes[-1].packet.seq == packet.seq and x.probes[-1].icmp is None:
             x.probes[-1].icmp = packet
+
+
+def is_late_copy(packet: Packet, x: End, y: End) -> bool:
+    """The sender's last segment again, a probe or the answer to one, sooner than any timer."""
+    last = x.last
+    if last is None or packet.flags != "A" or packet.length > 1:
+        return False
+    if not 0 <= packet.time - last.time <= min(max(LATE_COPY_NS, x.rtt or 0, y.rtt or 0), QUIET):
+        return False
+    if packet.time - last.time > LATE_COPY_NS and not y.window:
+        return False
+    if (packet.seq, packet.ack, packet.window) != (last.seq, last.ack, last.window) or packet.length != last.length:
+        return False
+    if packet.ip_id and packet.ip_id != last.ip_id:
+        return False
+    if x.probes and x.probes[-1].packet is last:
+        return x.probes[-1].proven or y.last is None or y.last.time <= last.time
+    if not y.probes or packet.length:
+        return False
+    asked = y.probes[-1]
+    return asked.answer is last and asked.kind == "ack" and y.last is asked.packet
 
 
 class Connections:

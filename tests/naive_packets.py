@@ -12,6 +12,7 @@ from scapy.packet import Padding
 from scapy.utils import PcapReader
 
 COPY_WITHIN_NS = 5_000_000
+LATE_COPY_NS = 150_000_000
 
 Address = tuple[str, int]
 
@@ -68,7 +69,8 @@ def read(capture: bytes) -> list[Packet]:
                 continue
             before = counted.get(packet.identity)
             if not packet.quoted:
-                if before is not None and abs(packet.time - before) <= COPY_WITHIN_NS:
+                within = LATE_COPY_NS if packet.ip_id else COPY_WITHIN_NS
+                if before is not None and abs(packet.time - before) <= within:
                     continue
                 counted[packet.identity] = packet.time
             packets.append(packet)

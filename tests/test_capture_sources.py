@@ -21,7 +21,7 @@ from results import CAPTURES, EVERY_CAPTURE, ROOT, Dribble, dribble, kernels_of,
 from talks_in_bytes import ethernet_talk
 
 import analyzer.capture.reader
-from analyzer import CaptureError, pipeline
+from analyzer import CaptureError, run
 from analyzer.capture.source import Source
 from analyzer.kernels import Kernels
 
@@ -78,7 +78,7 @@ def test_switching_to_compiled_in_the_middle_changes_nothing(capture: Path, monk
     whole = result(capture)
     half = whole["captures"][0]["packets"] // 2
     for name in ("WARM_PACKETS", "COLD_PACKETS"):
-        monkeypatch.setattr(pipeline, name, half)
+        monkeypatch.setattr(run, name, half)
     monkeypatch.setattr(analyzer.capture.reader, "BATCH", 7)
     switched = []
 
@@ -86,7 +86,7 @@ def test_switching_to_compiled_in_the_middle_changes_nothing(capture: Path, monk
         switched.append(True)
         return kernels_of("compiled")
 
-    monkeypatch.setattr(pipeline, "compiled_if_possible", switch)
+    monkeypatch.setattr(run, "compiled_if_possible", switch)
     assert result(dribble(monkeypatch, capture.read_bytes()), engine="auto") == whole
     assert switched == [True]
 

@@ -283,6 +283,7 @@ NEAR_MISSES: dict[str, Talks] = {
 }
 # Those that recordings show, or tests of their own.
 ELSEWHERE = {"overlapping-tunnels", "one-way-loss", "clock-step", "lost-between-ends", "reset-between-ends"}
+ELSEWHERE |= {"mixed-captures"}
 
 
 def found(talks: list[Conversation]) -> set[str]:

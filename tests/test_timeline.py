@@ -37,6 +37,16 @@ def later(packets: list[Captured], nanoseconds: int) -> list[Captured]:
     return [packet._replace(time=packet.time + nanoseconds) for packet in packets]
 
 
+def another(number: int) -> list[Captured]:
+    """The talk of other ports, a thousand seconds later for each number."""
+    port = (20_000 + number).to_bytes(2, "big")
+    packets = []
+    for packet in TALK:
+        at = packet.octets.index((40001).to_bytes(2, "big"))
+        packets.append(packet._replace(octets=packet.octets[:at] + port + packet.octets[at + 2 :]))
+    return later(packets, number * 1000 * SECOND)
+
+
 def without_frames(whole: Any) -> Any:
     """The flows without what says in which file a frame is."""
     text = json.dumps(whole["flows"], default=str)
@@ -108,7 +118,7 @@ def test_a_file_is_opened_when_its_time_comes(tmp_path: Path, monkeypatch: pytes
     paths = []
     for i in range(40):
         paths.append(tmp_path / f"{i}.pcap")
-        paths[-1].write_bytes(pcap(later(TALK, i * 1000 * SECOND)))
+        paths[-1].write_bytes(pcap(another(i)))
     opened: set[int] = set()
     most = 0
     batches = Reader.batches
@@ -128,8 +138,8 @@ def test_a_file_is_opened_when_its_time_comes(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_long_set_is_told_in_one_line_but_for_what_is_damaged(tmp_path: Path) -> None:
-    for i in range(17):  # so many that nobody compares them: they hold the same packets
-        (tmp_path / f"{i:02}.pcap").write_bytes(pcap(later(TALK, i * 1000 * SECOND)))
+    for i in range(17):
+        (tmp_path / f"{i:02}.pcap").write_bytes(pcap(another(i)))
     damaged = tmp_path / "05.pcap"
     damaged.write_bytes(damaged.read_bytes()[:-3])
     lines = keepalive("analyze", "--utc", tmp_path).stdout.decode().splitlines()

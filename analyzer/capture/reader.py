@@ -189,6 +189,8 @@ class Reader:
             steps = enumerate(time - last for last, time in pairwise([before, *map(int, times)]))
             found = [ClockStep(first + i, step) for i, step in steps if step <= -CLOCK_STEP_NS]
             facts.clock_steps += found[: MAX_CLOCK_STEPS - len(facts.clock_steps)]
+        elif furthest_back < 0:
+            facts.disorder = max(facts.disorder, -int(furthest_back))
         facts.last_time = latest if facts.last_time is None else max(latest, facts.last_time)
         self._last_time = int(times[-1])
 

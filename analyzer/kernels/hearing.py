@@ -7,6 +7,7 @@ later, still echoes what came before it. The other way round, a moved echo prove
 
 from __future__ import annotations
 
+from analyzer.kernels.answers import accepted, answer_probe
 from analyzer.kernels.arithmetic import MASK_32, SEQ_HALF, seq_diff
 from analyzer.kernels.probes import IDLE_NS
 from analyzer.kernels.registry import Ints, kernel
@@ -15,12 +16,15 @@ from analyzer.layout import (
     ANSWER,
     ANSWER_ACK,
     ANSWER_FRAME,
+    ANSWER_IMPLICIT,
     ANSWER_NONE,
     ANSWER_TIME,
     ECHOES_ACKS,
     FLAGS,
     GAP_ANSWERED,
+    GAP_DATA,
     GAP_END,
+    GAP_PEER_FIN,
     HAS_UNA,
     HEARD_RX,
     HEARING_OPEN,
@@ -33,20 +37,25 @@ from analyzer.layout import (
     NEVER,
     NXT,
     OPTIONS,
+    PACKETS,
+    PEER_WINDOW_ZERO,
     PROBE_BEFORE,
     PROBE_MARKS,
     PROBE_SINCE,
     PROBE_SIZE,
     PROBE_TIME,
     RUN,
+    SENT_RST,
+    SEQ,
     STAMP,
     STAMPS,
     TIME,
     TSECR,
     TSVAL,
     UNA,
+    WINDOW,
 )
-from analyzer.tcp import ACK, HAS_TIMESTAMPS, SYN
+from analyzer.tcp import ACK, FIN, HAS_TIMESTAMPS, SYN
 
 MILLI = 1_000_000
 # No run of probes is longer (Linux MAX_TCP_KEEPCNT).
@@ -71,6 +80,38 @@ def note_unheard(packets: Ints, row: int, flows: Ints, x: int) -> None:
         flows[x + HEARD_RX] = flows[x + LAST_RX]
         stamps = flows[x + STAMPS] & MASK_32
         flows[x + STAMPS] = (packets[row + TSVAL] - SEQ_HALF) << STAMP | stamps
+
+
+@kernel
+def received(packets: Ints, row: int, flows: Ints, x: int, y: int, is_new: bool, expected: int, probes: Ints) -> None:
+    """What a segment of `x` that is no probe means to the TCP of `y`: an answer, and a restart of its idle clock.
+
+    A TCP that has sent RST has no connection any more, and accepts nothing: its run of probes is why it gave up.
+    """
+    gone = flows[y + KNOWN] & SENT_RST != 0
+    time = packets[row + TIME]
+    length = packets[row + LEN]
+    flags = packets[row + FLAGS]
+    if length == 0 and flags & (SYN | FIN) == 0:
+        # A pure ACK is accepted when it is in sequence; an old one is not.
+        if seq_diff(packets[row + SEQ], expected) < 0:
+            return
+        if flows[y + LAST_PROBE] > 0:
+            answer_probe(packets, row, flows, y, x, ANSWER_ACK, probes)
+            if flows[x + PACKETS] == 0 and packets[row + WINDOW] == 0:
+                # The first that is seen of the peer: its window was closed when it was probed.
+                probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_MARKS] |= PEER_WINDOW_ZERO
+        if not gone:
+            note_unheard(packets, row, flows, y)
+            accepted(flows, y, GAP_ANSWERED, time, probes)
+        return
+    if not is_new and seq_diff(packets[row + SEQ] + length, flows[x + UNA]) <= 0:
+        return
+    if flows[y + RUN] > 0:
+        answer_probe(packets, row, flows, y, x, ANSWER_IMPLICIT, probes)
+    if not gone:
+        note_unheard(packets, row, flows, y)
+        accepted(flows, y, GAP_PEER_FIN if flags & FIN else GAP_DATA, time, probes)
 
 
 @kernel

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from analyzer.kernels.answers import accepted, answer_probe
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.kernels.copies import hash_copy, is_copy
+from analyzer.kernels.copies import hash_copy, is_copy, is_late_copy
 from analyzer.kernels.flows import FAR, find_stream, hash_key, is_of_older_life, prefetch_flow, source_is_low
-from analyzer.kernels.hearing import hear, heard_unseen, note_echo, note_unheard
+from analyzer.kernels.hearing import hear, heard_unseen, note_echo, received
 from analyzer.kernels.heartbeats import heartbeat
 from analyzer.kernels.history import advance, fingerprint, idle_gap, window_of
 from analyzer.kernels.probes import (
@@ -25,11 +24,10 @@ from analyzer.layout import (
     ACROSS_NS,
     ADVANCE_TIME,
     AFTER_FIN,
-    ANSWER_ACK,
-    ANSWER_IMPLICIT,
     BEAT,
     BYTES,
     CLIENT_IS_LOW,
+    COPIES,
     ENDPOINT_SIZE,
     EVENT_COUNT,
     EVENT_COUNT_,
@@ -44,9 +42,7 @@ from analyzer.layout import (
     FLOW_COUNT,
     FLOW_SIZE,
     FRAME,
-    GAP_ANSWERED,
-    GAP_DATA,
-    GAP_PEER_FIN,
+    FRAME_BITS,
     HANDSHAKE,
     HAS_NXT,
     HAS_UNA,
@@ -67,14 +63,12 @@ from analyzer.layout import (
     OLDER_LIFE,
     PACKET_SIZE,
     PACKETS,
-    PEER_WINDOW_ZERO,
     PROBE_COUNT,
     PROBE_FRAME,
     PROBE_MARKS,
     PROBE_SIZE,
     QUOTED,
     ROLES,
-    RUN,
     SAW_PURE_ACK,
     SENT_RST,
     SENT_SYN,
@@ -85,8 +79,6 @@ from analyzer.layout import (
     TSVAL,
     TUNNEL,
     TUNNEL_ID,
-    UNA,
-    WINDOW,
 )
 from analyzer.tcp import ACK, FIN, RST, SYN, Event
 from analyzer.wire import WEBSOCKET_LONGEST
@@ -96,38 +88,6 @@ SENDS_SEGMENT = int(Event.SENT_SEGMENT)
 # many packets before, then, half as many before, the row that its slot names; meanwhile others have their turn.
 AHEAD = 32
 HALF_WAY = AHEAD // 2
-
-
-@kernel
-def received(packets: Ints, row: int, flows: Ints, x: int, y: int, is_new: bool, expected: int, probes: Ints) -> None:
-    """What a segment of `x` that is no probe means to the TCP of `y`: an answer, and a restart of its idle clock.
-
-    A TCP that has sent RST has no connection any more, and accepts nothing: its run of probes is why it gave up.
-    """
-    gone = flows[y + KNOWN] & SENT_RST != 0
-    time = packets[row + TIME]
-    length = packets[row + LEN]
-    flags = packets[row + FLAGS]
-    if length == 0 and flags & (SYN | FIN) == 0:
-        # A pure ACK is accepted when it is in sequence; an old one is not.
-        if seq_diff(packets[row + SEQ], expected) < 0:
-            return
-        if flows[y + LAST_PROBE] > 0:
-            answer_probe(packets, row, flows, y, x, ANSWER_ACK, probes)
-            if flows[x + PACKETS] == 0 and packets[row + WINDOW] == 0:
-                # The first that is seen of the peer: its window was closed when it was probed.
-                probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_MARKS] |= PEER_WINDOW_ZERO
-        if not gone:
-            note_unheard(packets, row, flows, y)
-            accepted(flows, y, GAP_ANSWERED, time, probes)
-        return
-    if not is_new and seq_diff(packets[row + SEQ] + length, flows[x + UNA]) <= 0:
-        return
-    if flows[y + RUN] > 0:
-        answer_probe(packets, row, flows, y, x, ANSWER_IMPLICIT, probes)
-    if not gone:
-        note_unheard(packets, row, flows, y)
-        accepted(flows, y, GAP_PEER_FIN if flags & FIN else GAP_DATA, time, probes)
 
 
 @kernel
@@ -292,7 +252,10 @@ def track(
         if (flows[f + ROLES] & CLIENT_IS_LOW == 1) != low:
             x, y = y, x
             side = 1
-        if packets[row + KIND] != 0:
+        if packets[row + KIND] == 0 and is_late_copy(packets, row, flows, x, y, probes):
+            copies[(packets[row + FRAME] >> FRAME_BITS) * COPIES] += 1
+            packets[row + STREAM] = -1
+        elif packets[row + KIND] != 0:
             on_icmp(packets, row, flows, stream, x, side, probes, events, counts)
         else:
             on_segment(packets, row, flows, stream, x, y, probes, events, counts)

@@ -88,7 +88,8 @@ class Writer:
             f'"last_time": {self.optional(facts.last_time, self.time)}, '
             f'"skipped": {{{skipped}}}, "problems": [{problems}], '
             f'"duplicates": {facts.duplicates}, "clock_steps": [{steps}], '
-            f'"same_traffic_as": {same_traffic(facts)}}}'
+            f'"same_traffic_as": {same_traffic(facts)}, '
+            f'"same_traffic_why": {text(facts.same_traffic_why) if facts.same_traffic_why else "null"}}}'
         )
 
     def flow(self, flow: Flow) -> str:
@@ -198,7 +199,9 @@ def same_traffic(facts: CaptureFacts) -> str:
     if facts.same_traffic is None:
         return "null"
     ahead = seconds(facts.same_traffic.clock_ahead, NANO_DIGITS)
-    return f'{{"capture": {facts.same_traffic.capture}, "clock_ahead_s": {ahead}, "packets": {facts.shared}}}'
+    # Across a translation of addresses no packet is counted once for both: what was compared tells how many there are.
+    packets = facts.shared or facts.same_traffic.packets
+    return f'{{"capture": {facts.same_traffic.capture}, "clock_ahead_s": {ahead}, "packets": {packets}}}'
 
 
 def pair(values: tuple[int, ...]) -> str:

@@ -50,13 +50,15 @@ def write_text(
     if many:
         out.write(_total_line(captures, layout) + "\n")
     for facts in captures:
-        if many and not facts.problems and facts.same_traffic is None and not _not_understood(facts):
+        if many and not facts.problems and not facts.same_traffic_why and not _not_understood(facts):
             continue
         out.write(_capture_line(facts, layout) + "\n")
         if facts.same_traffic is not None:
             out.write(f"  {_same_traffic(facts, captures)}\n")
         if not_understood := _not_understood(facts):
             out.write(f"  {not_understood}\n")
+        if facts.same_traffic_why:
+            out.write(f"  {printable(facts.same_traffic_why)}\n")
         for problem in facts.problems:
             where = f"damaged at byte {problem.offset}: " if facts.format else ""
             out.write(f"  {where}{problem.reason}\n")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from analyzer.diagnose.registry import Claim, Context, survey
 
 FEWEST = 10
 SHARE = 0.1
+BOUNDARY_NS = 500_000_000  # packets of several interfaces are out of order by less where one file ends
 
 
 @survey("duplicate-capture", severity="info")
@@ -22,15 +24,26 @@ def duplicate_capture(context: Context) -> Iterator[Claim]:
 
     Capture on one interface, or remove copies with editcap -d before using other tools.
     """
-    for place, capture in enumerate(context.captures):
-        own = capture.duplicates - capture.shared
-        if own < FEWEST or own < SHARE * capture.tcp_packets:
+    for own, tcp_packets, where in _counted(context):
+        if own < FEWEST or own < SHARE * tcp_packets:
             continue
         yield Claim(
-            summary=f"{own} of {capture.tcp_packets} TCP packets{context.where(place)} are second copies, counted once",
+            summary=f"{own} of {tcp_packets} TCP packets{where} are second copies, counted once",
             remedy="Capture on one interface, or remove the copies with editcap -d before using other tools.",
             frames=(),
             observed=f"{own} packets captured twice",
             expected="each packet once",
             source="Linux packet(7): a packet socket on all interfaces sees each interface's packets",
         )
+
+
+def _counted(context: Context) -> Iterator[tuple[int, int, str]]:
+    """Second copies, TCP packets, and of which capture: files that follow one another are one capture."""
+    captures = context.captures
+    spans = sorted((one.first_time, one.last_time or 0) for one in captures if one.first_time is not None)
+    in_a_row = all(one[1] - BOUNDARY_NS <= other[0] for one, other in pairwise(spans))
+    if in_a_row and not any(capture.same_traffic for capture in captures):
+        yield sum(one.duplicates for one in captures), sum(one.tcp_packets for one in captures), ""
+        return
+    for place, capture in enumerate(captures):
+        yield capture.duplicates - capture.shared, capture.tcp_packets, context.where(place)
