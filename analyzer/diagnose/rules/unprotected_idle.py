@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.groups import are_among
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.diagnose.words import connections, seconds
@@ -41,26 +42,28 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
     Ask for keepalive on the socket (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) at the end that waits,
     or close what is idle.
     """
+    shown = context.judged("unprotected")
+    shown = shown[_is_shown(context.facts, shown)]
     for group in context.unprotected_services:
-        shown = _is_shown(context.facts, group)
-        for some, severity in ((group[shown], None), (group[~shown], "low")):
+        mine = are_among(group, shown)
+        for some, severity in ((group[mine], None), (group[~mine], "low")):
             if len(some):
                 yield _claim(some, severity, context)
 
 
-def _is_shown(facts: Facts, group: Column) -> Mask:
+def _is_shown(facts: Facts, streams: Column) -> Mask:
     """Of which connections more is captured than a fragment: an open connection that is silent now as never before.
 
     Not where one end was never heard, where data is missing, or where the file has no pure ACK at all, as one that a
     filter for a protocol has left.
     """
     flows, endpoints = facts.tracks.flows, facts.tracks.endpoints
-    packets = endpoints(PACKETS, group)
+    packets = endpoints(PACKETS, streams)
     fragment = (packets == 0).any(axis=1) | (packets.sum(axis=1) < FEWEST_PACKETS)
-    holes = (endpoints(KNOWN, group) & ACKED_UNSEEN != 0).any(axis=1)
-    silent = facts.listened(flows[group, END_TIME])
+    holes = (endpoints(KNOWN, streams) & ACKED_UNSEEN != 0).any(axis=1)
+    silent = facts.listened(flows[streams, END_TIME])
     acks = bool((flows[:, HANDSHAKE] & SAW_PURE_ACK).any())
-    return np.asarray(~fragment & ~holes & (silent > flows[group, LONGEST_GAP]) & acks)
+    return np.asarray(~fragment & ~holes & (silent > flows[streams, LONGEST_GAP]) & acks)
 
 
 def _claim(group: Column, severity: str | None, context: Context) -> Claim:
