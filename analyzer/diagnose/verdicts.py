@@ -203,7 +203,7 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         "middlebox_reset",
         "high",
-        "a probe or data was answered with a RST that a device on the path made in the peer's name",
+        "a device on the path reset the connection in the peer's name",
         lambda facts, _: facts.forged,
     ),
     Verdict(
@@ -227,11 +227,14 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         "retransmission_timeout",
         "high",
-        "data or a FIN was sent again and again and never acknowledged",
+        "data or a FIN was sent again and again and never acknowledged, until the sender gave up or the capture ended",
         _retransmission_timeout,
     ),
     Verdict(
-        "close_wait_leak", "medium", "one side closed, the other has not for longer than --idle-after", _close_wait_leak
+        "close_wait_leak",
+        "medium",
+        "one side closed, the other has not for longer than --idle-after, or until its probe met a RST",
+        _close_wait_leak,
     ),
     Verdict(
         "zero_window_stall", "medium", "the receiver stopped reading and never reopened its window", _zero_window_stall

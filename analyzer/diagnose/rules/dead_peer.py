@@ -65,7 +65,7 @@ def _remedy(flow: Flow, keepalive: Keepalive, context: Context) -> str:
     text = "Find out what happened to the silent host or the path when it was last heard"
     takes = detection(keepalive, len(unanswered_at_the_end(keepalive.episodes[-1])))
     if takes is not None and takes <= QUICK_S:
-        return f"{text}; that it is gone these settings notice within {takes:.4g} s, which is soon."
+        return f"{text}. The settings need no change: they notice a dead peer within {takes:.4g} s."
     windows = is_windows(context.facts, flow, SIDES.index(keepalive.sender))
     how = how_to_probe_by(context.facts, flow, keepalive)
     return (
