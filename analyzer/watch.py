@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from analyzer.columns import distinct
 from analyzer.diagnose import RULES, VERDICTS, Context, find, judge
-from analyzer.diagnose.groups import distinct
 from analyzer.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, WITHDRAWN, Event
 from analyzer.findings import URGENT, Finding
 from analyzer.kinds import How, ProbeKind, Why

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.diagnose.groups import by_service, distinct, hosts
+from analyzer.columns import distinct
+from analyzer.diagnose.groups import by_service, hosts
 from analyzer.kinds import Handshake
 from analyzer.layout import CLIENT_IS_LOW, FIRST_TIME, KEY_PORTS, ROLES
 from analyzer.model import Column, Facts

@@ -5,27 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.layout import CLIENT_IS_LOW, HIGH_HI, HIGH_LO, KEY_PORTS, LOW_HI, LOW_LO, ROLES
-from analyzer.model import FLOWS_AT_A_TIME, Column, Mask
+from analyzer.model import FLOWS_AT_A_TIME, Column
 
 # Mixes the words of a key into one: odd, and nothing else is asked of it (Knuth, TAOCP 6.4, multiplicative hashing).
 FACTOR = -7046029254386353131
-
-
-def distinct(values: Column) -> Column:
-    """Each value once, in order: numpy's unique() imports masked arrays, which takes longer than a small capture."""
-    ordered = np.sort(values)
-    first = np.ones(len(ordered), bool)
-    first[1:] = ordered[1:] != ordered[:-1]
-    return np.asarray(ordered[first])
-
-
-def are_among(values: Column, some: Column) -> Mask:
-    """Which of these values are among some, for numbers of any size; see `distinct`."""
-    ordered = np.sort(some)
-    if not len(ordered):
-        return np.zeros(len(values), bool)
-    place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
-    return np.asarray(ordered[place] == values)
 
 
 def by_service(flows: Column, streams: Column) -> list[Column]:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.diagnose.groups import are_among, hosts
+from analyzer.columns import are_among
+from analyzer.diagnose.groups import hosts
 from analyzer.kinds import ProbeKind
 from analyzer.layout import (
     ANSWER,

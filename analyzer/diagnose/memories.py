@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.diagnose.groups import are_among, by_path, distinct, path_keys
+from analyzer.columns import are_among, distinct
+from analyzer.diagnose.groups import by_path, path_keys
 from analyzer.diagnose.limits import Limit
 from analyzer.diagnose.silence import Silence, heard_while_dead, unheard
 from analyzer.kinds import How

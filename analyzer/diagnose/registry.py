@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.captured import CaptureFacts
+from analyzer.columns import distinct
 from analyzer.diagnose.attempts import find_scans
 from analyzer.diagnose.explained import explained
-from analyzer.diagnose.groups import by_path, by_service, distinct
+from analyzer.diagnose.groups import by_path, by_service
 from analyzer.diagnose.hops import reset_hops
 from analyzer.diagnose.limits import Limit, idle_limits
 from analyzer.diagnose.lost import Lost, lost_probes

@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from analyzer.diagnose.groups import are_among, distinct, path_keys
+from analyzer.columns import are_among, distinct
+from analyzer.diagnose.groups import path_keys
 from analyzer.kinds import How
 from analyzer.layout import (
     EVENT_ENDPOINT,

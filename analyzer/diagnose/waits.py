@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.diagnose.groups import are_among
+from analyzer.columns import are_among
 from analyzer.kinds import ProbeKind
 from analyzer.layout import NEVER, PROBE_BEFORE, PROBE_FRAME, PROBE_SINCE, PROBE_TIME, PROBE_WHO, PROBER_SHIFT
 from analyzer.model import Column, Facts, Mask

@@ -54,7 +54,7 @@ def _lengths_of(seconds: int, shortest: int, longest: int) -> Seconds:
         return np.array([np.inf])
     rates = np.repeat(np.array(TICK_RATES, np.int64), len(intervals))[:, None]
     ticks = _rounds(seconds * rates, np.tile(intervals, len(TICK_RATES))[:, None] * rates)
-    return np.unique(ticks / rates)
+    return np.sort(ticks / rates, axis=None)
 
 
 def _rounds(idle: Column, interval: Column) -> Column:

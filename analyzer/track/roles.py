@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analyzer.columns import are_among, distinct
 from analyzer.layout import (
     CLIENT_ASKED,
     CLIENT_IS_LOW,
@@ -31,10 +32,9 @@ from analyzer.layout import (
 from analyzer.model import Column, Tracks
 from analyzer.wire import PORTS_RESERVED, SERVICE_PORTS
 
-# Odd numbers that make one of an address, a port, and a port of the other end. Two that came out alike would have a
-# guess made otherwise, no more.
+# Odd numbers that make one of an address and a port. Two that came out alike would have a guess made otherwise, no
+# more.
 SPREAD = np.array([0x1E3779B97F4A7C15, 0x3F58476D1CE4E5B9, 0x14D049BB133111EB])
-SPREAD_PEER = 0x2545F4914F6CDD1D
 # ROLES bits that name a side.
 ASKED = CLIENT_ASKED | SERVER_ASKED
 LASTING = CLIENT_IS_LOW | GAP_IS_OPEN | SERVER_ENDED_GAP | ASKED
@@ -55,7 +55,7 @@ def settle_roles(tracks: Tracks) -> Tracks:
     server = tracks.flows[guessed, ROLES] & CLIENT_IS_LOW  # the place of the server: 0 low, 1 high
     each = np.arange(len(guessed))
     port = ports[each, server]
-    known = (port < PORTS_RESERVED) | np.isin(port, SERVICE_PORTS)
+    known = (port < PORTS_RESERVED) | are_among(port, np.array(SERVICE_PORTS))
     _swap(tracks, guessed[(peers[each, 1 - server] > 1) & (peers[each, server] == 1) & ~known])
     return tracks
 
@@ -72,15 +72,17 @@ def _peers(tracks: Tracks, asked: Column) -> Column:
 
     One port of a client can meet the same service of several hosts, too: that counts once.
     """
-    wanted, pairs = np.unique(asked), []
+    wanted, pairs = distinct(asked.ravel()), []
     for _, some in tracks.parts():
         ends, ports = _ends(some.flows)
-        chosen = np.isin(ends, wanted)
-        pairs.append(np.stack([ends[chosen], ports[:, ::-1][chosen]]))
+        chosen = are_among(ends.ravel(), wanted)
+        pairs.append(np.stack([ends.ravel()[chosen], ports[:, ::-1].ravel()[chosen]]))
     end, port = np.concatenate(pairs, axis=1)
-    _, first = np.unique(end + port * SPREAD_PEER, return_index=True)
-    found, count = np.unique(end[first], return_counts=True)
-    return np.asarray(count[np.searchsorted(found, asked)])
+    order = np.lexsort((port, end))
+    end, port = end[order], port[order]
+    new = np.ones(len(end), bool)
+    new[1:] = (end[1:] != end[:-1]) | (port[1:] != port[:-1])
+    return np.asarray(np.searchsorted(end[new], asked, side="right") - np.searchsorted(end[new], asked))
 
 
 def _swap(tracks: Tracks, streams: Column) -> None:

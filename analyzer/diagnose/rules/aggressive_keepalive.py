@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.groups import are_among, distinct
+from analyzer.columns import are_among, distinct
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.waits import first_probes
 from analyzer.diagnose.words import connections

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.groups import are_among, distinct
+from analyzer.columns import are_among, distinct
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.diagnose.waits import first_probes

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.groups import distinct
+from analyzer.columns import distinct
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections, seconds
 from analyzer.layout import FIRST_FRAME, FIRST_TIME

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.groups import are_among, distinct, hosts
+from analyzer.columns import are_among, distinct
+from analyzer.diagnose.groups import hosts
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections
 from analyzer.layout import FIRST_FRAME, LAST_PROBE, PROBE_FRAME
