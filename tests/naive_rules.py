@@ -148,16 +148,12 @@ class End:
 
     def heard_unseen(self, packet: Packet) -> None:
         """The echo has moved since its last probe, which nothing answered: that answer was not captured."""
-        if not self.run or packet.timestamps is None or not self.echo or self.probes[-1].kind is not None:
+        if not self.run or self.rx is not None or packet.timestamps is None or not self.echo:
             return
         moved = (packet.timestamps[1] - self.echo + WRAP // 2) % WRAP - WRAP // 2
         last = self.probes[-1]
-        if moved <= 0:
+        if moved <= 0 or last.kind is not None:
             return
-        if self.rx is not None:
-            waited = (last.packet.time - self.rx) // 10**6
-            if abs(moved - waited) > 500 + waited // 50:
-                return
         last.kind = "ack"
         self.run = 0
         self.rx = last.packet.time + max(self.rtt or 0, 0)

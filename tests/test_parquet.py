@@ -92,7 +92,7 @@ def check_tables(tables: dict[str, Rows], whole: dict[str, Any]) -> None:
     assert [row["kind"] for row in tables["probes"]].count("zero_window") == windows
     for row, finding in zip(tables["findings"], whole["findings"], strict=True):
         evidence = {f"evidence_{part}": value for part, value in finding.pop("evidence").items()}
-        assert row == {**evidence, "streams": [finding["stream"]], **finding}
+        assert row == {**evidence, "streams": [finding["stream"]], "notes": [], **finding}
 
 
 @EVERY_CAPTURE

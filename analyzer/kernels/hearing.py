@@ -57,12 +57,8 @@ from analyzer.layout import (
 )
 from analyzer.tcp import ACK, FIN, HAS_TIMESTAMPS, SYN
 
-MILLI = 1_000_000
 # No run of probes is longer (Linux MAX_TCP_KEEPCNT).
 LONGEST_RUN = 127
-# A clock of milliseconds, as those of Linux, Windows and the BSDs are, and a wait by the capture's clock agree within
-# half a second, and a fiftieth of the wait.
-AGREES_MS, AGREES_PART = 500, 50
 
 
 @kernel
@@ -185,20 +181,15 @@ def hear(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: Ints) -> 
 def heard_unseen(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> None:
     """A probe of `x` that echoes a later timestamp than its last: that one was answered, which was not captured.
 
-    Where the wait before that probe is known, the echo must have moved by as much: clocks of other rates prove
-    nothing here.
+    Only where nothing was seen of what `x` heard: a capture that has just begun, or a hole.
     """
-    if flows[x + RUN] == 0 or packets[row + OPTIONS] & HAS_TIMESTAMPS == 0:
+    if flows[x + RUN] == 0 or flows[x + LAST_RX] != NEVER or packets[row + OPTIONS] & HAS_TIMESTAMPS == 0:
         return
     p = (flows[x + LAST_PROBE] - 1) * PROBE_SIZE
     before = flows[x + STAMPS] & MASK_32
     moved = seq_diff(packets[row + TSECR], before)
     if before == 0 or moved <= 0 or probes[p + PROBE_MARKS] & ANSWER != ANSWER_NONE:
         return
-    if flows[x + LAST_RX] != NEVER:
-        waited = (probes[p + PROBE_TIME] - flows[x + LAST_RX]) // MILLI
-        if abs(moved - waited) > AGREES_MS + waited // AGREES_PART:
-            return
     heard = probes[p + PROBE_TIME] + max(flows[x + MIN_RTT], 0)
     probes[p + PROBE_MARKS] = probes[p + PROBE_MARKS] & ~(ANSWER | GAP_END) | ANSWER_ACK | GAP_ANSWERED
     probes[p + ANSWER_FRAME] = 0

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.columns import are_among
 from analyzer.measure.estimates import Seconds, Setting
 from analyzer.measure.wheel import allows
 from analyzer.model import Column, Mask
@@ -47,7 +48,7 @@ class Rounds(NamedTuple):
         asked = np.flatnonzero((number > 0) & ~np.isnan(setting.low))
         allowed: dict[int, list[int]] = {}
         for (seconds, interval), endpoints in sorted(self._candidates(setting, intvl, asked).items()):
-            mine = fits & np.isin(self.prober, endpoints)
+            mine = fits & are_among(self.prober, np.array(endpoints))
             odd = self.prober[mine][~allows(seconds, self.lengths[mine], interval)]
             strays = np.bincount(odd, minlength=len(value))
             for endpoint in endpoints:

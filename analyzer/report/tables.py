@@ -69,6 +69,7 @@ TABLES = {
         "remedy": TEXT,
         "evidence_frames": FRAMES,
         **{f"evidence_{part}": TEXT for part in ("observed", "expected", "source", "display_filter")},
+        "notes": TEXTS,
     },
 }
 
@@ -177,7 +178,7 @@ class Tables:
             streams = list(map(int, one.streams)) if one.stream is None else [one.stream]
             what = (one.rule, one.severity, one.confidence, one.stream, streams, one.summary, one.remedy, frames)
             seen = one.evidence
-            yield (*what, seen.observed, seen.expected, seen.source, seen.display_filter)
+            yield (*what, seen.observed, seen.expected, seen.source, seen.display_filter, list(one.notes))
 
 
 def _prober(entry: Keepalive | None) -> Iterator[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.columns import are_among
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections, ends, seconds
 from analyzer.layout import BYTES, FIN_END, FIN_FRAME, FIN_TIME, KNOWN, SENT_FIN, SENT_SYN
@@ -79,7 +80,7 @@ def _confidence(facts: Facts, group: Column, holder: int, waited: Column) -> str
     opened = (endpoints(KNOWN, group)[:, holder] & SENT_SYN != 0) | (endpoints(BYTES, group)[:, holder] > 0)
     numbers = endpoints(FIN_END)[endpoints(KNOWN) & SENT_FIN != 0]
     mine = endpoints(FIN_END, group)[:, 1 - holder]
-    seen_twice = np.isin(numbers, mine).sum() > len(mine)  # the other leg of a NAT or a proxy, perhaps
+    seen_twice = are_among(numbers, mine).sum() > len(mine)  # the other leg of a NAT or a proxy, perhaps
     if seen_twice or not (opened | (facts.probes[group, holder] > 0)).all() or waited.min() < SOON_NS:
         return "possible"
     return "certain" if waited.min() >= LATE_NS else "likely"
