@@ -36,7 +36,7 @@ SHORTEST_MS = 1800
 # this, they are requests, most of which find no news.
 MOST_ODD = 8
 # Heartbeats that draw no reply are no longer than this, TLS, a VPN or SSH around them.
-LONGEST_ALONE = 64
+LONGEST_ALONE = 96
 # S7 (over ISO-on-TCP) and Modbus: one short question and answer, over and over, is all that they say.
 POLLED = (102, 502)
 # Gaps that differ more than this come from heartbeats that other traffic put off: the shortest is the period then.

@@ -44,6 +44,8 @@ SHORTEST_NS = 900_000_000
 DELAYED_ACK_S = 0.2
 LONGEST_PATH_S = 5.0
 STREAMS_AT_A_TIME = 512
+# The kernel counts in ticks what has passed (tcp_jiffies32): at 100 a second it may be short by one.
+TICK_S = 0.01
 # Timers that count half seconds fire up to one of these too soon; what a capture adds is left out.
 EARLY_S = 0.48
 
@@ -145,7 +147,7 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
     rounds = Rounds(prober[after_answer], runs[after_answer])
     early = np.where(_ticks_by_halves(bare, log, prober) & ~rounds.off_ticks(count), EARLY_S, 0.0)
     return Settings(
-        time=no_longer_than(_idle_time(traffic, answered, intvl, near, rounds, early), at_most + JITTER_S),
+        time=no_longer_than(_idle_time(traffic, answered, intvl, near, rounds, early), at_most + TICK_S),
         intvl=intvl,
         probes=counts(facts, streams, gave_up),
         user_timeout=user_timeouts(facts, streams, gave_up, path, near),
