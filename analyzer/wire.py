@@ -229,6 +229,7 @@ HEARTBEAT_PROTOCOLS = (
 HEARTBEAT_REPLY = 0x10
 HEARTBEATS_UNWELCOME = 0x20  # with HEARTBEAT_REPLY: the other end's come too often for this one
 _PING, _PONG, _ENOUGH = 0, HEARTBEAT_REPLY, HEARTBEAT_REPLY | HEARTBEATS_UNWELCOME
+_BYE = HEARTBEAT_REPLY  # the last word of a session: nobody replies to it, nor to a reply
 _HTTP2_PONG = (0, 0, 8, 6, 1, 0, 0, 0, 0, *[-1] * 8)
 # RFC 9113 6.8: GOAWAY with ENHANCE_YOUR_CALM (11), and the words that gRPC's servers give with it (its proposal A8).
 _TOO_MANY_PINGS = (0, 0, 22, 7, 0, 0, 0, 0, 0, *[-1] * 4, 0, 0, 0, 11, *b"too_many_pings")
@@ -237,6 +238,7 @@ _PAYLOADS: tuple[tuple[str, int, tuple[int, ...]], ...] = (
     ("http2", _PONG, _HTTP2_PONG),
     ("http2", _ENOUGH, _TOO_MANY_PINGS),
     ("http2", _ENOUGH, _HTTP2_PONG + _TOO_MANY_PINGS),
+    ("http2", _BYE, (0, 0, 8, 7, *[0] * 5, *[-1] * 8)),  # RFC 9113 6.8: GOAWAY
     ("redis", _PING, tuple(b"*1\r\n$4\r\nPING\r\n")),  # redis.io: PING, RESP
     ("redis", _PING, tuple(b"*1\r\n$4\r\nping\r\n")),
     ("redis", _PONG, tuple(b"+PONG\r\n")),
@@ -248,6 +250,8 @@ _PAYLOADS: tuple[tuple[str, int, tuple[int, ...]], ...] = (
     ("nats", _PING, tuple(b"PING\r\n")),  # docs.nats.io: PING/PONG; Redis takes it inline, too
     ("nats", _PONG, tuple(b"PONG\r\n")),
     ("mysql", _PING, (1, 0, 0, 0, 0x0E)),  # COM_PING
+    ("mysql", _BYE, (1, 0, 0, 0, 1)),  # COM_QUIT
+    ("postgresql", _BYE, tuple(b"X\0\0\0\4")),  # Terminate
     ("postgresql", _PING, tuple(b"Q\0\0\0\rSELECT 1\0")),  # what pools ask
     ("cassandra", _PING, (4, -1, -1, -1, 5, 0, 0, 0, 0)),  # CQL native protocol 4: OPTIONS
     ("zookeeper", _PING, (0, 0, 0, 8, 0xFF, 0xFF, 0xFF, 0xFE, 0, 0, 0, 11)),

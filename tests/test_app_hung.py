@@ -63,6 +63,12 @@ def test_a_request_that_follows_a_reply_of_another_length_waits() -> None:
         (5672, b"\1\0\1\0\0\0\x0d\0\x3c\0\x50" + bytes(9) + b"\xce"),  # Basic.Ack
         (443, b"\x17\3\3\0\x1a" + b"x" * 26),  # SETTINGS with ACK in TLS
         (80, b"\0\0\0\4\1\0\0\0\0"),  # the same in the clear
+        (443, b"\x15\3\3\0\x1a" + b"x" * 26),  # close_notify
+        (50051, b"\0\0\x08\7" + bytes(13)),  # GOAWAY
+        (3307, b"\1\0\0\0\1"),  # COM_QUIT
+        (6432, b"X\0\0\0\4"),  # Terminate
+        (5672, b"\x08\0\0\0\0\0\0\xce"),  # a heartbeat of AMQP
+        (179, b"\xff" * 16 + b"\0\x13\4"),  # KEEPALIVE of BGP
     ],
     ids=str,
 )
@@ -72,6 +78,25 @@ def test_what_draws_no_reply_is_not_waited_for(port: int, message: bytes, form: 
     talk.send(CLIENT, "PA", message)
     talk.idle(0.05).acknowledge(SERVER)
     assert verdict(quiet(talk)) == "healthy"
+
+
+@pytest.mark.parametrize("message", [b"\1\0\0\0\x0e", b"Q\0\0\0\rSELECT 1\0"], ids=str)
+def test_what_asks_whether_a_server_is_there_waits_as_a_request_does(message: bytes) -> None:
+    talk = begun(0, port=3306)
+    for _ in range(4):
+        talk.send(CLIENT, "PA", message)
+        talk.idle(0.05).data(SERVER, 60).idle(3)
+    talk.send(CLIENT, "PA", message)
+    talk.idle(0.05).acknowledge(SERVER)
+    assert verdict(quiet(talk)) == "app_hung"
+
+
+def test_heartbeats_that_nobody_replies_to_do_not_end_the_waiting_for_a_reply() -> None:
+    talk = begun(4, port=5672, octets=30).data(CLIENT, 30)
+    for _ in range(3):
+        talk.idle(10).send(CLIENT, "PA", b"\x08\0\0\0\0\0\0\xce")
+        talk.idle(0.05).acknowledge(SERVER)
+    assert verdict(quiet(talk)) == "app_hung"
 
 
 @EVERY_FORM

@@ -145,6 +145,21 @@ def test_a_reset_of_one_hop_more_may_be_an_applications() -> None:
     assert "another hop limit" in found["endpoint-reset"].evidence.observed
 
 
+@pytest.mark.parametrize("v6", [False, True])
+def test_resets_that_answer_lone_segments_are_no_applications(v6: bool) -> None:
+    """A scan with ACK: nobody had closed anything, and it is told once."""
+    talks = []
+    for port in range(20, 32):
+        talk = Conversation(v6=v6, timestamps=False, ports=(60_000, port), start=port / 10)
+        asked = talk.acknowledge(CLIENT, ack=77)
+        talk.idle(0.05).send(SERVER, "R", seq=asked.ack, window=0)
+        talks.append(talk)
+    [finding] = analyzed(*talks).findings
+    assert (finding.rule, finding.severity, finding.confidence) == ("endpoint-reset", "info", "possible")
+    assert len(finding.streams) == len(talks)
+    assert "closed" not in finding.summary
+
+
 def aged(port: int, age: float, *, reset: bool, start: float, last: float, **form: Any) -> Conversation:
     """A connection in use until so long before its end, at that age."""
     talk = at(port, start, 8080, **form)

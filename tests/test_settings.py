@@ -82,6 +82,11 @@ def holds(estimate: Estimate | None, true: float) -> bool:
     return estimate is None or ((estimate.low or 0) <= true <= (estimate.high or float("inf")))
 
 
+def tcp_keepalive(talk: Conversation) -> Keepalive:
+    [entry] = only_flow(talk).keepalive
+    return entry
+
+
 SETTINGS = [
     (1, 1), (2, 1), (3, 2), (5, 1), (5, 5), (7, 2), (9, 4), (10, 3), (13, 6), (15, 15), (20, 5), (30, 10),
     (45, 10), (60, 60), (75, 75), (120, 75), (300, 100), (1, 5), (3, 10), (7200, 75),
@@ -231,3 +236,51 @@ def test_a_setting_that_stays_has_no_former() -> None:
     prober = Prober(10, 5, 250, random.Random(1))
     prober.answered(5)
     assert prober.keepalive.former_tcp_keepalive_time is None
+
+
+@pytest.mark.parametrize(("idle", "rtt"), [(22, 0.06), (46, 0.12), (61, 0.03), (31, 0.06)])
+@pytest.mark.parametrize("at", [CLIENT, SERVER])
+def test_timers_that_an_answer_sets_anew_show_rounds_longer_by_the_way(idle: int, rtt: float, at: str) -> None:
+    """Windows and the BSDs: from the answer it is the setting, from probe to probe no wheel of Linux shows that."""
+    talk = Conversation(rtt=rtt, at=at).handshake().data(CLIENT)
+    for _ in range(4):
+        talk.idle(idle).probe(CLIENT, octets=1)
+    time = tcp_keepalive(talk).tcp_keepalive_time
+    assert holds(time, idle)
+    assert time is not None
+    assert time.value == idle
+
+
+def test_rounds_that_no_setting_shows_claim_none() -> None:
+    """A TCP that counts half seconds and waits for more than the setting (lwIP): 31 s are 31.5, and not 30."""
+    talk = Conversation(timestamps=False, rtt=0.002).handshake().data(CLIENT)
+    for _ in range(4):
+        talk.idle(31.498).probe(CLIENT)
+    time = tcp_keepalive(talk).tcp_keepalive_time
+    assert holds(time, 31)
+    assert time is not None
+    assert time.value is None
+
+
+@pytest.mark.parametrize("intvl", [7, 10])
+def test_several_intervals_of_a_path_that_loses_are_not_taken_for_one(intvl: int) -> None:
+    """Each second probe is lost before the point of capture, and so are the answers behind it."""
+    talk = Conversation(at=SERVER).handshake().data(CLIENT).capture_begins()
+    for wait in (intvl, intvl, 40, intvl, 26):
+        talk.idle(wait).probe(CLIENT)
+    talk.probe(CLIENT, answered=False).idle(2 * intvl).probe(CLIENT, answered=False).idle(2 * intvl).probe(CLIENT)
+    entry = tcp_keepalive(talk)
+    assert entry.tcp_keepalive_intvl is not None
+    assert entry.tcp_keepalive_intvl.value is None
+    assert holds(entry.tcp_keepalive_intvl, intvl)
+
+
+def test_one_length_of_rounds_leaves_the_interval_as_it_is() -> None:
+    """Where the answer sets the timer anew, rounds may be shorter than the interval."""
+    talk = Conversation(rtt=0.002).handshake().data(CLIENT)
+    for _ in range(3):
+        talk.idle(5).probe(CLIENT)
+    talk.idle(5).probes(CLIENT, 3, every=30, answered=False)
+    entry = tcp_keepalive(talk)
+    assert entry.tcp_keepalive_intvl is not None
+    assert entry.tcp_keepalive_intvl.value == 30

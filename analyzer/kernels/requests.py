@@ -41,7 +41,7 @@ from analyzer.layout import (
     WORD_MASK,
     WORD_STEP,
 )
-from analyzer.wire import HEARTBEAT_REPLY
+from analyzer.wire import HEARTBEAT_PROTOCOLS, HEARTBEAT_REPLY
 
 # A client that says more after so long without a reply did not wait for one.
 WENT_ON_NS = 1_000_000_000
@@ -52,7 +52,16 @@ MQTT, AMQP = 1883, 5672
 AMQP_ACK, AMQP_PUBLISH, AMQP_OPEN = 21, 60, 4
 MYSQL_CLOSE = 9
 HTTP2_EMPTY, HTTP2_FOUR = 9, 13
-TLS_DATA = 0x17
+TLS_ALERT, TLS_DATA = 0x15, 0x17
+LONGEST_ALERT = 5 + 64  # the record's header; two octets, encrypted and padded with any cipher
+# Of these each end sends its own, unasked (AMQP 0-9-1 4.2.7, AMQP 1.0 2.4.5, RFC 4271 4.4).
+AMQP_BEAT, BGP_BEAT = 1 + HEARTBEAT_PROTOCOLS.index("amqp"), 1 + HEARTBEAT_PROTOCOLS.index("bgp")
+
+
+@kernel
+def one_way_beat(packets: Ints, row: int) -> bool:
+    """Whether this is a heartbeat that nobody replies to."""
+    return packets[row + HEARTBEAT] == AMQP_BEAT or packets[row + HEARTBEAT] == BGP_BEAT
 
 
 @kernel
@@ -61,12 +70,14 @@ def draws_no_reply(packets: Ints, row: int, turns: int) -> bool:
 
     MQTT (3.1.1 2.2): PUBLISH with QoS 0, PUBACK, PUBCOMP, DISCONNECT. AMQP (0-9-1 1.8.3): Basic.Ack, and, once the
     connection and its channel are open, what is as long as Basic.Publish. MySQL: COM_STMT_CLOSE. HTTP/2 (RFC 9113 6):
-    SETTINGS with ACK, WINDOW_UPDATE, RST_STREAM.
+    SETTINGS with ACK, WINDOW_UPDATE, RST_STREAM. TLS (RFC 8446 6): an alert.
     """
     octet = packets[row + OCTET]
     length = packets[row + LEN]
     port = packets[row + DPORT]
-    if packets[row + HEARTBEAT] & HEARTBEAT_REPLY:
+    if packets[row + HEARTBEAT] & HEARTBEAT_REPLY or one_way_beat(packets, row):
+        return True
+    if octet == TLS_ALERT and length <= LONGEST_ALERT:
         return True
     if port == MQTT:
         return octet & 0xF6 == 0x30 or octet == 0x40 or octet == 0x70 or octet == 0xE0
@@ -85,6 +96,8 @@ def client_word(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, ro
     word = min(length // WORD_STEP, LARGE_WORD)
     turns = roles >> TURNS & TURNS_MASK
     none = draws_no_reply(packets, row, turns)
+    if roles & CLIENT_ASKED and roles & NO_REPLY == 0 and one_way_beat(packets, row):
+        return roles  # it goes on waiting
     if roles & CLIENT_ASKED and time - flows[x + LAST_DATA] < WENT_ON_NS:
         word = max(word, roles >> WORD & WORD_MASK)
         none = none and roles & NO_REPLY != 0

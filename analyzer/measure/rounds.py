@@ -21,14 +21,17 @@ MANY = 40
 # Timers are rounded up by an eighth at most (Linux kernel/time/timer.c).
 LATEST = 1.15
 ANY_INTERVAL = (0.0, np.inf)
+SLACK_S = 0.016  # as wheel.allows() has it
 HALF_SECOND, TICK_JITTER_S = 0.5, 0.03
 
 
 class Rounds(NamedTuple):
-    """Of each round its prober, and how long after the probe before it the next came, in seconds."""
+    """Of each round its prober, how long after the probe before it the next came, and after the answer, in seconds."""
 
     prober: Column
     lengths: Seconds
+    waits: Seconds  # at most
+    off: Seconds  # how much shorter those may be, for the way there and back
 
     def off_ticks(self, count: int) -> Mask:
         """Endpoints of which a round is no whole number of half seconds."""
@@ -40,7 +43,7 @@ class Rounds(NamedTuple):
     def choose(self, setting: Setting, intvl: Setting) -> Seconds:
         """The whole seconds within the bounds that show rounds of just these lengths, if that is one number.
 
-        Of several the usual one; nan where there are more. Endpoints without such rounds keep what they have.
+        Of several the usual one; nan where there are more, or none. Endpoints without such rounds keep what they have.
         """
         value = setting.value.copy()
         fits = (self.lengths >= setting.low[self.prober]) & (self.lengths <= LATEST * setting.high[self.prober])
@@ -49,15 +52,24 @@ class Rounds(NamedTuple):
         allowed: dict[int, list[int]] = {}
         for (seconds, interval), endpoints in sorted(self._candidates(setting, intvl, asked).items()):
             mine = fits & are_among(self.prober, np.array(endpoints))
-            odd = self.prober[mine][~allows(seconds, self.lengths[mine], interval)]
+            shown = allows(seconds, self.lengths[mine], interval)
+            if not shown.all():
+                shown |= self._since_answer(seconds, mine)
+            odd = self.prober[mine][~shown]
             strays = np.bincount(odd, minlength=len(value))
             for endpoint in endpoints:
+                allowed.setdefault(endpoint, [])
                 if strays[endpoint] <= number[endpoint] // STRAYS:
-                    allowed.setdefault(endpoint, []).append(seconds)
+                    allowed[endpoint].append(seconds)
         for endpoint, choices in allowed.items():
             usual = [choice for choice in choices if choice in USUAL]
             value[endpoint] = choices[0] if len(choices) == 1 else usual[0] if len(usual) == 1 else np.nan
         return value
+
+    def _since_answer(self, seconds: int, which: Mask) -> Mask:
+        """Which of these rounds a timer of milliseconds shows that each answer sets anew (Windows, the BSDs)."""
+        waits = self.waits[which]
+        return np.asarray((seconds <= waits + SLACK_S) & (seconds >= waits - self.off[which] - SLACK_S))
 
     @staticmethod
     def _candidates(

@@ -143,8 +143,8 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
     traffic = gather(prober[fresh & ~pending], waits[fresh & ~pending], count, near)
     at_most = np.full(count, np.inf)
     np.minimum.at(at_most, prober[pending], waits[pending])
-    intvl = setting_of(interval, near)
-    rounds = Rounds(prober[after_answer], runs[after_answer])
+    intvl = _unless_multiples(setting_of(interval, near), runs[after_answer], prober[after_answer])
+    rounds = Rounds(prober[after_answer], runs[after_answer], waits[after_answer], near[prober[after_answer]])
     early = np.where(_ticks_by_halves(bare, log, prober) & ~rounds.off_ticks(count), EARLY_S, 0.0)
     return Settings(
         time=no_longer_than(_idle_time(traffic, answered, intvl, near, rounds, early), at_most + TICK_S),
@@ -153,6 +153,20 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
         user_timeout=user_timeouts(facts, streams, gave_up, path, near),
         former_time=_former(answered, near),
     )
+
+
+def _unless_multiples(intvl: Setting, rounds: Seconds, prober: Column) -> Setting:
+    """The interval, unless rounds of several lengths, some of them shorter, show that probes were lost on the way.
+
+    Then what was seen between two of a run may be several intervals. Rounds are no shorter than the interval (Linux),
+    or all alike (where the answer sets the timer anew).
+    """
+    least, most = np.full(len(intvl.low), np.inf), np.full(len(intvl.low), -np.inf)
+    np.minimum.at(least, prober, rounds)
+    np.maximum.at(most, prober, rounds)
+    with np.errstate(invalid="ignore"):
+        several = (least < intvl.low - JITTER_S) & (most > least + slot(least, worst=True) + 2 * JITTER_S)
+    return intvl._replace(value=np.where(several, np.nan, intvl.value), low=np.where(several, 0.0, intvl.low))
 
 
 def _path(facts: Facts, streams: Column) -> tuple[Seconds, Seconds]:

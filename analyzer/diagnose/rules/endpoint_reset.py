@@ -10,6 +10,7 @@ from analyzer.diagnose.hops import OTHER, SAME
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.words import connections, ends
 from analyzer.layout import (
+    KNOWN,
     RESENT,
     RESET_FRAME,
     RESET_GIVEN_UP,
@@ -18,6 +19,7 @@ from analyzer.layout import (
     RESET_REPLY_TO_PROBE,
     RESET_SIDE,
     RESET_WHY,
+    SENT_FIN,
 )
 from analyzer.model import Column
 
@@ -37,7 +39,9 @@ def endpoint_reset(context: Context) -> Iterator[Claim]:
 
     Look at: the log of that application at that time. Compare middlebox-reset, lost-state and dead-peer.
     """
+    lone = [np.zeros(0, np.int64)]
     for service in context.by_service(context.judged("aborted")):
+        known = context.facts.tracks.endpoints(KNOWN, service)
         flows, resent = context.facts.tracks.flows[service], context.facts.tracks.endpoints(RESENT, service)
         by = np.maximum(flows[:, RESET_SIDE] - 1, 0)
         gave_up = (flows[:, RESET_WHY] == RESET_GIVEN_UP) | (resent[np.arange(len(service)), by] > 0)
@@ -48,7 +52,10 @@ def endpoint_reset(context: Context) -> Iterator[Claim]:
         yield from _claim(context, service[own & (hops != SAME) & (hops != OTHER)], "")
         yield from _foreign(context, service[own & (hops == OTHER)])
         yield from _given_up(context, service[gave_up & ~replied])
-        yield from _too_late(context, service[replied])
+        had_closed = known[np.arange(len(service)), by] & SENT_FIN != 0
+        yield from _too_late(context, service[replied & had_closed])
+        lone.append(service[replied & ~had_closed])
+    yield from _unknown(context, np.sort(np.concatenate(lone)))
 
 
 def _claim(context: Context, group: Column, hops: str) -> Iterator[Claim]:
@@ -120,6 +127,24 @@ def _too_late(context: Context, group: Column) -> Iterator[Claim]:
         expected="FIN in both directions",
         source="RFC 9293 3.10.7.1; RFC 2525 2.17",
         confidence="likely",
+        streams=tuple(group.tolist()),
+    )
+
+
+def _unknown(context: Context, group: Column) -> Iterator[Claim]:
+    if not len(group):
+        return
+    flow = context.flow(int(group[0]))
+    who, other = ends(flow, flow.ending.by or "")
+    yield Claim(
+        summary=f"{connections(len(group))} of which little was captured ended by a RST, such as {who}'s to a segment "
+        f"of {other}: it knew no such connection",
+        remedy="Where there are many, see who sends such segments: a scan does.",
+        frames=_frames(context, group),
+        observed="a RST in answer to a segment, and no connection before it in the capture",
+        expected="a handshake before it",
+        source="RFC 9293 3.10.7.1",
+        confidence="possible",
         streams=tuple(group.tolist()),
     )
 
