@@ -28,23 +28,23 @@ def settings(host: HostSettings) -> tuple[float | None, float | None, int]:
 
 
 def test_connections_of_one_program_are_pooled() -> None:
-    [host] = analyzed(talk(40_000, 15.1), talk(40_001, 15.1, every=5.05, count=3)).hosts()
+    [host] = analyzed(talk(40_000, 15.104), talk(40_001, 15.104, every=5.05, count=3)).hosts()
     assert settings(host) == (15, 5, 2)
     assert (host.address, host.sender, host.port) == ("192.0.2.10", CLIENT, 5432)
 
 
 def test_connections_that_contradict_each_other_stand_apart() -> None:
-    hosts = analyzed(talk(40_000, 15.1), talk(40_001, 15.1), talk(40_002, 30.1)).hosts()
+    hosts = analyzed(talk(40_000, 15.104), talk(40_001, 15.104), talk(40_002, 30.208)).hosts()
     assert sorted(settings(host) for host in hosts) == [(15, None, 2), (30, None, 1)]
 
 
 def test_what_fits_both_kinds_is_told_of_neither() -> None:
     """A connection that begins in a gap says no more than that its idle time is at least so long."""
     one = talk(40_002, 9, count=0).idle(1).fin(CLIENT)
-    hosts = analyzed(talk(40_000, 15.1), talk(40_001, 30.1), one).hosts()
+    hosts = analyzed(talk(40_000, 15.104), talk(40_001, 30.208), one).hosts()
     assert sorted(settings(host) for host in hosts) == [(15, None, 1), (30, None, 1)]
 
 
 def test_one_connection_speaks_for_itself() -> None:
-    assert analyzed(talk(40_000, 15.1)).hosts() == []
+    assert analyzed(talk(40_000, 15.104)).hosts() == []
     assert analyzed(Conversation().handshake()).hosts() == []
