@@ -284,3 +284,66 @@ def test_one_length_of_rounds_leaves_the_interval_as_it_is() -> None:
     entry = tcp_keepalive(talk)
     assert entry.tcp_keepalive_intvl is not None
     assert entry.tcp_keepalive_intvl.value == 30
+
+
+def rounds_of(*waits: float, end: str = SERVER, timestamps: bool = True) -> Conversation:
+    """Answered probes after these waits, then a run whose second probe is answered: it shows an interval of 3 s."""
+    talk = Conversation(at=end, rtt=0.04, timestamps=timestamps).handshake().data(CLIENT).idle(12.28)
+    for wait in waits:
+        talk.probe(CLIENT).idle(wait - 0.04)
+    return talk.probe(CLIENT, answered=False).idle(3.03).probe(CLIENT)
+
+
+@pytest.mark.parametrize("timestamps", [True, False])
+def test_rounds_that_are_longer_by_intervals_are_of_probes_lost_on_the_way(timestamps: bool) -> None:
+    """Answers that were not heard would show the interval, which is another."""
+    entry = tcp_keepalive(rounds_of(12.288, 15.36, 12.288, 12.288, 18.432, 12.288, timestamps=timestamps))
+    time = entry.tcp_keepalive_time
+    assert time is not None
+    assert time.value == 12
+    assert holds(time, 12)
+
+
+def test_rounds_of_two_lengths_without_an_interval_to_compare_bound_from_above() -> None:
+    """20 s and answers that are not heard, or 10 s and probes that are lost."""
+    talk = Conversation(timestamps=False).handshake().data(CLIENT).idle(20)
+    for wait in (20.48, 10.24, 20.48, 10.24, 10.24, 20.48):
+        talk.probe(CLIENT).idle(wait - 0.05)
+    time = tcp_keepalive(talk.probe(CLIENT)).tcp_keepalive_time
+    assert time is None or time.value is None
+    assert holds(time, 10)
+    assert holds(time, 20)
+
+
+def test_an_interval_shorter_than_a_slot_does_not_turn_the_bounds_around() -> None:
+    """23 s at 250 ticks are 24.576 s at most; a probe that was lost adds an interval of 2 s."""
+    talk = Conversation(at=SERVER, rtt=0.04, timestamps=False).handshake().data(CLIENT).idle(24.4)
+    for wait in (24.576, 26.6, 24.7, 26.6):
+        talk.probe(CLIENT).idle(wait - 0.04)
+    talk.probe(CLIENT, answered=False).idle(2.01).probe(CLIENT)
+    time = tcp_keepalive(talk).tcp_keepalive_time
+    assert time is not None
+    assert (time.low or 0) <= 23 <= (time.high or 0)
+
+
+def test_one_gap_longer_than_the_rounds_is_no_interval() -> None:
+    """Answered every 20 s, and once not for a minute: probes were lost on the way, or answers set timers anew."""
+    talk = Conversation(at=SERVER, rtt=0.04, timestamps=False).handshake().data(CLIENT).idle(20.48)
+    for _ in range(2):
+        talk.probe(CLIENT).idle(20.44)
+    talk.probe(CLIENT, answered=False).idle(61.44).probe(CLIENT).idle(20.44).probe(CLIENT)
+    intvl = tcp_keepalive(talk).tcp_keepalive_intvl
+    assert intvl is None or intvl.value is None
+    assert holds(intvl, 20)
+
+
+def test_a_first_round_of_any_phase_does_not_rule_the_setting_out() -> None:
+    """47/9 at 250 ticks: 47.104 s once timers of that pace follow each other, up to a slot more before."""
+    talk = Conversation(rtt=0.06).handshake().data(CLIENT).idle(47.3)
+    for wait in (47.456, 47.104, 47.104, 47.104):
+        talk.probe(CLIENT).idle(wait - 0.06)
+    talk.probe(CLIENT, answered=False).idle(9.156).probe(CLIENT, answered=False)
+    time = tcp_keepalive(talk).tcp_keepalive_time
+    assert time is not None
+    assert time.value in (47, None)
+    assert holds(time, 47)

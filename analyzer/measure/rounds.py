@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.columns import are_among
-from analyzer.measure.estimates import Seconds, Setting
+from analyzer.measure.estimates import Seconds, Setting, slot
 from analyzer.measure.wheel import allows
 from analyzer.model import Column, Mask
 
@@ -32,6 +32,7 @@ class Rounds(NamedTuple):
     lengths: Seconds
     waits: Seconds  # at most
     off: Seconds  # how much shorter those may be, for the way there and back
+    settled: Mask  # the round before was answered, too: its probe came when a timer fired that this pace had set
 
     def off_ticks(self, count: int) -> Mask:
         """Endpoints of which a round is no whole number of half seconds."""
@@ -54,7 +55,7 @@ class Rounds(NamedTuple):
             mine = fits & are_among(self.prober, np.array(endpoints))
             shown = allows(seconds, self.lengths[mine], interval)
             if not shown.all():
-                shown |= self._since_answer(seconds, mine)
+                shown |= self._since_answer(seconds, mine) | self._unsettled(seconds, mine)
             odd = self.prober[mine][~shown]
             strays = np.bincount(odd, minlength=len(value))
             for endpoint in endpoints:
@@ -70,6 +71,13 @@ class Rounds(NamedTuple):
         """Which of these rounds a timer of milliseconds shows that each answer sets anew (Windows, the BSDs)."""
         waits = self.waits[which]
         return np.asarray((seconds <= waits + SLACK_S) & (seconds >= waits - self.off[which] - SLACK_S))
+
+    def _unsettled(self, seconds: int, which: Mask) -> Mask:
+        """Which of these rounds, beside others, began at any time: as long as that, or less than a slot longer."""
+        late = self.lengths[which] - seconds
+        longest = float(slot(np.array(seconds * 1.0), worst=True)) + SLACK_S
+        among = np.isin(self.prober[which], self.prober[which & self.settled])
+        return np.asarray(among & ~self.settled[which] & (late >= -SLACK_S) & (late <= longest))
 
     @staticmethod
     def _candidates(

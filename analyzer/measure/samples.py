@@ -25,10 +25,18 @@ class Samples(NamedTuple):
     former: tuple[Seconds, Seconds, Column] | None = None  # those: the same three columns
 
 
-def gather(prober: Column, values: Seconds, count: int, path: Seconds, *, unproven: Mask | None = None) -> Samples:
-    """Those samples of each endpoint that one setting explains: the shortest.
+def gather(
+    prober: Column,
+    values: Seconds,
+    count: int,
+    path: Seconds,
+    *,
+    unproven: Mask | None = None,
+    interval: Samples | None = None,
+) -> Samples:
+    """Those samples of each endpoint that one setting explains: the shortest, or those of the setting it has now.
 
-    Or those of the setting that it has now, where `unproven` tells whose answers no timestamp shows to have been heard.
+    `unproven` tells whose answers no timestamp shows to have been heard, `interval` what tcp_keepalive_intvl may be.
     """
     usable = values >= SHORTEST_S
     prober, values = prober[usable], values[usable]
@@ -38,21 +46,22 @@ def gather(prober: Column, values: Seconds, count: int, path: Seconds, *, unprov
     changed, vague = np.zeros((2, count), bool)
     former = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, np.int64)
     if unproven is not None:
-        total = np.bincount(prober, minlength=count)
-        for endpoint in np.flatnonzero(total > number):
-            mine = values[prober == endpoint]
-            *now, began = _present(mine, float(path[endpoint]))
+        for endpoint in np.flatnonzero(np.bincount(prober, minlength=count) > number):
+            mine, there = values[prober == endpoint], float(path[endpoint])
+            *now, began = _present(mine, there)
+            if not began and interval is not None:
+                vague[endpoint] = number[endpoint] == 1 or not _is_no_run(mine, float(interval.high[endpoint]), there)
+                if not vague[endpoint]:
+                    continue
             if began and unproven[endpoint] and mine[:began].min() > now[1]:
                 # A shorter setting, or answers that were lost behind the point of capture: no timestamp tells.
-                *now, began = *_present(mine[:began], float(path[endpoint]))[:3], 0
+                *now, began = *_present(mine[:began], there)[:3], 0
                 vague[endpoint] = True
             low[endpoint], high[endpoint], number[endpoint] = now
-            vague[endpoint] |= not began and _kinds(mine, float(path[endpoint])) > 2
+            vague[endpoint] |= not began and _kinds(mine, there) > 2
             if began:
                 changed[endpoint] = True
-                former[0][endpoint], former[1][endpoint], former[2][endpoint], _ = _present(
-                    mine[:began], float(path[endpoint])
-                )
+                former[0][endpoint], former[1][endpoint], former[2][endpoint], _ = _present(mine[:began], there)
     low[number == 0] = np.nan
     return Samples(low, high, number, changed, vague, former)
 
@@ -83,6 +92,15 @@ def _present(values: Seconds, path: float) -> tuple[float, float, int, int]:
     return float(chosen.min()), float(chosen.max()), len(chosen), began if changed else 0
 
 
+def _is_no_run(values: Seconds, interval: float, path: float) -> bool:
+    """Whether the shortest samples are longer than the interval: then the others are longer by probes that were lost.
+
+    Answers that were lost behind the point of capture would have shown the interval. One sample alone tells nothing:
+    it may be longer, too.
+    """
+    return bool(values.min() > interval + float(slot(np.array(interval), worst=True)) + path + 2 * JITTER_S)
+
+
 def _kinds(values: Seconds, path: float) -> int:
     """How many settings it would take to explain all of an endpoint's samples."""
     kinds, left = 0, np.sort(values)
@@ -92,13 +110,22 @@ def _kinds(values: Seconds, path: float) -> int:
     return kinds
 
 
+def without_intervals(samples: Samples, interval: Samples) -> Samples:
+    """The shortest of samples that lie an interval apart: the others are longer by it, for lost probes."""
+    with np.errstate(invalid="ignore"):
+        apart = samples.high - samples.low >= interval.low - 2 * JITTER_S
+    return samples._replace(high=np.where(apart, samples.low, samples.high))
+
+
 def setting_of(samples: Samples, path: Seconds, early: Seconds | float = 0.0) -> Setting:
     """The whole seconds that explain samples, if that is one number; and bounds that hold whatever explains them.
 
-    `early` is how much sooner than set a timer may fire.
+    `early` is how much sooner than set a timer may fire. Samples that no setting explains, too far apart for a timer,
+    bound it from above alone.
     """
     high = samples.low + JITTER_S + early
     low = np.maximum(samples.high - slot(samples.high, worst=True) - path - JITTER_S, 0)
+    low = np.where(low > high, 0.0, low)
     value = np.full(len(high), np.nan)
     seen = np.flatnonzero(~np.isnan(high))
     if len(seen):

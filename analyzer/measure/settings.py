@@ -33,7 +33,7 @@ from analyzer.measure.estimates import JITTER_S, Seconds, Setting, slot, to_seco
 from analyzer.measure.giving_up import counts, last_gaps, user_timeouts
 from analyzer.measure.pending import no_longer_than, was_pending
 from analyzer.measure.rounds import Rounds
-from analyzer.measure.samples import Samples, gather, setting_of
+from analyzer.measure.samples import Samples, gather, setting_of, without_intervals
 from analyzer.model import Column, Facts, Keepalive, Mask
 from analyzer.tcp import HAS_TIMESTAMPS
 
@@ -136,15 +136,16 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
     # From the last thing that passed on the way to the prober to what it sent: the path there and back is no timer's.
     waits = to_seconds(time - since) - (path - near)[prober]
     bare = _without_timestamps(facts, streams, log, prober)
-    answered = gather(prober[after_answer], waits[after_answer], count, near, unproven=bare)
+    answered = gather(prober[after_answer], waits[after_answer], count, near, unproven=bare, interval=interval)
+    answered = without_intervals(answered, interval)
     fresh = known & ~after_answer
     gaps = np.where(again, runs, np.inf)
     pending = fresh & was_pending(gaps, answered.low[prober], answered.high[prober], near[prober])
-    traffic = gather(prober[fresh & ~pending], waits[fresh & ~pending], count, near)
+    traffic = without_intervals(gather(prober[fresh & ~pending], waits[fresh & ~pending], count, near), interval)
     at_most = np.full(count, np.inf)
     np.minimum.at(at_most, prober[pending], waits[pending])
     intvl = _unless_multiples(setting_of(interval, near), runs[after_answer], prober[after_answer])
-    rounds = Rounds(prober[after_answer], runs[after_answer], waits[after_answer], near[prober[after_answer]])
+    rounds = _rounds(prober, runs, waits, near, after_answer)
     early = np.where(_ticks_by_halves(bare, log, prober) & ~rounds.off_ticks(count), EARLY_S, 0.0)
     return Settings(
         time=no_longer_than(_idle_time(traffic, answered, intvl, near, rounds, early), at_most + TICK_S),
@@ -155,17 +156,25 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
     )
 
 
+def _rounds(prober: Column, runs: Seconds, waits: Seconds, near: Seconds, after_answer: Mask) -> Rounds:
+    """The answered rounds among what led to each probe."""
+    settled = np.concatenate(([False], after_answer[:-1]))
+    mine = np.flatnonzero(after_answer)
+    return Rounds(prober[mine], runs[mine], waits[mine], near[prober[mine]], settled[mine])
+
+
 def _unless_multiples(intvl: Setting, rounds: Seconds, prober: Column) -> Setting:
     """The interval, unless rounds of several lengths, some of them shorter, show that probes were lost on the way.
 
-    Then what was seen between two of a run may be several intervals. Rounds are no shorter than the interval (Linux),
-    or all alike (where the answer sets the timer anew).
+    Then what was seen between two of a run may be several intervals, as one alone may always be. Rounds are no shorter
+    than the interval (Linux), or all alike (where the answer sets the timer anew).
     """
     least, most = np.full(len(intvl.low), np.inf), np.full(len(intvl.low), -np.inf)
     np.minimum.at(least, prober, rounds)
     np.maximum.at(most, prober, rounds)
     with np.errstate(invalid="ignore"):
-        several = (least < intvl.low - JITTER_S) & (most > least + slot(least, worst=True) + 2 * JITTER_S)
+        unlike = (most > least + slot(least, worst=True) + 2 * JITTER_S) | (intvl.samples == 1)
+        several = (least < intvl.low - JITTER_S) & unlike
     return intvl._replace(value=np.where(several, np.nan, intvl.value), low=np.where(several, 0.0, intvl.low))
 
 
