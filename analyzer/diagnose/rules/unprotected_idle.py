@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.columns import are_among
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.diagnose.words import connections, seconds
@@ -22,6 +21,7 @@ from analyzer.layout import (
 )
 from analyzer.model import Column, Facts, Mask
 
+GENERAL = "SO_KEEPALIVE on the socket, with a time of minutes"
 # A handshake, or a question and an answer.
 FEWEST_PACKETS = 3
 
@@ -42,13 +42,14 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
     Ask for keepalive on the socket (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) at the end that waits,
     or close what is idle.
     """
-    shown = context.judged("unprotected")
-    shown = shown[_is_shown(context.facts, shown)]
-    for group in context.unprotected_services:
-        mine = are_among(group, shown)
-        for some, severity in ((group[mine], None), (group[~mine], "low")):
-            if len(some):
-                yield _claim(some, severity, context)
+    streams = context.judged("unprotected")
+    shown = _is_shown(context.facts, streams)
+    for group in context.by_service(streams[shown]):
+        flow = context.flow(int(group[0]))
+        yield _claim(group, f"to {flow.server} silent", how_to_probe_there(context.facts, flow), context)
+    if not shown.all():
+        some = "that may well be in use silent"
+        yield _claim(streams[~shown], some, GENERAL, context)._replace(severity="low")
 
 
 def _is_shown(facts: Facts, streams: Column) -> Mask:
@@ -66,19 +67,16 @@ def _is_shown(facts: Facts, streams: Column) -> Mask:
     return np.asarray(~fragment & ~holes & (silent > flows[streams, LONGEST_GAP]) & acks)
 
 
-def _claim(group: Column, severity: str | None, context: Context) -> Claim:
-    flow = context.flow(int(group[0]))
+def _claim(group: Column, which: str, how: str, context: Context) -> Claim:
     rows = context.facts.tracks.flows[group]
     silent = int(context.facts.listened(rows[:, END_TIME]).max())
     return Claim(
-        summary=f"{connections(len(group))} to {flow.server} silent for up to {seconds(silent)} at the end, and "
-        "never probed",
-        remedy=f"Ask for keepalive at the end that waits: {how_to_probe_there(context.facts, flow)}.",
+        summary=f"{connections(len(group))} {which} for up to {seconds(silent)} at the end, and never probed",
+        remedy=f"Ask for keepalive at the end that waits: {how}.",
         frames=tuple(rows[:MAX_FRAMES, FIRST_FRAME].tolist()),
         observed=f"no probe and no heartbeat in {seconds(silent)} of silence",
         expected="keepalive probes, heartbeats, or an idle connection closed",
         source="RFC 9293 3.8.4: keepalive is off unless the application asks for it",
         confidence="likely" if silent > LONGEST_DEFAULT_NS else "possible",
-        severity=severity,
         streams=tuple(group.tolist()),
     )
