@@ -186,8 +186,10 @@ def test_metrics_count_what_is_told() -> None:
         while (samples := patiently_scraped(port))["keepalive_connections_opened_total"] < 200:
             assert time.monotonic() < deadline, samples
             time.sleep(0.2)
-        time.sleep(1.5)  # the gauges follow once a second
-        samples = scraped(port)
+        time.sleep(1.5)  # the gauges follow once a second, on a busy machine later
+        while "keepalive_setting" not in (samples := scraped(port)):
+            assert time.monotonic() < deadline, samples
+            time.sleep(0.2)
     result = keepalive("analyze", "-", "--format", "ndjson", stdin=CROWD.read_bytes()).stdout
     flows = [line for line in lines(result) if line["type"] == "flow"]
     entries = [entry for flow in flows for entry in flow["keepalive"]]
