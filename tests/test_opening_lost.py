@@ -116,6 +116,17 @@ def test_a_challenge_ack_of_an_older_life_ends_nothing(shape: dict[str, bool], o
     assert closed.verdict == "closed"
 
 
+@SHAPES
+def test_an_older_life_alone_is_no_answer(shape: dict[str, bool]) -> None:
+    """The SYN is sent again and again; all that comes back is about a connection before it."""
+    talk = Conversation(**shape).syn()  # type: ignore[arg-type]
+    for wait in (1, 2, 4):
+        talk.idle(wait).syn()
+    talk.idle(20).send(SERVER, "FA", seq=123_456, ack=3_000_000_000, in_window=False)
+    flow = only_flow(talk.idle(5))
+    assert (handshake(flow), flow.verdict) == ("no_answer", "no_answer")
+
+
 def test_an_answer_of_which_the_syn_ack_is_missing_is_of_this_life() -> None:
     talk = Conversation().syn().syn_ack(captured=False)
     talk.acknowledge(CLIENT, captured=False)

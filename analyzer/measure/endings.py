@@ -13,10 +13,12 @@ from analyzer.layout import (
     ADVANCE_TIME,
     FIN_FRAME,
     FIN_TIME,
+    FINGERPRINT,
     HANDSHAKE,
     HAS_UNA,
     KNOWN,
     LAST_TIME,
+    OLDER_LIFE,
     OPENING,
     PACKETS,
     RESENT,
@@ -167,13 +169,15 @@ def _handshakes(tracks: Tracks) -> Column:
 
     packets, known = tracks.endpoints(PACKETS), tracks.endpoints(KNOWN)
     lone = has(SAW_SYN) & ~has(SAW_SYN_ACK)
+    # What a server says of an older connection is no answer.
+    unheard = (packets[:, 1] == 0) | (has(OLDER_LIFE) & (tracks.endpoints(FINGERPRINT)[:, 1] == 0))
     # A client that acknowledges has had its answer, whether or not this capture has it.
     acknowledged = known[:, 1] & HAS_UNA != 0
     conditions = [
         has(SAW_SYN) & has(SAW_SERVER_SYN),
         has(SAW_SYN) & has(SAW_SYN_ACK) & has(SAW_ACK),
         lone & has(SAW_REFUSAL),
-        lone & (packets[:, 1] == 0) & ~acknowledged & (known[:, 0] & SENT_SYN != 0),
+        lone & unheard & ~acknowledged & (known[:, 0] & SENT_SYN != 0),
         seen & OPENING == 0,
     ]
     words = [

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from analyzer.diagnose.errors_on_path import path_errors
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.systems import is_windows
-from analyzer.diagnose.words import ends, seconds
+from analyzer.diagnose.words import ends, seconds, times
 from analyzer.kinds import How
-from analyzer.layout import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, RESENT, RESENT_FIRST, RESENT_LAST
+from analyzer.layout import (
+    ENDPOINT_SIZE,
+    FIN_FRAME,
+    HEAD_SIZE,
+    REQUEST_FRAME,
+    RESENT,
+    RESENT_FIRST,
+    RESENT_GAP,
+    RESENT_LAST,
+)
 from analyzer.model import SIDES, Flow
 
+# Gaps between resends double (RFC 6298 5.5): who has missed its turn by so much has stopped.
+MISSED, SLACK_NS = 2.5, 100_000_000
 THEN = {How.TIMEOUT: "and then fell silent", How.RST: "and then reset the connection"}
 
 
@@ -37,15 +50,20 @@ def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
             continue
         sender, peer = ends(flow, SIDES[side])
         lasted = row[x + RESENT_LAST] - row[x + RESENT_FIRST]
-        then = THEN.get(flow.ending.how, "and was at it still")
+        silent = int(context.facts.listened(np.array([row[x + RESENT_LAST]]))[0])
+        missed = silent > MISSED * row[x + RESENT_GAP] + SLACK_NS
+        then = THEN.get(flow.ending.how, THEN[How.TIMEOUT] if missed else "and was at it still")
+        seen = flow.packets[1 - side] > 0
+        answer = f"{peer} acknowledged none of it" if seen else f"no acknowledgement of {peer} is in this capture"
         yield Claim(
-            summary=f"{sender} sent the same again {row[x + RESENT]} times in {seconds(lasted)} {then}; {peer} "
-            f"acknowledged none of it{said}",
+            summary=f"{sender} sent the same again {times(row[x + RESENT])} in {seconds(lasted)} {then}; {answer}"
+            f"{said}",
             remedy=_remedy(context, flow, side),
-            frames=(row[REQUEST_FRAME],) if row[REQUEST_FRAME] else (),
+            frames=tuple(frame for frame in (row[REQUEST_FRAME] or row[x + FIN_FRAME],) if frame),
             observed=f"{row[x + RESENT]} retransmissions without an acknowledgement",
             expected="an ACK within a round trip",
             source="RFC 9293 3.8.1; RFC 6298; Linux net/ipv4/tcp_timer.c tcp_write_timeout()",
+            confidence="certain" if seen else "likely",
         )
 
 
