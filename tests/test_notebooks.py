@@ -12,7 +12,7 @@ SAID = {
     "dead_database_peer": ("1 dead_peer", "tcp_keepalive_time 5.0", "RST client KEEPALIVE_EXHAUSTED", "Mend: "),
     "load_balancer_forgets": (
         "1 middlebox_reset",
-        "keepalive-slower-than-middlebox",
+        "middlebox-idle-timeout",
         "keepalive-at-two-hour-default",
         "healthy",
     ),

@@ -46,8 +46,8 @@ def test_the_next_probe_is_due_an_idle_time_after_the_last_answer(tmp_path: Path
 
 def test_while_probes_are_unanswered_the_next_is_due_an_interval_later(tmp_path: Path) -> None:
     talk = idle_talk()
-    talk.idle(60.1).probe(CLIENT)
-    talk.idle(60.1).probe(CLIENT, answered=False).idle(10.05).probe(CLIENT, answered=False)
+    talk.idle(61.43).probe(CLIENT)
+    talk.idle(61.43).probe(CLIENT, answered=False).idle(10.05).probe(CLIENT, answered=False)
     one = outlook(talk, tmp_path)
     assert (one.settings, one.unanswered, one.verdict) == ("60/10/?", 2, "healthy")
     assert one.probe_in == pytest.approx(10 * SECOND, abs=SECOND // 10)
