@@ -8,7 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analyzer.kinds import Handshake, How, Outcome, Why
-from analyzer.layout import ENDPOINT_SIZE, EVENT_ENDPOINT, EVENT_FRAME, EVENT_KIND, HEAD_SIZE
+from analyzer.layout import (
+    ENDPOINT_SIZE,
+    EVENT_ENDPOINT,
+    EVENT_FRAME,
+    EVENT_KIND,
+    EVENT_RST,
+    HEAD_SIZE,
+    RESET_FRAME,
+    RESET_SIDE,
+)
 from analyzer.tcp import State
 
 if TYPE_CHECKING:
@@ -60,6 +69,15 @@ class Tracks(NamedTuple):
         """One field of both endpoints of these flows, client first: a copy of shape (flows, 2)."""
         first = HEAD_SIZE + field
         return self.flows[streams, first : first + ENDPOINT_SIZE + 1 : ENDPOINT_SIZE].copy()
+
+
+def ending_resets(tracks: Tracks) -> tuple[Column, Column, Column]:
+    """Of the RSTs that ended connections: the stream, the side that sent each, and its row of the event log."""
+    flows, events = tracks.flows, tracks.events
+    resets = events[events[:, EVENT_KIND] == EVENT_RST]
+    stream, side = resets[:, EVENT_ENDPOINT] >> 1, resets[:, EVENT_ENDPOINT] & 1
+    first = (flows[stream, RESET_FRAME] == resets[:, EVENT_FRAME]) & (flows[stream, RESET_SIDE] == side + 1)
+    return stream[first], side[first], resets[first]
 
 
 @dataclass(frozen=True)

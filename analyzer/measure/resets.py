@@ -7,10 +7,6 @@ import numpy as np
 from analyzer.layout import (
     CLIENT_IS_LOW,
     ENDPOINT_SIZE,
-    EVENT_ENDPOINT,
-    EVENT_FRAME,
-    EVENT_KIND,
-    EVENT_RST,
     EVENT_TTL,
     FINGERPRINT,
     HEAD_SIZE,
@@ -18,15 +14,13 @@ from analyzer.layout import (
     HIGH_LO,
     LOW_HI,
     LOW_LO,
-    RESET_FRAME,
     RESET_REFUSED,
-    RESET_SIDE,
     RESET_WHY,
     ROLES,
     TTL_HIGH,
     TTL_LOW,
 )
-from analyzer.model import Column, Mask, Tracks
+from analyzer.model import Column, Mask, Tracks, ending_resets
 
 # What hosts begin with (Linux, BSD and macOS 64, Windows 128, Solaris and routers 255): the next of these above a TTL
 # that was seen is the one that the packet had when it was made.
@@ -40,12 +34,10 @@ def made_on_the_path(tracks: Tracks) -> Mask:
 
     Or over none at all, where its sender's packets have passed some.
     """
-    flows, events = tracks.flows, tracks.events
+    flows = tracks.flows
     forged = np.zeros(len(flows), bool)
-    resets = events[events[:, EVENT_KIND] == EVENT_RST]
-    stream, side = resets[:, EVENT_ENDPOINT] >> 1, resets[:, EVENT_ENDPOINT] & 1
-    first = (flows[stream, RESET_FRAME] == resets[:, EVENT_FRAME]) & (flows[stream, RESET_SIDE] == side + 1)
-    chosen = first & (flows[stream, RESET_WHY] != RESET_REFUSED)
+    stream, side, resets = ending_resets(tracks)
+    chosen = flows[stream, RESET_WHY] != RESET_REFUSED
     stream, side, hops = stream[chosen], side[chosen], _hops(resets[chosen, EVENT_TTL])
     seen = flows[stream, HEAD_SIZE + side * ENDPOINT_SIZE + FINGERPRINT]
     fewest, most = _hops_range(seen)
