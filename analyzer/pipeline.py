@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from analyzer.capture.spool import Spool
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 NANO = 1_000_000_000
 IDLE_AFTER_S = 10.0
+# Rules ask for one connection several times, one rule after the other.
+FLOWS_AT_HAND = 64
 SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
 LONGEST_S = 1e9  # thirty years; nanoseconds of more would not fit a table
 ENGINES = ("auto", "plain", "compiled")
@@ -89,6 +91,8 @@ class Analysis:
         from analyzer.measure import make_flow
 
         flow = make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word)
+        if not flow.keepalive:
+            return flow
         match = matcher(flow.server.port)
         return replace(flow, keepalive=tuple(replace(entry, match=match) for entry in flow.keepalive))
 
@@ -173,7 +177,7 @@ class Analysis:
             facts=self.facts,
             verdicts=self._places,
             idle_after=self.idle_after,
-            flow=self.flow,
+            flow=lru_cache(FLOWS_AT_HAND)(self.flow),
             expect=self._keepalives.settings.expect,
             frame_text=self.frame_text,
             apart=self.apart,

@@ -17,7 +17,7 @@ from analyzer.kernels.records import NEED_ROOM
 from analyzer.layout import RECORD_SIZE, RECORD_TIME
 from analyzer.model import Records
 
-BUFFER_SIZE = 1 << 20
+BUFFER_SIZE = 1 << 21
 BATCH = BUFFER_SIZE >> 6  # what fills the buffer with records of 64 octets: hardly any are shorter
 MAGIC_SIZE = 8  # enough to know a format by
 SHORTEST_MAGIC = 4

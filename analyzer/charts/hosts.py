@@ -41,8 +41,7 @@ def hosts(analysis: Analysis, streams: list[int], limit: int) -> Figure:
 
 def _groups(analysis: Analysis, streams: list[int]) -> list[Column]:
     """The streams by the addresses of client and server and the server's port."""
-    by_service = analysis.context.by_service(np.array(streams, np.int64))
-    return [group for service in by_service for group in analysis.context.by_path(service)]
+    return analysis.context.by_service_and_path(np.array(streams, np.int64))
 
 
 def _worst(analysis: Analysis, groups: list[Column], limit: int) -> list[list[int]]:

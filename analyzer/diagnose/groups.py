@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from analyzer.layout import CLIENT_IS_LOW, HIGH_HI, HIGH_LO, KEY_PORTS, LOW_HI, LOW_LO, ROLES
@@ -14,14 +16,17 @@ FACTOR = -7046029254386353131
 def by_service(flows: Column, streams: Column) -> list[Column]:
     """These streams, in groups with one server address and port each."""
     _, servers = hosts(flows, streams)
-    ports = flows[streams, KEY_PORTS]
-    port = np.where(_client_is_low(flows, streams), ports & 0xFFFF, ports >> 16)
-    return _gather(streams, _mixed(servers, port))
+    return _gather(streams, _mixed(servers, _server_ports(flows, streams)))
 
 
 def by_path(flows: Column, streams: Column) -> list[Column]:
     """These streams, in groups with one client address and one server address each."""
     return _gather(streams, path_keys(flows, streams))
+
+
+def by_service_and_path(flows: Column, streams: Column) -> list[Column]:
+    """These streams, in groups with one client address, one server address and one server's port each."""
+    return _gather(streams, _mixed(path_keys(flows, streams), _server_ports(flows, streams)))
 
 
 def path_keys(flows: Column, streams: Column) -> Column:
@@ -31,6 +36,11 @@ def path_keys(flows: Column, streams: Column) -> Column:
         return np.concatenate([path_keys(flows, part) for part in parts])
     clients, servers = hosts(flows, streams)
     return _mixed(clients, servers)
+
+
+def _server_ports(flows: Column, streams: Column) -> Column:
+    ports = flows[streams, KEY_PORTS]
+    return np.asarray(np.where(_client_is_low(flows, streams), ports & 0xFFFF, ports >> 16))
 
 
 def _client_is_low(flows: Column, streams: Column) -> Column:
@@ -54,6 +64,6 @@ def _mixed(a: Column, b: Column) -> Column:
 def _gather(streams: Column, keys: Column) -> list[Column]:
     """The streams of each key, in order of stream; the groups in order of their first."""
     order = np.argsort(keys, kind="stable")
-    cuts = np.flatnonzero(np.diff(keys[order])) + 1
-    groups = [group for group in np.split(streams[order], cuts) if len(group)]
+    ordered, cuts = streams[order], (np.flatnonzero(np.diff(keys[order])) + 1).tolist()
+    groups = [ordered[begin:end] for begin, end in pairwise([0, *cuts, len(streams)]) if begin < end]
     return sorted(groups, key=lambda group: int(group[0]))

@@ -51,7 +51,9 @@ class Limit(NamedTuple):
     foreign: Mask  # a RST with a hop limit that its sender does not have
 
 
-class _Closings(NamedTuple):
+class Closings(NamedTuple):
+    """By connection, how one side closed it of its own accord; times in nanoseconds."""
+
     time: Column  # 0: not closed by one side of its own accord
     side: Column
     frame: Column
@@ -60,9 +62,8 @@ class _Closings(NamedTuple):
     age: Column  # 0 where the beginning was not captured
 
 
-def idle_limits(facts: Facts, hops: Narrow) -> list[Limit]:
+def idle_limits(facts: Facts, closings: Closings, hops: Narrow) -> list[Limit]:
     """Where the time without data is the same, and nothing of that service was idle for longer."""
-    closings = _all_closings(facts)
     found = []
     for group, side in _by_side(facts, closings, closings.idle >= SHORTEST_NS):
         idle = closings.idle[group]
@@ -72,9 +73,8 @@ def idle_limits(facts: Facts, hops: Narrow) -> list[Limit]:
     return found
 
 
-def age_limits(facts: Facts, hops: Narrow) -> list[Limit]:
+def age_limits(facts: Facts, closings: Closings, hops: Narrow) -> list[Limit]:
     """Where the age is the same, though they began at different times, and the time without data is not."""
-    closings = _all_closings(facts)
     found = []
     for group, side in _by_side(facts, closings, closings.age >= SHORTEST_AGE_NS):
         age = closings.age[group]
@@ -84,7 +84,7 @@ def age_limits(facts: Facts, hops: Narrow) -> list[Limit]:
     return found
 
 
-def _limit(hops: Narrow, closings: _Closings, streams: Column, side: int, of: int, measured: Column) -> Limit:
+def _limit(hops: Narrow, closings: Closings, streams: Column, side: int, of: int, measured: Column) -> Limit:
     resets = closings.reset[streams]
     return Limit(
         streams=streams,
@@ -98,13 +98,13 @@ def _limit(hops: Narrow, closings: _Closings, streams: Column, side: int, of: in
     )
 
 
-def _by_side(facts: Facts, closings: _Closings, chosen: Mask) -> list[tuple[Column, int]]:
+def _by_side(facts: Facts, closings: Closings, chosen: Mask) -> list[tuple[Column, int]]:
     services = by_service(facts.tracks.flows, np.flatnonzero(chosen & (closings.time > 0)))
     groups = [(service[closings.side[service] == side], side) for service in services for side in range(2)]
     return [(group, side) for group, side in groups if len(group)]
 
 
-def _by_age(closings: _Closings, group: Column) -> bool:
+def _by_age(closings: Closings, group: Column) -> bool:
     """Whether it is their age that is the same rather than the time without data, or the moment."""
     age, idle, time = closings.age[group], closings.idle[group], closings.time[group]
     if len(group) < FEWEST or age.min() < SHORTEST_AGE_NS:
@@ -118,13 +118,13 @@ def _by_age(closings: _Closings, group: Column) -> bool:
     return bool(spread <= SHARE * age.min() + SLACK_NS and np.ptp(idle) > apart and np.ptp(time) > apart)
 
 
-def _all_closings(facts: Facts) -> _Closings:
-    parts = [_closings(part) for part in facts.parts()]
-    return _Closings(*[np.concatenate(columns) for columns in zip(*parts, strict=True)])
-
-
-def _closings(facts: Facts) -> _Closings:
+def all_closings(facts: Facts) -> Closings:
     """Who closed each connection first, how, and after how long."""
+    parts = [_closings(part) for part in facts.parts()]
+    return Closings(*[np.concatenate(columns) for columns in zip(*parts, strict=True)])
+
+
+def _closings(facts: Facts) -> Closings:
     flows, endpoints = facts.tracks.flows, facts.tracks.endpoints
     fin, data = endpoints(FIN_TIME), endpoints(LAST_DATA).max(axis=1)
     first = np.where(fin > 0, fin, NEVER)
@@ -135,7 +135,7 @@ def _closings(facts: Facts) -> _Closings:
     time = np.where(reset, flows[:, RESET_TIME], fin[here, side])
     ended = np.isin(facts.how, (How.FIN, How.HALF_CLOSED, How.RST)) & (time > 0) & (data > 0) & (data <= time)
     begun = ended & (flows[:, HANDSHAKE] & SAW_SYN != 0)
-    return _Closings(
+    return Closings(
         time=np.where(ended, time, 0),
         side=side,
         frame=np.where(reset, flows[:, RESET_FRAME], endpoints(FIN_FRAME)[here, side]),

@@ -15,9 +15,9 @@ from analyzer.captured import CaptureFacts
 from analyzer.columns import distinct
 from analyzer.diagnose.attempts import find_scans
 from analyzer.diagnose.explained import explained
-from analyzer.diagnose.groups import by_path, by_service
+from analyzer.diagnose.groups import by_service, by_service_and_path
 from analyzer.diagnose.hops import reset_hops
-from analyzer.diagnose.limits import Limit, idle_limits
+from analyzer.diagnose.limits import Closings, Limit, all_closings, idle_limits
 from analyzer.diagnose.lost import Lost, lost_probes
 from analyzer.diagnose.memories import Memory, find_memories
 from analyzer.diagnose.silence import Silence
@@ -48,11 +48,6 @@ class Context:
         for place in places:
             mask |= self.verdicts == place
         return np.flatnonzero(mask)
-
-    @functools.cached_property
-    def unprotected_services(self) -> list[Column]:
-        """Unprotected connections, gathered by the server's address and port."""
-        return self.by_service(self.judged("unprotected"))
 
     def where(self, capture: int) -> str:
         """Words for which capture it is, where there are several."""
@@ -86,15 +81,20 @@ class Context:
     @functools.cached_property
     def idle_limits(self) -> list[Limit]:
         """Services of which one side ends connections that were idle for so long."""
-        return idle_limits(self.facts, self.reset_hops)
+        return idle_limits(self.facts, self.closings, self.reset_hops)
+
+    @functools.cached_property
+    def closings(self) -> Closings:
+        """Who closed each connection of its own accord, and after how long."""
+        return all_closings(self.facts)
 
     def by_service(self, streams: Column) -> list[Column]:
         """These streams, gathered by the server's address and port."""
         return by_service(self.facts.tracks.flows, streams)
 
-    def by_path(self, streams: Column) -> list[Column]:
-        """These streams, gathered by the addresses of client and server."""
-        return by_path(self.facts.tracks.flows, streams)
+    def by_service_and_path(self, streams: Column) -> list[Column]:
+        """These streams, gathered by the addresses of client and server and the server's port."""
+        return by_service_and_path(self.facts.tracks.flows, streams)
 
 
 class Claim(NamedTuple):

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.columns import are_among
 from analyzer.kinds import ProbeKind
 from analyzer.layout import NEVER, PROBE_BEFORE, PROBE_FRAME, PROBE_SINCE, PROBE_TIME, PROBE_WHO, PROBER_SHIFT
 from analyzer.model import Column, Facts, Mask
@@ -29,7 +28,9 @@ def first_probes(facts: Facts, streams: Column | None = None) -> Waits:
     log = facts.tracks.probes
     rows = np.flatnonzero((facts.probe_kind == ProbeKind.KEEPALIVE) & (log[:, PROBE_SINCE] != NEVER))
     if streams is not None:
-        rows = rows[are_among(log[rows, PROBE_WHO] >> PROBER_SHIFT + 1, streams)]
+        is_asked = np.zeros(len(facts), bool)
+        is_asked[streams] = True
+        rows = rows[is_asked[log[rows, PROBE_WHO] >> PROBER_SHIFT + 1]]
     before = log[rows, PROBE_BEFORE]
     rows = rows[(before == 0) | (log[before - 1, PROBE_SINCE] != log[rows, PROBE_SINCE])]
     waited = log[rows, PROBE_TIME] - log[rows, PROBE_SINCE]

@@ -41,7 +41,10 @@ def to_seconds(nanoseconds: Column) -> Seconds:
 def slot(seconds: Seconds, *, worst: bool = False, hz: int = HZ[0]) -> Seconds:
     """How late a timer of so many seconds may fire: one slot of the wheel's level that it is in."""
     if worst:
-        return np.asarray(np.max([slot(seconds, hz=rate) for rate in HZ], axis=0))
+        slots = slot(seconds, hz=HZ[0])
+        for rate in HZ[1:]:
+            slots = np.maximum(slots, slot(seconds, hz=rate))
+        return slots
     with np.errstate(invalid="ignore", divide="ignore"):
         level = np.ceil(np.log(np.maximum(seconds * hz / SLOTS, 1e-9)) / np.log(LEVEL))
     return np.asarray(LEVEL ** np.clip(level, 0, 8) / hz)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from analyzer.columns import are_among
 from analyzer.measure.estimates import Seconds, Setting, slot
 from analyzer.measure.wheel import allows
 from analyzer.model import Column, Mask
@@ -50,14 +49,13 @@ class Rounds(NamedTuple):
         fits = (self.lengths >= setting.low[self.prober]) & (self.lengths <= LATEST * setting.high[self.prober])
         number = np.bincount(self.prober[fits], minlength=len(value))
         asked = np.flatnonzero((number > 0) & ~np.isnan(setting.low))
+        fitting = self.where(fits)
+        is_asked = np.zeros(len(value), bool)
         allowed: dict[int, list[int]] = {}
         for (seconds, interval), endpoints in sorted(self._candidates(setting, intvl, asked).items()):
-            mine = fits & are_among(self.prober, np.array(endpoints))
-            shown = allows(seconds, self.lengths[mine], interval)
-            if not shown.all():
-                shown |= self._since_answer(seconds, mine) | self._unsettled(seconds, mine)
-            odd = self.prober[mine][~shown]
-            strays = np.bincount(odd, minlength=len(value))
+            is_asked[:] = False
+            is_asked[endpoints] = True
+            strays = fitting.where(is_asked[fitting.prober]).strays(seconds, interval, len(value))
             for endpoint in endpoints:
                 allowed.setdefault(endpoint, [])
                 if strays[endpoint] <= number[endpoint] // STRAYS:
@@ -67,17 +65,29 @@ class Rounds(NamedTuple):
             value[endpoint] = choices[0] if len(choices) == 1 else usual[0] if len(usual) == 1 else np.nan
         return value
 
-    def _since_answer(self, seconds: int, which: Mask) -> Mask:
-        """Which of these rounds a timer of milliseconds shows that each answer sets anew (Windows, the BSDs)."""
-        waits = self.waits[which]
-        return np.asarray((seconds <= waits + SLACK_S) & (seconds >= waits - self.off[which] - SLACK_S))
+    def where(self, chosen: Mask) -> Rounds:
+        """Some of them."""
+        columns: list[Any] = [column[chosen] for column in self]
+        return Rounds(*columns)
 
-    def _unsettled(self, seconds: int, which: Mask) -> Mask:
+    def strays(self, seconds: int, interval: tuple[float, float], count: int) -> Column:
+        """How many rounds of each endpoint no timer of so many seconds shows."""
+        shown = allows(seconds, self.lengths, interval)
+        if not shown.all():
+            shown |= self._since_answer(seconds) | self._unsettled(seconds, count)
+        return np.bincount(self.prober[~shown], minlength=count)
+
+    def _since_answer(self, seconds: int) -> Mask:
+        """Which of these rounds a timer of milliseconds shows that each answer sets anew (Windows, the BSDs)."""
+        return np.asarray((seconds <= self.waits + SLACK_S) & (seconds >= self.waits - self.off - SLACK_S))
+
+    def _unsettled(self, seconds: int, count: int) -> Mask:
         """Which of these rounds, beside others, began at any time: as long as that, or less than a slot longer."""
-        late = self.lengths[which] - seconds
+        late = self.lengths - seconds
         longest = float(slot(np.array(seconds * 1.0), worst=True)) + SLACK_S
-        among = np.isin(self.prober[which], self.prober[which & self.settled])
-        return np.asarray(among & ~self.settled[which] & (late >= -SLACK_S) & (late <= longest))
+        has_settled = np.zeros(count, bool)
+        has_settled[self.prober[self.settled]] = True
+        return np.asarray(has_settled[self.prober] & ~self.settled & (late >= -SLACK_S) & (late <= longest))
 
     @staticmethod
     def _candidates(

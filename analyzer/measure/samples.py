@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.measure.estimates import HZ, JITTER_S, Seconds, Setting, slot
+from analyzer.measure.estimates import JITTER_S, Seconds, Setting, slot
 from analyzer.measure.rounds import USUAL
 from analyzer.measure.timers import SHORTEST_INTERVAL_NS
 from analyzer.model import Column, Mask
@@ -139,15 +139,12 @@ def _whole(low: Seconds, high: Seconds, latest: Seconds) -> Seconds:
     below = top - 1
     single = (below < low) | ~_explains(below, latest)
     value = np.where(single & (top >= low) & (top >= 1) & _explains(top, latest), top, np.nan)
-    usual = [
-        np.where((one >= low) & (one <= high) & _explains(one, latest), one, np.nan) for one in USUAL[:, None] * 1.0
-    ]
-    fitting = np.array([np.broadcast_to(one, top.shape) for one in usual])
-    alone = (~np.isnan(fitting)).sum(axis=0) == 1
-    return np.where(np.isnan(value) & alone, np.nansum(fitting, axis=0), value)
+    usual = USUAL[:, None] * 1.0
+    fitting = (usual >= low) & (usual <= high) & _explains(usual, latest)
+    alone = fitting.sum(axis=0) == 1
+    return np.where(np.isnan(value) & alone, (usual * fitting).sum(axis=0), value)
 
 
 def _explains(seconds: Seconds, latest: Seconds) -> Mask:
     """Whether a timer of so many seconds fires as late as this, at one of the usual rates of ticks."""
-    mask: Mask = np.any([seconds + slot(seconds, hz=rate) >= latest for rate in HZ], axis=0)
-    return mask
+    return np.asarray(seconds + slot(seconds, worst=True) >= latest)

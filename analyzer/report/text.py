@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TextIO
 
 from analyzer.captured import CaptureFacts
@@ -258,14 +259,27 @@ def _finding_text(group: Sequence[Finding], captures: Sequence[CaptureFacts], la
         *(f"Also: {note}." for note in finding.notes),
     ]
     for part in body:
-        lines += textwrap.wrap(part, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
+        lines += _paragraph(part)
     lines.append(f"  Wireshark{_file_of(finding, captures)}: {finding.evidence.display_filter}")
     if len(group) > 1:
         streams = [str(one.stream) for one in group[1:]]
         named = ", ".join(streams[:STREAMS_NAMED]) + (", ..." if len(streams) > STREAMS_NAMED else "")
         more = f"The same of {len(streams)} more to {finding.service}: stream{'s' * (len(streams) > 1)} {named}"
-        lines += textwrap.wrap(more, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
+        lines += _paragraph(more)
     return "\n".join(lines) + "\n"
+
+
+@lru_cache(1 << 8)  # one remedy is that of many findings
+def _paragraph(text: str) -> list[str]:
+    """A finding's text in lines; names of options and settings stay whole, to be copied."""
+    return textwrap.wrap(
+        text,
+        WIDTH - 2,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def _file_of(finding: Finding, captures: Sequence[CaptureFacts]) -> str:

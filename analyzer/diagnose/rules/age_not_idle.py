@@ -23,7 +23,7 @@ def age_not_idle(context: Context) -> Iterator[Claim]:
     Look at: maximum lifetimes of proxies and load balancers (Envoy max_connection_duration, gRPC MAX_CONNECTION_AGE,
     HikariCP maxLifetime). A device that must end connections should do so with FIN between two requests.
     """
-    for limit in age_limits(context.facts, context.reset_hops):
+    for limit in age_limits(context.facts, context.closings, context.reset_hops):
         flow = context.flow(int(limit.streams[0]))
         closer, _ = ends(flow, SIDES[limit.side])
         reset = bool(limit.resets.any())

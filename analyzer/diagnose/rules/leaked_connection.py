@@ -30,32 +30,28 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
     Look at: who opens these connections (`ss -tnp`), and how many descriptors the process has (`/proc/PID/fd`).
     """
     flows = context.facts.tracks.flows
-    for service in context.unprotected_services:
-        for group in context.by_path(service) if len(service) >= FEWEST else ():
-            if not _grows(flows[group, FIRST_TIME], context):
-                continue
-            flow = context.flow(int(group[0]))
-            began = np.sort(flows[group, FIRST_TIME])
-            half = int((began <= (began[0] + began[-1]) // 2).sum())
-            yield Claim(
-                summary=f"{connections(len(group))} of {flow.client.address} to {flow.server} opened one after another "
-                "and left idle",
-                remedy="Find what opens them without closing: read responses to their end and close them, share one "
-                "client, limit the pool; give idle connections a limit (IdleConnTimeout, idle_timeout).",
-                frames=tuple(flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
-                observed=f"{half} in the first half of {seconds(began[-1] - began[0])}, {len(group)} at its end, "
-                "none used again",
-                expected="as many as are in use, or a pool that stops growing",
-                source="RFC 9293 3.6: a connection lasts until both ends close it",
-                confidence="possible",
-                streams=tuple(group.tolist()),
-            )
+    for group in context.by_service_and_path(context.judged("unprotected")):
+        if len(group) < FEWEST or not _goes_on(began := np.sort(flows[group, FIRST_TIME]), context):
+            continue
+        flow = context.flow(int(group[0]))
+        half = int((began <= (began[0] + began[-1]) // 2).sum())
+        yield Claim(
+            summary=f"{connections(len(group))} of {flow.client.address} to {flow.server} opened one after another "
+            "and left idle",
+            remedy="Find what opens them without closing: read responses to their end and close them, share one "
+            "client, limit the pool; give idle connections a limit (IdleConnTimeout, idle_timeout).",
+            frames=tuple(flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
+            observed=f"{half} in the first half of {seconds(began[-1] - began[0])}, {len(group)} at its end, "
+            "none used again",
+            expected="as many as are in use, or a pool that stops growing",
+            source="RFC 9293 3.6: a connection lasts until both ends close it",
+            confidence="possible",
+            streams=tuple(group.tolist()),
+        )
 
 
-def _grows(began: Column, context: Context) -> bool:
-    """Whether connections began all over a time that is long beside the silence that counts as idle."""
-    if len(began) < FEWEST:
-        return False
-    span = int(began.max() - began.min())
-    steps = distinct((began - began.min()) * STEPS // (span + 1))
+def _goes_on(began: Column, context: Context) -> bool:
+    """Whether these beginnings, in order, lie all over a time that is long beside the silence that counts as idle."""
+    span = int(began[-1] - began[0])
+    steps = distinct((began - began[0]) * STEPS // (span + 1))
     return span * 2 >= context.idle_after and len(steps) == STEPS
