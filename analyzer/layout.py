@@ -112,8 +112,9 @@ SAW_SERVER_SYN = 0x08  # a bare SYN from the second endpoint: simultaneous open
 SAW_REFUSAL = 0x10
 SYN_RETRANSMITTED = 0x20
 MIXED_TUNNELS = 0x40  # sequence numbers that do not fit came from tunnels with different ids
+OLDER_LIFE = 0x80  # the server answered the SYN with an ACK of an older connection
 SAW_PURE_ACK = 0x100
-OLDER_LIFE = 0x80  # the server answered the SYN with an ACK of an older connection, which the client reset
+OLDER_RESET = 0x200  # ... which the client answered with a RST
 OPENING = 0x3F  # those that a connection's beginning leaves
 
 # What a RST answered.
@@ -197,8 +198,7 @@ BEAT_LENGTH, BEAT_REPLY = 41, 49  # eight bits each, where only a rhythm tells: 
 BEAT_PROTOCOL = 57  # shift, the rest: HEARTBEAT; 0 where only a rhythm tells
 # BEAT_GAPS: twenty-six bits each, the shortest and above BEAT_LONGEST the longest, in milliseconds.
 BEAT_LONGEST, BEAT_GAP_MASK = 26, (1 << 26) - 1
-BEATS_ODD = 52  # shift, eight bits: how often another length came in their place, or was drawn by one
-BEATS_ODD_MASK = 0xFF
+BEATS_ODD, BEATS_ODD_MASK = 52, 0xFF  # eight bits: how often another length came in their place, or was drawn by one
 # With this many at one pace, data of an unknown protocol is taken for heartbeats; with one more for each eighth that
 # their gaps differ beyond the first.
 BEATS_IN_RHYTHM = 5

@@ -32,6 +32,9 @@ NO_REQUEST = "the client's last message answers two of the server's; nothing say
 SECOND_HALF = "FIN and ACK of a connection older than the capture: as well the second half of a close as the first"
 SOON = "half a minute at most since the FIN: a program that closes late looks the same"
 DOES_CLOSE_LATE = "11.4 s since the FIN; 53623 of the same host, in this file, is closed 15.2 s after it"
+MET_A_RST = "its probe met a RST 45.3 s after the FIN: the socket was gone, whatever the capture shows after that"
+ONE_ATTEMPT = "24 SYNs of one 4-tuple, most of them crafted, within four seconds; the last was answered"
+ASKED = "every ten seconds 63 bytes are asked and answered, until the host sends everything through a VPN"
 OTHER_LEG = "the same connection on the other leg of a NAT shows that the server did close it"
 
 
@@ -45,7 +48,7 @@ class Disputed(NamedTuple):
     reason: str
 
 
-LEAK, IDLE = "close-wait-leak", "unprotected-idle"
+LEAK, IDLE, UNANSWERED = "close-wait-leak", "unprotected-idle", "connection-unanswered"
 EXAMPLE = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14)
 DISPUTED = (
     Disputed(NFSTREAM + "bitcoin.pcap", (1,), "retransmission-timeout", GONE, RECOVERED),
@@ -77,18 +80,21 @@ DISPUTED = (
     Disputed(PACKETS + "BgpPackets.pcap", (0, 1, 2, 3), IDLE, GONE, SPLICED),
     Disputed(PACKETS + "ldap.pcapng", (0, 1, 2, 3, 4), IDLE, GONE, SPLICED),
     Disputed(PCAPPP + "raw_ip.pcap", (0, 1), IDLE, GONE, SPLICED),
-    Disputed(TCPDUMP + "of13_ericsson.pcapng", (0, 1, 2, *range(5, 20)), IDLE, "possible", PICKED),
+    Disputed(TCPDUMP + "of13_ericsson.pcapng", (0, 1, 2, *range(5, 20)), IDLE, GONE, PICKED),
     Disputed(NDPI + "anydesk.pcapng", (4,), "app-hung", "possible", NO_REQUEST),
-    Disputed(CHRIS + "sessionhijacking.pcapng", (0,), LEAK, "possible", SECOND_HALF),
-    Disputed(NFSTREAM + "1kxun.pcap", (2,), LEAK, "possible", SECOND_HALF),
+    Disputed(CHRIS + "sessionhijacking.pcapng", (0,), LEAK, GONE, SECOND_HALF),
+    Disputed(NFSTREAM + "1kxun.pcap", (2,), LEAK, GONE, SECOND_HALF),
     Disputed(NFSTREAM + "KakaoTalk_chat.pcap", (6,), LEAK, "likely", SECOND_HALF),
-    Disputed(NDPI + "anyconnect-vpn.pcap", (19,), LEAK, "possible", SECOND_HALF),
-    Disputed(NDPI + "fuzz-2006-09-29-28586.pcap", (0,), LEAK, "possible", SECOND_HALF),
+    Disputed(NDPI + "anyconnect-vpn.pcap", (19,), LEAK, GONE, SECOND_HALF),
+    Disputed(NDPI + "fuzz-2006-09-29-28586.pcap", (0,), LEAK, GONE, SECOND_HALF),
     Disputed(NFSTREAM + "1kxun.pcap", (20,), LEAK, "possible", DOES_CLOSE_LATE),
     Disputed(NFSTREAM + "KakaoTalk_chat.pcap", (4, 5, 12), LEAK, "likely", SOON),
     Disputed(NFSTREAM + "starcraft_battle.pcap", (7,), LEAK, "likely", SOON),
     Disputed(NDPI + "anyconnect-vpn.pcap", (21,), LEAK, "likely", SOON),
-    Disputed(SURICATA + "bug-5437-02/input.pcap", (2, 5), LEAK, "possible", OTHER_LEG),
+    Disputed(SURICATA + "bug-5437-02/input.pcap", (2, 5), LEAK, GONE, OTHER_LEG),
+    Disputed(CHRIS + "http_espn_fail.pcapng", (7,), LEAK, "likely", MET_A_RST),
+    Disputed(SURICATA + "bug-7657-01/input.pcap", tuple(range(24)), UNANSWERED, GONE, ONE_ATTEMPT),
+    Disputed(NDPI + "anyconnect-vpn.pcap", (4, 5), IDLE, GONE, ASKED),
 )
 # Who has not closed, where a finding about several connections may take the one for the other.
 HOLDERS = {

@@ -36,6 +36,7 @@ HANDSHAKE = {
     layout.SAW_SERVER_SYN: "server_syn",
     layout.SAW_REFUSAL: "refusal",
     layout.OLDER_LIFE: "older_life",
+    layout.OLDER_RESET: "older_reset",
 }
 
 

@@ -18,6 +18,7 @@ PATIENCE = 3 * SECOND
 CROSSING = SECOND
 PROMPT = SECOND // 5
 FAR = 1 << 24  # numbers further apart are of two connections
+CHALLENGED_NS = 1_000_000_000  # a challenge ACK comes before the SYN is sent again
 FAR_AHEAD = 1 << 30  # an acknowledgement that is of another connection
 
 
@@ -42,7 +43,7 @@ class Connection:
         if is_late_copy(packet, x, y):
             return
         if of_older_life(packet, self):
-            self.handshake.add("older_life")
+            self.handshake |= {"older_life", "older_reset"} if packet.is_reset else {"older_life"}
             x.packets += 1
             x.last = packet
             return
@@ -329,7 +330,10 @@ def of_older_life(packet: Packet, connection: Connection) -> bool:
     if captured:
         return "A" not in packet.flags or packet.ack != (y.syn.seq + 1) % WRAP
     ahead = y.nearest(packet.ack) - (y.nxt or 0)
-    return "A" in packet.flags and not packet.is_reset and not 0 <= ahead <= FAR
+    if "A" not in packet.flags or packet.is_reset or "F" in packet.flags or packet.length > 0:
+        return False
+    assert y.last is not None
+    return packet.time - y.last.time <= CHALLENGED_NS and not 0 <= ahead <= FAR
 
 
 def track(capture: bytes) -> list[Connection]:

@@ -9,14 +9,15 @@ import numpy as np
 from analyzer.columns import distinct
 from analyzer.diagnose.groups import by_service, hosts
 from analyzer.kinds import Handshake
-from analyzer.layout import CLIENT_IS_LOW, FIRST_TIME, KEY_PORTS, ROLES
-from analyzer.model import Column, Facts
+from analyzer.layout import CLIENT_IS_LOW, FIRST_TIME, KEY_PORTS, PREVIOUS, ROLES
+from analyzer.model import Column, Facts, Mask
 
 # Who asks for so many ports or hosts, and is let in to few of them, looks for what there is.
 MANY_DOORS = 15
 LET_IN = 0.2
 # A SYN this late in a capture may still be answered (RFC 6298 2.1: the first timeout is 1 s, the second 2 s).
 STILL_WAITING_NS = 3_000_000_000
+FIRST_TIMEOUT_NS = 1_000_000_000
 # A service is out of order where so many were turned away, and so large a share of all.
 SEVERAL, MANY = 3, 5
 MOST = 0.5
@@ -48,16 +49,28 @@ class Attempts(NamedTuple):
 
 def failed(facts: Facts, how: Handshake, scans: list[Column]) -> list[Attempts]:
     """The services with connections that failed so, but for those that a scan asked for."""
-    chosen = facts.handshake == how
+    chosen, counted = facts.handshake == how, np.ones(len(facts), bool)
     if how == Handshake.NO_ANSWER:
-        chosen = chosen & (facts.end - facts.tracks.flows[:, FIRST_TIME] > STILL_WAITING_NS)
+        counted = facts.end - facts.tracks.flows[:, FIRST_TIME] > STILL_WAITING_NS
+        chosen &= counted
     if not chosen.any():
         return []
     for scan in scans:
         chosen[scan] = False
-    everything = by_service(facts.tracks.flows, np.arange(len(facts)))
+    counted = counted & ~_superseded(facts)
+    everything = by_service(facts.tracks.flows, np.flatnonzero(counted))
     found = [(service[chosen[service]], service) for service in everything]
     return [Attempts(streams, len(service)) for streams, service in found if len(streams)]
+
+
+def _superseded(facts: Facts) -> Mask:
+    """Attempts that were followed by another from the same port sooner than a TCP asks again: parts of one attempt."""
+    flows = facts.tracks.flows
+    later = np.flatnonzero(flows[:, PREVIOUS])
+    before = flows[later, PREVIOUS] - 1
+    mask = np.zeros(len(facts), bool)
+    mask[before[flows[later, FIRST_TIME] - flows[before, FIRST_TIME] < FIRST_TIMEOUT_NS]] = True
+    return np.asarray(mask & (facts.handshake == Handshake.NO_ANSWER))
 
 
 def find_scans(facts: Facts) -> list[Column]:

@@ -6,8 +6,9 @@ from analyzer.diagnose.words import how_to_probe
 from analyzer.layout import ENDPOINT_SIZE, FINGERPRINT, HEAD_SIZE, TTL_HIGH
 from analyzer.model import SIDES, Facts, Flow, Keepalive
 
-# Windows begins with a TTL of 128, Linux, the BSDs and macOS with 64; and it probes with one octet.
-WINDOWS_TTL = range(65, 129)
+# Windows begins with a TTL of 128, Linux, the BSDs and macOS with 64, and few paths have more than 32 hops; and it
+# probes with one octet.
+WINDOWS_TTL = range(97, 129)
 # A detection as quick as this is not made slower by advice: 60 s, and three probes 10 s apart.
 IDLE, INTERVAL, COUNT = 60, 10, 3
 QUICK_S = IDLE + INTERVAL * COUNT
@@ -62,3 +63,10 @@ def idle_time_there(facts: Facts, flow: Flow) -> str:
     if any(windows):
         names.append("SIO_KEEPALIVE_VALS or the registry value KeepAliveTime on Windows")
     return ", ".join(names)
+
+
+def sockets_in_close_wait(facts: Facts, flow: Flow, side: int) -> str:
+    """The command that lists them on this end's host, with their processes."""
+    if is_windows(facts, flow, side):
+        return "netstat -ano | findstr CLOSE_WAIT"
+    return "ss -tnp state close-wait; on macOS and the BSDs lsof -nP -iTCP -sTCP:CLOSE_WAIT"

@@ -30,6 +30,8 @@ from analyzer.layout import (
     KEY_PORTS,
     KNOWN,
     LAST_RX,
+    LAST_TIME,
+    LEN,
     LINE,
     LOW_HI,
     LOW_LO,
@@ -53,13 +55,15 @@ from analyzer.layout import (
     TUNNEL,
     TUNNEL_SPLIT,
 )
-from analyzer.tcp import ACK, RST, SYN, State
+from analyzer.tcp import ACK, FIN, RST, SYN, State
 from analyzer.wire import EPHEMERAL_IANA, EPHEMERAL_LINUX, EPHEMERAL_XP, PORTS_RESERVED, SERVICE_PORTS
 
 IN_SYN_SENT = int(State.SYN_SENT)
 # Numbers of one connection lie within a window of each other, and few windows are larger than this; those of two
 # connections lie further apart 127 times in 128.
 FAR = 1 << 24
+# A challenge ACK comes within a round trip: before the SYN is sent again (RFC 6298 2.1).
+CHALLENGED_NS = 1_000_000_000
 
 
 @kernel
@@ -227,7 +231,9 @@ def is_of_older_life(packets: Ints, row: int, flows: Ints, f: int, x: int, y: in
     ahead = seq_diff(packets[row + ACKNO], flows[y + NXT])
     if captured:
         return flags & ACK == 0 or ahead != 0
-    return flags & (ACK | RST) == ACK and (ahead < 0 or ahead > FAR)
+    if flags & (ACK | RST | FIN) != ACK or packets[row + LEN] > 0:
+        return False
+    return packets[row + TIME] - flows[y + LAST_TIME] <= CHALLENGED_NS and (ahead < 0 or ahead > FAR)
 
 
 @kernel

@@ -61,6 +61,7 @@ from analyzer.layout import (
     NXT,
     NXT_IS_GUESS,
     OLDER_LIFE,
+    OLDER_RESET,
     PACKET_SIZE,
     PACKETS,
     PROBE_COUNT,
@@ -149,7 +150,7 @@ def on_segment(
         other_tunnel(packets, row, flows, f, x, endpoint, events, counts)
     idle_gap(packets, row, flows, f, side)
     if is_of_older_life(packets, row, flows, f, x, y):
-        flows[f + HANDSHAKE] |= OLDER_LIFE
+        flows[f + HANDSHAKE] |= OLDER_LIFE | (OLDER_RESET if flags & RST else 0)
         flows[x + PACKETS] += 1
         flows[x + LAST_TIME] = packets[row + TIME]
         return

@@ -8,14 +8,17 @@ import numpy as np
 
 from analyzer.columns import are_among
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.systems import sockets_in_close_wait
 from analyzer.diagnose.words import connections, ends, seconds
-from analyzer.layout import BYTES, FIN_END, FIN_FRAME, FIN_TIME, KNOWN, SENT_FIN, SENT_SYN
-from analyzer.model import SIDES, Column, Facts
+from analyzer.layout import BYTES, FIN_END, FIN_FRAME, FIN_TIME, KNOWN, NXT, RESET_FRAME, SENT_FIN, SENT_RST, SENT_SYN
+from analyzer.model import SIDES, Column, Facts, Flow, Mask
 
 # As long as Linux waits for the other end's FIN (net.ipv4.tcp_fin_timeout): a program that closes later is late.
 LATE_NS = 60_000_000_000
 # Servers of the web wait so long before they close what they no longer read (nginx lingering_time).
 SOON_NS = 30_000_000_000
+# How they grew is worth telling of so many, over so long.
+SEVERAL, LASTING_NS = 4, 10_000_000_000
 
 
 @survey("close-wait-leak", severity="medium")
@@ -32,16 +35,47 @@ def close_wait_leak(context: Context) -> Iterator[Claim]:
     Mend the program: close when a read returns 0; give reads a deadline. On the other side Linux forgets a closed
     socket in FIN-WAIT-2 after net.ipv4.tcp_fin_timeout (60 s).
     """
-    for service in context.by_service(context.judged("close_wait_leak")):
-        for side in (1, 2):
-            closed = _first_to_close(context.facts, service) == side
-            if closed.any():
-                yield _claim(service[closed], side - 1, context)
+    streams = context.judged("close_wait_leak")
+    first = _first_to_close(context.facts, streams)
+    left = ~_closed_elsewhere(context.facts, streams, first)
+    opened = _holder_was_open(context.facts, streams, first)
+    for side, seen in ((side, seen) for side in range(2) for seen in (True, False)):
+        for group in context.by_service(streams[left & (first == side) & (opened == seen)]):
+            claim = _claim(group, side, context)
+            yield claim if seen else claim._replace(severity="low", confidence="possible")
 
 
 def _first_to_close(facts: Facts, streams: Column) -> Column:
-    """The side that has sent its FIN: 1 client, 2 server."""
-    return np.asarray(np.where(facts.tracks.endpoints(FIN_TIME, streams)[:, 0] > 0, 1, 2))
+    """The side that has sent its FIN: 0 client, 1 server."""
+    return np.asarray(np.where(facts.tracks.endpoints(FIN_TIME, streams)[:, 0] > 0, 0, 1))
+
+
+def _holder_was_open(facts: Facts, streams: Column, closer: Column) -> Mask:
+    """Whether the other end has shown that its stream was open: by its SYN, data, or probes.
+
+    Otherwise a FIN at the beginning of what was captured may be the second of two.
+    """
+    known, octets = (facts.tracks.endpoints(field, streams) for field in (KNOWN, BYTES))
+    shown = (known & SENT_SYN != 0) | (octets > 0) | (facts.probes[streams] > 0)
+    return np.asarray(shown[np.arange(len(streams)), 1 - closer])
+
+
+def _closed_elsewhere(facts: Facts, streams: Column, closer: Column) -> Mask:
+    """Whether the other end closed, or reset, the same connection under another address: on the other leg of a NAT."""
+    endpoints = facts.tracks.endpoints
+    row = np.arange(len(streams))
+    numbers = np.where(endpoints(KNOWN) & SENT_FIN != 0, endpoints(FIN_END), -1).reshape(-1)
+    ends = np.flatnonzero(are_among(numbers, endpoints(FIN_END, streams)[row, closer]))
+    closed = (endpoints(KNOWN) & (SENT_FIN | SENT_RST) != 0).reshape(-1)
+    ends = ends[closed[ends ^ 1]]
+    mask = np.zeros(len(streams), bool)
+    sent = endpoints(NXT).reshape(-1)
+    for place, (stream, side) in enumerate(zip(streams.tolist(), closer.tolist(), strict=True)):
+        same = ends[(numbers[ends] == numbers[2 * stream + side]) & (ends != 2 * stream + side)]
+        # The numbers of the other end are the same, too, or one more for its FIN.
+        ahead = sent[same ^ 1] - sent[2 * stream + 1 - side]
+        mask[place] = (np.abs(ahead) <= 1).any()
+    return mask
 
 
 def _claim(group: Column, side: int, context: Context) -> Claim:
@@ -50,19 +84,22 @@ def _claim(group: Column, side: int, context: Context) -> Claim:
     flow = context.flow(int(group[0]))
     closer, holder = ends(flow, SIDES[side])
     when = facts.tracks.endpoints(FIN_TIME, group)[:, side]
-    frames = facts.tracks.endpoints(FIN_FRAME, group)[:, side]
+    frames = facts.tracks.endpoints(FIN_FRAME, group)[:MAX_FRAMES, side].tolist()
+    frames += facts.tracks.flows[group[:MAX_FRAMES], RESET_FRAME].tolist()
     growth = ""
-    if len(group) > 1 and when.max() > when.min():
+    if len(group) >= SEVERAL and when.max() - when.min() >= LASTING_NS:
         growth = f", {int((when <= (when.min() + when.max()) // 2).sum())} of them in the first half of "
         growth += seconds(int(when.max() - when.min()))
     who = holder if len(group) == 1 else holder.address
-    waited = facts.listened(when)
+    over = facts.ended[group]
+    waited = np.where(over > 0, over - when, facts.listened(when))
+    until = "before the connection ended" if len(group) == 1 and over.any() else "before the end"
     return Claim(
         summary=f"{who} has not closed {connections(len(group))} of {flow.server} that {closer.address} closed up "
-        f"to {seconds(int(waited.max()))} before the end{growth}",
-        remedy=f"Find the process on {holder.address} with sockets in CLOSE-WAIT (ss -tnp state close-wait); it "
-        "must close when a read returns the end of the stream.",
-        frames=tuple(frames[:MAX_FRAMES].tolist()),
+        f"to {seconds(int(waited.max()))} {until}{growth}",
+        remedy=f"{_whom_to_look_for(facts, flow, 1 - side, over)}; it must close when a read returns the end of the "
+        "stream.",
+        frames=tuple(frame for frame in frames if frame),
         observed="a FIN that was acknowledged, and none in return",
         expected="a FIN in return when the application has read to the end",
         source="RFC 9293 3.6 and 3.10.4",
@@ -71,16 +108,21 @@ def _claim(group: Column, side: int, context: Context) -> Claim:
     )
 
 
-def _confidence(facts: Facts, group: Column, holder: int, waited: Column) -> str:
-    """How sure it is: the holder's stream was open, as it has shown, and its program has had its time.
+def _whom_to_look_for(facts: Facts, flow: Flow, holder: int, over: Column) -> str:
+    """Where to find the program: by its sockets, as long as there are any."""
+    address = (flow.client, flow.server)[holder].address
+    if (over > 0).all():
+        return f"Find the program on {address} that held the connection"
+    command = sockets_in_close_wait(facts, flow, holder)
+    return f"Find the process on {address} with sockets in CLOSE-WAIT ({command})"
 
-    A FIN at the beginning of what was captured of a connection may be the second of two.
-    """
+
+def _confidence(facts: Facts, group: Column, holder: int, waited: Column) -> str:
+    """How sure it is: the program of the holder has had its time, and this is the only leg that was captured."""
     endpoints = facts.tracks.endpoints
-    opened = (endpoints(KNOWN, group)[:, holder] & SENT_SYN != 0) | (endpoints(BYTES, group)[:, holder] > 0)
     numbers = endpoints(FIN_END)[endpoints(KNOWN) & SENT_FIN != 0]
     mine = endpoints(FIN_END, group)[:, 1 - holder]
     seen_twice = are_among(numbers, mine).sum() > len(mine)  # the other leg of a NAT or a proxy, perhaps
-    if seen_twice or not (opened | (facts.probes[group, holder] > 0)).all() or waited.min() < SOON_NS:
+    if seen_twice or waited.min() < SOON_NS:
         return "possible"
     return "certain" if waited.min() >= LATE_NS else "likely"

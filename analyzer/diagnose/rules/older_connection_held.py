@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.words import seconds
-from analyzer.layout import HANDSHAKE, HANDSHAKE_RTT, HEAD_SIZE, OLDER_LIFE, SAW_ACK, SYN_TIME
+from analyzer.layout import HANDSHAKE, HANDSHAKE_RTT, HEAD_SIZE, OLDER_LIFE, OLDER_RESET, SAW_ACK, SYN_TIME
 from analyzer.model import Facts, Flow, Mask
 
 
@@ -27,6 +27,7 @@ def older_connection_held(flow: Flow, context: Context) -> Iterator[Claim]:
     rather than two hours, ends them before a client comes back to one.
     """
     head = context.facts.tracks.flows[flow.stream]
+    reset = bool(head[HANDSHAKE] & OLDER_RESET)
     took = int(head[HEAD_SIZE + SYN_TIME]) - flow.start
     delay = ""
     if head[HANDSHAKE] & SAW_ACK and head[HANDSHAKE_RTT] >= 0 and took > 0:
@@ -37,7 +38,8 @@ def older_connection_held(flow: Flow, context: Context) -> Iterator[Claim]:
         remedy="Have the server probe idle connections (SO_KEEPALIVE with a time of minutes), so that it knows which "
         "clients are gone before they come back.",
         frames=(),
-        observed="an ACK with other numbers in answer to a SYN, and the client's RST to it",
+        observed=f"an ACK with other numbers in answer to a SYN{', and the RST of the client to it' * reset}",
         expected="a SYN-ACK",
         source="RFC 9293 3.10.7.4 and 3.5.1",
+        confidence="certain" if reset else "possible",
     )

@@ -13,13 +13,18 @@ from analyzer.diagnose.words import ends, seconds, times
 from analyzer.kinds import How
 from analyzer.layout import (
     ENDPOINT_SIZE,
+    FIN_END,
     FIN_FRAME,
     HEAD_SIZE,
+    KNOWN,
     REQUEST_FRAME,
     RESENT,
     RESENT_FIRST,
     RESENT_GAP,
     RESENT_LAST,
+    SENT_FIN,
+    STAMP,
+    SYN_TSVAL,
 )
 from analyzer.model import SIDES, Flow
 
@@ -73,7 +78,19 @@ def _remedy(context: Context, flow: Flow, side: int) -> str:
             "Find out why nothing arrives; give requests a deadline in the application (Windows: the socket option "
             "TCP_MAXRT, or TcpMaxDataRetransmissions for all)."
         )
+    if _is_fin(context.facts.tracks.flows[flow.stream].tolist(), side):
+        return (
+            "Find out why nothing arrives. The socket is closed already: Linux tries for as long as "
+            "net.ipv4.tcp_orphan_retries says, unless TCP_USER_TIMEOUT was set on it."
+        )
     return (
         "Find out why nothing arrives; set TCP_USER_TIMEOUT on the socket (or net.ipv4.tcp_retries2) to the "
         "time after which that should be known."
     )
+
+
+def _is_fin(row: list[int], side: int) -> bool:
+    """Whether what was sent again and again is a FIN, and nothing before it."""
+    x = HEAD_SIZE + side * ENDPOINT_SIZE
+    first = (row[x + SYN_TSVAL] >> STAMP) + (1 << 31)  # see kernels.history.resent
+    return row[x + KNOWN] & SENT_FIN != 0 and (first + 1) & 0xFFFFFFFF == row[x + FIN_END]

@@ -13,17 +13,22 @@ from analyzer.layout import (
     ACKED_UNSEEN,
     END_TIME,
     FIRST_FRAME,
+    FIRST_TIME,
     HANDSHAKE,
     KNOWN,
     LONGEST_GAP,
     PACKETS,
     SAW_PURE_ACK,
+    SAW_SYN,
 )
 from analyzer.model import Column, Facts, Mask
 
 GENERAL = "SO_KEEPALIVE on the socket, with a time of minutes"
 # A handshake, or a question and an answer.
 FEWEST_PACKETS = 3
+# Who was silent for so many times as long as ever before has missed its turns.
+MISSED_TURNS = 3
+FEWEST_PIECES = 3
 
 # Who waits for longer than any system's default, two hours and its lateness, has no keepalive.
 LONGEST_DEFAULT_NS = 7_600_000_000_000
@@ -53,7 +58,7 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
 
 
 def _is_shown(facts: Facts, streams: Column) -> Mask:
-    """Of which connections more is captured than a fragment: an open connection that is silent now as never before.
+    """Of which connections more is captured than a fragment: an open connection, silent for longer than ever before.
 
     Not where one end was never heard, where data is missing, or where the file has no pure ACK at all, as one that a
     filter for a protocol has left.
@@ -64,7 +69,25 @@ def _is_shown(facts: Facts, streams: Column) -> Mask:
     holes = (endpoints(KNOWN, streams) & ACKED_UNSEEN != 0).any(axis=1)
     silent = facts.listened(flows[streams, END_TIME])
     acks = bool((flows[:, HANDSHAKE] & SAW_PURE_ACK).any())
-    return np.asarray(~fragment & ~holes & (silent > flows[streams, LONGEST_GAP]) & acks)
+    unlike = silent > MISSED_TURNS * flows[streams, LONGEST_GAP]
+    return np.asarray(~fragment & ~holes & unlike & acks & ~_is_unwitnessed(facts, streams))
+
+
+def _is_unwitnessed(facts: Facts, streams: Column) -> Mask:
+    """Whether in most of the silence of these no connection at all was seen, in a file of fragments.
+
+    A file put together from pieces of others is silent between them, and so are all connections in it.
+    """
+    flows = facts.tracks.flows
+    pieces = (flows[:, HANDSHAKE] & SAW_SYN == 0) & ~facts.probes.any(axis=1)
+    if len(flows) < FEWEST_PIECES or pieces.sum() * 2 <= len(flows):
+        return np.zeros(len(streams), bool)
+    order = np.argsort(flows[:, FIRST_TIME], kind="stable")
+    began, heard = flows[order, FIRST_TIME], np.maximum.accumulate(flows[order, END_TIME])
+    pauses = np.append(np.maximum(began[1:] - heard[:-1], 0), 0)
+    unseen = np.cumsum(pauses[::-1])[::-1]  # from the beginning of each on
+    place = np.searchsorted(began, flows[streams, END_TIME], side="right") - 1
+    return np.asarray(unseen[place] * 2 > facts.listened(flows[streams, END_TIME]))
 
 
 def _claim(group: Column, which: str, how: str, context: Context) -> Claim:
