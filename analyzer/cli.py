@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.chart_command import chart
-from analyzer.console import (
+from analyzer.commands.annotate import annotate, extract
+from analyzer.commands.chart import chart
+from analyzer.commands.console import (
     OutputError,
     check_output,
     noter,
     open_output,
     say,
 )
-from analyzer.each import analyses_of, check_each, write_each
-from analyzer.errors import CaptureError, UsageError
-from analyzer.live_command import live
-from analyzer.options import (
+from analyzer.commands.each import analyses_of, check_each, write_each
+from analyzer.commands.explain import crosscheck, explain, profiles
+from analyzer.commands.live import live
+from analyzer.commands.options import (
     Captures,
     End,
     Hosts,
@@ -39,14 +40,13 @@ from analyzer.options import (
     Verbose,
     Verdicts,
 )
-from analyzer.packet_commands import annotate, extract
-from analyzer.reading import read, selected
-from analyzer.reference import crosscheck, explain, profiles
-from analyzer.report_command import report
-from analyzer.result import LIMIT, Format, check_folder, write_result, write_tables
+from analyzer.commands.reading import read, selected
+from analyzer.commands.report import report
+from analyzer.commands.result import LIMIT, Format, check_folder, write_result, write_tables
+from analyzer.errors import CaptureError, UsageError
 
 if TYPE_CHECKING:
-    from analyzer.pipeline import Analysis
+    from analyzer.analysis import Analysis
 
 EXIT_FINDING = 1
 EXIT_USAGE = 2
@@ -167,7 +167,7 @@ app.command()(crosscheck)
 
 
 def _is_as_severe(analysis: Analysis, severity: Severity | None) -> bool:
-    from analyzer.findings import SEVERITIES
+    from analyzer.model.findings import SEVERITIES
 
     if severity is None:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.kernels import compiled
-from analyzer.layout import CAPLEN, COUNTS_SIZE, LINK_TYPE, ORIGLEN, PACKET_SIZE, RECORD_SIZE
+from analyzer.tables.fields import CAPLEN, COUNTS_SIZE, LINK_TYPE, ORIGLEN, PACKET_SIZE, RECORD_SIZE
 from analyzer.wire import LINKTYPE_ETHERNET
 
 kernels = compiled()

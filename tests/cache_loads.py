@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from analyzer.kernels import compiled, machine
+from analyzer.kernels import compiled
+from analyzer.kernels.engine import machine
 
 
 def compile_kernels(*_: Any) -> NoReturn:

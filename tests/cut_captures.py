@@ -14,7 +14,7 @@ from captures_in_bytes import ETHERNET, Captured, enhanced, interface, pcap, sec
 from analyzer import analyze
 from analyzer.capture import open_capture
 from analyzer.kernels import plain
-from analyzer.layout import RECORD_SIZE
+from analyzer.tables.fields import RECORD_SIZE
 
 IPV4, IPV6, VLAN, TCP = 0x0800, 0x86DD, 0x8100, 6
 END, NOP, TIMESTAMPS = 0, 1, 8

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from results import kernels_of
 
-from analyzer import layout
 from analyzer.decode import Decoder
-from analyzer.model import Records
+from analyzer.model.columns import Records
+from analyzer.tables import fields as layout
 
 Frame = tuple[int, bytes]  # link type, octets
 

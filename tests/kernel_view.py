@@ -12,11 +12,11 @@ import naive
 from naive_packets import Address
 from wirebytes import PCAP_NANOSECONDS
 
-from analyzer import layout
 from analyzer.decode import Decoder
 from analyzer.kernels import Kernels
 from analyzer.measure.flows import address_text
-from analyzer.model import Packets, Records, Tracks
+from analyzer.model.columns import Packets, Records, Tracks
+from analyzer.tables import fields as layout
 from analyzer.tcp import State
 from analyzer.track import Tracker
 

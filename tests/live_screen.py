@@ -10,11 +10,11 @@ from pathlib import Path
 from captures_in_bytes import boundaries
 from test_watch import IDLE_AFTER, MANY, File
 
-from analyzer.events import Event
 from analyzer.kernels import plain
-from analyzer.live import Live
-from analyzer.outlook import look_ahead
-from analyzer.report.events import text_line
+from analyzer.live.outlook import look_ahead
+from analyzer.live.session import Live
+from analyzer.model.events import Event
+from analyzer.report.event_lines import text_line
 from analyzer.report.screen import NARROW, Shown, View, compose
 
 

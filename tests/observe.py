@@ -8,8 +8,8 @@ from pathlib import Path
 from conversation import Conversation
 from wirebytes import Segment, pcap_bytes
 
-from analyzer.model import SIDES, Flow, Keepalive
-from analyzer.pipeline import Analysis, analyze
+from analyzer.analysis import Analysis, analyze
+from analyzer.model.columns import SIDES, Flow, Keepalive
 
 
 def analyzed(*talks: Conversation, engine: str = "plain", nanoseconds: bool = True) -> Analysis:

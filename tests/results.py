@@ -17,9 +17,9 @@ from captures_in_bytes import Captured
 import analyzer
 from analyzer.capture import open_capture
 from analyzer.capture.source import Source
-from analyzer.captured import CaptureFacts
 from analyzer.kernels import Kernels, compiled, plain
-from analyzer.layout import RECORD_SIZE
+from analyzer.model.captures import CaptureFacts
+from analyzer.tables.fields import RECORD_SIZE
 
 ROOT = Path(__file__).parent.parent
 TRUTHS = sorted(ROOT.glob("captures/*/truth.json"))
@@ -50,7 +50,7 @@ def result(*paths: Path | str, engine: str = "plain") -> Result:
     """The whole JSON, numbers exact, without what depends on where the octets came from."""
     with pytest.MonkeyPatch.context() as patch:
         if engine == "compiled":  # loaded once for all tests
-            patch.setattr("analyzer.pipeline.compiled", lambda notify: kernels_of("compiled"))
+            patch.setattr("analyzer.analysis.compiled", lambda notify: kernels_of("compiled"))
         analysis = analyzer.analyze(*map(str, paths), engine=engine)
     whole: Result = json.loads(analysis.to_json(), parse_float=Decimal)
     for capture in whole["captures"]:

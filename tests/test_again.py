@@ -14,9 +14,9 @@ from frames_in_bytes import ACK, PSH, ethernet, ipv4, tcp
 from results import CAPTURES, EVERY_CAPTURE, ROOT, kernels_of, packets_of
 
 from analyzer import Analysis, CaptureError, UsageError, analyze
-from analyzer.again import Raw, by_server
-from analyzer.layout import FRAME, FRAME_BITS, KIND, PACKET_SIZE, STREAM, TIME
-from analyzer.model import Column
+from analyzer.model.columns import Column
+from analyzer.pipeline.second_reading import Raw, by_server
+from analyzer.tables.fields import FRAME, FRAME_BITS, KIND, PACKET_SIZE, STREAM, TIME
 
 FOUR = ROOT / "captures" / "refused-and-no-answer" / "capture.pcap"
 
@@ -61,7 +61,7 @@ def test_so_it_is_with_several_files(name: str) -> None:
 
 
 def test_so_it_is_with_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analyzer.pipeline.compiled", lambda notify: kernels_of("compiled"))
+    monkeypatch.setattr("analyzer.analysis.compiled", lambda notify: kernels_of("compiled"))
     capture = str(ROOT / "captures" / "crowd" / "capture.pcap")
     fast, slow = analyze(capture, engine="compiled"), analyze(capture, engine="plain")
     assert np.array_equal(again(fast)[:, [FRAME, STREAM]], again(slow)[:, [FRAME, STREAM]])

@@ -21,9 +21,10 @@ from results import CAPTURES, EVERY_CAPTURE, ROOT, Dribble, dribble, kernels_of,
 from talks_in_bytes import ethernet_talk
 
 import analyzer.capture.reader
-from analyzer import CaptureError, run
+from analyzer import CaptureError
 from analyzer.capture.source import Source
 from analyzer.kernels import Kernels
+from analyzer.pipeline import run
 
 SMALL = {"pcap": pcap(ethernet_talk()), "pcapng": pcapng(ethernet_talk(), ">")}
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from analyzer.findings import Finding
-from analyzer.model import Flow, Keepalive
-from analyzer.pipeline import Analysis, analyze
+from analyzer.analysis import Analysis, analyze
+from analyzer.model.columns import Flow, Keepalive
+from analyzer.model.findings import Finding
 
 CASES = Path(os.environ["KEEPALIVE_CASES"]) if "KEEPALIVE_CASES" in os.environ else None
 HIGH = ("high", "medium")

@@ -10,10 +10,10 @@ from commands import inside, keepalive
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed, only_flow
 
-from analyzer.diagnose.catalogue import matching, middleboxes, profiles
-from analyzer.diagnose.words import how_to_probe
-from analyzer.known import Profile
-from analyzer.model import Estimate, Keepalive
+from analyzer.diagnose.phrases import how_to_probe
+from analyzer.knowledge.matching import matching, middleboxes, profiles
+from analyzer.knowledge.profiles import Profile
+from analyzer.model.columns import Estimate, Keepalive
 from analyzer.report.text import profile_names
 
 SYSTEM = {"tcp_keepalive_time": 7200, "tcp_keepalive_intvl": 75, "tcp_keepalive_probes": 9}

@@ -13,17 +13,17 @@ from pictures import boxes
 from wirebytes import Host, Segment, pcap_bytes
 
 from analyzer import Analysis, analyze
-from analyzer.charts.gather import activity_of, span_of
-from analyzer.layout import STREAM, TIME
-from analyzer.model import Estimate
+from analyzer.model.columns import Estimate
 from analyzer.report.charts import style
 from analyzer.report.charts.activity import SLOTS, Activity
 from analyzer.report.charts.axis import STEPS, Span, step_of, ticks
+from analyzer.report.charts.gather import activity_of, span_of
 from analyzer.report.charts.lanes import unheard_of
 from analyzer.report.charts.moments import MOST, Moments
 from analyzer.report.charts.probes import ANSWERED, UNANSWERED, gaps_of, probes_of
 from analyzer.report.charts.saw import Saw, counted_down, counted_up, height_at
 from analyzer.report.charts.timeline import rows_of
+from analyzer.tables.fields import STREAM, TIME
 
 S = 1_000_000_000
 START = 1_700_000_000 * S

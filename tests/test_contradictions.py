@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from observe import analyzed
 from test_rules import FIRES, NEAR_MISSES
 
-from analyzer import layout
-from analyzer.captured import CaptureFacts
+from analyzer.analysis import Analysis
 from analyzer.diagnose import load_rules
 from analyzer.measure import measure
-from analyzer.model import Tracks
-from analyzer.pipeline import Analysis
+from analyzer.model.captures import CaptureFacts
+from analyzer.model.columns import Tracks
+from analyzer.tables import fields as layout
 
 NANO = 10**9
 NOW = 1_700_000_000 * NANO

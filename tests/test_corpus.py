@@ -22,9 +22,9 @@ import pytest
 
 from analyzer import analyze
 from analyzer.errors import CaptureError
-from analyzer.kinds import ProbeKind
-from analyzer.layout import ANSWER_FRAME, PROBE_FRAME
+from analyzer.model.words import ProbeKind
 from analyzer.report.json import write_json
+from analyzer.tables.fields import ANSWER_FRAME, PROBE_FRAME
 
 BESIDE_THE_CHECKOUT = Path(__file__).parent.parent.parent / "shared" / "corpus"
 CORPUS = Path(os.environ.get("KEEPALIVE_CORPUS") or BESIDE_THE_CHECKOUT)

@@ -6,7 +6,7 @@ import pytest
 from corpus_findings import DISPUTED, GONE, HOLDERS, LEAK, SURENESS, Disputed
 from test_corpus import NAMES, seen
 
-from analyzer.findings import URGENT
+from analyzer.model.findings import URGENT
 
 
 @pytest.mark.parametrize("disputed", DISPUTED, ids=lambda one: f"{one.capture}-{one.rule}-{one.streams[0]}")

@@ -36,7 +36,7 @@ from frames_in_bytes import (
     tcp,
 )
 
-from analyzer import layout
+from analyzer.tables import fields as layout
 
 SEGMENT = tcp(seq=77, ack=88, payload=b"hello")
 V4, V6 = ipv4(SEGMENT), ipv6(SEGMENT)

@@ -11,8 +11,8 @@ from frames_in_bytes import CLIENT, CLIENT6, IPV4, IPV6, MACS, SERVER, SERVER6, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.layout import TUNNEL_ID
 from analyzer.measure.flows import tunnel_name
+from analyzer.tables.fields import TUNNEL_ID
 
 SEGMENT = tcp(seq=77, ack=88, payload=b"hello")
 V4, V6 = ipv4(SEGMENT), ipv6(SEGMENT)

@@ -33,7 +33,7 @@ from frames_in_bytes import (
     timestamps,
 )
 
-from analyzer.layout import ICMPV6 as OVER_IPV6
+from analyzer.tables.fields import ICMPV6 as OVER_IPV6
 from analyzer.tcp import (
     HAS_DSACK,
     HAS_MSS,

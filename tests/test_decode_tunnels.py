@@ -27,8 +27,8 @@ from tunnelled import (
     tunnels,
 )
 
-from analyzer.layout import TUNNEL_ID
 from analyzer.measure.flows import tunnel_name
+from analyzer.tables.fields import TUNNEL_ID
 
 EVERY_TUNNEL = pytest.mark.parametrize("name", tunnels())
 EVERY_LINK = pytest.mark.parametrize("name", links())

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from kernel_view import run_kernels
 from naive_heartbeats import Beats, find_beats
 
-from analyzer import layout
 from analyzer.kernels import Kernels, plain
-from analyzer.model import Tracks
+from analyzer.model.columns import Tracks
+from analyzer.tables import fields as layout
 
 Data = tuple[int, str, int]
 Row = tuple[int, ...]

@@ -18,8 +18,8 @@ from results import ROOT, TRUTHS
 
 import analyzer
 from analyzer.diagnose import VERDICTS
-from analyzer.incident import incident_page
 from analyzer.report.incident import write_html, write_markdown
+from analyzer.report.incident.gather import incident_page
 from analyzer.report.incident.markdown import escaped
 from analyzer.report.incident.page import Page, Row
 

@@ -11,9 +11,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from analyzer.kernels import ENTRY_POINTS, KERNELS, Kernels, machine, plain
+from analyzer.kernels import ENTRY_POINTS, KERNELS, Kernels, plain
 from analyzer.kernels.arithmetic import seq_diff, serial_diff
-from analyzer.layout import FLOW_SIZE, LINE
+from analyzer.kernels.engine import machine
+from analyzer.tables.fields import FLOW_SIZE, LINE
 from analyzer.tcp import EVENTS, NEXT_STATE, TRANSITIONS, Event, State
 
 ROOT = Path(__file__).parent.parent

@@ -18,11 +18,11 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_cache_is_named_after_every_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "analyzer"
-    sources = [*(ROOT / "analyzer" / "kernels").glob("*.py")]
-    sources += [ROOT / "analyzer" / name for name in ("tcp.py", "wire.py", "layout.py")]
-    (package / "kernels").mkdir(parents=True)
+    sources = [*(ROOT / "analyzer" / "kernels").rglob("*.py"), *(ROOT / "analyzer" / "tables").glob("*.py")]
+    sources += [ROOT / "analyzer" / name for name in ("tcp.py", "wire.py")]
     copies = [package / source.relative_to(ROOT / "analyzer") for source in sources]
     for source, copy in zip(sources, copies, strict=True):
+        copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(source.read_bytes())
     monkeypatch.setattr(kernels, "__file__", str(package / "kernels" / "__init__.py"))
     digests = [digest()]

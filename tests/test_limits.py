@@ -9,7 +9,7 @@ import pytest
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed
 
-from analyzer.findings import Finding
+from analyzer.model.findings import Finding
 
 FORMS = [{}, {"v6": True}, {"timestamps": False}]
 EVERY_FORM = pytest.mark.parametrize("form", FORMS, ids=str)

@@ -72,7 +72,7 @@ def test_packets_are_read_without_rights(backend: str, variables: dict[str, str]
 
 
 def test_the_process_that_reads_cannot_gain_rights(tmp_path: Path) -> None:
-    program = "import os; from analyzer.rights import give_up_rights; give_up_rights(); os.setuid(0)"
+    program = "import os; from analyzer.capture.interface.rights import give_up_rights; give_up_rights(); os.setuid(0)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment(), check=False)
     assert b"PermissionError" in run.stderr
 
@@ -141,7 +141,7 @@ def test_what_is_no_request_ends_the_keeper_and_what_it_has_started(request_: st
     """Nothing but its commands can be asked for, by their places."""
     program = f"""
 import os, socket
-from analyzer.capture.keeper import NEXT_FILE, REQUEST, START, Keeper
+from analyzer.capture.interface.keeper import NEXT_FILE, REQUEST, START, Keeper
 keeper = Keeper({{"only": (["sleep", "30"], ["false"])}}, None)
 output, _ = keeper.start("only", vlan=True)
 keeper._socket.sendall({request_})
@@ -291,7 +291,7 @@ def test_what_is_imported_later_is_found_behind_closed_doors(before: str, says: 
     tmp_path.chmod(0o700)
     program = f"""
 import sys
-from analyzer import rights
+from analyzer.capture.interface import rights
 sys.path.append({str(package.parent)!r})
 import package.early
 {before}

@@ -20,9 +20,9 @@ from living import HEADER, Json, ended, event, running, said
 from results import ROOT
 from wirebytes import pcap_bytes
 
-from analyzer.backend import Backend
-from analyzer.capture.children import Children
-from analyzer.inputs import DROPPED, SETTLED_S, Capturer, commands
+from analyzer.capture.interface.backend import Backend
+from analyzer.capture.interface.processes import Children
+from analyzer.live.sources import DROPPED, SETTLED_S, Capturer, commands
 
 TALK = Conversation(rtt=0.01).handshake().data(CLIENT, 100).data(SERVER, 300).idle(0.1)
 TALK.acknowledge(CLIENT)

@@ -13,15 +13,15 @@ from commands import keepalive
 from results import ROOT
 from test_watch import IDLE_AFTER, MANY, File
 
-import analyzer.memory
+import analyzer.track.archive
 import analyzer.track.leaving
-import analyzer.track.spool
-from analyzer.events import Event
+import analyzer.track.memory
+from analyzer.analysis import Analysis, analyze
 from analyzer.kernels import Kernels, plain
-from analyzer.layout import HASH
-from analyzer.live import Live
-from analyzer.model import Tracks
-from analyzer.pipeline import Analysis, analyze
+from analyzer.live.session import Live
+from analyzer.model.columns import Tracks
+from analyzer.model.events import Event
+from analyzer.tables.fields import HASH
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 from soak import Soak
@@ -41,8 +41,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little room, so that some leave after every few packets."""
-    monkeypatch.setattr(analyzer.memory, "FEW_CONNECTIONS", 20)
-    monkeypatch.setattr(analyzer.memory, "FEW_PROBES", 10)
+    monkeypatch.setattr(analyzer.track.memory, "FEW_CONNECTIONS", 20)
+    monkeypatch.setattr(analyzer.track.memory, "FEW_PROBES", 10)
     monkeypatch.setattr(analyzer.track.leaving, "PROBES_KEPT", 2)
     monkeypatch.setattr("analyzer.capture.reader.BATCH", 50)
 
@@ -125,7 +125,7 @@ def test_a_full_disk_costs_memory_and_nothing_else(
     room: int, small: Path, compiled: Kernels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So many times something can be written, then no more."""
-    write, times = analyzer.track.spool.Table.write, [0]
+    write, times = analyzer.track.archive.Table.write, [0]
 
     def full(table: object, *arguments: object) -> None:
         times[0] += 1
@@ -133,7 +133,7 @@ def test_a_full_disk_costs_memory_and_nothing_else(
             raise OSError(errno.ENOSPC, "No space left on device")
         write(table, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(analyzer.track.spool.Table, "write", full)
+    monkeypatch.setattr(analyzer.track.archive.Table, "write", full)
     analysis, _, notes, live = lived(small, compiled)
     assert notes == [
         "the disk for what is over takes no more (No space left on device): all stays in memory from now on"

@@ -6,7 +6,7 @@ import pytest
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed
 
-from analyzer.findings import Finding
+from analyzer.model.findings import Finding
 
 SHAPES = pytest.mark.parametrize("shape", [{}, {"v6": True}, {"timestamps": False}, {"v6": True, "timestamps": False}])
 

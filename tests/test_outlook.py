@@ -9,9 +9,9 @@ import pytest
 from conversation import CLIENT, SERVER, Conversation
 from wirebytes import pcap_bytes
 
-from analyzer.outlook import look_ahead
-from analyzer.pipeline import Analysis, analyze
-from analyzer.status import Outlook
+from analyzer.analysis import Analysis, analyze
+from analyzer.live.outlook import look_ahead
+from analyzer.model.status import Outlook
 
 SECOND = 10**9
 

@@ -15,9 +15,9 @@ from commands import as_json, inside, keepalive, output
 from pyarrow import Table
 from results import EVERY_CAPTURE, ROOT
 
-from analyzer.model import SIDES
-from analyzer.report.table import COLUMNS
-from analyzer.report.tables import BOUNDS, SETTINGS, TABLES
+from analyzer.model.columns import SIDES
+from analyzer.report.arrow import BOUNDS, SETTINGS, TABLES
+from analyzer.report.csv import COLUMNS
 
 DEAD_PEER, CROWD = (ROOT / "captures" / name / "capture.pcap" for name in ("dead-peer", "crowd"))
 Rows = list[dict[str, Any]]
@@ -115,7 +115,7 @@ def test_selectors_choose_what_the_tables_hold(tmp_path: Path, selector: tuple[s
 
 
 def test_row_groups_are_written_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analyzer.report.tables.ROWS", 7)
+    monkeypatch.setattr("analyzer.report.arrow.ROWS", 7)
     tables = parquet(tmp_path / "out", CROWD)
     check_tables(tables, as_json(CROWD))
     groups = pq.ParquetFile(tmp_path / "out" / "probes.parquet").metadata.num_row_groups

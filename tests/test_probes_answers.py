@@ -6,7 +6,7 @@ import pytest
 from conversation import CLIENT, SERVER, Conversation
 from observe import assert_as_built, built_probes, keepalive, only_flow, probes_of
 
-from analyzer.kinds import Outcome
+from analyzer.model.words import Outcome
 
 
 def talk(**how: object) -> Conversation:

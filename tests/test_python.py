@@ -14,7 +14,7 @@ from commands import inside
 from results import EVERY_CAPTURE, ROOT
 
 import analyzer
-from analyzer.report.tables import TABLES
+from analyzer.report.arrow import TABLES
 
 CROWD, DEAD_PEER = (str(ROOT / "captures" / name / "capture.pcap") for name in ("crowd", "dead-peer"))
 

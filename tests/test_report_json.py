@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analyzer.captured import CaptureFacts
-from analyzer.kinds import Outcome
-from analyzer.model import Column, Episode, Episodes, Probe
+from analyzer.model.captures import CaptureFacts
+from analyzer.model.columns import Column, Episode, Episodes, Probe
+from analyzer.model.words import Outcome
 from analyzer.report.json import Writer
 
 SECOND = 1_000_000_000

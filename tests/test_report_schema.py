@@ -21,9 +21,9 @@ from talks_in_bytes import ethernet_talk
 
 import analyzer
 from analyzer.diagnose import VERDICTS
-from analyzer.kinds import Handshake, How, Outcome, Why
-from analyzer.layout import SKIP_REASONS
+from analyzer.model.words import Handshake, How, Outcome, Why
 from analyzer.report.json import write_ndjson
+from analyzer.tables.fields import SKIP_REASONS
 from analyzer.tcp import State
 
 DEAD_PEER, HTTP = (ROOT / "captures" / case / "capture.pcap" for case in ("dead-peer", "go-http-transport"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.model import Endpoint
+from analyzer.model.columns import Endpoint
+from analyzer.model.status import Outlook, Status
 from analyzer.report.screen import ORDERS, Line, Shown, View, brief, compose
-from analyzer.status import Outlook, Status
 
 SECOND = 10**9
 NOW = 1_700_000_000 * SECOND

@@ -6,7 +6,7 @@ import pytest
 from conversation import CLIENT, SERVER, Conversation
 from observe import assert_as_built, ending, keepalive, only_flow, states
 
-from analyzer.kinds import Outcome, Why
+from analyzer.model.words import Outcome, Why
 
 
 def talk(**how: object) -> Conversation:

@@ -14,13 +14,13 @@ from kernel_view import decoded_packets, run_kernels
 from observe import analyzed, flows, keepalive, only_flow
 from wirebytes import Segment, pcap_bytes
 
-from analyzer import layout
 from analyzer.kernels import plain
-from analyzer.kernels.flows import serves
-from analyzer.model import Column, Flow, Tracks
+from analyzer.kernels.track.flows import serves
+from analyzer.model.columns import Column, Flow, Tracks
+from analyzer.tables import fields as layout
 from analyzer.track import Tracker
+from analyzer.track.renumber import probing_streams
 from analyzer.track.roles import settle_roles
-from analyzer.track.tables import probing_streams
 
 
 def talking(client: int, server: int, *, first: str = SERVER, **how: bool | float) -> Conversation:

@@ -13,7 +13,7 @@ from cut_captures import story
 from places_in_bytes import BARE, FAR, NEAR, NUMBERED, Kind, Traffic, rotated, shaken, written
 
 from analyzer import analyze
-from analyzer.timeline import Timeline
+from analyzer.pipeline.timeline import Timeline
 
 AHEAD = [0, 34.65, -7200]
 ahead_by = pytest.mark.parametrize("ahead", AHEAD)

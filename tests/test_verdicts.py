@@ -10,8 +10,8 @@ from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed, flows, only_flow
 from sides import START_S
 
-from analyzer.kinds import Why
-from analyzer.model import Flow
+from analyzer.model.columns import Flow
+from analyzer.model.words import Why
 
 EVERY = 5.0
 

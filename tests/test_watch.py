@@ -13,14 +13,14 @@ from conversation import CLIENT, SERVER, Conversation
 from results import ROOT
 from wirebytes import pcap_bytes
 
-from analyzer.clock import Clock
-from analyzer.events import Event
-from analyzer.inputs import OfOthers
+from analyzer.analysis import Analysis
 from analyzer.kernels import Kernels, compiled, plain
-from analyzer.live import Live
+from analyzer.live.clock import Clock
+from analyzer.live.session import Live
+from analyzer.live.sources import OfOthers
 from analyzer.measure import measure
-from analyzer.model import Flow
-from analyzer.pipeline import Analysis
+from analyzer.model.columns import Flow
+from analyzer.model.events import Event
 
 IDLE_AFTER = 10 * 10**9
 CROWD = ROOT / "captures" / "crowd" / "capture.pcap"

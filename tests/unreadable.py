@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import analyzer
-from analyzer.inputs import OfOthers
+from analyzer.commands.live import _tell_events, _tell_result
+from analyzer.commands.result import Format
 from analyzer.kernels import plain
-from analyzer.live import Live
-from analyzer.live_command import _tell_events, _tell_result
-from analyzer.rehearsal import rehearse
-from analyzer.result import Format
+from analyzer.live.preload import rehearse
+from analyzer.live.session import Live
+from analyzer.live.sources import OfOthers
 
 CLOSED = tuple(str(Path(folder).resolve()) for folder in (sys.prefix, sys.base_prefix, Path(analyzer.__file__).parent))
 

@@ -6,9 +6,9 @@ import glob
 from pathlib import Path
 
 from analyzer.capture.compression import LONGEST_MAGIC, recognise
-from analyzer.capture.pcap import is_pcap
-from analyzer.capture.pcapng import is_pcapng
-from analyzer.capture.snoop import is_snoop
+from analyzer.capture.formats.pcap import is_pcap
+from analyzer.capture.formats.pcapng import is_pcapng
+from analyzer.capture.formats.snoop import is_snoop
 from analyzer.capture.source import STANDARD_INPUT
 from analyzer.errors import CaptureError
 

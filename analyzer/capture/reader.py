@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Protocol, cast
 
-from analyzer.capture.pcap import PcapFormat, is_pcap
-from analyzer.capture.pcapng import PcapngFormat, is_pcapng
-from analyzer.capture.snoop import SnoopFormat, is_snoop
+from analyzer.capture.formats.pcap import PcapFormat, is_pcap
+from analyzer.capture.formats.pcapng import PcapngFormat, is_pcapng
+from analyzer.capture.formats.snoop import SnoopFormat, is_snoop
 from analyzer.capture.source import Source, open_source
-from analyzer.captured import WATCH_NS, CaptureFacts, ClockStep, Problem
 from analyzer.errors import CaptureError
 from analyzer.kernels import Ints, Kernels
 from analyzer.kernels.records import NEED_ROOM
-from analyzer.layout import RECORD_SIZE, RECORD_TIME
-from analyzer.model import Records
+from analyzer.model.captures import WATCH_NS, CaptureFacts, ClockStep, Problem
+from analyzer.model.columns import Records
+from analyzer.tables.fields import RECORD_SIZE, RECORD_TIME
 
 BUFFER_SIZE = 1 << 21
 BATCH = BUFFER_SIZE >> 6  # what fills the buffer with records of 64 octets: hardly any are shorter

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from analyzer.capture.writer import PcapngWriter
-from analyzer.layout import RECORD_SIZE
-from analyzer.model import Records
+from analyzer.capture.pcapng_writer import PcapngWriter
+from analyzer.model.columns import Records
+from analyzer.tables.fields import RECORD_SIZE
 
 AT_ONCE = 256  # packets written by one call
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from analyzer.report.charts.style import styled
 
 if TYPE_CHECKING:
-    from analyzer.pipeline import Analysis
+    from analyzer.analysis import Analysis
     from analyzer.report.charts.style import Figure
 
 LIMIT = 40

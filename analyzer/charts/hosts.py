@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.charts.gather import empty_figure, named
 from analyzer.report.charts import style
+from analyzer.report.charts.gather import empty_figure, named
 from analyzer.report.charts.hosts import Pair, Settings, draw_settings, draw_verdicts, height_of
 
 if TYPE_CHECKING:
-    from analyzer.model import Column, HostSettings, Keepalive
-    from analyzer.pipeline import Analysis
+    from analyzer.analysis import Analysis
+    from analyzer.model.columns import Column, HostSettings, Keepalive
     from analyzer.report.charts.style import Figure
 
 FRAME_IN = 1.5  # title, axis and legend

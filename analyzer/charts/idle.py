@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.charts.gather import activity_of, empty_figure, most_telling, named, span_of
-from analyzer.model import SIDES, Flow, Keepalive
+from analyzer.model.columns import SIDES, Flow, Keepalive
 from analyzer.report.charts import style
+from analyzer.report.charts.gather import activity_of, empty_figure, most_telling, named, span_of
 from analyzer.report.charts.idle import draw_idle
 from analyzer.report.charts.probes import probes_of
 from analyzer.report.charts.saw import Saw, counted_down
 
 if TYPE_CHECKING:
-    from analyzer.pipeline import Analysis
+    from analyzer.analysis import Analysis
     from analyzer.report.charts.style import Figure
 
 HEIGHT_IN = 4.2

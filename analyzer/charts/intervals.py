@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.charts.gather import empty_figure, named, span_of
 from analyzer.report.charts import style
+from analyzer.report.charts.gather import empty_figure, named, span_of
 from analyzer.report.charts.intervals import Default, Setting, draw_distribution, draw_intervals
 from analyzer.report.charts.probes import UNANSWERED, gaps_of, probes_of
 
 if TYPE_CHECKING:
-    from analyzer.model import Estimate, HostSettings, Keepalive
-    from analyzer.pipeline import Analysis
+    from analyzer.analysis import Analysis
+    from analyzer.model.columns import Estimate, HostSettings, Keepalive
     from analyzer.report.charts.style import Figure
 
 HEIGHT_IN = 5.2
@@ -80,7 +80,7 @@ def _entries(analysis: Analysis, streams: list[int]) -> Iterator[tuple[Keepalive
 
 def _defaults(shown: Counter[str]) -> list[Default]:
     """Known values, those of the programs that fit first, then those that most programs have."""
-    from analyzer.diagnose.catalogue import profiles
+    from analyzer.knowledge.matching import profiles
 
     programs: dict[float, list[str]] = {}
     weight: Counter[float] = Counter()

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.again import by_server
-from analyzer.charts.gather import empty_figure, most_telling, named
 from analyzer.errors import UsageError
-from analyzer.kinds import Handshake, How, ProbeKind, Why
-from analyzer.layout import EVENT_RST, FIN_FRAME
-from analyzer.model import MIDDLEBOX, Flow
+from analyzer.model.columns import MIDDLEBOX, Flow
+from analyzer.model.words import Handshake, How, ProbeKind, Why
+from analyzer.pipeline.second_reading import by_server
 from analyzer.report.charts import style
+from analyzer.report.charts.gather import empty_figure, most_telling, named
 from analyzer.report.charts.ladder import Remark, draw_ladder, height_of
 from analyzer.report.charts.moments import Moments
 from analyzer.report.charts.probes import RESET, UNANSWERED, probes_of
 from analyzer.report.times import duration
+from analyzer.tables.fields import EVENT_RST, FIN_FRAME
 
 if TYPE_CHECKING:
-    from analyzer.pipeline import Analysis
+    from analyzer.analysis import Analysis
     from analyzer.report.charts.style import Figure
 
 FIRST_PROBES, LAST_PROBES = 2, 10  # shown of many

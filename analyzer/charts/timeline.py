@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.charts.gather import activity_of, empty_figure, named, span_of
-from analyzer.findings import SEVERITIES, URGENT, Finding
+from analyzer.model.findings import SEVERITIES, URGENT, Finding
 from analyzer.report.charts import lanes, notes, overview, style
 from analyzer.report.charts import timeline as lane_chart
 from analyzer.report.charts.axis import Span
+from analyzer.report.charts.gather import activity_of, empty_figure, named, span_of
 
 if TYPE_CHECKING:
-    from analyzer.pipeline import Analysis
+    from analyzer.analysis import Analysis
     from analyzer.report.charts.style import Axes, Figure
 
 AXIS_IN = 0.95  # tick labels, axis label and legend of one chart

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from analyzer.decode.dissect import Dissector
+from analyzer.decode.scapy_links import Dissector
 from analyzer.kernels import Kernels
-from analyzer.layout import (
+from analyzer.model.columns import Packets, Records
+from analyzer.tables.fields import (
     COUNTS_SIZE,
     FIRST_SKIP,
     PACKET_SIZE,
@@ -13,7 +14,6 @@ from analyzer.layout import (
     TCP_PACKETS,
     UNSUPPORTED_LINK_TYPE,
 )
-from analyzer.model import Packets, Records
 
 UNSUPPORTED = FIRST_SKIP + UNSUPPORTED_LINK_TYPE
 

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.columns import distinct
 from analyzer.diagnose.groups import by_service, hosts
-from analyzer.kinds import Handshake
-from analyzer.layout import CLIENT_IS_LOW, FIRST_TIME, KEY_PORTS, PREVIOUS, ROLES
-from analyzer.model import Column, Facts, Mask
+from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.words import Handshake
+from analyzer.tables.arrays import distinct
+from analyzer.tables.fields import CLIENT_IS_LOW, FIRST_TIME, KEY_PORTS, PREVIOUS, ROLES
 
 # Who asks for so many ports or hosts, and is let in to few of them, looks for what there is.
 MANY_DOORS = 15

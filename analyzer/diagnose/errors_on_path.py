@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from typing import NamedTuple
 
-from analyzer.diagnose.words import times
-from analyzer.layout import EVENT_COUNT, EVENT_FRAME, EVENT_ICMP, EVENT_KIND, EVENT_SINCE, EVENT_WHY, ICMPV6
-from analyzer.model import Facts
+from analyzer.diagnose.phrases import times
+from analyzer.model.columns import Facts
+from analyzer.tables.fields import EVENT_COUNT, EVENT_FRAME, EVENT_ICMP, EVENT_KIND, EVENT_SINCE, EVENT_WHY, ICMPV6
 
 # RFC 792, RFC 1122 3.2.2.1, RFC 1812 5.2.7.1; RFC 4443.
 NAMES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from analyzer.findings import SEVERITIES, Finding
+from analyzer.model.findings import SEVERITIES, Finding
 
 # What each is explained by, the best first; what explains is itself no further than one step from what stands.
 EXPLAINED_BY = {

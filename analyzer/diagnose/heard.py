@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from analyzer.layout import LAST_TIME
-from analyzer.model import SIDES, Episode, Facts, Flow, Keepalive, Probe
+from analyzer.model.columns import SIDES, Episode, Facts, Flow, Keepalive, Probe
+from analyzer.tables.fields import LAST_TIME
 
 
 class Heard(NamedTuple):

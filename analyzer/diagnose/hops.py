@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.layout import (
+from analyzer.model.columns import Facts, Narrow, ending_resets
+from analyzer.tables.fields import (
     ENDPOINT_SIZE,
     EVENT_TTL,
     FINGERPRINT,
@@ -12,7 +13,6 @@ from analyzer.layout import (
     TTL_HIGH,
     TTL_LOW,
 )
-from analyzer.model import Facts, Narrow, ending_resets
 
 UNKNOWN, SAME, OTHER = range(3)
 

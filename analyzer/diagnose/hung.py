@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.layout import (
+from analyzer.model.columns import Column, Facts, Mask
+from analyzer.tables.fields import (
     BYTES,
     CLIENT_ASKED,
     CLIENT_IS_LOW,
@@ -34,7 +35,6 @@ from analyzer.layout import (
     WORD,
     WORD_MASK,
 )
-from analyzer.model import Column, Facts, Mask
 
 # A request is like those before it once so many were replied to, and waits for longer than a reply takes when it has
 # waited so many times as long as the slowest.

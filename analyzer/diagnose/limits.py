@@ -8,8 +8,9 @@ import numpy as np
 
 from analyzer.diagnose.groups import by_service
 from analyzer.diagnose.hops import OTHER
-from analyzer.kinds import How
-from analyzer.layout import (
+from analyzer.model.columns import Column, Facts, Mask, Narrow
+from analyzer.model.words import How
+from analyzer.tables.fields import (
     FIN_FRAME,
     FIN_TIME,
     FIRST_TIME,
@@ -22,7 +23,6 @@ from analyzer.layout import (
     RESET_WHY,
     SAW_SYN,
 )
-from analyzer.model import Column, Facts, Mask, Narrow
 
 SECOND = 1_000_000_000
 SHORTEST_NS = 4 * SECOND

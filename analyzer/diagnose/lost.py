@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.columns import are_among
 from analyzer.diagnose.groups import hosts
-from analyzer.kinds import ProbeKind
-from analyzer.layout import (
+from analyzer.model.columns import Column, Facts
+from analyzer.model.words import ProbeKind
+from analyzer.tables.arrays import are_among
+from analyzer.tables.fields import (
     ANSWER,
     ANSWER_NONE,
     ANSWER_RST,
@@ -22,7 +23,6 @@ from analyzer.layout import (
     PROBER_SHIFT,
     WITHOUT_TIMESTAMPS,
 )
-from analyzer.model import Column, Facts
 
 # Linux answers segments outside of its window once in half a second (net.ipv4.tcp_invalid_ratelimit).
 RATE_LIMIT_NS = 500_000_000

@@ -11,19 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.captured import CaptureFacts
-from analyzer.columns import distinct
 from analyzer.diagnose.attempts import find_scans
 from analyzer.diagnose.explained import explained
 from analyzer.diagnose.groups import by_service, by_service_and_path
 from analyzer.diagnose.hops import reset_hops
+from analyzer.diagnose.idle_timeouts import Memory, find_memories
 from analyzer.diagnose.limits import Closings, Limit, all_closings, idle_limits
 from analyzer.diagnose.lost import Lost, lost_probes
-from analyzer.diagnose.memories import Memory, find_memories
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.verdicts import VERDICTS
-from analyzer.findings import SEVERITIES, Apart, Evidence, Finding
-from analyzer.model import Column, Facts, Flow, Mask, Narrow
+from analyzer.model.captures import CaptureFacts
+from analyzer.model.columns import Column, Facts, Flow, Mask, Narrow
+from analyzer.model.findings import SEVERITIES, Apart, Evidence, Finding
+from analyzer.tables.arrays import distinct
 
 MAX_FRAMES = 20
 

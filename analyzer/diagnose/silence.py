@@ -6,10 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
-from analyzer.columns import are_among, distinct
 from analyzer.diagnose.groups import path_keys
-from analyzer.kinds import How
-from analyzer.layout import (
+from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.words import How
+from analyzer.tables.arrays import are_among, distinct
+from analyzer.tables.fields import (
     EVENT_ENDPOINT,
     EVENT_KIND,
     EVENT_RESENT,
@@ -27,7 +28,6 @@ from analyzer.layout import (
     RESENT,
     ROLES,
 )
-from analyzer.model import Column, Facts, Mask
 
 # Two probes without an answer, or two retransmissions: fewer are an ordinary loss.
 UNHEARD = 2

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from analyzer.diagnose.hung import REPLIES_BEFORE, hung
 from analyzer.diagnose.silence import alive_elsewhere, last_gap
-from analyzer.kinds import How, Why
-from analyzer.layout import (
+from analyzer.model.columns import Column, Facts, Mask, Narrow
+from analyzer.model.words import How, Why
+from analyzer.tables.fields import (
     ADVANCE_TIME,
     BEAT,
     BEAT_LAST,
@@ -40,7 +41,6 @@ from analyzer.layout import (
     UNA,
     ZERO_SINCE,
 )
-from analyzer.model import Column, Facts, Mask, Narrow
 
 # Sent three times again without an acknowledgement, and still trying when the capture ends.
 STILL_RESENDING = 3

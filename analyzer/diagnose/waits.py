@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.kinds import ProbeKind
-from analyzer.layout import NEVER, PROBE_BEFORE, PROBE_FRAME, PROBE_SINCE, PROBE_TIME, PROBE_WHO, PROBER_SHIFT
-from analyzer.model import Column, Facts, Mask
+from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.words import ProbeKind
+from analyzer.tables.fields import NEVER, PROBE_BEFORE, PROBE_FRAME, PROBE_SINCE, PROBE_TIME, PROBE_WHO, PROBER_SHIFT
 
 
 class Waits(NamedTuple):

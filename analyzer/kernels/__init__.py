@@ -13,9 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from analyzer.kernels import flows, merge, records, segments, transport
-from analyzer.kernels.registry import KERNELS, Buffer, Ints
-from analyzer.layout import LINE
+from analyzer.kernels import merge, records
+from analyzer.kernels.decode import transport
+from analyzer.kernels.engine.registry import KERNELS, Buffer, Ints
+from analyzer.kernels.track import flows, segments
+from analyzer.tables.fields import LINE
 
 __all__ = ["KERNELS", "Buffer", "Ints", "Kernels", "cached", "compiled", "plain"]
 
@@ -108,7 +110,7 @@ def compiled(notify: Callable[[str], None] = lambda text: None) -> Kernels:
 
     Raises ImportError where numba cannot be had, or is of a kind that we do not know.
     """
-    from analyzer.kernels import machine
+    from analyzer.kernels.engine import machine
 
     folder = cache_folder()
     codes = _stored(folder)
@@ -143,7 +145,7 @@ def _is_complete(folder: Path) -> bool:
 
 def _stored(folder: Path | None) -> dict[str, Any] | None:
     """The machine code in this folder, or None when it is not all there."""
-    from analyzer.kernels.machine import Code
+    from analyzer.kernels.engine.machine import Code
 
     if folder is None or not _is_complete(folder):
         return None
@@ -233,10 +235,11 @@ def digest() -> str:
 
     import llvmlite
 
-    from analyzer.kernels.machine import host
+    from analyzer.kernels.engine.machine import host
 
     here = Path(__file__).parent
-    sources = sorted([*here.glob("*.py"), *(here.parent / name for name in ("tcp.py", "wire.py", "layout.py"))])
+    tables = (here.parent / "tables").glob("*.py")
+    sources = sorted([*here.rglob("*.py"), *tables, *(here.parent / name for name in ("tcp.py", "wire.py"))])
     state = hashlib.sha256()
     for path in sources:
         state.update(path.read_bytes())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.kernels.registry import Buffer, kernel
+from analyzer.kernels.engine.registry import Buffer, kernel
 
 SEQ_HALF = 1 << 31
 # Octets are unsigned, and numba makes a float of an unsigned and a signed number: a mask makes them signed.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analyzer.kernels.registry import Ints, kernel
-from analyzer.layout import PACKET_SIZE, TIME
+from analyzer.kernels.engine.registry import Ints, kernel
+from analyzer.tables.fields import PACKET_SIZE, TIME
 
 # One capture's packets in the pool: the next row, the row after its last, the latest time taken, and how far its clock
 # is ahead.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import MASK_16, MASK_32, SEQ_HALF, be32
-from analyzer.kernels.registry import Buffer, Ints, kernel
-from analyzer.layout import CAPLEN, LINK_TYPE, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
+from analyzer.kernels.engine.registry import Buffer, Ints, kernel
+from analyzer.tables.fields import CAPLEN, LINK_TYPE, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
 from analyzer.wire import PCAPNG_ENHANCED_PACKET, PCAPNG_PACKET, PCAPNG_SIMPLE_PACKET
 
 ENHANCED_HEAD = 28  # block type, length, interface, timestamp (2 words), captured length, original length

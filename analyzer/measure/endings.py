@@ -8,8 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.kinds import Handshake, How, Why
-from analyzer.layout import (
+from analyzer.measure.probes import ProbeMeasures
+from analyzer.measure.settings.timers import PACE, SHORTEST_INTERVAL_NS, SLACK_NS
+from analyzer.measure.settings.unheard import UnheardRuns
+from analyzer.model.columns import Column, Mask, Narrow, Short, Tracks, listened
+from analyzer.model.words import Handshake, How, Why
+from analyzer.tables.fields import (
     ADVANCE_TIME,
     FIN_FRAME,
     FIN_TIME,
@@ -40,10 +44,6 @@ from analyzer.layout import (
     SENT_SYN,
     STATE,
 )
-from analyzer.measure.probes import ProbeMeasures
-from analyzer.measure.timers import PACE, SHORTEST_INTERVAL_NS, SLACK_NS
-from analyzer.measure.unheard import UnheardRuns
-from analyzer.model import Column, Mask, Narrow, Short, Tracks, listened
 from analyzer.tcp import State
 
 # A sender that was resending with doubled gaps (RFC 6298 5.5) and then misses its turn by this much has given up.

@@ -8,8 +8,9 @@ from typing import overload
 
 import numpy as np
 
-from analyzer.kinds import Outcome
-from analyzer.layout import (
+from analyzer.model.columns import SIDES, Column, Episode, Episodes, Keepalive, Probe
+from analyzer.model.words import Outcome
+from analyzer.tables.fields import (
     ANSWER,
     ANSWER_FRAME,
     ANSWER_NONE,
@@ -33,7 +34,6 @@ from analyzer.layout import (
     QUOTED,
     WITHOUT_TIMESTAMPS,
 )
-from analyzer.model import SIDES, Column, Episode, Episodes, Keepalive, Probe
 
 
 def make_keepalive(side: int, rows: Column, gave_up: bool) -> Keepalive:

@@ -9,8 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.kinds import Handshake, How, ProbeKind, Why
-from analyzer.layout import (
+from analyzer.measure.episodes import make_keepalive
+from analyzer.measure.heartbeats import make_heartbeats
+from analyzer.measure.probes import probers
+from analyzer.measure.settings.estimate import SettingsOnDemand
+from analyzer.model.columns import MIDDLEBOX, SIDES, Column, Ending, Endpoint, Facts, Flow, Keepalive
+from analyzer.model.words import Handshake, How, ProbeKind, Why
+from analyzer.tables.fields import (
     BEAT,
     BYTES,
     CLIENT_IS_LOW,
@@ -37,11 +42,6 @@ from analyzer.layout import (
     TUNNEL_KIND,
     TUNNEL_VXLAN,
 )
-from analyzer.measure.episodes import make_keepalive
-from analyzer.measure.heartbeats import make_heartbeats
-from analyzer.measure.probes import probers
-from analyzer.measure.settings import SettingsOnDemand
-from analyzer.model import MIDDLEBOX, SIDES, Column, Ending, Endpoint, Facts, Flow, Keepalive
 from analyzer.tcp import State
 
 WORD = (1 << 64) - 1

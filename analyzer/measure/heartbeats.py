@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.layout import (
+from analyzer.model.columns import SIDES, Column, Facts, Heartbeat, Mask, Tracks
+from analyzer.tables.fields import (
     BEAT,
     BEAT_GAP_MASK,
     BEAT_GAPS,
@@ -24,7 +25,6 @@ from analyzer.layout import (
     HEAD_SIZE,
     KEY_PORTS,
 )
-from analyzer.model import SIDES, Column, Facts, Heartbeat, Mask, Tracks
 from analyzer.wire import HEARTBEAT_PROTOCOLS
 
 PERIODIC = "periodic"

@@ -7,8 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.kinds import ProbeKind
-from analyzer.layout import (
+from analyzer.measure.settings.timers import SHORTEST_INTERVAL_NS
+from analyzer.measure.settings.unheard import UnheardRuns
+from analyzer.model.columns import Column, Mask, Narrow, Short, Tracks
+from analyzer.model.words import ProbeKind
+from analyzer.tables.fields import (
     ANSWER,
     ANSWER_NONE,
     ANSWER_RST,
@@ -30,9 +33,6 @@ from analyzer.layout import (
     REJECTED,
     RUN,
 )
-from analyzer.measure.timers import SHORTEST_INTERVAL_NS
-from analyzer.measure.unheard import UnheardRuns
-from analyzer.model import Column, Mask, Narrow, Short, Tracks
 
 # Held-back segments that no acknowledgement ever explained count as probes when they keep a pace: the gaps between
 # them differ by less than this factor. Linux's timer rounds up by an eighth at most (kernel/time/timer.c).

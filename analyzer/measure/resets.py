@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.layout import (
+from analyzer.model.columns import Column, Mask, Tracks, ending_resets
+from analyzer.tables.fields import (
     CLIENT_IS_LOW,
     ENDPOINT_SIZE,
     EVENT_TTL,
@@ -20,7 +21,6 @@ from analyzer.layout import (
     TTL_HIGH,
     TTL_LOW,
 )
-from analyzer.model import Column, Mask, Tracks, ending_resets
 
 # What hosts begin with (Linux, BSD and macOS 64, Windows 128, Solaris and routers 255): the next of these above a TTL
 # that was seen is the one that the packet had when it was made.

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 import numpy as np
 
-from analyzer.captured import CaptureFacts
-from analyzer.findings import Finding
-from analyzer.kinds import Handshake, How, Outcome, Why
-from analyzer.layout import FRAME_BITS
-from analyzer.model import SIDES, Column, Endpoint, Episodes, Estimate, Flow, Heartbeat, HostSettings, Keepalive
+from analyzer.model.captures import CaptureFacts
+from analyzer.model.columns import SIDES, Column, Endpoint, Episodes, Estimate, Flow, Heartbeat, HostSettings, Keepalive
+from analyzer.model.findings import Finding
+from analyzer.model.words import Handshake, How, Outcome, Why
 from analyzer.report.times import SECOND, seconds, seconds_writer
+from analyzer.tables.fields import FRAME_BITS
 from analyzer.tcp import State
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from analyzer.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, Event
-from analyzer.model import Estimate, HostSettings
-from analyzer.status import Status
+from analyzer.model.columns import Estimate, HostSettings
+from analyzer.model.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, Event
+from analyzer.model.status import Status
 
 PREFIX = "keepalive"
 COUNTED = {

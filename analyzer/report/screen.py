@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from analyzer.findings import SEVERITIES
+from analyzer.model.findings import SEVERITIES
+from analyzer.model.status import Outlook, Status
 from analyzer.report.text import COLOURS, printable, shortened
 from analyzer.report.times import clock, zone
-from analyzer.status import Outlook, Status
 
 SECOND = 1_000_000_000
 NARROW = 96  # below so many columns the settings are left out

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TextIO
 
-from analyzer.captured import CaptureFacts
-from analyzer.findings import Finding
-from analyzer.kinds import How, Why
-from analyzer.layout import FRAME_BITS, SKIP_REASONS, UNSUPPORTED_LINK_TYPE
-from analyzer.model import SIDES, Endpoint, Flow, HostSettings, Keepalive
+from analyzer.model.captures import CaptureFacts
+from analyzer.model.columns import SIDES, Endpoint, Flow, HostSettings, Keepalive
+from analyzer.model.findings import Finding
+from analyzer.model.words import How, Why
 from analyzer.report.times import clock, duration, zone
+from analyzer.tables.fields import FRAME_BITS, SKIP_REASONS, UNSUPPORTED_LINK_TYPE
 from analyzer.wire import DECODED_NAMES
 
 WIDTH = 100

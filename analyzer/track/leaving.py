@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.layout import (
+from analyzer.model.columns import Column, Mask, Tracks
+from analyzer.tables.fields import (
     END_TIME,
     ENDPOINT_SIZE,
     HANDSHAKE,
@@ -21,7 +22,6 @@ from analyzer.layout import (
     SAW_SYN,
     SENT_FIN,
 )
-from analyzer.model import Column, Mask, Tracks
 
 NANO = 1_000_000_000
 # A closed connection's last segments may come again so long (TCP_TIMEWAIT_LEN, include/net/tcp.h); then its addresses

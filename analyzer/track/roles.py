@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.columns import are_among, distinct
-from analyzer.layout import (
+from analyzer.model.columns import Column, Tracks
+from analyzer.tables.arrays import are_among, distinct
+from analyzer.tables.fields import (
     CLIENT_ASKED,
     CLIENT_IS_LOW,
     ENDPOINT_SIZE,
@@ -29,7 +30,6 @@ from analyzer.layout import (
     SERVER_ASKED,
     SERVER_ENDED_GAP,
 )
-from analyzer.model import Column, Tracks
 from analyzer.wire import PORTS_RESERVED, SERVICE_PORTS
 
 # Odd numbers that make one of an address and a port. Two that came out alike would have a guess made otherwise, no

@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from analyzer.kernels import Ints, Kernels
-from analyzer.kernels.copies import COPY_WITHIN_NS
-from analyzer.layout import (
+from analyzer.kernels.track.copies import COPY_WITHIN_NS
+from analyzer.model.columns import Packets, Tracks
+from analyzer.tables.fields import (
     ACROSS_NS,
     COPIES,
     COUNTS_SIZE,
@@ -22,14 +23,13 @@ from analyzer.layout import (
     RECENT_SETS,
     RECENT_SETS_ACROSS,
 )
-from analyzer.model import Packets, Tracks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from analyzer.captured import CaptureFacts
-    from analyzer.model import Column, Mask
-    from analyzer.track.spool import Spool
+    from analyzer.model.captures import CaptureFacts
+    from analyzer.model.columns import Column, Mask
+    from analyzer.track.archive import Spool
 
 FIRST_ROOM = 64
 # Two captures of one packet, taken at two places: half the shortest time after which a keepalive probe is repeated.
@@ -101,7 +101,7 @@ class Tracker:
 
     def extract(self, streams: Column) -> tuple[Tracks, Column]:
         """The tables of some streams alone, renumbered from 0; and which rows of the whole log their probes are."""
-        from analyzer.track.tables import extract
+        from analyzer.track.renumber import extract
 
         return extract(self.living(), streams)
 
@@ -128,7 +128,7 @@ class Tracker:
         Returns which connections, and which rows of the probe log, stayed. Raises OSError when the disk takes no
         more: then all stay.
         """
-        from analyzer.track.spool import Spool
+        from analyzer.track.archive import Spool
 
         if self._spool is None:
             self._spool = Spool()

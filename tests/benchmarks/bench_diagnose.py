@@ -16,8 +16,11 @@ from pathlib import Path
 import numpy as np
 from measure import MAXRSS_UNIT
 
+from analyzer.analysis import Analysis, analyze
 from analyzer.diagnose import load_rules
-from analyzer.layout import (
+from analyzer.measure import measure
+from analyzer.model.columns import Column, Tracks
+from analyzer.tables.fields import (
     ENDPOINT_SIZE,
     EVENT_ENDPOINT,
     FLOW_SIZE,
@@ -28,9 +31,6 @@ from analyzer.layout import (
     PROBE_WHO,
     PROBER_SHIFT,
 )
-from analyzer.measure import measure
-from analyzer.model import Column, Tracks
-from analyzer.pipeline import Analysis, analyze
 
 GENERATOR = Path(__file__).with_name("generate.py")
 MILLION_S, MILLION_OCTETS = 5.0, 1 << 30

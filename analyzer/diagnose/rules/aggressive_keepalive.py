@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.columns import are_among, distinct
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.waits import first_probes
-from analyzer.diagnose.words import connections
+from analyzer.tables.arrays import are_among, distinct
 
 MANY = 10
 OFTEN_NS = 2_200_000_000  # two seconds, late by as much as a timer may be

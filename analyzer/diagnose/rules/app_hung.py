@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.hung import is_known, replies
+from analyzer.diagnose.phrases import seconds
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import seconds
-from analyzer.layout import REQUEST_FRAME, REQUEST_TIME
-from analyzer.model import Flow
+from analyzer.model.columns import Flow
+from analyzer.tables.fields import REQUEST_FRAME, REQUEST_TIME
 
 PROBES_SHOWN = 3
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import connections
-from analyzer.layout import ACKED_UNSEEN, FIRST_FRAME, KNOWN, PACKETS
-from analyzer.model import Facts, Mask
+from analyzer.model.columns import Facts, Mask
+from analyzer.tables.fields import ACKED_UNSEEN, FIRST_FRAME, KNOWN, PACKETS
 
 
 def _has_gap(facts: Facts) -> Mask:

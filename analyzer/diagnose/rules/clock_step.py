@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.phrases import times
 from analyzer.diagnose.registry import Claim, Context, survey
-from analyzer.diagnose.words import times
-from analyzer.layout import FRAME_BITS
+from analyzer.tables.fields import FRAME_BITS
 
 
 @survey("clock-step", severity="low")

@@ -6,12 +6,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.columns import are_among
+from analyzer.diagnose.phrases import connections, ends, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import sockets_in_close_wait
-from analyzer.diagnose.words import connections, ends, seconds
-from analyzer.layout import BYTES, FIN_END, FIN_FRAME, FIN_TIME, KNOWN, NXT, RESET_FRAME, SENT_FIN, SENT_RST, SENT_SYN
-from analyzer.model import SIDES, Column, Facts, Flow, Mask
+from analyzer.model.columns import SIDES, Column, Facts, Flow, Mask
+from analyzer.tables.arrays import are_among
+from analyzer.tables.fields import (
+    BYTES,
+    FIN_END,
+    FIN_FRAME,
+    FIN_TIME,
+    KNOWN,
+    NXT,
+    RESET_FRAME,
+    SENT_FIN,
+    SENT_RST,
+    SENT_SYN,
+)
 
 # As long as Linux waits for the other end's FIN (net.ipv4.tcp_fin_timeout): a program that closes later is late.
 LATE_NS = 60_000_000_000

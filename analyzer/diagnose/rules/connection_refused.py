@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.attempts import Attempts, clients_of, failed, told_apart
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import connections
-from analyzer.kinds import Handshake
-from analyzer.layout import RESET_FRAME
+from analyzer.model.words import Handshake
+from analyzer.tables.fields import RESET_FRAME
 
 
 @survey("connection-refused", severity="info")

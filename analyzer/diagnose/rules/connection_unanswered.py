@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.attempts import Attempts, clients_of, failed, told_apart
 from analyzer.diagnose.errors_on_path import path_errors
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import connections
-from analyzer.kinds import Handshake
-from analyzer.layout import FIRST_FRAME, HANDSHAKE, SYN_RETRANSMITTED
+from analyzer.model.words import Handshake
+from analyzer.tables.fields import FIRST_FRAME, HANDSHAKE, SYN_RETRANSMITTED
 
 
 @survey("connection-unanswered", severity="info")

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.hops import OTHER, SAME
+from analyzer.diagnose.phrases import connections, ends
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import connections, ends
-from analyzer.layout import (
+from analyzer.model.columns import Column
+from analyzer.tables.fields import (
     KNOWN,
     RESENT,
     RESET_FRAME,
@@ -21,7 +22,6 @@ from analyzer.layout import (
     RESET_WHY,
     SENT_FIN,
 )
-from analyzer.model import Column
 
 REPLIES = (RESET_REPLY_TO_ACK, RESET_REPLY_TO_DATA, RESET_REPLY_TO_PROBE)
 OWN = "See the log of that application at that time; if it means to reset, let it be."

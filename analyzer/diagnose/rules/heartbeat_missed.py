@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.phrases import ends, seconds
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import ends, seconds
-from analyzer.layout import (
+from analyzer.model.columns import SIDES, Facts, Flow, Heartbeat, Mask, Tracks
+from analyzer.tables.fields import (
     BEAT,
     BEAT_LAST,
     BEAT_WAITS,
@@ -30,7 +31,6 @@ from analyzer.layout import (
     SERVER_ASKED,
     UNA,
 )
-from analyzer.model import SIDES, Facts, Flow, Heartbeat, Mask, Tracks
 from analyzer.tcp import FIN
 
 # Protocols give a peer up that missed two heartbeats (AMQP 0-9-1 4.2.7), or one and a half (MQTT 3.1.1 3.1.2.10).

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.columns import are_among, distinct
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.diagnose.waits import first_probes
-from analyzer.diagnose.words import connections
+from analyzer.tables.arrays import are_among, distinct
 
 # net.ipv4.tcp_keepalive_time 7200 (RFC 1122 4.2.3.6), and how late its timer may be at 100 ticks a second: 328 s.
 DEFAULT_NS = 7_200_000_000_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.heard import heard_of_peer
+from analyzer.diagnose.phrases import ends_of
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import ends_of
-from analyzer.kinds import Outcome, Why
-from analyzer.model import Flow
+from analyzer.model.columns import Flow
+from analyzer.model.words import Outcome, Why
 
 LOSSES_BEFORE = 2
 

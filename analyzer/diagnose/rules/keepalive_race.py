@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.phrases import seconds
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import seconds
-from analyzer.layout import (
+from analyzer.model.columns import Facts, Flow, Mask
+from analyzer.tables.fields import (
     AFTER_FIN,
     ENDPOINT_SIZE,
     FIN_FRAME,
@@ -21,7 +22,6 @@ from analyzer.layout import (
     RESET_SIDE,
     RESET_TIME,
 )
-from analyzer.model import Facts, Flow, Mask
 
 # A request crosses a FIN when it is sent before that can have arrived: within a round trip, and what a busy host adds.
 CROSSING_NS = 100_000_000

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.columns import distinct
+from analyzer.diagnose.phrases import connections, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import connections, seconds
-from analyzer.layout import FIRST_FRAME, FIRST_TIME
-from analyzer.model import Column
+from analyzer.model.columns import Column
+from analyzer.tables.arrays import distinct
+from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME
 
 FEWEST = 4
 # A pool fills at once and stays as large as it is; a leak goes on.

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.phrases import TWO_CAPTURES, ends
 from analyzer.diagnose.registry import Claim, Context, survey
-from analyzer.diagnose.words import TWO_CAPTURES, ends
-from analyzer.kinds import ProbeKind
-from analyzer.layout import PROBE_FRAME
-from analyzer.model import SIDES
+from analyzer.model.columns import SIDES
+from analyzer.model.words import ProbeKind
+from analyzer.tables.fields import PROBE_FRAME
 
 
 @survey("lost-between-ends", severity="medium")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.hops import OTHER, SAME, UNKNOWN
+from analyzer.diagnose.phrases import ends
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import ends
-from analyzer.kinds import Why
-from analyzer.model import Flow
+from analyzer.model.columns import Flow
+from analyzer.model.words import Why
 
 SAID = {
     UNKNOWN: "",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.memories import Memory
+from analyzer.diagnose.idle_timeouts import Memory
+from analyzer.diagnose.phrases import connections, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import idle_time_there
-from analyzer.diagnose.words import connections, seconds
-from analyzer.layout import REQUEST_FRAME, RESET_FRAME
+from analyzer.tables.fields import REQUEST_FRAME, RESET_FRAME
 
 
 @survey("middlebox-idle-timeout", severity="high")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.kinds import Why
-from analyzer.layout import RESET_ABORT, RESET_WHY
-from analyzer.model import Flow
+from analyzer.model.columns import Flow
+from analyzer.model.words import Why
+from analyzer.tables.fields import RESET_ABORT, RESET_WHY
 
 ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
 

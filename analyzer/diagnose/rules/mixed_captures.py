@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import Claim, Context, survey
-from analyzer.diagnose.words import connections
 
 
 @survey("mixed-captures", severity="low")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.phrases import seconds
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import seconds
-from analyzer.layout import HANDSHAKE, HANDSHAKE_RTT, HEAD_SIZE, OLDER_LIFE, OLDER_RESET, SAW_ACK, SYN_TIME
-from analyzer.model import Facts, Flow, Mask
+from analyzer.model.columns import Facts, Flow, Mask
+from analyzer.tables.fields import HANDSHAKE, HANDSHAKE_RTT, HEAD_SIZE, OLDER_LIFE, OLDER_RESET, SAW_ACK, SYN_TIME
 
 
 def _challenged(facts: Facts) -> Mask:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.columns import are_among, distinct
 from analyzer.diagnose.groups import hosts
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import connections
-from analyzer.layout import FIRST_FRAME, LAST_PROBE, PROBE_FRAME
-from analyzer.model import Column
+from analyzer.model.columns import Column
+from analyzer.tables.arrays import are_among, distinct
+from analyzer.tables.fields import FIRST_FRAME, LAST_PROBE, PROBE_FRAME
 
 HALF = MAX_FRAMES // 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.layout import FIRST_FRAME
+from analyzer.tables.fields import FIRST_FRAME
 
 
 @survey("port-scan", severity="low")

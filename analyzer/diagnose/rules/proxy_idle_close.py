@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
+from analyzer.diagnose.phrases import SECOND, connections, ends, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.words import SECOND, connections, ends, seconds
-from analyzer.model import SIDES
+from analyzer.model.columns import SIDES
 
 if TYPE_CHECKING:
-    from analyzer.known import Middlebox
+    from analyzer.knowledge.profiles import Middlebox
 
 # One connection alone may be closed at any time: only a known timeout of a minute or so is no chance.
 ALONE_NS = 50_000_000_000
@@ -41,7 +41,7 @@ def proxy_idle_close(context: Context) -> Iterator[Claim]:
 
 def _closing_after(idle: int, late: int, side: int, port: int) -> list[Middlebox]:
     """What is known to close so at that side of such a service after so long, as late as that, in whole seconds."""
-    from analyzer.diagnose.catalogue import middleboxes
+    from analyzer.knowledge.matching import middleboxes
 
     closing = [box for box in middleboxes() if box.closes and box.closes_as(SIDES[side], port)]
     return [box for box in closing if 0 <= idle - box.idle_timeout_s * SECOND <= late]

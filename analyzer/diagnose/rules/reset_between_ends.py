@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.phrases import TWO_CAPTURES, ends
 from analyzer.diagnose.registry import Claim, Context, survey
-from analyzer.diagnose.words import TWO_CAPTURES, ends
-from analyzer.model import SIDES
+from analyzer.model.columns import SIDES
 
 
 @survey("reset-between-ends", severity="high")

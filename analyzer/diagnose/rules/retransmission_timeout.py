@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.errors_on_path import path_errors
+from analyzer.diagnose.phrases import ends, seconds, times
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.systems import is_windows
-from analyzer.diagnose.words import ends, seconds, times
-from analyzer.kinds import How
-from analyzer.layout import (
+from analyzer.model.columns import SIDES, Flow
+from analyzer.model.words import How
+from analyzer.tables.fields import (
     ENDPOINT_SIZE,
     FIN_END,
     FIN_FRAME,
@@ -26,7 +27,6 @@ from analyzer.layout import (
     STAMP,
     SYN_TSVAL,
 )
-from analyzer.model import SIDES, Flow
 
 # Gaps between resends double (RFC 6298 5.5): who has missed its turn by so much has stopped.
 MISSED, SLACK_NS = 2.5, 100_000_000

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.phrases import ends
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import ends
-from analyzer.layout import EVENT_ENDPOINT, EVENT_KIND, EVENT_UNWELCOME
-from analyzer.model import SIDES, Facts, Flow, Mask
+from analyzer.model.columns import SIDES, Facts, Flow, Mask
+from analyzer.tables.fields import EVENT_ENDPOINT, EVENT_KIND, EVENT_UNWELCOME
 
 
 def _told(facts: Facts) -> Mask:

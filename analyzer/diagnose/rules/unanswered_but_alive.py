@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.lost import lost_probes
+from analyzer.diagnose.phrases import ends_of, times
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import ends_of, times
-from analyzer.layout import ACKED_UNSEEN, KNOWN, PACKETS
-from analyzer.model import SIDES, Facts, Flow, Keepalive, Mask
+from analyzer.model.columns import SIDES, Facts, Flow, Keepalive, Mask
+from analyzer.tables.fields import ACKED_UNSEEN, KNOWN, PACKETS
 
 FEWEST = 2
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.phrases import connections, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import how_to_probe_there
-from analyzer.diagnose.words import connections, seconds
-from analyzer.layout import (
+from analyzer.model.columns import Column, Facts, Mask
+from analyzer.tables.fields import (
     ACKED_UNSEEN,
     END_TIME,
     FIRST_FRAME,
@@ -21,7 +22,6 @@ from analyzer.layout import (
     SAW_PURE_ACK,
     SAW_SYN,
 )
-from analyzer.model import Column, Facts, Mask
 
 GENERAL = "SO_KEEPALIVE on the socket, with a time of minutes"
 # A handshake, or a question and an answer.

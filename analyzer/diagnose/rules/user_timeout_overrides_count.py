@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.phrases import ends
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import ends
-from analyzer.model import Flow
+from analyzer.model.columns import Flow
 
 
 @rule("user-timeout-overrides-count", severity="low", verdicts=("dead_peer",))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.phrases import ends, seconds
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.words import ends, seconds
-from analyzer.layout import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, ZERO_SINCE
-from analyzer.model import SIDES, Flow
+from analyzer.model.columns import SIDES, Flow
+from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, ZERO_SINCE
 
 
 @rule("zero-window-stall", severity="medium", verdicts=("zero_window_stall",))

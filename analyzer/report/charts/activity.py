@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.layout import FRAME, KIND, STREAM, TIME
+from analyzer.tables.fields import FRAME, KIND, STREAM, TIME
 
 if TYPE_CHECKING:
-    from analyzer.model import Column, Mask
+    from analyzer.model.columns import Column, Mask
 
 SLOTS = 2000  # more than a chart has points across
 LATEST = 1 << 62

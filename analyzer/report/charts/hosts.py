@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.model import SIDES, Estimate
+from analyzer.model.columns import SIDES, Estimate
 from analyzer.report.charts import style
 from analyzer.report.charts.style import (
     BLACK,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.model import SIDES, Estimate
+from analyzer.model.columns import SIDES, Estimate
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Span, seconds_axis, time_axis
 from analyzer.report.charts.saw import Line, Saw, counted_down, counted_up, height_at

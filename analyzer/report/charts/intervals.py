@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.model import Column, Estimate, Mask
+from analyzer.model.columns import Column, Estimate, Mask
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Numbers, Span, time_axis
 from analyzer.report.charts.probes import Gaps

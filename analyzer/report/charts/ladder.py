@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from analyzer.model import Flow
+from analyzer.model.columns import Flow
 from analyzer.report.charts import style
 from analyzer.report.charts.moments import Moment
 from analyzer.report.charts.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, write

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.kinds import ProbeKind
-from analyzer.layout import (
+from analyzer.model.columns import Column, Facts, Flow
+from analyzer.model.words import ProbeKind
+from analyzer.report.charts.activity import Activity
+from analyzer.report.charts.probes import UNANSWERED, Probes, probes_of
+from analyzer.tables.fields import (
     EVENT_ENDPOINT,
     EVENT_KIND,
     EVENT_RESENT,
@@ -23,9 +26,6 @@ from analyzer.layout import (
     RESET_TIME,
     ZERO_SINCE,
 )
-from analyzer.model import Column, Facts, Flow
-from analyzer.report.charts.activity import Activity
-from analyzer.report.charts.probes import UNANSWERED, Probes, probes_of
 
 MANY_RESENT = 2  # of one run: a single retransmission is ordinary
 

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
-from analyzer.layout import ACKNO, FLAGS, FRAME, KIND, LEN, SEQ, TIME, WINDOW
+from analyzer.tables.fields import ACKNO, FLAGS, FRAME, KIND, LEN, SEQ, TIME, WINDOW
 from analyzer.tcp import ACK, SYN
 
 if TYPE_CHECKING:
-    from analyzer.model import Column, Mask
+    from analyzer.model.columns import Column, Mask
 
 HEAD, BEFORE, TAIL = 5, 2, 4  # segments that are always shown: the first, those before a chosen one, the last
 MOST = 44

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.kinds import ProbeKind
-from analyzer.layout import (
+from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.words import ProbeKind
+from analyzer.report.charts.axis import Numbers
+from analyzer.tables.fields import (
     ANSWER,
     ANSWER_FRAME,
     ANSWER_NONE,
@@ -20,8 +22,6 @@ from analyzer.layout import (
     PROBE_WHO,
     PROBER_SHIFT,
 )
-from analyzer.model import Column, Facts, Mask
-from analyzer.report.charts.axis import Numbers
 
 ANSWERED, UNANSWERED, RESET = range(3)
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.layout import NEVER
-from analyzer.model import Column, Estimate, Flow
+from analyzer.model.columns import Column, Estimate, Flow
 from analyzer.report.charts.axis import Numbers
 from analyzer.report.charts.probes import Probes
+from analyzer.tables.fields import NEVER
 
 SECOND = 1_000_000_000
 LATE = 8  # a timer fires late by this part at most (Linux kernel/time/timer.c)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.kinds import Handshake
-from analyzer.model import Column
+from analyzer.model.columns import Column
+from analyzer.model.words import Handshake
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Span, time_axis
 from analyzer.report.charts.lanes import Lane

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from analyzer.kinds import Handshake, How, Outcome, Why
-from analyzer.model import SIDES, Episode, Flow, Keepalive
+from analyzer.model.columns import SIDES, Episode, Flow, Keepalive
+from analyzer.model.words import Handshake, How, Outcome, Why
 
 SECOND = 1_000_000_000
 

@@ -1,0 +1,264 @@
+"""The rooms in order: octets to Records to Packets to tables to Facts to Findings, one short loop for all of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from analyzer.capture.kept import Spool
+from analyzer.errors import CaptureError, UsageError
+from analyzer.kernels import compiled, plain
+from analyzer.model.captures import CaptureFacts
+from analyzer.model.columns import Facts, Flow, HostSettings, Narrow
+from analyzer.model.findings import SEVERITIES, Apart, Finding
+from analyzer.pipeline.run import Run
+from analyzer.pipeline.timeline import JOIN
+from analyzer.tables.fields import FRAME_BITS
+
+if TYPE_CHECKING:
+    from analyzer.charts import Charts
+    from analyzer.diagnose import Context
+    from analyzer.measure import KeepaliveRows
+    from analyzer.pipeline.second_reading import Again
+    from analyzer.report.asked_tables import Tables
+
+NANO = 1_000_000_000
+IDLE_AFTER_S = 10.0
+# Rules ask for one connection several times, one rule after the other.
+FLOWS_AT_HAND = 64
+SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
+LONGEST_S = 1e9  # thirty years; nanoseconds of more would not fit a table
+ENGINES = ("auto", "plain", "compiled")
+
+
+class Analysis:
+    """What one or several captures show: `captures`, `flows`, `findings`."""
+
+    def __init__(self, captures: list[CaptureFacts], facts: Facts, idle_after: int) -> None:
+        self.captures = captures
+        self.facts = facts
+        self.idle_after = idle_after
+        self.apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
+        self.again: Again | None = None  # the packets themselves, where they can be read a second time
+
+    @cached_property
+    def _places(self) -> Narrow:
+        """The verdict of each connection, as its place among all."""
+        from analyzer.diagnose import judge
+
+        return judge(self.facts, self.idle_after)
+
+    @cached_property
+    def verdicts(self) -> list[str]:
+        """The verdict of each connection, by stream."""
+        words = list(self.severities)
+        return [words[place] for place in self._places.tolist()]
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What is worth telling, each with its evidence."""
+        from analyzer.diagnose import find
+
+        return find(self.context)
+
+    @property
+    def flows(self) -> Iterator[Flow]:
+        """All connections, made one by one."""
+        return self.flows_of(range(len(self)))
+
+    def flows_of(self, streams: Sequence[int]) -> Iterator[Flow]:
+        """These connections, in this order, made one by one."""
+        self._keepalives.settings.expect(sorted(streams))
+        for stream in streams:
+            yield self.flow(stream)
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+    @cached_property
+    def _keepalives(self) -> KeepaliveRows:
+        from analyzer.measure import gather_keepalives
+
+        return gather_keepalives(self.facts)
+
+    def flow(self, stream: int) -> Flow:
+        """One connection."""
+        from analyzer.diagnose import VERDICTS
+        from analyzer.knowledge.matching import matcher
+        from analyzer.measure import make_flow
+
+        flow = make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word)
+        if not flow.keepalive:
+            return flow
+        match = matcher(flow.server.port)
+        return replace(flow, keepalive=tuple(replace(entry, match=match) for entry in flow.keepalive))
+
+    def hosts(self, most: int | None = None) -> list[HostSettings]:
+        """The keepalive settings that several connections of a host show together; of the `most` that have most."""
+        from analyzer.measure import pool_settings
+
+        pools = pool_settings(self.facts, self._keepalives, most)
+        self._keepalives.settings.expect([pool.streams[0] for pool in pools])
+        return [replace(pool, profiles=self._profiles_of(pool)) for pool in pools]
+
+    def _profiles_of(self, pool: HostSettings) -> tuple[str, ...]:
+        """The known defaults that fit, by the form of one connection's probes."""
+        known = {name: getattr(pool, name) for name in SETTINGS}
+        entries = [entry for entry in self.flow(pool.streams[0]).keepalive if entry.sender == pool.sender]
+        return replace(entries[0], **known).profiles if entries else ()
+
+    @cached_property
+    def severities(self) -> dict[str, str]:
+        """How urgent each verdict is."""
+        from analyzer.diagnose import VERDICTS
+
+        return {verdict.word: verdict.severity for verdict in VERDICTS}
+
+    def worst_first(self, streams: list[int]) -> list[int]:
+        """These streams, those with the most urgent verdict first."""
+        order = sorted(self.severities, key=lambda word: -SEVERITIES.index(self.severities[word]))
+        rank = {word: place for place, word in enumerate(order)}
+        return sorted(streams, key=lambda stream: rank[self.verdicts[stream]])
+
+    def verdict_counts(self, streams: list[int]) -> dict[str, int]:
+        """How many of these streams have each verdict, the most urgent first."""
+        return dict(Counter(self.verdicts[stream] for stream in self.worst_first(streams)))
+
+    def frame_text(self, frame: int) -> str:
+        """A frame number, with its file's index before it when there are several files."""
+        return frame_text(frame, len(self.captures))
+
+    @property
+    def charts(self) -> Charts:
+        """Pictures of it: `timeline`, `idle`, `intervals`, `ladder`, `hosts`."""
+        from analyzer.charts import Charts
+
+        return Charts(self)
+
+    @property
+    def tables(self) -> Tables:
+        """It as pyarrow Tables: `flows`, `probes`, `episodes`, `findings`."""
+        from analyzer.report.asked_tables import Tables
+
+        return Tables(self)
+
+    def to_json(self) -> str:
+        """The text of `--format json`."""
+        from analyzer.report.json import json_text
+
+        return json_text(self, self.flows, self.findings, self.hosts())
+
+    def report(self, path: str) -> None:
+        """Write the incident report, one HTML file; raises UsageError where it cannot be written."""
+        from analyzer.report.incident.gather import write_report
+
+        write_report(self, path)
+
+    def _repr_html_(self) -> str:
+        from analyzer.report.incident.gather import notebook_summary
+
+        return notebook_summary(self)
+
+    @property
+    def digits(self) -> int:
+        """Decimals of a second that the captures resolve."""
+        return max((capture.digits for capture in self.captures), default=6)
+
+    @property
+    def context(self) -> Context:
+        """What rules may ask."""
+        from analyzer.diagnose import Context
+
+        return Context(
+            captures=self.captures,
+            facts=self.facts,
+            verdicts=self._places,
+            idle_after=self.idle_after,
+            flow=lru_cache(FLOWS_AT_HAND)(self.flow),
+            expect=self._keepalives.settings.expect,
+            frame_text=self.frame_text,
+            apart=self.apart,
+        )
+
+
+def frame_text(frame: int, files: int) -> str:
+    """A frame number as it is shown of so many files: with the file's index before it where they are several."""
+    number = str(frame & ((1 << FRAME_BITS) - 1))
+    return number if files == 1 else f"{frame >> FRAME_BITS}:{number}"
+
+
+def idle_nanoseconds(idle_after_s: float) -> int:
+    """A silence that counts as idle, in nanoseconds; raises UsageError for what no table holds."""
+    if not 0 <= idle_after_s < LONGEST_S:
+        raise UsageError(f"{idle_after_s} s is no time to be idle")
+    return int(idle_after_s * NANO)
+
+
+def analyze(
+    *paths: str,
+    idle_after_s: float = IDLE_AFTER_S,
+    split_tunnels: bool = False,
+    both_ends: bool = False,
+    same_traffic: str = "auto",
+    spool: bool = False,
+    engine: str = "auto",
+    notify: Callable[[str], None] = lambda text: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Analysis:
+    """Analyse one or several captures as one timeline; `-` is standard input.
+
+    With `split_tunnels` tunnel ids tell connections apart. With `both_ends` the captures are two, of one path, the
+    client's first: what only one of them holds becomes findings. `same_traffic` says when captures are taken for one
+    traffic, each packet of which counts once: `auto`, where packets prove it; `yes`, on less; `no`, never. With
+    `spool` what comes through a pipe is kept on the disk, so that charts can read its packets a second time. `engine`
+    is `plain`, `compiled`, or `auto`: compiled where that is faster. `notify` is told what takes long, `progress` how
+    many octets have been read of how many (0: nobody knows).
+    Raises UsageError, or CaptureError when none of the captures could be read.
+    """
+    if not paths:
+        raise UsageError("no capture was named")
+    idle_after = idle_nanoseconds(idle_after_s)
+    if engine not in ENGINES:
+        raise UsageError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
+    if both_ends and (len(paths) != 2 or "-" in paths):
+        raise UsageError("--both-ends compares two capture files: name the client's and the server's")
+    if same_traffic not in JOIN:
+        raise UsageError(f"--same-traffic {same_traffic} is none of {', '.join(JOIN)}")
+    options = {"split_tunnels": split_tunnels, "join": same_traffic, "translated": both_ends}
+    kept = Spool() if spool else None
+    kernels = compiled(notify) if engine == "compiled" else plain()
+    run = Run(paths, kernels, kept, notify, progress, options, may_switch=engine == "auto")
+    run.read_all()
+    _check_read(run.captures, notify)
+    return _measured(run, paths, kept, idle_after, split_tunnels=split_tunnels, both_ends=both_ends)
+
+
+def _check_read(captures: Sequence[CaptureFacts], notify: Callable[[str], None]) -> None:
+    """Raise CaptureError when none of the captures could be read."""
+    if all(facts.problems and facts.problems[0].offset == 0 and not facts.packets for facts in captures):
+        *others, last = captures
+        for facts in others:
+            notify(str(CaptureError(facts.problems[0].reason, path=facts.path)))
+        raise CaptureError(last.problems[0].reason, path=last.path)
+
+
+def _measured(
+    run: Run, paths: Sequence[str], spool: Spool | None, idle_after: int, *, split_tunnels: bool, both_ends: bool
+) -> Analysis:
+    """What was tracked, measured, and compared at both ends; raises UsageError where they are not of one path."""
+    from analyzer.measure import measure
+    from analyzer.pipeline.second_reading import Again
+
+    facts = measure(*run.tracks())
+    apart: Sequence[Apart] = ()
+    if both_ends:
+        from analyzer.pipeline.both_ends import at_both_ends
+
+        facts, apart = at_both_ends(run.captures, facts, run.kernels, split_tunnels=split_tunnels)
+    analysis = Analysis(run.captures, facts, idle_after)
+    analysis.apart = apart
+    analysis.again = Again(paths, run.captures, run.kernels, spool, split_tunnels=split_tunnels)
+    return analysis

@@ -1,0 +1,1 @@
+"""An interface as a source of packets: tcpdump or scapy, and the rights that they need."""

@@ -1,0 +1,130 @@
+"""The command `chart`: one picture of captures."""
+
+from __future__ import annotations
+
+import io
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from analyzer.commands.console import binary_output, check_output
+from analyzer.commands.options import (
+    Captures,
+    End,
+    Hosts,
+    IdleAfter,
+    Join,
+    Ports,
+    Progress,
+    Quiet,
+    SameTraffic,
+    SplitTunnels,
+    Start,
+    Streams,
+    Utc,
+    Verbose,
+    Verdicts,
+)
+from analyzer.commands.reading import read, selected
+from analyzer.commands.result import LIMIT
+from analyzer.errors import UsageError
+
+if TYPE_CHECKING:
+    from analyzer.analysis import Analysis
+    from analyzer.report.charts.style import Figure
+
+
+class Kind(StrEnum):
+    """What is drawn."""
+
+    timeline = "timeline"
+    idle = "idle"
+    intervals = "intervals"
+    ladder = "ladder"
+    hosts = "hosts"
+
+
+# Those that look at packets a second time: what comes through a pipe is kept for them.
+NEED_PACKETS = (Kind.timeline, Kind.idle, Kind.ladder)
+
+
+def chart(
+    captures: Captures,
+    kind: Annotated[Kind, typer.Option(help="What to draw")],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="Write here: .png, .svg or .pdf")],
+    stream: Streams = None,
+    host: Hosts = None,
+    port: Ports = None,
+    verdict: Verdicts = None,
+    start: Start = None,
+    end: End = None,
+    limit: Annotated[int, typer.Option(min=0, help="Connections, or hosts, with a row of their own; 0 is all")] = LIMIT,
+    countdown: Annotated[
+        bool, typer.Option("--countdown", help="idle: the time until the timer fires, as `ss -o` shows it")
+    ] = False,
+    idle_after: IdleAfter = 10.0,
+    split_tunnels: SplitTunnels = False,
+    same_traffic: SameTraffic = Join.auto,
+    utc: Utc = False,
+    progress: Progress = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw one chart of captures.
+
+    timeline: a lane per connection, the worst first. idle: the idle timer of one connection. intervals: every gap
+    between probes. ladder: the segments of one connection that decide. hosts: settings and verdicts side by side.
+    idle and ladder take the worst of the connections that are selected.
+    """
+    selection = selected(stream, host, port, verdict, start, end)
+    form = _form(output)
+    if countdown and kind is not Kind.idle:
+        raise UsageError("--countdown is for --kind idle")
+    check_output(output, captures)
+    analysis = read(
+        captures,
+        idle_after=idle_after,
+        split_tunnels=split_tunnels,
+        same_traffic=same_traffic.value,
+        spool=kind in NEED_PACKETS,
+        progress=progress,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    figure = _draw(analysis, kind, selection.streams_of(analysis), limit, countdown, utc)
+    octets = _octets(figure, form)
+    with binary_output(output) as out:
+        out.write(octets)
+
+
+def _form(output: str) -> str:
+    from analyzer.report.charts.style import FORMATS
+
+    form = Path(output).suffix.lower().removeprefix(".")
+    if form not in FORMATS:
+        raise UsageError(f"-o {output}: a chart is written as .png, .svg or .pdf")
+    return form
+
+
+def _draw(analysis: Analysis, kind: Kind, streams: list[int], limit: int, countdown: bool, utc: bool) -> Figure:
+    charts = analysis.charts
+    if kind is Kind.timeline:
+        return charts.timeline(streams, limit=limit, utc=utc)
+    if kind is Kind.idle:
+        return charts.idle(streams, countdown=countdown, utc=utc)
+    if kind is Kind.intervals:
+        return charts.intervals(streams, utc=utc)
+    if kind is Kind.ladder:
+        return charts.ladder(streams, utc=utc)
+    return charts.hosts(streams, limit=limit)
+
+
+def _octets(figure: Figure, form: str) -> bytes:
+    """The picture, made before a file is touched."""
+    from analyzer.report.charts.style import write_figure
+
+    out = io.BytesIO()
+    write_figure(figure, out, form)
+    return out.getvalue()

@@ -1,0 +1,125 @@
+"""Standard output and standard error: where the result goes, and everything else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, TextIO
+
+from analyzer.errors import CaptureError, UsageError
+from analyzer.model.captures import CaptureFacts
+from analyzer.report.files import created
+from analyzer.report.text import printable
+
+
+class OutputError(Exception):
+    """The result could not be written."""
+
+
+def say(text: str) -> None:
+    """A line on standard error."""
+    print(f"keepalive: {printable(text)}", file=sys.stderr)  # noqa: T201
+
+
+def noter(quiet: bool) -> Callable[[str], None]:
+    """What is told of notes: they go to standard error, and nowhere when quiet."""
+    return (lambda text: None) if quiet else say
+
+
+def tell_problems(captures: Sequence[CaptureFacts], note: Callable[[str], None]) -> None:
+    """Tell where captures are damaged, by the offset of the octet, or why they could not be read."""
+    for facts in captures:
+        for problem in facts.problems:
+            where = f"byte {problem.offset}: " if facts.format else ""
+            note(f"{facts.path}: {where}{problem.reason}")
+
+
+def tell_formats(captures: Sequence[CaptureFacts], note: Callable[[str], None]) -> None:
+    """Tell what each capture is, and what in it took no part."""
+    for facts in captures:
+        skipped = ", ".join(f"{count} {reason}" for reason, count in facts.skipped.items())
+        note(f"{facts.path}: {facts.format}, {', '.join(facts.link_types)}; skipped: {skipped or 'nothing'}")
+
+
+def check_output(path: str | None, captures: list[str]) -> None:
+    """Raise UsageError when writing there would overwrite a capture that is read, by whatever name."""
+    from analyzer.capture import expand
+
+    if path is None or not Path(path).exists():
+        return
+    output = Path(path).stat()
+    for named in captures:
+        with contextlib.suppress(CaptureError, OSError, ValueError):
+            # What is not there, or names nothing, is told by whoever reads it.
+            for name in expand(named):
+                read = os.fstat(sys.stdin.fileno()) if name == "-" else Path(name).stat()
+                if os.path.samestat(output, read) and stat.S_ISREG(output.st_mode):
+                    raise UsageError(f"-o {path}: would overwrite the capture itself")
+
+
+@contextlib.contextmanager
+def open_output(path: str | None) -> Iterator[TextIO]:
+    """Standard output, or a file that only its owner can read. Raises OutputError when it cannot be written."""
+    try:
+        if path is None:
+            yield sys.stdout
+            sys.stdout.flush()
+            return
+        with os.fdopen(created(path), "w", encoding="utf-8", errors="backslashreplace") as out:
+            yield out
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{path or 'standard output'}: {error.strerror or error}") from error
+
+
+def private_folder(path: str) -> None:
+    """Make a folder that only its owner can enter, unless it is there; raises OutputError when it cannot be."""
+    try:
+        Path(path).mkdir(0o700, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def binary_output(path: str) -> Iterator[IO[bytes]]:
+    """A file of octets that only its owner can read. Raises OutputError when it cannot be written."""
+    try:
+        with os.fdopen(created(path), "wb") as out:
+            yield out
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def progress_bar(wanted: bool | None, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error once the work has lasted a second, on a terminal or when asked for."""
+    import time
+
+    if wanted is False or (wanted is None and (quiet or not sys.stderr.isatty())):
+        yield lambda done, total: None
+        return
+    began = time.monotonic()
+    bars: list[Callable[[int, int], None]] = []
+    with contextlib.ExitStack() as stack:
+
+        def advance(done: int, total: int) -> None:
+            if not bars and time.monotonic() - began > 1:
+                bars.append(_rich_bar(stack, total))
+            for bar in bars:
+                bar(done, total)
+
+        yield advance
+
+
+def _rich_bar(stack: contextlib.ExitStack, total: int) -> Callable[[int, int], None]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
+    task = bar.add_task("reading", total=total or None)
+    return lambda done, total: bar.update(task, completed=done)

@@ -1,0 +1,218 @@
+"""The command `live`: what is captured now on an interface, or comes as a stream on standard input."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from analyzer.capture.interface.backend import Backend
+from analyzer.capture.interface.rights import asker, give_up_rights, is_root
+from analyzer.commands.console import OutputError, check_output, noter, open_output, say, tell_problems
+from analyzer.commands.result import LIMIT, Format, write_result
+from analyzer.errors import CaptureError, UsageError
+from analyzer.live import listeners as audience
+
+if TYPE_CHECKING:
+    from analyzer.analysis import Analysis
+    from analyzer.capture.interface.processes import Capturers
+    from analyzer.capture.ring import Folder, Ring
+    from analyzer.live.session import Live
+
+EXIT_NO_CAPTURE = 5
+MEGA = 1_000_000
+MAX_CONNECTIONS = 250_000  # some 200 MB
+
+
+def live(
+    stream: Annotated[str | None, typer.Argument(metavar="[-]", help="A stream of pcap on standard input")] = None,
+    interface: Annotated[
+        list[str] | None, typer.Option("-i", "--interface", metavar="IFACE", help="Capture here; `any` is all")
+    ] = None,
+    follow: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Read what is still being written: a file, or a folder of them"),
+    ] = None,
+    wanted: Annotated[
+        str | None, typer.Option("--filter", metavar="BPF", help="Of TCP and its tunnels only this (pcap-filter(7))")
+    ] = None,
+    backend: Annotated[Backend, typer.Option(help="Who captures; scapy where tcpdump is not there")] = Backend.auto,
+    write: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Keep what is captured in pcapng files there, the latest of them")
+    ] = None,
+    write_size: Annotated[float, typer.Option(metavar="MB", min=0.001, help="How large one of them gets")] = 100,
+    write_files: Annotated[int, typer.Option(metavar="N", min=1, help="How many are kept")] = 10,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="[ADDR]:PORT", help="Serve Prometheus metrics there; to this host alone")
+    ] = None,
+    on_finding: Annotated[
+        str | None, typer.Option(metavar="CMD", help="Run this for each finding, which it reads as JSON; by no shell")
+    ] = None,
+    screen: Annotated[bool, typer.Option("--screen/--no-screen", help="On a terminal: a screen, or lines")] = True,
+    duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="End after so many seconds")] = None,
+    most: Annotated[
+        int, typer.Option("--max-connections", min=1, help="More than these do not stay in memory")
+    ] = MAX_CONNECTIONS,
+    form: Annotated[Format, typer.Option("--format", help="Events, then the result; json: it alone")] = Format.text,
+    output: Annotated[str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to this file")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Connections to list in text; 0 is all")] = LIMIT,
+    idle_after: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Silence that counts as idle")] = 10.0,
+    split_tunnels: Annotated[bool, typer.Option("--split-tunnels", help="Tunnel ids tell connections apart")] = False,
+    utc: Annotated[bool, typer.Option("--utc", help="Times in UTC instead of local time")] = False,
+    color: Annotated[bool, typer.Option("--color/--no-color", help="Colours on a terminal")] = True,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error")] = False,
+) -> None:
+    """Tell what happens while it happens; at the end, or when interrupted, the result is as `analyze` gives it.
+
+    Captures with tcpdump on the interfaces named by -i, or reads a stream of pcap or pcapng on standard input (-).
+    """
+    _check(stream, interface, follow, wanted, form)
+    check_output(output, [follow] if follow is not None else [])
+    folder = None if write is None else _folder(write, write_files)
+    # Before all else: it may fork, and what it forks knows no more than this.
+    capturers = _capturers(interface, wanted, backend, folder) if interface else None
+    from analyzer.analysis import idle_nanoseconds
+    from analyzer.kernels import compiled_if_possible
+    from analyzer.live.preload import rehearse
+    from analyzer.live.session import Live
+
+    note = audience.Notes(noter(quiet))
+    idle = idle_nanoseconds(idle_after)
+    kernels = compiled_if_possible(note)  # before anything is captured: it may take a while
+    with contextlib.ExitStack() as whole:
+        out = whole.enter_context(open_output(output))
+        drawn = form is Format.text and screen and audience.has_screen(out)
+        tell = partial(_tell_events, form=form, utc=utc)
+        tell_result = partial(_tell_result, form=form, drawn=drawn, limit=limit, utc=utc, color=color)
+        run = Live(kernels, idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
+        whole.callback(run.close)
+        if write is not None and folder is not None:
+            run.intake.ring = _ring(write, capturers, folder, int(write_size * MEGA), note)
+        if capturers is not None and is_root():
+            rehearse(kernels, tell, tell_result, out)
+            _give_up_rights(note)
+        with contextlib.ExitStack() as stack:  # threads are started from here on: see `give_up_rights`
+            if metrics is not None:
+                stack.enter_context(audience.metrics(run, metrics))
+            if on_finding is not None:
+                stack.enter_context(audience.hook(run, on_finding, note))
+            stack.enter_context(_ending(run))
+            _open(run, follow, capturers)
+            if not drawn:
+                tell(run, out)
+            title = ", ".join(interface or [follow or "standard input"])
+            with audience.screen(run, title, note, utc=utc, color=color) if drawn else contextlib.nullcontext():
+                run.run(None if duration is None else time.monotonic() + duration)
+            analysis = run.finish()
+        tell_problems(analysis.captures, note)
+        tell_result(analysis, out)
+
+
+def _check(
+    stream: str | None, interface: list[str] | None, follow: str | None, wanted: str | None, form: Format
+) -> None:
+    """Raise UsageError for what makes no sense together."""
+    if [stream is not None, bool(interface), follow is not None].count(True) != 1:
+        raise UsageError("live needs -i IFACE, or - for a stream on standard input, or --follow FILE, and one of them")
+    if stream not in (None, "-"):
+        raise UsageError(f"live reads - or captures with -i: for a file there is `keepalive analyze {stream}`")
+    if not interface and wanted is not None:
+        raise UsageError("--filter is for -i: a stream or a file holds what whoever captured it let through")
+    if form is Format.parquet:
+        raise UsageError("live writes no parquet: keep the packets with --write DIR, and `keepalive analyze` them")
+
+
+def _tell_events(run: Live, out: TextIO, *, form: Format, utc: bool) -> None:
+    """Have events told as they happen, where they are."""
+    if form in (Format.text, Format.ndjson):
+        audience.lines(run, out, as_json=form is Format.ndjson, utc=utc)
+
+
+def _tell_result(
+    analysis: Analysis, out: TextIO, *, form: Format, drawn: bool, limit: int, utc: bool, color: bool
+) -> None:
+    """The result, after the events."""
+    from analyzer.commands.selection import Selection
+
+    if form is Format.text and not drawn:
+        out.write("\n")
+    elif form is Format.ndjson:
+        out.write('{"type": "result"}\n')
+    write_result(analysis, Selection(), form, limit, utc, color, out)
+
+
+def _folder(path: str, count: int) -> Folder:
+    """Where what is captured is kept, of whoever called sudo; raises OutputError when there can be no such folder."""
+    from analyzer.capture.ring import Folder
+
+    try:
+        return Folder(path, count, asker() if is_root() and "SUDO_UID" in os.environ else None)
+    except OSError as error:
+        raise OutputError(f"--write {path}: {error.strerror or error}") from error
+
+
+def _capturers(interfaces: list[str], wanted: str | None, backend: Backend, folder: Folder | None) -> Capturers:
+    """Who starts what captures: of root's process one that is forked here and now, for this one gives its rights up."""
+    from analyzer.capture.interface.keeper import Keeper
+    from analyzer.capture.interface.processes import Children
+    from analyzer.live.sources import commands
+
+    called = commands(interfaces, wanted, backend)
+    return Keeper(called, folder) if is_root() else Children(called)
+
+
+def _ring(path: str, capturers: Capturers | None, folder: Folder, size: int, note: Callable[[str], None]) -> Ring:
+    """Writes into the folder, by way of who has the right to; raises OutputError when that cannot be."""
+    from analyzer.capture.interface.keeper import Keeper
+    from analyzer.capture.ring import Ring
+
+    opener = capturers if isinstance(capturers, Keeper) else folder
+    try:
+        return Ring(path, opener.next_file, size, note)
+    except OSError as error:
+        raise OutputError(f"--write {path}: {error.strerror or error}") from error
+
+
+def _give_up_rights(note: Callable[[str], None]) -> None:
+    """Read packets without the rights of root, or say that the system does not let us."""
+    try:
+        give_up_rights()
+    except OSError as error:
+        note(f"packets are read with the rights of root, which cannot be given up here: {error.strerror}")
+
+
+def _open(run: Live, follow: str | None, capturers: Capturers | None) -> None:
+    """Begin to read; where an interface cannot be captured on, say so and leave with a status of its own."""
+    if follow is not None:
+        run.intake.follow(follow)
+    elif capturers is None:
+        run.intake.read_standard_input()
+    else:
+        try:
+            run.capture(capturers)
+        except CaptureError as error:
+            say(f"{error.path}: {error.reason}")
+            raise typer.Exit(EXIT_NO_CAPTURE) from error
+
+
+@contextmanager
+def _ending(run: Live) -> Iterator[None]:
+    """The first Ctrl-C, or SIGTERM, has the capture end and the result told; a second one ends at once."""
+
+    def end(number: int, frame: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        run.stop()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,104 @@
+"""The command `report`: what a review of an incident needs, in one file."""
+
+from __future__ import annotations
+
+import shlex
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from analyzer.commands.console import check_output, open_output
+from analyzer.commands.options import (
+    Captures,
+    End,
+    Hosts,
+    IdleAfter,
+    Join,
+    Ports,
+    Progress,
+    Quiet,
+    SameTraffic,
+    SplitTunnels,
+    Start,
+    Streams,
+    Utc,
+    Verbose,
+    Verdicts,
+)
+from analyzer.commands.reading import read, selected
+
+if TYPE_CHECKING:
+    from analyzer.commands.selection import Selection
+
+
+class ReportFormat(StrEnum):
+    """How a report is written."""
+
+    html = "html"
+    markdown = "markdown"
+
+
+def report(
+    captures: Captures,
+    output: Annotated[str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to this file")] = None,
+    form: Annotated[ReportFormat, typer.Option("--format", help="A page with charts, or text for a ticket")] = (
+        ReportFormat.html
+    ),
+    stream: Streams = None,
+    host: Hosts = None,
+    port: Ports = None,
+    verdict: Verdicts = None,
+    start: Start = None,
+    end: End = None,
+    idle_after: IdleAfter = 10.0,
+    split_tunnels: SplitTunnels = False,
+    same_traffic: SameTraffic = Join.auto,
+    utc: Utc = False,
+    progress: Progress = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write an incident report: one self-contained HTML file, or Markdown.
+
+    What happened when, the findings with evidence and remedies, charts, every connection. The page asks for nothing
+    from any network, and opens from disk.
+    """
+    from analyzer.report.incident import write_html, write_markdown
+    from analyzer.report.incident.gather import incident_page
+
+    selection = selected(stream, host, port, verdict, start, end)
+    check_output(output, captures)
+    analysis = read(
+        captures,
+        idle_after=idle_after,
+        split_tunnels=split_tunnels,
+        same_traffic=same_traffic.value,
+        spool=form is ReportFormat.html,
+        progress=progress,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    command = _command(captures, selection, idle_after, split_tunnels, same_traffic)
+    drawn = form is ReportFormat.html
+    page = incident_page(analysis, selection.streams_of(analysis), command, charts=drawn, utc=utc)
+    with open_output(output) as out:
+        (write_html if drawn else write_markdown)(page, out)
+
+
+def _command(captures: list[str], selection: Selection, idle_after: float, split_tunnels: bool, join: Join) -> str:
+    """The command that makes the same report, without where it was written."""
+    words = ["keepalive", "report", *captures]
+    for option, values in (
+        ("--stream", selection.streams),
+        ("--host", selection.hosts),
+        ("--port", selection.ports),
+        ("--verdict", selection.verdicts),
+        ("--start", [] if selection.start is None else [selection.start]),
+        ("--end", [] if selection.end is None else [selection.end]),
+        ("--same-traffic", [] if join is Join.auto else [join.value]),
+        ("--idle-after", [] if idle_after == 10.0 else [f"{idle_after:g}"]),
+    ):
+        for value in values:
+            words += [option, str(value)]
+    return shlex.join([*words, *(["--split-tunnels"] if split_tunnels else [])])

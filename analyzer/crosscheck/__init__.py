@@ -1,0 +1,1 @@
+"""Wireshark's opinion of the same packets, beside ours."""

@@ -1,0 +1,1 @@
+"""Kernels that find TCP segments and ICMP errors in captured bytes."""

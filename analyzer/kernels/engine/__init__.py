@@ -1,0 +1,1 @@
+"""How kernels are registered, compiled and kept."""

@@ -1,0 +1,1 @@
+"""Kernels that follow each connection, segment by segment."""

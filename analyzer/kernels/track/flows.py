@@ -1,0 +1,291 @@
+"""The flow table: which connection a packet belongs to."""
+
+from __future__ import annotations
+
+from analyzer.kernels.arithmetic import mix, seq_diff
+from analyzer.kernels.engine.prefetch import prefetch
+from analyzer.kernels.engine.registry import Ints, kernel
+from analyzer.tables.fields import (
+    ACKNO,
+    CLIENT_IS_LOW,
+    DPORT,
+    DST_HI,
+    DST_LO,
+    END_TIME,
+    ENDPOINT_SIZE,
+    FIRST_FRAME,
+    FIRST_TIME,
+    FLAGS,
+    FLOW_COUNT,
+    FLOW_SIZE,
+    FRAME,
+    HANDSHAKE,
+    HANDSHAKE_RTT,
+    HASH,
+    HEAD_SIZE,
+    HIGH_HI,
+    HIGH_LO,
+    ISN,
+    KEY_HASH,
+    KEY_PORTS,
+    KNOWN,
+    LAST_RX,
+    LAST_TIME,
+    LEN,
+    LINE,
+    LOW_HI,
+    LOW_LO,
+    MIN_RTT,
+    NEVER,
+    NXT,
+    OLDER_LIFE,
+    PREVIOUS,
+    ROLES,
+    SAW_ACK,
+    SAW_REFUSAL,
+    SAW_SERVER_SYN,
+    SAW_SYN_ACK,
+    SENT_SYN,
+    SEQ,
+    SPORT,
+    SRC_HI,
+    SRC_LO,
+    STATE,
+    TIME,
+    TUNNEL,
+    TUNNEL_SPLIT,
+)
+from analyzer.tcp import ACK, FIN, RST, SYN, State
+from analyzer.wire import EPHEMERAL_IANA, EPHEMERAL_LINUX, EPHEMERAL_XP, PORTS_RESERVED, SERVICE_PORTS
+
+IN_SYN_SENT = int(State.SYN_SENT)
+# Numbers of one connection lie within a window of each other, and few windows are larger than this; those of two
+# connections lie further apart 127 times in 128.
+FAR = 1 << 24
+# A challenge ACK comes within a round trip: before the SYN is sent again (RFC 6298 2.1).
+CHALLENGED_NS = 1_000_000_000
+
+
+@kernel
+def source_is_low(packets: Ints, row: int) -> bool:
+    """Whether the sender is the numerically lower endpoint of its connection.
+
+    Every other packet comes from the other end, which no processor can foresee: hence no branches.
+    """
+    hi, other_hi = packets[row + SRC_HI], packets[row + DST_HI]
+    lo, other_lo = packets[row + SRC_LO], packets[row + DST_LO]
+    by_port = packets[row + SPORT] <= packets[row + DPORT]
+    return (hi < other_hi) | (hi == other_hi) & ((lo < other_lo) | (lo == other_lo) & by_port)
+
+
+@kernel
+def key_hash(seed: int, low_hi: int, low_lo: int, high_hi: int, high_lo: int, ports: int, tunnel: int) -> int:
+    """A hash of the key; the seed differs per run, so that no capture can be made to collide."""
+    h = mix(mix(seed, low_lo), high_lo)
+    if tunnel > TUNNEL_SPLIT:
+        h = mix(h, tunnel)
+    if low_hi != 0 or high_hi != 0:
+        h = mix(mix(h, low_hi), high_hi)
+    h = mix(h, ports)
+    return h ^ (h >> 17)
+
+
+@kernel
+def key_ports(packets: Ints, row: int, low: bool) -> int:
+    """Both ports of the key, the lower endpoint's first."""
+    if low:
+        return (packets[row + SPORT] << 16) | packets[row + DPORT]
+    return (packets[row + DPORT] << 16) | packets[row + SPORT]
+
+
+@kernel
+def find_slot(packets: Ints, row: int, low: bool, h: int, flows: Ints, slots: Ints) -> int:
+    """The slot that holds this key, or the empty slot where it belongs (linear probing)."""
+    mask = len(slots) - 1
+    slot = h & mask
+    tag = h >> 32
+    src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
+    while slots[slot] != 0:
+        entry = slots[slot]
+        if entry >> 32 == tag:
+            f = ((entry & 0xFFFFFFFF) - 1) * FLOW_SIZE
+            if (
+                flows[f + LOW_LO] == packets[row + src + 1]
+                and flows[f + HIGH_LO] == packets[row + dst + 1]
+                and flows[f + KEY_PORTS] == key_ports(packets, row, low)
+                and flows[f + LOW_HI] == packets[row + src]
+                and flows[f + HIGH_HI] == packets[row + dst]
+                # The tunnel's part of the key is in the hash alone: 63 bits do not meet by chance.
+                and (packets[row + TUNNEL] < TUNNEL_SPLIT or flows[f + HASH] == h)
+            ):
+                return slot
+        slot = (slot + 1) & mask
+    return slot
+
+
+@kernel
+def rehash(flows: Ints, count: int, slots: Ints) -> int:
+    """Fill an empty, larger slot table; of several connections on one key the last is found there. Return `count`."""
+    mask = len(slots) - 1
+    for stream in range(count):
+        f = stream * FLOW_SIZE
+        slot = flows[f + HASH] & mask
+        while slots[slot] != 0 and (slots[slot] & 0xFFFFFFFF) != flows[f + PREVIOUS]:
+            slot = (slot + 1) & mask
+        slots[slot] = (flows[f + HASH] >> 32 << 32) | (stream + 1)
+    return count
+
+
+@kernel
+def serves(port: int) -> int:
+    """How likely a port is a server's: the more systems take clients' ports from around it, the less."""
+    if port < PORTS_RESERVED:
+        return 4
+    for known in SERVICE_PORTS:
+        if port == known:
+            return 4
+    if port < EPHEMERAL_XP[0]:
+        return 3
+    if EPHEMERAL_XP[1] < port < EPHEMERAL_LINUX[0]:
+        return 2
+    return 1 if port < EPHEMERAL_IANA[0] else 0
+
+
+@kernel
+def sender_is_client(packets: Ints, row: int) -> bool:
+    """Who is the client of a connection that this packet shows first: by its SYN, else by the ports.
+
+    `track.roles` looks again once all connections are known.
+    """
+    if packets[row + FLAGS] & SYN:
+        return packets[row + FLAGS] & ACK == 0
+    source, target = packets[row + SPORT], packets[row + DPORT]
+    more = serves(target) - serves(source)
+    return source >= target if more == 0 else more > 0
+
+
+@kernel
+def new_flow(packets: Ints, row: int, low: bool, h: int, previous: int, flows: Ints, counts: Ints) -> int:
+    """Start a connection with this packet; its row of flows is all zeros so far. Return its stream."""
+    stream = counts[FLOW_COUNT]
+    counts[FLOW_COUNT] = stream + 1
+    f = stream * FLOW_SIZE
+    src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
+    flows[f + LOW_HI] = packets[row + src]
+    flows[f + LOW_LO] = packets[row + src + 1]
+    flows[f + HIGH_HI] = packets[row + dst]
+    flows[f + HIGH_LO] = packets[row + dst + 1]
+    flows[f + KEY_PORTS] = key_ports(packets, row, low)
+    flows[f + HASH] = h
+    flows[f + ROLES] = CLIENT_IS_LOW if sender_is_client(packets, row) == low else 0
+    flows[f + PREVIOUS] = previous
+    flows[f + FIRST_TIME] = packets[row + TIME]
+    flows[f + FIRST_FRAME] = packets[row + FRAME]
+    flows[f + END_TIME] = packets[row + TIME]
+    flows[f + HANDSHAKE_RTT] = -1
+    for x in (f + HEAD_SIZE, f + HEAD_SIZE + ENDPOINT_SIZE):
+        flows[x + LAST_RX] = NEVER
+        flows[x + MIN_RTT] = -1
+    return stream
+
+
+@kernel
+def opens_anew(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int) -> bool:
+    """Whether this SYN begins another connection on the addresses and ports of flow `f`."""
+    seq = packets[row + SEQ]
+    if packets[row + FLAGS] & ACK and flows[y + KNOWN] & SENT_SYN:
+        # One that acknowledges this connection's SYN belongs to it, whatever its own number: a server with SYN cookies
+        # numbers each answer anew.
+        if seq_diff(packets[row + ACKNO], flows[y + ISN]) == 1:
+            return False
+    if flows[x + KNOWN] & SENT_SYN:
+        return flows[x + ISN] != seq
+    if packets[row + FLAGS] & ACK == 0:
+        # The other side's lone SYN and this one are a simultaneous open (RFC 9293 3.5, figure 7).
+        return flows[y + KNOWN] & SENT_SYN == 0 or flows[f + HANDSHAKE] & (SAW_SYN_ACK | SAW_ACK | SAW_REFUSAL) != 0
+    if flows[y + KNOWN] & SENT_SYN:
+        return False
+    return flows[x + KNOWN] & 1 != 0 and seq_diff(flows[x + NXT], seq) != 1
+
+
+@kernel
+def is_of_older_life(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int) -> bool:
+    """Whether this segment is still about the connection before `f`, of which only a SYN was seen.
+
+    A server that still holds the old connection answers the SYN with a challenge ACK (RFC 9293 3.10.7.4), which the
+    client's TCP, being in SYN-SENT, answers with a RST (3.10.7.3). Where the capture does not hold the old connection,
+    its numbers must be far from this one's: else they may be of this one, whose SYN-ACK was not captured.
+    """
+    if flows[x + STATE] != IN_SYN_SENT and flows[y + STATE] != IN_SYN_SENT:
+        return False
+    if flows[f + HANDSHAKE] & (SAW_SYN_ACK | SAW_SERVER_SYN):
+        return False
+    flags = packets[row + FLAGS]
+    if flags & SYN:
+        return False
+    captured = flows[f + PREVIOUS] != 0
+    if flows[x + KNOWN] & SENT_SYN:
+        if captured:
+            return seq_diff(packets[row + SEQ], flows[x + NXT]) != 0 or flags & RST != 0
+        return flags & RST != 0 and flows[f + HANDSHAKE] & OLDER_LIFE != 0
+    ahead = seq_diff(packets[row + ACKNO], flows[y + NXT])
+    if captured:
+        return flags & ACK == 0 or ahead != 0
+    if flags & (ACK | RST | FIN) != ACK or packets[row + LEN] > 0:
+        return False
+    return packets[row + TIME] - flows[y + LAST_TIME] <= CHALLENGED_NS and (ahead < 0 or ahead > FAR)
+
+
+@kernel
+def hash_key(packets: Ints, row: int, slots: Ints, seed: int) -> None:
+    """Note the hash of a packet's key in its row, and have the slot where its connection is found brought near."""
+    low = source_is_low(packets, row)
+    src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
+    h = key_hash(
+        seed,
+        packets[row + src],
+        packets[row + src + 1],
+        packets[row + dst],
+        packets[row + dst + 1],
+        key_ports(packets, row, low),
+        packets[row + TUNNEL],
+    )
+    packets[row + KEY_HASH] = h
+    prefetch(slots, h & (len(slots) - 1))
+
+
+@kernel
+def prefetch_flow(packets: Ints, row: int, flows: Ints, slots: Ints) -> None:
+    """Have what most packets need of their connection's row brought near: of each of its parts the first words."""
+    f = ((slots[packets[row + KEY_HASH] & (len(slots) - 1)] & 0xFFFFFFFF) - 1) * FLOW_SIZE
+    if f >= 0:
+        for part in (f, f + HEAD_SIZE, f + HEAD_SIZE + ENDPOINT_SIZE):
+            prefetch(flows, part)
+            prefetch(flows, part + LINE)
+
+
+@kernel
+def find_stream(packets: Ints, row: int, flows: Ints, slots: Ints, counts: Ints) -> int:
+    """The stream that this packet belongs to, made when there is none; -1 for an ICMP error about none."""
+    low = source_is_low(packets, row)
+    h = packets[row + KEY_HASH]
+    slot = find_slot(packets, row, low, h, flows, slots)
+    stream = (slots[slot] & 0xFFFFFFFF) - 1
+    if packets[row] != 0:  # KIND: an ICMP error
+        return stream
+    if stream >= 0:
+        f = stream * FLOW_SIZE
+        x = f + HEAD_SIZE
+        y = x + ENDPOINT_SIZE
+        if (flows[f + ROLES] & CLIENT_IS_LOW == 1) != low:
+            x, y = y, x
+        if packets[row + FLAGS] & (SYN | RST) == SYN:
+            if not opens_anew(packets, row, flows, f, x, y):
+                return stream
+        elif flows[f + PREVIOUS] != 0 and is_of_older_life(packets, row, flows, f, x, y):
+            return flows[f + PREVIOUS] - 1
+        else:
+            return stream
+    stream = new_flow(packets, row, low, h, stream + 1, flows, counts)
+    slots[slot] = (h >> 32 << 32) | (stream + 1)
+    return stream

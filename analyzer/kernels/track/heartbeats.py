@@ -1,0 +1,287 @@
+"""Heartbeats of applications: payload that a protocol sends for no other reason, and small data at an even pace."""
+
+from __future__ import annotations
+
+from analyzer.kernels.engine.registry import Buffer, Ints, kernel
+from analyzer.kernels.track.probes import IDLE_NS
+from analyzer.kernels.track.states import log_event
+from analyzer.tables.fields import (
+    BEAT,
+    BEAT_GAP_MASK,
+    BEAT_GAPS,
+    BEAT_LAST,
+    BEAT_LENGTH,
+    BEAT_LONGEST,
+    BEAT_PROTOCOL,
+    BEAT_REPLY,
+    BEAT_WAITS,
+    BEATS_ANSWERED,
+    BEATS_IN_RHYTHM,
+    BEATS_MASK,
+    BEATS_ODD,
+    BEATS_ODD_MASK,
+    BEATS_SENT,
+    BEATS_UNEVEN,
+    CLIENT_ASKED,
+    EVENT_BEAT,
+    EVENT_UNWELCOME,
+    EVENTS_KEPT,
+    HEARTBEAT,
+    LAST_DATA,
+    LEN,
+    ROLES,
+    TIME,
+)
+from analyzer.wire import (
+    HEARTBEAT_LONGEST,
+    HEARTBEAT_REPLY,
+    HEARTBEAT_ROW,
+    HEARTBEATS,
+    HEARTBEATS_UNWELCOME,
+    WEBSOCKET_LONGEST,
+    WEBSOCKET_PING,
+    WEBSOCKET_PONG,
+)
+
+MILLI = 1_000_000
+# Heartbeats of an unknown protocol are small, TLS and all.
+LONGEST_UNKNOWN = 128
+# What they draw brings no news: it is no longer than they are, but for a mask of four octets that a WebSocket's client
+# adds, or a status, as in MySQL's OK.
+NEWS = 8
+# Of a connection's events most are left for what ended it.
+EVENTS_FOR_BEATS = 6
+# Jitter on purpose is a tenth of the period or so, to both sides: no gap is longer than the shortest by three eighths.
+MOST_UNEVEN = 3
+# A gap of more periods than this tells nothing of the pace: every time lies near some multiple of the period.
+MOST_MISSING = 3
+# Heartbeats of the other end come at any time; what follows this one's within an eighth of a gap is a reply.
+REPLY_WITHIN = 8
+
+
+@kernel
+def websocket_payload(buf: Buffer, at: int, length: int) -> int:
+    """As `heartbeat_payload`, for a whole WebSocket control frame, masked (by clients) or not (RFC 6455 5.2)."""
+    if length < 2 or length > WEBSOCKET_LONGEST:
+        return 0
+    size = buf[at + 1] | 0
+    if (size < 0x80 and length == 2 + size) or (size >= 0x80 and length == 6 + (size & 0x7F)):
+        return 1 if buf[at] == WEBSOCKET_PING else 1 | HEARTBEAT_REPLY
+    return 0
+
+
+@kernel
+def heartbeat_payload(buf: Buffer, at: int, length: int) -> int:
+    """Which protocol's heartbeat a segment's whole payload is: layout.HEARTBEAT."""
+    if buf[at] == WEBSOCKET_PING or buf[at] == WEBSOCKET_PONG:
+        return websocket_payload(buf, at, length)
+    if length > HEARTBEAT_LONGEST:
+        return 0
+    for pattern in range(0, len(HEARTBEATS), HEARTBEAT_ROW):
+        if HEARTBEATS[pattern + 1] == length:
+            same = 0
+            while same < length and (
+                HEARTBEATS[pattern + 2 + same] < 0 or HEARTBEATS[pattern + 2 + same] == buf[at + same]
+            ):
+                same += 1
+            if same == length:
+                return HEARTBEATS[pattern] | 0
+    return 0
+
+
+@kernel
+def beats_sent(beat: int) -> int:
+    """How many heartbeats an endpoint's BEAT counts."""
+    return (beat >> BEATS_SENT) & BEATS_MASK
+
+
+@kernel
+def begin_beats(flows: Ints, x: int, protocol: int, length: int, time: int, odd: int) -> None:
+    """What may be the first of heartbeats."""
+    flows[x + BEAT] = protocol << BEAT_PROTOCOL | length << BEAT_LENGTH | BEAT_WAITS | 1
+    flows[x + BEAT_LAST] = time
+    flows[x + BEAT_GAPS] = odd << BEATS_ODD
+
+
+@kernel
+def shortest_gap(flows: Ints, x: int) -> int:
+    """The shortest time between heartbeats so far, in milliseconds."""
+    return flows[x + BEAT_GAPS] & BEAT_GAP_MASK
+
+
+@kernel
+def longest_gap(flows: Ints, x: int) -> int:
+    """The longest time between heartbeats that none was missing in, in milliseconds."""
+    return (flows[x + BEAT_GAPS] >> BEAT_LONGEST) & BEAT_GAP_MASK
+
+
+@kernel
+def odd_beats(flows: Ints, x: int) -> int:
+    """How often something else came at the time of a heartbeat, or for a reply."""
+    return (flows[x + BEAT_GAPS] >> BEATS_ODD) & BEATS_ODD_MASK
+
+
+@kernel
+def in_rhythm(flows: Ints, x: int, gap: int) -> bool:
+    """Whether a gap, in milliseconds, keeps the pace of those between the heartbeats before."""
+    shortest, longest = shortest_gap(flows, x), longest_gap(flows, x)
+    if longest == 0:
+        return True
+    return (max(longest, gap) - min(shortest, gap)) * BEATS_UNEVEN <= min(shortest, gap) * MOST_UNEVEN
+
+
+@kernel
+def is_settled(flows: Ints, x: int) -> bool:
+    """Whether so many keep so even a pace that no chance explains it, or their protocol is known."""
+    beat = flows[x + BEAT]
+    if beat >> BEAT_PROTOCOL != 0:
+        return True
+    shortest = max(1, shortest_gap(flows, x))
+    uneven = ((longest_gap(flows, x) - shortest) * BEATS_UNEVEN - 1) // shortest
+    return beats_sent(beat) >= BEATS_IN_RHYTHM + max(0, uneven)
+
+
+@kernel
+def note_gap(flows: Ints, x: int, gap: int) -> None:
+    """Widen the range of gaps between heartbeats by this one, in milliseconds."""
+    shortest, longest = shortest_gap(flows, x), longest_gap(flows, x)
+    if longest == 0:
+        shortest = gap
+    odd = flows[x + BEAT_GAPS] >> BEATS_ODD << BEATS_ODD
+    flows[x + BEAT_GAPS] = odd | min(shortest, gap) | max(longest, gap) << BEAT_LONGEST
+
+
+@kernel
+def note_odd(flows: Ints, x: int) -> None:
+    """Something else once more: often enough, and they were requests, or no rhythm."""
+    if odd_beats(flows, x) < BEATS_ODD_MASK:
+        flows[x + BEAT_GAPS] += 1 << BEATS_ODD
+
+
+@kernel
+def count_beat(packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: int, events: Ints, counts: Ints) -> None:
+    """One heartbeat more."""
+    flows[x + BEAT_LAST] = packets[row + TIME]
+    if beats_sent(flows[x + BEAT]) < BEATS_MASK:
+        flows[x + BEAT] += 1 << BEATS_SENT
+    flows[x + BEAT] |= BEAT_WAITS
+    if is_settled(flows, x) and flows[f + EVENTS_KEPT] < EVENTS_FOR_BEATS:
+        log_event(packets, row, flows, f, endpoint, EVENT_BEAT, events, counts)
+
+
+@kernel
+def answered_beat(packets: Ints, row: int, flows: Ints, y: int, quiet: int) -> None:
+    """New data for `y`: the reply to its heartbeat; where only a rhythm tells, every reply has one length."""
+    beat = flows[y + BEAT]
+    rhythm = beat >> BEAT_PROTOCOL == 0
+    if beat & BEAT_WAITS == 0:
+        if rhythm and not is_settled(flows, y):
+            flows[y + BEAT] = 0  # more than one reply
+        return
+    length = packets[row + LEN]
+    sent, reply = (beat >> BEAT_LENGTH) & 0xFF, (beat >> BEAT_REPLY) & 0xFF
+    flows[y + BEAT] &= ~BEAT_WAITS
+    if (beat >> BEATS_ANSWERED) & BEATS_MASK < BEATS_MASK:
+        flows[y + BEAT] += 1 << BEATS_ANSWERED
+    if not rhythm:
+        return
+    if length > sent + NEWS or (reply != 0 and reply != length):
+        if not is_settled(flows, y):
+            flows[y + BEAT] = 0
+        elif quiet < IDLE_NS:  # later it may be of its own accord
+            note_odd(flows, y)
+    elif reply == 0:
+        flows[y + BEAT] |= length << BEAT_REPLY
+
+
+@kernel
+def may_begin(flows: Ints, f: int, x: int, y: int, quiet: int) -> bool:
+    """Whether data of `x` may be the first of heartbeats: a server's reply is none, however long the request waited.
+
+    But where the client's own heartbeats expect no reply, the server's come between them.
+    """
+    if x < y or flows[f + ROLES] & CLIENT_ASKED == 0:
+        return True
+    return beats_sent(flows[y + BEAT]) > 1 and quiet // MILLI > shortest_gap(flows, y) // REPLY_WITHIN
+
+
+@kernel
+def periods(flows: Ints, x: int, gap: int) -> int:
+    """How many periods a gap is, rounded."""
+    middle = max(1, (shortest_gap(flows, x) + longest_gap(flows, x)) // 2)
+    return (gap + middle // 2) // middle
+
+
+@kernel
+def keeps_pace(flows: Ints, x: int, gap: int, quiet: int, settled: bool) -> bool:
+    """Whether data comes in time for a heartbeat, where one or more before it are missing or other data put it off."""
+    if not settled:
+        return beats_sent(flows[x + BEAT]) > 2 and in_rhythm(flows, x, gap // 2)
+    if in_rhythm(flows, x, quiet // MILLI):  # many timers start anew with other data
+        return True
+    return in_rhythm(flows, x, gap // max(1, min(periods(flows, x, gap), MOST_MISSING)))
+
+
+@kernel
+def broken(flows: Ints, x: int, beat: int, same: bool) -> int:
+    """What is odd about a rhythm that begins where another, this BEAT, breaks off by its length or its pace."""
+    odd = odd_beats(flows, x) if beat != 0 else 0
+    if odd > 0 or beats_sent(beat) > (2 if same else 1):
+        odd = min(odd + 1, BEATS_ODD_MASK)
+    return odd
+
+
+@kernel
+def rhythm_beat(
+    packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, endpoint: int, quiet: int, events: Ints, counts: Ints
+) -> None:
+    """New data of `x` whose octets say nothing: of one length, at one pace, with silence between, it is a heartbeat."""
+    time, length, beat = packets[row + TIME], packets[row + LEN], flows[x + BEAT]
+    first = flows[x + LAST_DATA] == 0 and flows[y + LAST_DATA] == 0
+    if length > LONGEST_UNKNOWN or (quiet < IDLE_NS and not first):
+        if beat != 0 and not is_settled(flows, x):
+            flows[x + BEAT] = 0
+        return
+    if beat >> BEAT_PROTOCOL != 0:
+        return
+    settled = is_settled(flows, x)
+    gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
+    on_time, same = in_rhythm(flows, x, gap), (beat >> BEAT_LENGTH) & 0xFF == length
+    if same and (on_time or keeps_pace(flows, x, gap, quiet, settled)):
+        if on_time:
+            note_gap(flows, x, gap)
+        count_beat(packets, row, flows, f, x, endpoint, events, counts)
+    elif settled:
+        if same != on_time and periods(flows, x, gap) <= MOST_MISSING:
+            note_odd(flows, x)
+        if gap >= shortest_gap(flows, x):
+            flows[x + BEAT_LAST] = time
+    else:
+        flows[x + BEAT] = 0
+        if may_begin(flows, f, x, y, quiet):
+            begin_beats(flows, x, 0, length, time, broken(flows, x, beat, same))
+
+
+@kernel
+def heartbeat(
+    packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, endpoint: int, quiet: int, events: Ints, counts: Ints
+) -> None:
+    """New data of `x`, so long after the last data of either end: it may answer a heartbeat, and may be one."""
+    if flows[y + BEAT] != 0:
+        answered_beat(packets, row, flows, y, quiet)
+    protocol = packets[row + HEARTBEAT]
+    if protocol & HEARTBEATS_UNWELCOME:
+        log_event(packets, row, flows, f, endpoint, EVENT_UNWELCOME, events, counts)
+    if protocol & HEARTBEAT_REPLY:
+        return
+    if protocol == 0:
+        rhythm_beat(packets, row, flows, f, x, y, endpoint, quiet, events, counts)
+        return
+    time = packets[row + TIME]
+    if flows[x + BEAT] >> BEAT_PROTOCOL != protocol:
+        begin_beats(flows, x, protocol, 0, time, 0)
+        return
+    gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
+    if gap * MILLI >= IDLE_NS:  # a connection may begin with several
+        note_gap(flows, x, gap)
+    count_beat(packets, row, flows, f, x, endpoint, events, counts)

@@ -1,0 +1,1 @@
+"""The same analysis while it happens."""

@@ -1,0 +1,97 @@
+"""What is about to happen to each connection of a live analysis: its next probe, and when it will be given up.
+
+The settings are those that the connection itself shows and, for those it does not show yet, what other connections of
+the same host to the same service show together: a program sets them alike (`measure/hosts.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.analysis import Analysis
+from analyzer.model.columns import Column, Estimate, Flow, HostSettings, Keepalive
+from analyzer.model.status import Outlook
+from analyzer.model.words import How
+from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, LAST_RX, NEVER
+
+SECOND = 1_000_000_000
+SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
+Pools = dict[tuple[str, str, int], list[HostSettings]]
+
+
+def look_ahead(analysis: Analysis, numbers: Column) -> Iterator[Outlook]:
+    """The outlook of each connection, as it stands at the analysis's end."""
+    pools: Pools = {}
+    for pool in analysis.hosts():
+        pools.setdefault((pool.address, pool.sender, pool.port), []).append(pool)
+    for flow, number in zip(analysis.flows, numbers.tolist(), strict=True):
+        yield _outlook(analysis, flow, number, pools)
+
+
+def _outlook(analysis: Analysis, flow: Flow, number: int, pools: Pools) -> Outlook:
+    now, over = analysis.facts.end, flow.ending.how is not How.OPEN
+    shown, probe_at, dead_at, unanswered = "", [], [], 0
+    for entry in flow.keepalive:
+        side = int(entry.sender == "server")
+        settings = _settings(entry, flow, side, pools)
+        run = int(analysis.facts.trailing[flow.stream, side])
+        probe, dead = _next(analysis, flow.stream, side, run, settings)
+        probe_at += [probe] if probe is not None else []
+        dead_at += [dead] if dead is not None else []
+        unanswered = max(unanswered, run)
+        shown += (" " if shown else "") + "/".join("?" if one is None else f"{one:g}" for one in settings)
+    return Outlook(
+        stream=number,
+        client=flow.client,
+        server=flow.server,
+        verdict=flow.verdict,
+        severity=analysis.severities[flow.verdict],
+        over=over,
+        idle=max(now - flow.end, 0),
+        settings=shown,
+        probe_in=min(probe_at) - now if probe_at and not over else None,
+        unanswered=unanswered,
+        dead_in=min(dead_at) - now if dead_at and not over else None,
+    )
+
+
+def _settings(entry: Keepalive, flow: Flow, side: int, pools: Pools) -> list[float | None]:
+    """The three settings in seconds, or as many; None for what nothing shows."""
+    several = pools.get(((flow.client, flow.server)[side].address, entry.sender, flow.server.port), [])
+    pool = several[0] if len(several) == 1 else None  # two programs: which of them it is, is not known
+    known = []
+    for name in SETTINGS:
+        value = _value(getattr(entry, name))
+        known.append(_value(getattr(pool, name)) if value is None and pool is not None else value)
+    return known
+
+
+def _value(estimate: Estimate | None) -> float | None:
+    """A setting's value, or what lies between its bounds where they are close to each other."""
+    if estimate is None or estimate.value is not None:
+        return None if estimate is None else estimate.value
+    if estimate.low is None or estimate.high is None or estimate.high - estimate.low > 1:
+        return None
+    return round((estimate.low + estimate.high) / 2, 1)
+
+
+def _next(
+    analysis: Analysis, stream: int, side: int, run: int, settings: list[float | None]
+) -> tuple[int | None, int | None]:
+    """When the next probe is due, and when its sender gives up; `run` probes have gone unanswered.
+
+    As net/ipv4/tcp_timer.c has it (tcp_keepalive_timer): the last probe is waited for as long as each before it.
+    """
+    idle, interval, count = settings
+    if not run:
+        head = analysis.facts.tracks.flows[stream]
+        heard = int(head[HEAD_SIZE + side * ENDPOINT_SIZE + LAST_RX])
+        return (None if idle is None or heard == NEVER else heard + round(idle * SECOND)), None
+    last_probe = int(analysis.facts.last_probe[stream, side])
+    wait = int(analysis.facts.interval[stream, side]) if interval is None else round(interval * SECOND)
+    if not wait:
+        return None, None
+    if count is None:
+        return last_probe + wait, None
+    left = int(count) - run
+    return (last_probe + wait if left > 0 else None), last_probe + (left + 1) * wait

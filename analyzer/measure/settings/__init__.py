@@ -1,0 +1,1 @@
+"""The settings behind the probes, with bounds."""

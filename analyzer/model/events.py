@@ -1,0 +1,26 @@
+"""What happens while a capture goes on: one Event for each thing worth a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from analyzer.model.columns import Endpoint
+from analyzer.model.findings import Finding
+
+
+class Event(NamedTuple):
+    """One thing that happened: `kind` is a word from below or a verdict's, with hyphens; times in nanoseconds."""
+
+    kind: str
+    time: int
+    stream: int | None  # None, as are its ends, of what is about several connections, or the capture
+    client: Endpoint | None
+    server: Endpoint | None
+    facts: Mapping[str, int | str | None] = {}  # what else belongs to it: `frame`, `sender`, ...
+    finding: Finding | None = None
+
+
+OPENED, CLOSED, RESET = "connection-opened", "closed", "reset"
+PROBE, ANSWERED, UNANSWERED = "probe", "answered", "unanswered"
+FINDING, WITHDRAWN = "finding", "withdrawn"

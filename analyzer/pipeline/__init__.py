@@ -1,0 +1,1 @@
+"""Capture files, merged and read to their ends: the hallway between the rooms."""

@@ -1,0 +1,134 @@
+"""What is kept of a capture to be compared with others: its first packets, and a sample of all of them.
+
+A sample must hold the same packets of two captures of one traffic, so that what a packet says decides whether it is in
+(N. Duffield, M. Grossglauser, Trajectory Sampling for Direct Traffic Observation, SIGCOMM 2000).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analyzer.capture import open_capture
+from analyzer.decode import Decoder
+from analyzer.kernels import plain
+from analyzer.model.captures import CaptureFacts
+from analyzer.model.columns import Column, Packets
+from analyzer.tables.fields import (
+    ACKNO,
+    DPORT,
+    DST_HI,
+    DST_LO,
+    FLAGS,
+    IP_ID,
+    KIND,
+    LEN,
+    PACKET_SIZE,
+    SEQ,
+    SPORT,
+    SRC_HI,
+    SRC_LO,
+    TIME,
+    TSECR,
+    TSVAL,
+)
+
+# What two captures of one packet agree in, whatever routers did to it; the addresses come first.
+WHO = (SRC_HI, SRC_LO, SPORT, DST_HI, DST_LO, DPORT)
+LASTING = (*WHO, SEQ, ACKNO, FLAGS, LEN, IP_ID, TSVAL, TSECR)
+SAMPLED = (*LASTING, TIME)
+AT = {field: place for place, field in enumerate(SAMPLED)}
+# Packets that are kept of all captures together (8 MB), and of each at least: more captures, sparser samples.
+KEPT = 1 << 16
+KEPT_OF_EACH = 256
+PEEKED = 3200  # packets at the start of all files together that are compared before anything is read
+PEEKED_OF_EACH = 400
+# Odd numbers below 2**31 that mix what makes a packet distinct into 32 bits (Knuth, TAOCP 6.4).
+MIX_SEQ, MIX_ACK, MIX_TSVAL = 0x9E3779B1 >> 1 | 1, 0x85EBCA6B >> 1 | 1, 0xC2B2AE35 >> 1 | 1
+MASK_32 = 0xFFFFFFFF
+EVERYTHING = 1 << 32
+
+
+class Sample:
+    """Packets of one capture: all of them as long as they are few, then ever sparser ones, chosen by what they say."""
+
+    def __init__(self, index: int, room: int) -> None:
+        self.index = index
+        self.below = EVERYTHING  # a packet is in whose key is below this
+        self.goes_on = False  # the capture holds more than was looked at
+        self._room = room
+        self._parts: list[Any] = []
+        self._size = 0
+
+    def take(self, packets: Packets) -> None:
+        """Keep what belongs in of this batch."""
+        if not packets.size:
+            return
+        if isinstance(packets.rows, list):
+            self._add(self._chosen_of_list(packets.rows, packets.size))
+            return
+        table = np.asarray(packets.rows)[: packets.size * PACKET_SIZE].reshape(-1, PACKET_SIZE)
+        chosen = table[:, KIND] == 0
+        if self.below < EVERYTHING:
+            chosen &= keys(table[:, SEQ], table[:, ACKNO], table[:, TSVAL]) < self.below
+        self._add(table[np.ix_(np.flatnonzero(chosen), np.array(SAMPLED))])
+
+    def rows(self) -> Column:
+        """What is kept, in columns as of SAMPLED, in the order in which it was captured."""
+        parts = [np.array(part, np.int64).reshape(-1, len(SAMPLED)) for part in self._parts]
+        whole: Column = np.concatenate(parts) if parts else np.zeros((0, len(SAMPLED)), np.int64)
+        self._parts = [whole]
+        return whole
+
+    def _chosen_of_list(self, rows: Any, size: int) -> list[list[int]]:
+        chosen = []
+        for row in range(0, size * PACKET_SIZE, PACKET_SIZE):
+            if rows[row + KIND] == 0:
+                key = rows[row + SEQ] * MIX_SEQ + rows[row + ACKNO] * MIX_ACK + rows[row + TSVAL] * MIX_TSVAL
+                if key & MASK_32 < self.below:
+                    chosen.append([rows[row + field] for field in SAMPLED])
+        return chosen
+
+    def _add(self, part: Any) -> None:
+        if not len(part):
+            return
+        self._parts.append(part)
+        self._size += len(part)
+        while self._size > self._room and self.below > 1:
+            self.below >>= 1
+            rows = self.rows()
+            self._parts = [rows[keys(rows[:, AT[SEQ]], rows[:, AT[ACKNO]], rows[:, AT[TSVAL]]) < self.below]]
+            self._size = len(self._parts[0])
+
+
+def keys(seq: Column, ackno: Column, tsval: Column) -> Column:
+    """A number below 2**32 for each packet that is the same wherever it was captured."""
+    with np.errstate(over="ignore"):
+        return np.asarray((seq * MIX_SEQ + ackno * MIX_ACK + tsval * MIX_TSVAL) & MASK_32)
+
+
+@dataclass
+class Peek:
+    """The start of one capture."""
+
+    index: int
+    path: str
+    start: int  # nanoseconds, by its own clock
+    sample: Sample
+
+
+def peek(index: int, path: str, packets: int) -> tuple[Peek, CaptureFacts]:
+    """Look at the first packets of a capture; one without any begins before everything.
+
+    Raises CaptureError when it cannot be read as a capture.
+    """
+    kernels = plain()
+    reader = open_capture(path, kernels, batch=packets)
+    sample = Sample(index, KEPT)
+    if (records := next(reader.batches(), None)) is not None:
+        sample.take(Decoder(kernels).feed(records))
+        sample.goes_on = records.size == packets
+    reader.close()
+    return Peek(index, path, reader.facts.first_time or 0, sample), reader.facts

@@ -1,0 +1,298 @@
+"""Several captures as one timeline: read one after another, merged where they overlap, and each packet counted once.
+
+Files are opened when their time comes, so that a rotated set of any length needs the memory of one file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analyzer.capture import Reader, expand, open_capture
+from analyzer.capture.kept import Spool
+from analyzer.decode import Decoder
+from analyzer.errors import CaptureError
+from analyzer.kernels import Kernels
+from analyzer.kernels.merge import LANE_AT, LANE_END, LANE_LATEST, LANE_SHIFT, LANE_SIZE
+from analyzer.model.captures import CaptureFacts, Problem
+from analyzer.model.columns import Packets, Records
+from analyzer.tables.fields import FRAME_BITS, PACKET_SIZE, TUNNEL, TUNNEL_SPLIT, WORLD
+
+if TYPE_CHECKING:
+    from analyzer.pipeline.same_traffic.samples import Peek, Sample
+
+JOIN = ("auto", "yes", "no")  # when captures are taken for one traffic: where that is shown, always, never
+RESET_NS = 1_000_000  # a clock that was set as well by the beginnings need not be set again
+NEVER = 1 << 62
+
+
+class Lane:
+    """One capture on its way through decoding."""
+
+    def __init__(self, index: int, reader: Reader, kernels: Kernels, split_tunnels: bool) -> None:
+        self.index = index
+        self.reader = reader
+        self.shift = reader.facts.clock_shift
+        self.latest = -NEVER  # time of the packets taken so far
+        self.packets = Packets((), 0)
+        self.row = 0  # the first packet not taken yet
+        self._frames = index << FRAME_BITS
+        self._decoder = Decoder(kernels, split_tunnels=split_tunnels)
+        self._batches = reader.batches()
+        self.keep: Callable[[Records], None] | None = None  # is given each batch before it is decoded
+        self.sample: Sample | None = None  # takes what is to be compared with other captures
+
+    def advance(self) -> bool:
+        """Decode the next batch, which may hold none of our packets; False at the end of the capture."""
+        self.row = 0
+        records = next(self._batches, None)
+        if records is not None:
+            if self.keep is not None:
+                self.keep(records)
+            self.packets = self._decoder.feed(records._replace(first_frame=records.first_frame + self._frames))
+            if self.reader.facts.world:
+                self._mark(self.reader.facts.world)
+            if self.sample is not None:
+                self.sample.take(self.packets)
+            return True
+        self.packets = Packets((), 0)
+        self.note_counts()
+        return False
+
+    def _mark(self, world: int) -> None:
+        """Have the connections of these packets told from those of captures of another world."""
+        rows, mark = self.packets.rows, TUNNEL_SPLIT | world << WORLD
+        for row in range(TUNNEL, self.packets.size * PACKET_SIZE, PACKET_SIZE):
+            rows[row] |= mark
+
+    def note_counts(self) -> None:
+        """Put into the facts what is known of the format, and what decoding has counted, so far."""
+        self.reader.note_format()
+        self.reader.facts.tcp_packets = self._decoder.tcp_packets
+        self.reader.facts.skipped = self._decoder.skipped
+        if self.reader.facts.other_records:
+            self.reader.facts.skipped["no_packet"] = self.reader.facts.other_records
+
+    @property
+    def horizon(self) -> int:
+        """The latest time among the packets read so far."""
+        last = self.reader.facts.last_time
+        return -NEVER if last is None else last - self.shift
+
+    def use(self, kernels: Kernels) -> None:
+        """Go on with these kernels."""
+        self.reader.use(kernels)
+        self._decoder.use(kernels)
+        self.packets = self.packets._replace(rows=kernels.adopt(self.packets.rows))
+
+
+class Timeline:
+    """All captures; `captures` has what each one is and holds, in the order in which they were named."""
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        kernels: Kernels,
+        *,
+        split_tunnels: bool,
+        spool: Spool | None = None,
+        keep: Callable[[int, Records], None] | None = None,
+        join: str = "auto",
+        translated: bool = False,
+        known: Sequence[CaptureFacts] = (),
+    ) -> None:
+        """Find the captures and look at how each begins; one that cannot be read has a problem.
+
+        `spool` keeps what cannot be read twice; `keep` is given a capture's index and each of its batches of records
+        before it is decoded. `join` is one of JOIN; with `translated` addresses may have been on the way from one
+        capture to another. `known` is what an earlier reading found the clocks of all to be.
+        """
+        self.captures: list[CaptureFacts] = []
+        self.octets = 0  # in all files together; 0 where nobody knows
+        self._kernels = kernels
+        self._split_tunnels = split_tunnels
+        self._spool = spool
+        self._keep = keep
+        self._join, self._translated = join, translated
+        self._waiting: list[Peek] = []
+        self._samples: list[Sample] = []
+        self._lanes: list[Lane] = []
+        self._done = 0
+        self._pool: Any = kernels.ints(0)
+        self._merged: Any = kernels.ints(0)
+        named = [found for path in paths for found in named_by(path)]
+        for one in named:
+            self._look_at(one, files=len(named), compare=join != "no" and not known)
+        if known:
+            self._adopt(known)
+        elif join != "no" and len(self._waiting) > 1:
+            self._compare_beginnings()
+        self._waiting.sort(key=self._start_of, reverse=True)
+
+    def _start_of(self, one: Peek) -> int:
+        return one.start - self.captures[one.index].clock_shift
+
+    def _adopt(self, known: Sequence[CaptureFacts]) -> None:
+        """Take over what an earlier reading of the same captures found of their clocks."""
+        for facts, before in zip(self.captures, known, strict=False):
+            facts.adopt(before)
+
+    def _compare_beginnings(self) -> None:
+        """Find captures that hold the same traffic by how they begin; samples of all are taken from now on."""
+        from analyzer.pipeline.same_traffic.clocks import find_places
+        from analyzer.pipeline.same_traffic.samples import KEPT, KEPT_OF_EACH, Sample
+
+        samples = [one.sample for one in self._waiting]
+        find_places(samples, self.captures, join=self._join, translated=self._translated, whole=False)
+        if self._lanes:
+            return  # what comes through a pipe cannot be read again
+        room = max(KEPT // len(samples), KEPT_OF_EACH)
+        self._samples = [Sample(one.index, room) for one in self._waiting]
+
+    def reconsider(self) -> bool:
+        """Compare all captures as they are now that they have been read; return whether to read them again.
+
+        Then another timeline, which is told what `captures` is now, has them in order.
+        """
+        from analyzer.pipeline.same_traffic.clocks import find_places
+
+        if not self._samples:
+            return False
+        before = [(facts.same_traffic, facts.clock_shift) for facts in self.captures]
+        samples, self._samples = self._samples, []
+        find_places(samples, self.captures, join=self._join, translated=self._translated, whole=True)
+        return any(
+            facts.world or (facts.same_traffic is None) != (same is None) or abs(facts.clock_shift - shift) > RESET_NS
+            for facts, (same, shift) in zip(self.captures, before, strict=True)
+        )
+
+    @property
+    def same_traffic(self) -> bool:
+        """Whether two of the captures hold the same traffic."""
+        return any(facts.same_traffic for facts in self.captures)
+
+    @property
+    def octets_read(self) -> int:
+        """Of `octets`, how many have been read."""
+        return self._done + sum(lane.reader.octets_read for lane in self._lanes)
+
+    @property
+    def end(self) -> int:
+        """The time of the last packet of any kind."""
+        ends = [facts.last_time - facts.clock_shift for facts in self.captures if facts.last_time is not None]
+        return max(ends, default=0)
+
+    def batches(self) -> Iterator[Packets]:
+        """All packets in order of time; each batch is overwritten by the next."""
+        while self._have_packets() or self._waiting:
+            if self._open_due():
+                continue
+            first = self._lanes[0]
+            if len(self._lanes) == 1 and not first.shift and not first.row:
+                yield first.packets
+                first.row = first.packets.size
+            else:
+                yield self._merge()
+
+    def _have_packets(self) -> bool:
+        """Whether, now that every open capture has packets at hand or has been closed, there are any."""
+        self._lanes = [lane for lane in self._lanes if lane.row < lane.packets.size or self._advance(lane)]
+        return bool(self._lanes)
+
+    def use(self, kernels: Kernels) -> None:
+        """Go on with these kernels."""
+        self._kernels = kernels
+        self._pool, self._merged = kernels.ints(0), kernels.ints(0)
+        for lane in self._lanes:
+            lane.use(kernels)
+
+    def _look_at(self, path: str | CaptureError, *, files: int, compare: bool) -> None:
+        index = len(self.captures)
+        self.captures.append(CaptureFacts(str(path)))
+        try:
+            if isinstance(path, CaptureError):
+                raise path
+            if files == 1 or not Path(path).is_file():  # a pipe cannot be looked at twice
+                self._start(index, path)
+                self.octets += self._lanes[-1].reader.size_hint
+                return
+            from analyzer.pipeline.same_traffic.samples import PEEKED, PEEKED_OF_EACH, peek
+
+            self.octets += Path(path).stat().st_size
+            packets = max(min(PEEKED // files, PEEKED_OF_EACH), 1) if compare else 1
+            one, self.captures[index] = peek(index, path, packets)
+            self._waiting.append(one)
+        except CaptureError as error:
+            self._fail(index, error)
+
+    def _fail(self, index: int, error: CaptureError) -> None:
+        self.captures[index].path = error.path
+        self.captures[index].problems.append(Problem(error.offset, error.reason))
+
+    def _open_due(self) -> bool:
+        """Open the next capture if it begins before the end of what is at hand; return whether one was opened."""
+        if not self._waiting:
+            return False
+        # A file that goes on where another ended begins before its end, if packets are out of order where it was cut.
+        disorder = max(facts.disorder for facts in self.captures)
+        if self._lanes and self._start_of(self._waiting[-1]) > max(lane.horizon for lane in self._lanes) - disorder:
+            return False
+        due = self._waiting.pop()
+        try:
+            self._start(due.index, due.path)
+        except CaptureError as error:
+            self._fail(due.index, error)
+        return True
+
+    def _start(self, index: int, path: str) -> None:
+        source = None if self._spool is None else self._spool.open(path)
+        reader = open_capture(path, self._kernels, source=source)
+        reader.facts.adopt(self.captures[index])
+        self.captures[index] = reader.facts
+        lane = Lane(index, reader, self._kernels, self._split_tunnels)
+        lane.keep = None if self._keep is None else partial(self._keep, index)
+        lane.sample = next((sample for sample in self._samples if sample.index == index), None)
+        self._lanes.append(lane)
+        self._lanes.sort(key=lambda lane: lane.index)  # of packets with one time, those of the file named first
+
+    def _advance(self, lane: Lane) -> bool:
+        more = lane.advance()
+        if not more:
+            self._done += lane.reader.octets_read
+        return more
+
+    def _merge(self) -> Packets:
+        """The packets at hand in order of time, up to where one capture must be read on."""
+        table = self._kernels.ints(len(self._lanes) * LANE_SIZE)
+        total = sum(lane.packets.size - lane.row for lane in self._lanes)
+        if len(self._pool) < total * PACKET_SIZE:
+            self._pool, self._merged = (self._kernels.ints(total * PACKET_SIZE) for _ in range(2))
+        start = 0
+        for number, lane in enumerate(self._lanes):
+            end = start + lane.packets.size - lane.row
+            self._pool[start * PACKET_SIZE : end * PACKET_SIZE] = lane.packets.rows[
+                lane.row * PACKET_SIZE : lane.packets.size * PACKET_SIZE
+            ]
+            for field, value in (
+                (LANE_AT, start),
+                (LANE_END, end),
+                (LANE_LATEST, lane.latest),
+                (LANE_SHIFT, lane.shift),
+            ):
+                table[number * LANE_SIZE + field] = value
+            start = end
+        count = self._kernels.merge(self._pool, table, self._merged)
+        for number, lane in enumerate(self._lanes):
+            lane.row = lane.packets.size - int(table[number * LANE_SIZE + LANE_END] - table[number * LANE_SIZE])
+            lane.latest = int(table[number * LANE_SIZE + LANE_LATEST])
+        return Packets(self._merged, count)
+
+
+def named_by(path: str) -> Sequence[str | CaptureError]:
+    """The captures that a path names, or the error that it names none."""
+    try:
+        return expand(path)
+    except CaptureError as error:
+        return [error]
