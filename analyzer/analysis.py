@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from analyzer.capture.kept import Spool
-from analyzer.errors import CaptureError, UsageError
-from analyzer.kernels import compiled, plain
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import Facts, Flow, HostSettings, Narrow
+from analyzer.model.columns import Facts, Flow, HostSettings
 from analyzer.model.findings import SEVERITIES, Apart, Finding
-from analyzer.pipeline.run import Run
-from analyzer.pipeline.timeline import JOIN
-from analyzer.tables.fields import FRAME_BITS
+from analyzer.tables.arrays import Narrow
+from analyzer.tables.frames import frame_text
 
 if TYPE_CHECKING:
     from analyzer.charts import Charts
@@ -25,13 +21,9 @@ if TYPE_CHECKING:
     from analyzer.pipeline.second_reading import Again
     from analyzer.report.asked_tables import Tables
 
-NANO = 1_000_000_000
-IDLE_AFTER_S = 10.0
 # Rules ask for one connection several times, one rule after the other.
 FLOWS_AT_HAND = 64
 SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
-LONGEST_S = 1e9  # thirty years; nanoseconds of more would not fit a table
-ENGINES = ("auto", "plain", "compiled")
 
 
 class Analysis:
@@ -182,83 +174,3 @@ class Analysis:
             frame_text=self.frame_text,
             apart=self.apart,
         )
-
-
-def frame_text(frame: int, files: int) -> str:
-    """A frame number as it is shown of so many files: with the file's index before it where they are several."""
-    number = str(frame & ((1 << FRAME_BITS) - 1))
-    return number if files == 1 else f"{frame >> FRAME_BITS}:{number}"
-
-
-def idle_nanoseconds(idle_after_s: float) -> int:
-    """A silence that counts as idle, in nanoseconds; raises UsageError for what no table holds."""
-    if not 0 <= idle_after_s < LONGEST_S:
-        raise UsageError(f"{idle_after_s} s is no time to be idle")
-    return int(idle_after_s * NANO)
-
-
-def analyze(
-    *paths: str,
-    idle_after_s: float = IDLE_AFTER_S,
-    split_tunnels: bool = False,
-    both_ends: bool = False,
-    same_traffic: str = "auto",
-    spool: bool = False,
-    engine: str = "auto",
-    notify: Callable[[str], None] = lambda text: None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Analysis:
-    """Analyse one or several captures as one timeline; `-` is standard input.
-
-    With `split_tunnels` tunnel ids tell connections apart. With `both_ends` the captures are two, of one path, the
-    client's first: what only one of them holds becomes findings. `same_traffic` says when captures are taken for one
-    traffic, each packet of which counts once: `auto`, where packets prove it; `yes`, on less; `no`, never. With
-    `spool` what comes through a pipe is kept on the disk, so that charts can read its packets a second time. `engine`
-    is `plain`, `compiled`, or `auto`: compiled where that is faster. `notify` is told what takes long, `progress` how
-    many octets have been read of how many (0: nobody knows).
-    Raises UsageError, or CaptureError when none of the captures could be read.
-    """
-    if not paths:
-        raise UsageError("no capture was named")
-    idle_after = idle_nanoseconds(idle_after_s)
-    if engine not in ENGINES:
-        raise UsageError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
-    if both_ends and (len(paths) != 2 or "-" in paths):
-        raise UsageError("--both-ends compares two capture files: name the client's and the server's")
-    if same_traffic not in JOIN:
-        raise UsageError(f"--same-traffic {same_traffic} is none of {', '.join(JOIN)}")
-    options = {"split_tunnels": split_tunnels, "join": same_traffic, "translated": both_ends}
-    kept = Spool() if spool else None
-    kernels = compiled(notify) if engine == "compiled" else plain()
-    run = Run(paths, kernels, kept, notify, progress, options, may_switch=engine == "auto")
-    run.read_all()
-    _check_read(run.captures, notify)
-    return _measured(run, paths, kept, idle_after, split_tunnels=split_tunnels, both_ends=both_ends)
-
-
-def _check_read(captures: Sequence[CaptureFacts], notify: Callable[[str], None]) -> None:
-    """Raise CaptureError when none of the captures could be read."""
-    if all(facts.problems and facts.problems[0].offset == 0 and not facts.packets for facts in captures):
-        *others, last = captures
-        for facts in others:
-            notify(str(CaptureError(facts.problems[0].reason, path=facts.path)))
-        raise CaptureError(last.problems[0].reason, path=last.path)
-
-
-def _measured(
-    run: Run, paths: Sequence[str], spool: Spool | None, idle_after: int, *, split_tunnels: bool, both_ends: bool
-) -> Analysis:
-    """What was tracked, measured, and compared at both ends; raises UsageError where they are not of one path."""
-    from analyzer.measure import measure
-    from analyzer.pipeline.second_reading import Again
-
-    facts = measure(*run.tracks())
-    apart: Sequence[Apart] = ()
-    if both_ends:
-        from analyzer.pipeline.both_ends import at_both_ends
-
-        facts, apart = at_both_ends(run.captures, facts, run.kernels, split_tunnels=split_tunnels)
-    analysis = Analysis(run.captures, facts, idle_after)
-    analysis.apart = apart
-    analysis.again = Again(paths, run.captures, run.kernels, spool, split_tunnels=split_tunnels)
-    return analysis

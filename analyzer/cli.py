@@ -13,13 +13,7 @@ import typer
 
 from analyzer.commands.annotate import annotate, extract
 from analyzer.commands.chart import chart
-from analyzer.commands.console import (
-    OutputError,
-    check_output,
-    noter,
-    open_output,
-    say,
-)
+from analyzer.commands.console import check_output, noter, open_output, say
 from analyzer.commands.each import analyses_of, check_each, write_each
 from analyzer.commands.explain import crosscheck, explain, profiles
 from analyzer.commands.live import live
@@ -43,7 +37,7 @@ from analyzer.commands.options import (
 from analyzer.commands.reading import read, selected
 from analyzer.commands.report import report
 from analyzer.commands.result import LIMIT, Format, check_folder, write_result, write_tables
-from analyzer.errors import CaptureError, UsageError
+from analyzer.errors import CaptureError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis

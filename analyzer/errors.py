@@ -19,3 +19,7 @@ class CaptureError(AnalyzerError):
         self.path = path
         self.offset = offset
         super().__init__(f"{path}: byte {offset}: {reason}" if path else f"byte {offset}: {reason}")
+
+
+class OutputError(Exception):
+    """The result could not be written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from analyzer.analysis import analyze
+from analyzer.pipeline.run import analyze
 
 for path in sys.argv[1:]:
     plain, compiled = (analyze(path, engine=engine) for engine in ("plain", "compiled"))

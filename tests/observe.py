@@ -8,8 +8,9 @@ from pathlib import Path
 from conversation import Conversation
 from wirebytes import Segment, pcap_bytes
 
-from analyzer.analysis import Analysis, analyze
+from analyzer.analysis import Analysis
 from analyzer.model.columns import SIDES, Flow, Keepalive
+from analyzer.pipeline.run import analyze
 
 
 def analyzed(*talks: Conversation, engine: str = "plain", nanoseconds: bool = True) -> Analysis:

@@ -14,9 +14,10 @@ from frames_in_bytes import ACK, PSH, ethernet, ipv4, tcp
 from results import CAPTURES, EVERY_CAPTURE, ROOT, kernels_of, packets_of
 
 from analyzer import Analysis, CaptureError, UsageError, analyze
-from analyzer.model.columns import Column
-from analyzer.pipeline.second_reading import Raw, by_server
+from analyzer.pipeline.second_reading import Raw
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import FRAME, FRAME_BITS, KIND, PACKET_SIZE, STREAM, TIME
+from analyzer.tables.flow import by_server
 
 FOUR = ROOT / "captures" / "refused-and-no-answer" / "capture.pcap"
 

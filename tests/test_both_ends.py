@@ -14,8 +14,8 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from wirebytes import Host, Segment, pcap_bytes
 
-from analyzer.analysis import analyze
 from analyzer.model.findings import Finding
+from analyzer.pipeline.run import analyze
 
 NEAR, FAR = 64, 61
 DELAY_NS = 20_000_000

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from analyzer.analysis import Analysis, analyze
+from analyzer.analysis import Analysis
 from analyzer.model.columns import Flow, Keepalive
 from analyzer.model.findings import Finding
+from analyzer.pipeline.run import analyze
 
 CASES = Path(os.environ["KEEPALIVE_CASES"]) if "KEEPALIVE_CASES" in os.environ else None
 HIGH = ("high", "medium")

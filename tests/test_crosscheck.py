@@ -11,9 +11,9 @@ from conversation import CLIENT, SERVER, Conversation
 from results import CAPTURES, ROOT
 from wirebytes import pcap_bytes
 
-from analyzer.analysis import analyze
 from analyzer.crosscheck.compare import UNKNOWN, Opinion, crosscheck
 from analyzer.crosscheck.tshark import wireshark_flags
+from analyzer.pipeline.run import analyze
 
 
 def opinions(name: str) -> list[Opinion]:

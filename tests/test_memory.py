@@ -16,11 +16,12 @@ from test_watch import IDLE_AFTER, MANY, File
 import analyzer.track.archive
 import analyzer.track.leaving
 import analyzer.track.memory
-from analyzer.analysis import Analysis, analyze
+from analyzer.analysis import Analysis
 from analyzer.kernels import Kernels, plain
 from analyzer.live.session import Live
 from analyzer.model.columns import Tracks
 from analyzer.model.events import Event
+from analyzer.pipeline.run import analyze
 from analyzer.tables.fields import HASH
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))

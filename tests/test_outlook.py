@@ -9,9 +9,10 @@ import pytest
 from conversation import CLIENT, SERVER, Conversation
 from wirebytes import pcap_bytes
 
-from analyzer.analysis import Analysis, analyze
+from analyzer.analysis import Analysis
 from analyzer.live.outlook import look_ahead
 from analyzer.model.status import Outlook
+from analyzer.pipeline.run import analyze
 
 SECOND = 10**9
 

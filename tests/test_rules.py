@@ -12,9 +12,9 @@ from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed
 from wirebytes import pcap_bytes
 
-from analyzer.analysis import analyze
 from analyzer.diagnose import load_rules
 from analyzer.model.findings import Finding
+from analyzer.pipeline.run import analyze
 
 Talks = Callable[[], list[Conversation]]
 FILE_HEADER = 24

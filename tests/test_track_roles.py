@@ -16,8 +16,9 @@ from wirebytes import Segment, pcap_bytes
 
 from analyzer.kernels import plain
 from analyzer.kernels.track.flows import serves
-from analyzer.model.columns import Column, Flow, Tracks
+from analyzer.model.columns import Flow, Tracks
 from analyzer.tables import fields as layout
+from analyzer.tables.arrays import Column
 from analyzer.track import Tracker
 from analyzer.track.renumber import probing_streams
 from analyzer.track.roles import settle_roles

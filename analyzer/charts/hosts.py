@@ -15,8 +15,9 @@ from analyzer.report.charts.hosts import Pair, Settings, draw_settings, draw_ver
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
-    from analyzer.model.columns import Column, HostSettings, Keepalive
+    from analyzer.model.columns import HostSettings, Keepalive
     from analyzer.report.charts.style import Figure
+    from analyzer.tables.arrays import Column
 
 FRAME_IN = 1.5  # title, axis and legend
 LOOKED_AT = 3  # connections of a pair whose settings are looked at, where no pool has them

@@ -9,7 +9,6 @@ import numpy as np
 from analyzer.errors import UsageError
 from analyzer.model.columns import MIDDLEBOX, Flow
 from analyzer.model.words import Handshake, How, ProbeKind, Why
-from analyzer.pipeline.second_reading import by_server
 from analyzer.report.charts import style
 from analyzer.report.charts.gather import empty_figure, most_telling, named
 from analyzer.report.charts.ladder import Remark, draw_ladder, height_of
@@ -17,6 +16,7 @@ from analyzer.report.charts.moments import Moments
 from analyzer.report.charts.probes import RESET, UNANSWERED, probes_of
 from analyzer.report.times import duration
 from analyzer.tables.fields import EVENT_RST, FIN_FRAME
+from analyzer.tables.flow import by_server
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis

@@ -10,14 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TextIO
 
-from analyzer.errors import CaptureError, UsageError
+from analyzer.errors import CaptureError, OutputError, UsageError
 from analyzer.model.captures import CaptureFacts
 from analyzer.report.files import created
 from analyzer.report.text import printable
-
-
-class OutputError(Exception):
-    """The result could not be written."""
 
 
 def say(text: str) -> None:

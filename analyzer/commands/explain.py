@@ -64,9 +64,9 @@ def crosscheck(
     everything: Annotated[bool, typer.Option("--all", help="Also the frames on which both agree")] = False,
 ) -> None:
     """Wireshark's flags on probes and answers beside ours, with the reason for each difference (needs tshark)."""
-    from analyzer.analysis import analyze as run
     from analyzer.crosscheck.compare import crosscheck, crosscheck_text
     from analyzer.crosscheck.tshark import wireshark_flags
+    from analyzer.pipeline.run import analyze as run
 
     if capture == "-" or Path(capture).is_dir():
         raise UsageError(f"{capture}: crosscheck reads one file, for tshark must read it, too")

@@ -15,9 +15,9 @@ import typer
 
 from analyzer.capture.interface.backend import Backend
 from analyzer.capture.interface.rights import asker, give_up_rights, is_root
-from analyzer.commands.console import OutputError, check_output, noter, open_output, say, tell_problems
+from analyzer.commands.console import check_output, noter, open_output, say, tell_problems
 from analyzer.commands.result import LIMIT, Format, write_result
-from analyzer.errors import CaptureError, UsageError
+from analyzer.errors import CaptureError, OutputError, UsageError
 from analyzer.live import listeners as audience
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ def live(
     folder = None if write is None else _folder(write, write_files)
     # Before all else: it may fork, and what it forks knows no more than this.
     capturers = _capturers(interface, wanted, backend, folder) if interface else None
-    from analyzer.analysis import idle_nanoseconds
     from analyzer.kernels import compiled_if_possible
     from analyzer.live.preload import rehearse
     from analyzer.live.session import Live
+    from analyzer.pipeline.run import idle_nanoseconds
 
     note = audience.Notes(noter(quiet))
     idle = idle_nanoseconds(idle_after)

@@ -41,7 +41,7 @@ def read(
     verbose: bool = False,
 ) -> Analysis:
     """The analysis of these captures; raises as `analyzer.analyze` does."""
-    from analyzer.analysis import analyze
+    from analyzer.pipeline.run import analyze
 
     note = noter(quiet)
     with progress_bar(progress, quiet) as advance:

@@ -13,7 +13,7 @@ from analyzer.tables.fields import END_TIME, FIRST_TIME, HIGH_HI, HIGH_LO, KEY_P
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
-    from analyzer.model.columns import Column, Mask
+    from analyzer.tables.arrays import Column, Mask
 
 NANO = 1_000_000_000
 MAPPED = 0xFFFF << 32

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.diagnose.groups import by_service, hosts
-from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.columns import Facts
 from analyzer.model.words import Handshake
-from analyzer.tables.arrays import distinct
+from analyzer.tables.arrays import Column, Mask, distinct
 from analyzer.tables.fields import CLIENT_IS_LOW, FIRST_TIME, KEY_PORTS, PREVIOUS, ROLES
 
 # Who asks for so many ports or hosts, and is let in to few of them, looks for what there is.

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from analyzer.model.columns import FLOWS_AT_A_TIME, Column
+from analyzer.model.columns import FLOWS_AT_A_TIME
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import CLIENT_IS_LOW, HIGH_HI, HIGH_LO, KEY_PORTS, LOW_HI, LOW_LO, ROLES
 
 # Mixes the words of a key into one: odd, and nothing else is asked of it (Knuth, TAOCP 6.4, multiplicative hashing).

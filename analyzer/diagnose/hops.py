@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.model.columns import Facts, Narrow, ending_resets
+from analyzer.model.columns import Facts, ending_resets
+from analyzer.tables.arrays import Narrow
 from analyzer.tables.fields import (
     ENDPOINT_SIZE,
     EVENT_TTL,

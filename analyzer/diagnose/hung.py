@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.columns import Facts
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     BYTES,
     CLIENT_ASKED,

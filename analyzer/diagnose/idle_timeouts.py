@@ -14,9 +14,9 @@ import numpy as np
 from analyzer.diagnose.groups import by_path, path_keys
 from analyzer.diagnose.limits import Limit
 from analyzer.diagnose.silence import Silence, heard_while_dead, unheard
-from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.columns import Facts
 from analyzer.model.words import How
-from analyzer.tables.arrays import are_among, distinct
+from analyzer.tables.arrays import Column, Mask, are_among, distinct
 from analyzer.tables.fields import (
     FIRST_TIME,
     KNOWN,

@@ -8,8 +8,9 @@ import numpy as np
 
 from analyzer.diagnose.groups import by_service
 from analyzer.diagnose.hops import OTHER
-from analyzer.model.columns import Column, Facts, Mask, Narrow
+from analyzer.model.columns import Facts
 from analyzer.model.words import How
+from analyzer.tables.arrays import Column, Mask, Narrow
 from analyzer.tables.fields import (
     FIN_FRAME,
     FIN_TIME,

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.diagnose.groups import hosts
-from analyzer.model.columns import Column, Facts
+from analyzer.model.columns import Facts
 from analyzer.model.words import ProbeKind
-from analyzer.tables.arrays import are_among
+from analyzer.tables.arrays import Column, are_among
 from analyzer.tables.fields import (
     ANSWER,
     ANSWER_NONE,

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from analyzer.diagnose.groups import path_keys
-from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.columns import Facts
 from analyzer.model.words import How
-from analyzer.tables.arrays import are_among, distinct
+from analyzer.tables.arrays import Column, Mask, are_among, distinct
 from analyzer.tables.fields import (
     EVENT_ENDPOINT,
     EVENT_KIND,

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from analyzer.diagnose.hung import REPLIES_BEFORE, hung
 from analyzer.diagnose.silence import alive_elsewhere, last_gap
-from analyzer.model.columns import Column, Facts, Mask, Narrow
+from analyzer.model.columns import Facts
 from analyzer.model.words import How, Why
+from analyzer.tables.arrays import Column, Mask, Narrow
 from analyzer.tables.fields import (
     ADVANCE_TIME,
     BEAT,

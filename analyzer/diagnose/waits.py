@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.columns import Facts
 from analyzer.model.words import ProbeKind
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import NEVER, PROBE_BEFORE, PROBE_FRAME, PROBE_SINCE, PROBE_TIME, PROBE_WHO, PROBER_SHIFT
 
 

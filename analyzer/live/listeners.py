@@ -7,8 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from analyzer.commands.console import OutputError
-from analyzer.errors import UsageError
+from analyzer.errors import OutputError, UsageError
 from analyzer.live.pace import Pace
 from analyzer.model.events import FINDING, Event
 

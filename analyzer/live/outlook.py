@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.analysis import Analysis
-from analyzer.model.columns import Column, Estimate, Flow, HostSettings, Keepalive
+from analyzer.model.columns import Estimate, Flow, HostSettings, Keepalive
 from analyzer.model.status import Outlook
 from analyzer.model.words import How
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, LAST_RX, NEVER
 
 SECOND = 1_000_000_000

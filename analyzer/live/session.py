@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from analyzer.analysis import Analysis, frame_text
+from analyzer.analysis import Analysis
 from analyzer.capture.interface.processes import Capturers
 from analyzer.diagnose import Context, find, is_survey
 from analyzer.kernels import Kernels
@@ -24,10 +24,12 @@ from analyzer.live.surveys import Surveys
 from analyzer.live.watch import Watch
 from analyzer.measure import measure
 from analyzer.model.captures import CaptureFacts, running
-from analyzer.model.columns import Column, Facts
+from analyzer.model.columns import Facts
 from analyzer.model.events import Event
 from analyzer.model.status import Status
 from analyzer.pipeline.timeline import Lane
+from analyzer.tables.arrays import Column
+from analyzer.tables.frames import frame_text
 from analyzer.track import Tracker
 from analyzer.track.leaving import least_interesting, silent
 from analyzer.track.memory import Memory

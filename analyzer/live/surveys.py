@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from analyzer.model.columns import Column
 from analyzer.model.events import FINDING, Event
 from analyzer.model.findings import Finding
+from analyzer.tables.arrays import Column
 
 
 class Surveys:

@@ -16,11 +16,11 @@ import numpy as np
 
 from analyzer.diagnose import RULES, VERDICTS, Context, find, judge
 from analyzer.measure import endpoints_of, measure, probers
-from analyzer.model.columns import MIDDLEBOX, SIDES, Column, Endpoint, Facts, Flow, Mask, Narrow, Packets
+from analyzer.model.columns import MIDDLEBOX, SIDES, Endpoint, Facts, Flow, Packets
 from analyzer.model.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, WITHDRAWN, Event
 from analyzer.model.findings import URGENT, Finding
 from analyzer.model.words import How, ProbeKind, Why
-from analyzer.tables.arrays import distinct
+from analyzer.tables.arrays import Column, Mask, Narrow, distinct
 from analyzer.tables.fields import (
     ANSWER,
     ANSWER_FRAME,

@@ -9,13 +9,14 @@ import numpy as np
 from analyzer.measure.endings import measure_endings
 from analyzer.measure.flows import KeepaliveRows, endpoints_of, gather_keepalives, make_flow
 from analyzer.measure.heartbeats import beating
-from analyzer.measure.probes import measure_probes, probers
+from analyzer.measure.probes import measure_probes
 from analyzer.measure.resets import made_on_the_path
 from analyzer.measure.settings.pooled import pool_settings
 from analyzer.measure.settings.unheard import find_unheard_runs
 from analyzer.model.captures import Span
 from analyzer.model.columns import Facts, Tracks
 from analyzer.model.words import How, Why
+from analyzer.tables.probe import probers
 
 __all__ = ["KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flow", "measure", "pool_settings", "probers"]
 

@@ -11,8 +11,9 @@ import numpy as np
 from analyzer.measure.probes import ProbeMeasures
 from analyzer.measure.settings.timers import PACE, SHORTEST_INTERVAL_NS, SLACK_NS
 from analyzer.measure.settings.unheard import UnheardRuns
-from analyzer.model.columns import Column, Mask, Narrow, Short, Tracks, listened
+from analyzer.model.columns import Tracks, listened
 from analyzer.model.words import Handshake, How, Why
+from analyzer.tables.arrays import Column, Mask, Narrow, Short
 from analyzer.tables.fields import (
     ADVANCE_TIME,
     FIN_FRAME,

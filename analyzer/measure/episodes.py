@@ -8,8 +8,9 @@ from typing import overload
 
 import numpy as np
 
-from analyzer.model.columns import SIDES, Column, Episode, Episodes, Keepalive, Probe
+from analyzer.model.columns import SIDES, Episode, Episodes, Keepalive, Probe
 from analyzer.model.words import Outcome
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     ANSWER,
     ANSWER_FRAME,

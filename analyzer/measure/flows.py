@@ -11,10 +11,10 @@ import numpy as np
 
 from analyzer.measure.episodes import make_keepalive
 from analyzer.measure.heartbeats import make_heartbeats
-from analyzer.measure.probes import probers
 from analyzer.measure.settings.estimate import SettingsOnDemand
-from analyzer.model.columns import MIDDLEBOX, SIDES, Column, Ending, Endpoint, Facts, Flow, Keepalive
+from analyzer.model.columns import MIDDLEBOX, SIDES, Ending, Endpoint, Facts, Flow, Keepalive
 from analyzer.model.words import Handshake, How, ProbeKind, Why
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     BEAT,
     BYTES,
@@ -42,6 +42,7 @@ from analyzer.tables.fields import (
     TUNNEL_KIND,
     TUNNEL_VXLAN,
 )
+from analyzer.tables.probe import probers
 from analyzer.tcp import State
 
 WORD = (1 << 64) - 1

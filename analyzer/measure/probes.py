@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.measure.settings.timers import SHORTEST_INTERVAL_NS
 from analyzer.measure.settings.unheard import UnheardRuns
-from analyzer.model.columns import Column, Mask, Narrow, Short, Tracks
+from analyzer.model.columns import Tracks
 from analyzer.model.words import ProbeKind
+from analyzer.tables.arrays import Column, Mask, Narrow, Short
 from analyzer.tables.fields import (
     ANSWER,
     ANSWER_NONE,
@@ -33,6 +33,7 @@ from analyzer.tables.fields import (
     REJECTED,
     RUN,
 )
+from analyzer.tables.probe import probers
 
 # Held-back segments that no acknowledgement ever explained count as probes when they keep a pace: the gaps between
 # them differ by less than this factor. Linux's timer rounds up by an eighth at most (kernel/time/timer.c).
@@ -94,13 +95,6 @@ def measure_probes(tracks: Tracks, unheard: UnheardRuns) -> ProbeMeasures:
         last_probe=run.last,
         zero_window_probes=count(kind == ProbeKind.ZERO_WINDOW),
     )
-
-
-def probers(log: Column) -> NDArray[np.int32]:
-    """Who sent each row of the log: stream * 2 + side."""
-    prober = np.empty(len(log), np.int32)
-    np.right_shift(log[:, PROBE_WHO], PROBER_SHIFT, out=prober, casting="unsafe")
-    return prober
 
 
 def classify(log: Column) -> Narrow:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.model.columns import Column, Mask, Tracks, ending_resets
+from analyzer.model.columns import Tracks, ending_resets
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     CLIENT_IS_LOW,
     ENDPOINT_SIZE,

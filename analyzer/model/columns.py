@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from analyzer.model.words import Handshake, How, Outcome, Why
+from analyzer.tables.arrays import Column, Mask, Narrow, Short
 from analyzer.tables.fields import (
     ENDPOINT_SIZE,
     EVENT_ENDPOINT,
@@ -19,18 +20,6 @@ from analyzer.tables.fields import (
     RESET_SIDE,
 )
 from analyzer.tcp import State
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Column = NDArray[np.int64]
-    Narrow = NDArray[np.int8]  # of what is long and has few values
-    Short = NDArray[np.int32]  # counts
-    Mask = NDArray[np.bool_]
-else:
-    Column = Narrow = Short = Mask = Any
-
 
 # A million connections at once would double what their table takes.
 FLOWS_AT_A_TIME = 1 << 16

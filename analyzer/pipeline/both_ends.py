@@ -13,12 +13,13 @@ from analyzer.errors import UsageError
 from analyzer.kernels import Kernels
 from analyzer.kernels.track.copies import COPY_WITHIN_NS
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.columns import Facts
 from analyzer.model.findings import Apart
 from analyzer.model.words import How
 from analyzer.pipeline.same_traffic.numbering import connections_of, mixed
 from analyzer.pipeline.same_traffic.places import NEVER_JOINED, UNTRANSLATED
 from analyzer.pipeline.same_traffic.samples import LASTING, WHO
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     CLIENT_IS_LOW,
     DST_HI,

@@ -15,25 +15,18 @@ from analyzer.capture.kept import Spool, is_pipe
 from analyzer.errors import CaptureError, UsageError
 from analyzer.kernels import Kernels
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import Column, Mask, Records
+from analyzer.model.columns import Records
 from analyzer.pipeline.timeline import Timeline
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     CAPLEN,
-    CLIENT_IS_LOW,
     FRAME,
     FRAME_BITS,
-    KEY_PORTS,
     LINK_TYPE,
-    LOW_HI,
-    LOW_LO,
     OFFSET,
     ORIGLEN,
     PACKET_SIZE,
     RECORD_SIZE,
-    ROLES,
-    SPORT,
-    SRC_HI,
-    SRC_LO,
     STREAM,
     TIME,
 )
@@ -170,14 +163,3 @@ class _AtHand:
         row = rows[(frame & ((1 << FRAME_BITS) - 1)) - first].tolist()
         octets = bytes(buffer[row[OFFSET] : row[OFFSET] + row[CAPLEN]])
         return Raw(octets, row[ORIGLEN], row[LINK_TYPE])
-
-
-def by_server(rows: Column, flows: Column) -> Mask:
-    """Which of these packets the server of their connection sent, as the flow table at the end has it."""
-    heads = flows[rows[:, STREAM]]
-    low = (
-        (rows[:, SRC_HI] == heads[:, LOW_HI])
-        & (rows[:, SRC_LO] == heads[:, LOW_LO])
-        & (rows[:, SPORT] == heads[:, KEY_PORTS] >> 16)
-    )
-    return np.asarray(low ^ (heads[:, ROLES] & CLIENT_IS_LOW != 0))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.measure import probers
-from analyzer.model.columns import MIDDLEBOX, SIDES, Column
+from analyzer.model.columns import MIDDLEBOX, SIDES
 from analyzer.model.words import ProbeKind, Why
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     ANSWER,
     ANSWER_FRAME,

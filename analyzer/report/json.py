@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 import numpy as np
 
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import SIDES, Column, Endpoint, Episodes, Estimate, Flow, Heartbeat, HostSettings, Keepalive
+from analyzer.model.columns import SIDES, Endpoint, Episodes, Estimate, Flow, Heartbeat, HostSettings, Keepalive
 from analyzer.model.findings import Finding
 from analyzer.model.words import Handshake, How, Outcome, Why
 from analyzer.report.times import SECOND, seconds, seconds_writer
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import FRAME_BITS
 from analyzer.tcp import State
 

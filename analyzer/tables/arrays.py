@@ -1,14 +1,28 @@
-"""What is asked of columns again and again, without the parts of numpy that take long to import."""
+"""Columns as numpy arrays, and what is asked of them again and again.
+
+Without the parts of numpy that take long to import: a small capture is analysed in less time than they take.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
-from analyzer.model.columns import Column, Mask
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Column = NDArray[np.int64]
+    Narrow = NDArray[np.int8]  # of what is long and has few values
+    Short = NDArray[np.int32]  # counts
+    Mask = NDArray[np.bool_]
+else:
+    Column = Narrow = Short = Mask = Any
 
 
 def distinct(values: Column) -> Column:
     """Each value once, in order: numpy's unique() imports masked arrays, which takes longer than a small capture."""
+    import numpy as np
+
     ordered = np.sort(values)
     first = np.ones(len(ordered), bool)
     first[1:] = ordered[1:] != ordered[:-1]
@@ -17,6 +31,8 @@ def distinct(values: Column) -> Column:
 
 def are_among(values: Column, some: Column) -> Mask:
     """Which of these values are among some, for numbers of any size; see `distinct`."""
+    import numpy as np
+
     ordered = np.sort(some)
     if not len(ordered):
         return np.zeros(len(values), bool)

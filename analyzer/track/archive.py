@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from analyzer.model.columns import Column, Mask, Tracks
+from analyzer.model.columns import Tracks
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import EVENT_ENDPOINT, EVENT_SIZE, FLOW_SIZE, PROBE_BEFORE, PROBE_SIZE
 from analyzer.track.renumber import (
     pieces,

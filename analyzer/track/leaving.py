@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.model.columns import Column, Mask, Tracks
+from analyzer.model.columns import Tracks
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     END_TIME,
     ENDPOINT_SIZE,

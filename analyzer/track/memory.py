@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analyzer.model.columns import Mask
+from analyzer.tables.arrays import Mask
 from analyzer.track import Tracker
 from analyzer.track.leaving import LEFT, least_interesting, old_probes, over
 

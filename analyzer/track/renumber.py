@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.model.columns import Column, Mask, Tracks
+from analyzer.model.columns import Tracks
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     ENDPOINT_SIZE,
     EVENT_ENDPOINT,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.model.columns import Column, Tracks
-from analyzer.tables.arrays import are_among, distinct
+from analyzer.model.columns import Tracks
+from analyzer.tables.arrays import Column, are_among, distinct
 from analyzer.tables.fields import (
     CLIENT_ASKED,
     CLIENT_IS_LOW,

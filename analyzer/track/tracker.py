@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from analyzer.model.captures import CaptureFacts
-    from analyzer.model.columns import Column, Mask
+    from analyzer.tables.arrays import Column, Mask
     from analyzer.track.archive import Spool
 
 FIRST_ROOM = 64

@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 from measure import MAXRSS_UNIT
 
-from analyzer.analysis import Analysis, analyze
+from analyzer.analysis import Analysis
 from analyzer.diagnose import load_rules
 from analyzer.measure import measure
-from analyzer.model.columns import Column, Tracks
+from analyzer.model.columns import Tracks
+from analyzer.pipeline.run import analyze
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     ENDPOINT_SIZE,
     EVENT_ENDPOINT,

@@ -9,7 +9,7 @@ import numpy as np
 from analyzer.diagnose.hops import OTHER, SAME
 from analyzer.diagnose.phrases import connections, ends
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.model.columns import Column
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     KNOWN,
     RESENT,

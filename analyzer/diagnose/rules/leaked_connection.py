@@ -8,8 +8,7 @@ import numpy as np
 
 from analyzer.diagnose.phrases import connections, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.model.columns import Column
-from analyzer.tables.arrays import distinct
+from analyzer.tables.arrays import Column, distinct
 from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME
 
 FEWEST = 4

@@ -8,7 +8,8 @@ import numpy as np
 
 from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.model.columns import Facts, Mask
+from analyzer.model.columns import Facts
+from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import ACKED_UNSEEN, FIRST_FRAME, KNOWN, PACKETS
 
 FEWEST = 3

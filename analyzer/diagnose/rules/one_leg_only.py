@@ -9,8 +9,7 @@ import numpy as np
 from analyzer.diagnose.groups import hosts
 from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.model.columns import Column
-from analyzer.tables.arrays import are_among, distinct
+from analyzer.tables.arrays import Column, are_among, distinct
 from analyzer.tables.fields import FIRST_FRAME, LAST_PROBE, PROBE_FRAME
 
 HALF = MAX_FRAMES // 2

@@ -9,7 +9,8 @@ import numpy as np
 from analyzer.diagnose.phrases import connections, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import how_to_probe_there
-from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.columns import Facts
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     ACKED_UNSEEN,
     END_TIME,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.measure.settings.timer import JITTER_S, Seconds, Setting, to_seconds
-from analyzer.model.columns import Column, Facts
+from analyzer.model.columns import Facts
 from analyzer.model.words import Why
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import LAST_PROBE, NEVER, PROBE_SINCE, PROBE_TIME, RESET_TIME
 
 

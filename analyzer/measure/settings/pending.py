@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.measure.settings.timer import JITTER_S, Seconds, Setting, slot
-from analyzer.model.columns import Mask
+from analyzer.tables.arrays import Mask
 
 
 def was_pending(gaps: Seconds, low: Seconds, high: Seconds, near: Seconds) -> Mask:

@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.measure.settings.timer import Seconds, Setting, slot
 from analyzer.measure.settings.wheel import allows
-from analyzer.model.columns import Column, Mask
+from analyzer.tables.arrays import Column, Mask
 
 # Where several whole seconds fit, one of these is meant if it alone is among them: defaults of systems and programs,
 # and what people set.

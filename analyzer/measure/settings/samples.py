@@ -9,7 +9,7 @@ import numpy as np
 from analyzer.measure.settings.rounds import USUAL
 from analyzer.measure.settings.timer import JITTER_S, Seconds, Setting, slot
 from analyzer.measure.settings.timers import SHORTEST_INTERVAL_NS
-from analyzer.model.columns import Column, Mask
+from analyzer.tables.arrays import Column, Mask
 
 SHORTEST_S = SHORTEST_INTERVAL_NS / 1e9
 

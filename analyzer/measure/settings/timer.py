@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.model.columns import Column, Estimate
+from analyzer.model.columns import Estimate
+from analyzer.tables.arrays import Column
 
 Seconds = NDArray[np.float64]
 NANO = 1_000_000_000

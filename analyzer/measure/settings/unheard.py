@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.measure.settings.timers import PACE, SHORTEST_INTERVAL_NS, SLACK_NS
-from analyzer.model.columns import Column, Tracks
+from analyzer.model.columns import Tracks
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     ANSWER,
     ANSWER_ACK,

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from analyzer.measure.settings.timer import LEVEL, SLOTS, Seconds
-from analyzer.model.columns import Column, Mask
+from analyzer.tables.arrays import Column, Mask
 
 # Kernels are built with one of these: 250 is most distributions', 1000 Fedora's and, of late, Debian's, 300 Arch's.
 TICK_RATES = (100, 250, 300, 1000)

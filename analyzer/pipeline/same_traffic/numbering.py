@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analyzer.model.columns import Column, Mask
 from analyzer.pipeline.same_traffic.samples import AT, WHO
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import ACKNO, FLAGS, IP_ID, LEN, TIME, TSVAL
 from analyzer.tcp import ACK, FIN, RST, SYN
 

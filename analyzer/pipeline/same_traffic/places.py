@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.model.columns import Column, Mask
 from analyzer.pipeline.same_traffic.numbering import came_round, connections_of, mixed, moving_on, ticking
 from analyzer.pipeline.same_traffic.samples import AT, LASTING, WHO, Sample, keys
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import ACKNO, DST_HI, IP_ID, LEN, SEQ, SRC_HI, TIME, TSVAL
 
 # So many packets that cannot come again, and that both hold, are no chance: not even one is.

@@ -7,9 +7,9 @@ from itertools import combinations
 
 import numpy as np
 
-from analyzer.model.columns import Column
 from analyzer.pipeline.same_traffic.places import PAIRED, PAIRS, PATH_NS, Link, Rows, Span, agreeing, clock_difference
 from analyzer.pipeline.same_traffic.samples import Sample
+from analyzer.tables.arrays import Column
 
 FAR = 1 << 62
 MOST_ROWS = 2000  # of each capture, where every packet is compared with every other

@@ -15,7 +15,8 @@ from analyzer.capture import open_capture
 from analyzer.decode import Decoder
 from analyzer.kernels import plain
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import Column, Packets
+from analyzer.model.columns import Packets
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     ACKNO,
     DPORT,

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import Column
 from analyzer.pipeline.same_traffic.numbering import FACTOR, connections_of, mixed
 from analyzer.pipeline.same_traffic.samples import AT, WHO, Sample
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import FLAGS, LEN, SEQ, TIME
 from analyzer.tcp import RST, SYN
 

@@ -10,7 +10,7 @@ import numpy as np
 from analyzer.tables.fields import FRAME, KIND, STREAM, TIME
 
 if TYPE_CHECKING:
-    from analyzer.model.columns import Column, Mask
+    from analyzer.tables.arrays import Column, Mask
 
 SLOTS = 2000  # more than a chart has points across
 LATEST = 1 << 62

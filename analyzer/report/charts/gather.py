@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.model.words import ProbeKind
-from analyzer.pipeline.second_reading import by_server
 from analyzer.report.charts.activity import Activity
 from analyzer.report.charts.axis import Span
 from analyzer.report.charts.probes import probes_of
 from analyzer.tables.fields import END_TIME, FIRST_TIME
+from analyzer.tables.flow import by_server
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
-    from analyzer.model.columns import Column, Facts
+    from analyzer.model.columns import Facts
     from analyzer.report.charts.style import Figure
+    from analyzer.tables.arrays import Column
 
 NO_CONNECTION = "no TCP connection to show"
 

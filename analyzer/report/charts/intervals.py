@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.model.columns import Column, Estimate, Mask
+from analyzer.model.columns import Estimate
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Numbers, Span, time_axis
 from analyzer.report.charts.probes import Gaps
 from analyzer.report.charts.style import BLACK, GREEN, GREY, RED, Mark, plot_marks
 from analyzer.report.times import duration
+from analyzer.tables.arrays import Column, Mask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.model.columns import Column, Facts, Flow
+from analyzer.model.columns import Facts, Flow
 from analyzer.model.words import ProbeKind
 from analyzer.report.charts.activity import Activity
 from analyzer.report.charts.probes import UNANSWERED, Probes, probes_of
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     EVENT_ENDPOINT,
     EVENT_KIND,

@@ -10,7 +10,7 @@ from analyzer.tables.fields import ACKNO, FLAGS, FRAME, KIND, LEN, SEQ, TIME, WI
 from analyzer.tcp import ACK, SYN
 
 if TYPE_CHECKING:
-    from analyzer.model.columns import Column, Mask
+    from analyzer.tables.arrays import Column, Mask
 
 HEAD, BEFORE, TAIL = 5, 2, 4  # segments that are always shown: the first, those before a chosen one, the last
 MOST = 44

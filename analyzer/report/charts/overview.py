@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.model.columns import Column, Facts
+from analyzer.model.columns import Facts
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Numbers, Span, time_axis
 from analyzer.report.charts.style import BLACK, GREY, ORANGE, PALE, plot_marks, write
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import FIRST_TIME
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.model.columns import Column, Facts, Mask
+from analyzer.model.columns import Facts
 from analyzer.model.words import ProbeKind
 from analyzer.report.charts.axis import Numbers
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     ANSWER,
     ANSWER_FRAME,

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.model.columns import Column, Estimate, Flow
+from analyzer.model.columns import Estimate, Flow
 from analyzer.report.charts.axis import Numbers
 from analyzer.report.charts.probes import Probes
+from analyzer.tables.arrays import Column
 from analyzer.tables.fields import NEVER
 
 SECOND = 1_000_000_000

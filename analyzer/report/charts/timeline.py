@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.model.columns import Column
 from analyzer.model.words import Handshake
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Span, time_axis
 from analyzer.report.charts.lanes import Lane
 from analyzer.report.charts.style import BLACK, BLUE, GREY, ORANGE, PALE, RED, SKY, Mark, plot_marks, write
+from analyzer.tables.arrays import Column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
