@@ -5,6 +5,6 @@ from __future__ import annotations
 from analyzer.analysis import Analysis
 from analyzer.errors import AnalyzerError, CaptureError, UsageError
 from analyzer.pipeline.run import analyze
+from analyzer.version import __version__
 
-__version__ = "0.1.0"
-__all__ = ["Analysis", "AnalyzerError", "CaptureError", "UsageError", "analyze"]
+__all__ = ["Analysis", "AnalyzerError", "CaptureError", "UsageError", "__version__", "analyze"]

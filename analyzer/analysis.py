@@ -1,4 +1,4 @@
-"""The rooms in order: octets to Records to Packets to tables to Facts to Findings, one short loop for all of it."""
+"""An analysis: what one or several captures show, for those who ask in Python and for all reports."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts, Flow, HostSettings
 from analyzer.model.findings import SEVERITIES, Apart, Finding
-from analyzer.tables.arrays import Narrow
+from analyzer.model.second_reading import SecondReading
+from analyzer.tables.arrays import Column, Narrow
 from analyzer.tables.frames import frame_text
 
 if TYPE_CHECKING:
-    from analyzer.charts import Charts
     from analyzer.diagnose import Context
     from analyzer.measure import KeepaliveRows
-    from analyzer.pipeline.second_reading import Again
-    from analyzer.report.asked_tables import Tables
+    from analyzer.report.arrow import Tables
+    from analyzer.report.charts.charts import Charts
 
 # Rules ask for one connection several times, one rule after the other.
 FLOWS_AT_HAND = 64
@@ -34,7 +34,7 @@ class Analysis:
         self.facts = facts
         self.idle_after = idle_after
         self.apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
-        self.again: Again | None = None  # the packets themselves, where they can be read a second time
+        self.again: SecondReading | None = None  # the packets themselves, where they can be read a second time
 
     @cached_property
     def _places(self) -> Narrow:
@@ -109,6 +109,25 @@ class Analysis:
 
         return {verdict.word: verdict.severity for verdict in VERDICTS}
 
+    @cached_property
+    def meanings(self) -> dict[str, str]:
+        """What each verdict says."""
+        from analyzer.diagnose import VERDICTS
+
+        return {verdict.word: verdict.meaning for verdict in VERDICTS}
+
+    def severity_of(self, stream: int) -> str:
+        """How urgent the verdict of a connection is."""
+        return self.severities[self.verdicts[stream]]
+
+    def by_service(self, streams: Column) -> list[Column]:
+        """These streams, gathered by the server's address and port."""
+        return self.context.by_service(streams)
+
+    def by_service_and_path(self, streams: Column) -> list[Column]:
+        """These streams, gathered by the addresses of client and server and the server's port."""
+        return self.context.by_service_and_path(streams)
+
     def worst_first(self, streams: list[int]) -> list[int]:
         """These streams, those with the most urgent verdict first."""
         order = sorted(self.severities, key=lambda word: -SEVERITIES.index(self.severities[word]))
@@ -126,14 +145,14 @@ class Analysis:
     @property
     def charts(self) -> Charts:
         """Pictures of it: `timeline`, `idle`, `intervals`, `ladder`, `hosts`."""
-        from analyzer.charts import Charts
+        from analyzer.report.charts.charts import Charts
 
         return Charts(self)
 
     @property
     def tables(self) -> Tables:
         """It as pyarrow Tables: `flows`, `probes`, `episodes`, `findings`."""
-        from analyzer.report.asked_tables import Tables
+        from analyzer.report.arrow import Tables
 
         return Tables(self)
 

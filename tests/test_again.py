@@ -14,7 +14,7 @@ from frames_in_bytes import ACK, PSH, ethernet, ipv4, tcp
 from results import CAPTURES, EVERY_CAPTURE, ROOT, kernels_of, packets_of
 
 from analyzer import Analysis, CaptureError, UsageError, analyze
-from analyzer.pipeline.second_reading import Raw
+from analyzer.model.second_reading import Raw
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import FRAME, FRAME_BITS, KIND, PACKET_SIZE, STREAM, TIME
 from analyzer.tables.flow import by_server

@@ -11,8 +11,8 @@ import numpy as np
 from analyzer.crosscheck.neighbours import Before, look_before
 from analyzer.model.columns import Facts
 from analyzer.model.findings import Flagged
+from analyzer.model.second_reading import SecondReading
 from analyzer.model.words import ProbeKind
-from analyzer.pipeline.second_reading import Again
 from analyzer.tables.fields import (
     ANSWER,
     ANSWER_ACK,
@@ -57,7 +57,7 @@ class _Ours(NamedTuple):
     answers: int  # frame of the probe
 
 
-def crosscheck(facts: Facts, flagged: Sequence[Flagged], again: Again) -> list[Opinion]:
+def crosscheck(facts: Facts, flagged: Sequence[Flagged], again: SecondReading) -> list[Opinion]:
     """Every frame that either takes for a probe, or for an answer to one, in order; `again` reads it a second time."""
     ours, theirs = _our_words(facts), {one.frame: one for one in flagged}
     before = look_before(again, len(facts), ours.keys() | theirs.keys())

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.kernels.arithmetic import seq_diff
-from analyzer.pipeline.second_reading import Again
+from analyzer.model.second_reading import SecondReading
 from analyzer.tables.fields import (
     ACKNO,
     DPORT,
@@ -58,7 +58,7 @@ class _Sender:
         self.taken: deque[tuple[int, int, int, bool]] = deque(maxlen=KEPT)  # first number, how many, when, with FIN
 
 
-def look_before(again: Again, connections: int, frames: Collection[int]) -> dict[int, Before]:
+def look_before(again: SecondReading, connections: int, frames: Collection[int]) -> dict[int, Before]:
     """The surroundings of these frames, of a capture with so many connections; those of no connection are left out."""
     found = dict.fromkeys(frames, COPY)  # what is read of connections holds no second copies
     for row in _rows(again, connections):
@@ -83,7 +83,7 @@ class _Row(NamedTuple):
 COLUMNS = (STREAM, SRC_HI, SRC_LO, SPORT, DST_HI, DST_LO, DPORT, FRAME, TIME, SEQ, ACKNO, FLAGS, LEN)
 
 
-def _rows(again: Again, connections: int) -> Iterable[_Row]:
+def _rows(again: SecondReading, connections: int) -> Iterable[_Row]:
     senders: dict[tuple[int, ...], _Sender] = {}
     for batch in again.batches(np.arange(connections)):
         for stream, *row in batch.rows[batch.rows[:, KIND] == 0][:, COLUMNS].tolist():

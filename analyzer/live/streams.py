@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from analyzer.capture import Reader, Source
+from analyzer.capture.follow import Rotation
 from analyzer.capture.interface.processes import Capturers
 from analyzer.capture.ring import Ring
-from analyzer.capture.rotation import Rotation
 from analyzer.errors import CaptureError
 from analyzer.kernels import Kernels
 from analyzer.live.pace import Pace

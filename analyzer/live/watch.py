@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.diagnose import RULES, VERDICTS, Context, find, judge
-from analyzer.measure import endpoints_of, measure, probers
+from analyzer.measure import endpoints_of, measure
 from analyzer.model.columns import MIDDLEBOX, SIDES, Endpoint, Facts, Flow, Packets
 from analyzer.model.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, WITHDRAWN, Event
 from analyzer.model.findings import URGENT, Finding
@@ -37,6 +37,7 @@ from analyzer.tables.fields import (
     ROLES,
     STREAM,
 )
+from analyzer.tables.probe import probers
 from analyzer.track import Tracker
 
 NANO = 1_000_000_000

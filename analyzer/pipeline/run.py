@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from analyzer.analysis import Analysis
 from analyzer.capture.kept import Spool
 from analyzer.errors import CaptureError, UsageError
-from analyzer.kernels import compiled, plain
-from analyzer.model.captures import CaptureFacts
-from analyzer.model.findings import Apart
-from analyzer.pipeline.timeline import JOIN
-
-from typing import Any
-
-from analyzer.kernels import Kernels, cached, compiled_if_possible
-from analyzer.model.captures import Span, running
+from analyzer.kernels import Kernels, cached, compiled, compiled_if_possible, plain
+from analyzer.model.captures import CaptureFacts, Span, running
 from analyzer.model.columns import Tracks
-from analyzer.pipeline.timeline import Timeline
+from analyzer.model.findings import Apart
+from analyzer.pipeline.timeline import JOIN, Timeline
 from analyzer.track import Tracker
 
 # Where compiling pays: importing numba and loading the machine code costs as much as this many packets take plain;

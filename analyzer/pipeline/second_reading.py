@@ -7,7 +7,7 @@ through the same timeline and the same tracker once more, so that a packet has t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +16,12 @@ from analyzer.errors import CaptureError, UsageError
 from analyzer.kernels import Kernels
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Records
+from analyzer.model.second_reading import Raw
 from analyzer.pipeline.timeline import Timeline
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     CAPLEN,
     FRAME,
-    FRAME_BITS,
     LINK_TYPE,
     OFFSET,
     ORIGLEN,
@@ -30,17 +30,10 @@ from analyzer.tables.fields import (
     STREAM,
     TIME,
 )
+from analyzer.tables.frames import file_of, number_of
 from analyzer.track import Tracker
 
 MOST_HELD = 500_000  # some 100 MB
-
-
-class Raw(NamedTuple):
-    """A packet as it was captured."""
-
-    octets: bytes
-    original_length: int
-    link_type: int
 
 
 class Again:
@@ -159,7 +152,7 @@ class _AtHand:
 
     def raw(self, frame: int) -> Raw:
         """The packet of a frame that is at hand."""
-        buffer, rows, first = self._records[frame >> FRAME_BITS]
-        row = rows[(frame & ((1 << FRAME_BITS) - 1)) - first].tolist()
+        buffer, rows, first = self._records[file_of(frame)]
+        row = rows[number_of(frame) - first].tolist()
         octets = bytes(buffer[row[OFFSET] : row[OFFSET] + row[CAPLEN]])
         return Raw(octets, row[ORIGLEN], row[LINK_TYPE])

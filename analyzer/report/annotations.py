@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.measure import probers
 from analyzer.model.columns import MIDDLEBOX, SIDES
 from analyzer.model.words import ProbeKind, Why
 from analyzer.tables.arrays import Column
@@ -21,15 +20,16 @@ from analyzer.tables.fields import (
     PROBE_SINCE,
     PROBE_TIME,
 )
+from analyzer.tables.probe import probers
 
 if TYPE_CHECKING:
-    from analyzer.analysis import Analysis
+    from analyzer.report.analysed import Analysed
 
 NAMES = {ProbeKind.KEEPALIVE: "keepalive probe", ProbeKind.ZERO_WINDOW: "zero-window probe"}
 Remarks = dict[int, list[str]]
 
 
-def remarks_on(analysis: Analysis, streams: Sequence[int]) -> Remarks:
+def remarks_on(analysis: Analysed, streams: Sequence[int]) -> Remarks:
     """Words for each frame of these connections that something is to be said of, by frame number."""
     remarks: Remarks = {}
     chosen = np.zeros(len(analysis), bool)
@@ -50,7 +50,7 @@ def remarks_on(analysis: Analysis, streams: Sequence[int]) -> Remarks:
     return remarks
 
 
-def _remark_probes(analysis: Analysis, chosen: Column, kind: ProbeKind, name: str, remarks: Remarks) -> None:
+def _remark_probes(analysis: Analysed, chosen: Column, kind: ProbeKind, name: str, remarks: Remarks) -> None:
     """Each probe by its place in its idle gap, and what answered it."""
     facts = analysis.facts
     log, who = facts.tracks.probes, probers(facts.tracks.probes)

@@ -1,26 +1,26 @@
-"""The result as Arrow tables - connections, probes, idle gaps, findings - whole, or as Parquet written in a stream."""
+"""Connections, probes, idle gaps and findings as Arrow tables, for Parquet files, pandas, polars and notebooks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import SIDES, Estimate, Facts, Flow, Heartbeat, Keepalive
+from analyzer.model.columns import SIDES, Estimate, Heartbeat, Keepalive
 from analyzer.model.findings import Finding
 from analyzer.model.words import ProbeKind
+from analyzer.report.analysed import Analysed
 from analyzer.report.csv import COLUMNS, flow_row
 from analyzer.tables.fields import ANSWER_FRAME, ANSWER_TIME, PROBE_FRAME, PROBE_TIME, PROBE_WHO, PROBER_SHIFT
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Schema, Table
 
+
 Row = tuple[object, ...] | list[object]
 ROWS = 1 << 15  # in a row group: what is in memory as objects at once
-
 NUMBER, DECIMAL, TEXT, TIME, FRAME = range(5)  # what a column holds
 NUMBERS, TEXTS, FRAMES = range(5, 8)  # lists of it
 KINDS = {
@@ -74,30 +74,40 @@ TABLES = {
 }
 
 
-class Tabled(Protocol):
-    """What the tables need of an Analysis."""
-
-    captures: list[CaptureFacts]
-    facts: Facts
-
-    def frame_text(self, frame: int) -> str:
-        """A frame number as it is shown."""
-
-    def flows_of(self, streams: Sequence[int]) -> Iterator[Flow]:
-        """These connections, made one by one."""
-
-
 class Tables:
-    """The tables named in TABLES, of these connections and findings; rows are made as they are written."""
+    """The tables named in TABLES, of all connections or of some: pyarrow Tables in memory, or written row by row."""
 
-    def __init__(self, analysis: Tabled, streams: Sequence[int], findings: Sequence[Finding]) -> None:
-        self._analysis, self._streams, self._findings = analysis, streams, findings
+    def __init__(
+        self, analysis: Analysed, streams: Sequence[int] | None = None, findings: Sequence[Finding] | None = None
+    ) -> None:
+        self._analysis = analysis
+        self._streams = range(len(analysis)) if streams is None else streams
+        self._chosen = findings
         # A number for one capture, a string for several, as in the JSON.
         self._one_capture = len(analysis.captures) == 1
         self._frame: Callable[[int], object] = int if self._one_capture else analysis.frame_text
 
-    def whole(self, name: str) -> Table:
-        """A table in memory."""
+    @property
+    def flows(self) -> Table:
+        """A row per connection."""
+        return self._whole("flows")
+
+    @property
+    def probes(self) -> Table:
+        """A row per keepalive or zero-window probe, with its answer."""
+        return self._whole("probes")
+
+    @property
+    def episodes(self) -> Table:
+        """A row per idle gap that was probed, with what ended it."""
+        return self._whole("episodes")
+
+    @property
+    def findings(self) -> Table:
+        """A row per finding, with its evidence."""
+        return self._whole("findings")
+
+    def _whole(self, name: str) -> Table:
         import pyarrow
 
         return pyarrow.Table.from_batches(self._batches(name), self._schema(name))
@@ -173,7 +183,7 @@ class Tables:
                     yield (flow.stream, entry.sender, start, end, outcome.name.lower(), len(probes))
 
     def _findings_rows(self) -> Iterator[Row]:
-        for one in self._findings:
+        for one in self._analysis.findings if self._chosen is None else self._chosen:
             frames = list(map(self._frame, one.evidence.frames))
             streams = list(map(int, one.streams)) if one.stream is None else [one.stream]
             what = (one.rule, one.severity, one.confidence, one.stream, streams, one.summary, one.remedy, frames)

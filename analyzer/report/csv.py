@@ -9,7 +9,7 @@ from typing import TextIO
 
 from analyzer.model.columns import SIDES, Flow
 from analyzer.model.words import Why
-from analyzer.report.json import NANO_DIGITS, Analysed
+from analyzer.report.json import NANO_DIGITS, Shown
 from analyzer.report.times import seconds
 
 KEEPALIVE_COLUMNS = ("probes", "answered", "unanswered", "reset")
@@ -34,7 +34,7 @@ COLUMNS = (
 )
 
 
-def write_csv(analysis: Analysed, flows: Iterable[Flow], out: TextIO) -> None:
+def write_csv(analysis: Shown, flows: Iterable[Flow], out: TextIO) -> None:
     """A header, then a line per connection; what is not known is empty."""
     table = csv.writer(out, lineterminator="\n")
     table.writerow(COLUMNS)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from analyzer.model.events import Event
-from analyzer.report.json import Analysed, Writer
+from analyzer.report.analysed import Shown
+from analyzer.report.json import Writer
 from analyzer.report.json import text as quoted
 from analyzer.report.text import printable
 from analyzer.report.times import clock_with_fraction
 
 
-def text_line(event: Event, analysis: Analysed, *, utc: bool, ends: bool = True) -> str:
+def text_line(event: Event, analysis: Shown, *, utc: bool, ends: bool = True) -> str:
     """One line: the time, the stream, its ends unless they are known already, and what happened."""
     where = "" if event.stream is None else f"#{event.stream} "
     if where and ends:
@@ -20,7 +21,7 @@ def text_line(event: Event, analysis: Analysed, *, utc: bool, ends: bool = True)
     return printable(f"{clock_with_fraction(event.time, utc)} {where}{event.kind}{_details(event, analysis)}")
 
 
-def _details(event: Event, analysis: Analysed) -> str:
+def _details(event: Event, analysis: Shown) -> str:
     if event.finding is not None:
         return f": {event.finding.severity} {event.finding.rule}: {event.finding.summary}"
     facts = {name: value for name, value in event.facts.items() if value is not None}
@@ -57,7 +58,7 @@ def json_line(event: Event, writer: Writer) -> str:
     return f"{begin}, {_ends(event, writer)}{more}}}"
 
 
-def finding_line(event: Event, analysis: Analysed) -> str:
+def finding_line(event: Event, analysis: Shown) -> str:
     """A finding as an object of its own: as in the result, and when it was found, and the ends of its connection."""
     assert event.finding is not None
     writer = Writer(analysis)
@@ -73,7 +74,7 @@ def _ends(event: Event, writer: Writer) -> str:
 Write = Callable[[Sequence[Event]], None]
 
 
-def line_writer(analysis: Analysed, out: TextIO, *, as_json: bool, utc: bool) -> Write:
+def line_writer(analysis: Shown, out: TextIO, *, as_json: bool, utc: bool) -> Write:
     """What writes events as soon as it is told them: those of one look at once."""
 
     def write(events: Sequence[Event]) -> None:

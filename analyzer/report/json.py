@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Iterable
 from itertools import starmap
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import SIDES, Endpoint, Episodes, Estimate, Flow, Heartbeat, HostSettings, Keepalive
 from analyzer.model.findings import Finding
 from analyzer.model.words import Handshake, How, Outcome, Why
+from analyzer.report.analysed import Shown
 from analyzer.report.times import SECOND, seconds, seconds_writer
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import FRAME_BITS
@@ -41,23 +42,10 @@ UNANSWERED = '{"frame": %s, "time": %s, "answer_frame": null, "answer_time": nul
 ANSWERED = '{"frame": %s, "time": %s, "answer_frame": %s, "answer_time": %s}'
 
 
-class Analysed(Protocol):
-    """What a reporter needs of an Analysis."""
-
-    captures: list[CaptureFacts]
-
-    @property
-    def digits(self) -> int:
-        """Decimals of a second that the captures resolve."""
-
-    def frame_text(self, frame: int) -> str:
-        """A frame number as it is shown."""
-
-
 class Writer:
     """Composes JSON for one analysis: its time resolution, its way to number frames."""
 
-    def __init__(self, analysis: Analysed) -> None:
+    def __init__(self, analysis: Shown) -> None:
         self._digits = analysis.digits
         self._one_capture = len(analysis.captures) == 1
         moment = f"%d.%0{self._digits}d" if self._digits else "%d%.0s"
@@ -224,7 +212,7 @@ def limits(bounds: tuple[float, float] | None) -> str:
 
 
 def write_json(
-    analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Finding], hosts: Iterable[HostSettings], out: TextIO
+    analysis: Shown, flows: Iterable[Flow], findings: Iterable[Finding], hosts: Iterable[HostSettings], out: TextIO
 ) -> None:
     """One object, for `--format json`."""
     writer = Writer(analysis)
@@ -239,7 +227,7 @@ def write_json(
 
 
 def json_text(
-    analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Finding], hosts: Iterable[HostSettings]
+    analysis: Shown, flows: Iterable[Flow], findings: Iterable[Finding], hosts: Iterable[HostSettings]
 ) -> str:
     """The same object as text."""
     out = io.StringIO()
@@ -248,7 +236,7 @@ def json_text(
 
 
 def write_ndjson(
-    analysis: Analysed, flows: Iterable[Flow], findings: Iterable[Finding], hosts: Iterable[HostSettings], out: TextIO
+    analysis: Shown, flows: Iterable[Flow], findings: Iterable[Finding], hosts: Iterable[HostSettings], out: TextIO
 ) -> None:
     """One object a line, each with its `type`, for `--format ndjson`."""
     writer = Writer(analysis)

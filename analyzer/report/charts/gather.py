@@ -16,8 +16,8 @@ from analyzer.tables.fields import END_TIME, FIRST_TIME
 from analyzer.tables.flow import by_server
 
 if TYPE_CHECKING:
-    from analyzer.analysis import Analysis
     from analyzer.model.columns import Facts
+    from analyzer.report.analysed import Analysed
     from analyzer.report.charts.style import Figure
     from analyzer.tables.arrays import Column
 
@@ -31,7 +31,7 @@ def span_of(facts: Facts, streams: Sequence[int], utc: bool) -> Span:
     return Span(int(flows[:, FIRST_TIME].min()), int(ends.max()), utc)
 
 
-def named(analysis: Analysis) -> str:
+def named(analysis: Analysed) -> str:
     """The capture, or how many there are."""
     captures = analysis.captures
     first = Path(captures[0].path)
@@ -49,7 +49,7 @@ def probing_frames(facts: Facts, streams: Column, *, answers: bool) -> Column:
 
 
 def activity_of(
-    analysis: Analysis, streams: Sequence[int], span: Span, frames: Sequence[int] = (), *, answers: bool
+    analysis: Analysed, streams: Sequence[int], span: Span, frames: Sequence[int] = (), *, answers: bool
 ) -> Activity:
     """When the ends of these connections sent something, probes left out; `answers` leaves out what answered them."""
     facts = analysis.facts
@@ -71,7 +71,7 @@ def empty_figure(text: str = NO_CONNECTION) -> Figure:
     return figure
 
 
-def most_telling(analysis: Analysis, streams: list[int]) -> int:
+def most_telling(analysis: Analysed, streams: list[int]) -> int:
     """The worst connection with probes in it, or the worst."""
     probes = analysis.facts.probes[streams].sum(axis=1)
     probed = [stream for stream, count in zip(streams, probes.tolist(), strict=True) if count]

@@ -1,8 +1,9 @@
-"""Every gap between probes against time, and how often each occurs."""
+"""The gaps between probes of all connections that are shown, with their settings and known defaults."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from analyzer.model.columns import Estimate
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Numbers, Span, time_axis
-from analyzer.report.charts.probes import Gaps
+from analyzer.report.charts.gather import empty_figure, named, span_of
+from analyzer.report.charts.probes import UNANSWERED, Gaps, gaps_of, probes_of
 from analyzer.report.charts.style import BLACK, GREEN, GREY, RED, Mark, plot_marks
 from analyzer.report.times import duration
 from analyzer.tables.arrays import Column, Mask
@@ -18,6 +20,15 @@ from analyzer.tables.arrays import Column, Mask
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from analyzer.model.columns import Estimate, HostSettings, Keepalive
+    from analyzer.report.analysed import Analysed
+    from analyzer.report.charts.style import Figure
+
+HEIGHT_IN = 5.2
+ASKED = 200  # connections whose settings are looked at, of very many
+MOST_SETTINGS = 6
+NAMES = ("tcp_keepalive_time", "tcp_keepalive_intvl", "former_tcp_keepalive_time")
+PROGRAMS = 1  # named of those with one default
 # By fate, and by whether an unanswered probe went before: what shows tcp_keepalive_intvl is filled.
 MARKS = (
     (probes.ANSWERED, False, Mark("answered, after something heard", "o", GREEN, 5.0)),
@@ -46,6 +57,78 @@ NAMED = (
     *(0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60, 75, 120, 180, 240, 300, 600, 900, 1800),
     *(3600, 7200, 14_400, 43_200, 86_400, 7 * 86_400),
 )
+
+
+def intervals(analysis: Analysed, streams: list[int], utc: bool) -> Figure:
+    """See Charts.intervals."""
+    if not streams:
+        return empty_figure()
+    probes = probes_of(analysis.facts, np.array(streams, np.int64))
+    gaps = gaps_of(probes)
+    if not len(gaps.time):
+        return empty_figure(f"{named(analysis)}: no keepalive probe that followed anything")
+    probed = np.unique(probes.prober >> 1).tolist()
+    span = span_of(analysis.facts, probed, utc)
+    figure = style.new_figure(HEIGHT_IN)
+    left, right = figure.subplots(1, 2, width_ratios=[5, 1])
+    settings, shown = _settings(analysis, probed)
+    draw_distribution(right, gaps)
+    draw_intervals(left, gaps, span, settings, _defaults(shown), beside=right)
+    count = len(np.unique(probes.prober))
+    who = "one prober" if count == 1 else f"{count} probers"
+    lost = int((probes.fate == UNANSWERED).sum())
+    below = f"{len(probes.time)} probes of {who}, {lost} unanswered"
+    style.title(left, f"Gaps between keepalive probes in {named(analysis)}", below)
+    return figure
+
+
+def _settings(analysis: Analysed, streams: list[int]) -> tuple[list[Setting], Counter[str]]:
+    """The settings that most probers share, and the names of the known defaults that fit them."""
+    found: dict[tuple[str, float | None], Estimate] = {}
+    count: Counter[tuple[str, float | None]] = Counter()
+    profiles: Counter[str] = Counter()
+    for entry, weight in _entries(analysis, streams):
+        profiles.update(entry.profiles)
+        for name in NAMES:
+            estimate: Estimate | None = getattr(entry, name, None)
+            if estimate is not None and (estimate.value is not None or estimate.high is not None):
+                found.setdefault((name, estimate.value), estimate)
+                count[name, estimate.value] += weight
+    common = [key for key, _ in count.most_common(MOST_SETTINGS)]
+    return [Setting(key[0].replace("_tcp", " tcp"), found[key]) for key in common], profiles
+
+
+def _entries(analysis: Analysed, streams: list[int]) -> Iterator[tuple[Keepalive | HostSettings, int]]:
+    """The settings of these connections: of those of one host together, where they are several."""
+    pools = analysis.hosts(ASKED) if len(streams) > 1 else []
+    pooled: set[int] = set()
+    for pool in pools:
+        mine = set(pool.streams) & set(streams)
+        if len(mine) > 1:
+            yield pool, len(mine)
+            pooled |= mine
+    alone = [stream for stream in streams if stream not in pooled]
+    for flow in analysis.flows_of(alone[:ASKED]):
+        yield from ((entry, 1) for entry in flow.keepalive)
+
+
+def _defaults(shown: Counter[str]) -> list[Default]:
+    """Known values, those of the programs that fit first, then those that most programs have."""
+    from analyzer.knowledge.matching import profiles
+
+    programs: dict[float, list[str]] = {}
+    weight: Counter[float] = Counter()
+    for profile in profiles():
+        for setting in {profile.tcp_keepalive_time, profile.tcp_keepalive_intvl}:
+            if isinstance(setting, int) and setting > 0:
+                programs.setdefault(setting, []).append(profile.name)
+                weight[setting] += 1 + 1000 * shown[profile.name]
+    found = []
+    for seconds, _ in weight.most_common():
+        names = sorted(programs[seconds], key=lambda name: -shown[name])
+        more = f" and {len(names) - PROGRAMS} more" if len(names) > PROGRAMS else ""
+        found.append(Default(seconds, ", ".join(names[:PROGRAMS]) + more))
+    return found
 
 
 class Setting(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,7 @@ class Lane:
 def make_lanes(
     facts: Facts,
     flows: Sequence[Flow],
-    severity_of: dict[str, str],
+    severity_of: Mapping[str, str],
     activity: Activity,
     findings: dict[int, list[tuple[str, int]]],
 ) -> list[Lane]:

@@ -13,9 +13,10 @@ from analyzer.errors import UsageError
 from analyzer.model.findings import URGENT
 from analyzer.report.files import created
 from analyzer.report.incident import About, Page, Picture, compose, write_html
+from analyzer.version import __version__
 
 if TYPE_CHECKING:
-    from analyzer.analysis import Analysis
+    from analyzer.report.analysed import Analysed
     from analyzer.report.charts.style import Figure
 
 HELD = 40  # connections whose packets charts are made of: lanes of the timeline, and those below
@@ -39,22 +40,19 @@ TITLES = {
 
 
 def incident_page(
-    analysis: Analysis, streams: Sequence[int], command: str, *, charts: bool = True, utc: bool = False
+    analysis: Analysed, streams: Sequence[int], command: str, *, charts: bool = True, utc: bool = False
 ) -> Page:
     """What the report on these connections says, with charts where there is room for them."""
-    from analyzer import __version__
-    from analyzer.diagnose import VERDICTS
-
     chosen = set(streams)
     ordered = analysis.worst_first(list(streams))
     worst = ordered[:WORST]
-    troubled = [s for s in ordered if analysis.severities[analysis.verdicts[s]] in URGENT]
+    troubled = [s for s in ordered if analysis.severity_of(s) in URGENT]
     if analysis.again is not None and charts:
         analysis.again.hold(ordered[:HELD])
     return compose(
         about=About(
             severities=analysis.severities,
-            meanings={verdict.word: verdict.meaning for verdict in VERDICTS},
+            meanings=analysis.meanings,
             counts=analysis.verdict_counts(list(streams)),
             frame_text=analysis.frame_text,
             command=command,
@@ -71,7 +69,7 @@ def incident_page(
     )
 
 
-def write_report(analysis: Analysis, path: str) -> None:
+def write_report(analysis: Analysed, path: str) -> None:
     """Write the report on all connections; raises UsageError where it cannot be written."""
     command = shlex.join(["keepalive", "report", *(capture.path for capture in analysis.captures)])
     page = incident_page(analysis, range(len(analysis)), command)
@@ -82,7 +80,7 @@ def write_report(analysis: Analysis, path: str) -> None:
         raise UsageError(f"{path}: {error.strerror or error}") from error
 
 
-def notebook_summary(analysis: Analysis) -> str:
+def notebook_summary(analysis: Analysed) -> str:
     """What a notebook shows of it."""
     from analyzer.report.notebook import summary
 
@@ -91,7 +89,7 @@ def notebook_summary(analysis: Analysis) -> str:
     return summary(analysis.verdict_counts(streams), analysis.flows_of(worst), analysis.findings)
 
 
-def _pictures(analysis: Analysis, streams: Sequence[int], utc: bool) -> list[Picture]:
+def _pictures(analysis: Analysed, streams: Sequence[int], utc: bool) -> list[Picture]:
     """Those of all connections together."""
     charts = analysis.charts
     return [
@@ -101,7 +99,7 @@ def _pictures(analysis: Analysis, streams: Sequence[int], utc: bool) -> list[Pic
     ]
 
 
-def _pictures_of(analysis: Analysis, stream: int, utc: bool) -> list[Picture]:
+def _pictures_of(analysis: Analysed, stream: int, utc: bool) -> list[Picture]:
     """Those of one connection: its segments, and where somebody probed its idle timer."""
     pictures = [_picture("ladder", analysis.charts.ladder([stream], utc=utc))]
     if analysis.facts.probes[stream].any():
