@@ -315,9 +315,9 @@ class Stage:
         talk.client.set_keepalive(client)
         return talk
 
-    def try_connect(self, talk: Talk, patience: float) -> None:
+    def try_connect(self, talk: Talk, patience: float, family: int = 4) -> None:
         """Try to make a connection that will not be made."""
-        sock = endpoints.open_client(self.client, talk.client.address, 4)
+        sock = endpoints.open_client(self.client, talk.client.address, family)
         talk.client.handle = sock
         sock.settimeout(patience)
         talk.opened = time.time()
