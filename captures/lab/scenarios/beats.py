@@ -1,22 +1,14 @@
 """Heartbeats of applications: uneven and without meaning, or without a reply any more."""
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from endpoints import Beats, Keepalive, Talk
 from stage import Scenario, Stage
+from timetable import OTHER, Timetable, close
 
 JITTER = 0.1
-OTHER = {"client": "server", "server": "client"}
-
-
-@dataclass
-class Beating:
-    """What one connection does, and when."""
-
-    talk: Talk
-    acts: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+UNTIL = 42.0
+EVERY = [2.5 * number for number in range(1, 11)]
 
 
 def pass_on(talk: Talk, sender: str, octets: bytes, reply: bytes = b"") -> None:
@@ -29,87 +21,59 @@ def pass_on(talk: Talk, sender: str, octets: bytes, reply: bytes = b"") -> None:
         one.receive(len(reply))
 
 
-def act_in_turn(stage: Stage, plans: Sequence[Beating]) -> None:
-    """Do what all of them do, in order of time."""
-    for at, act in sorted((one for plan in plans for one in plan.acts), key=lambda one: one[0]):
-        stage.until(at)
-        act()
-
-
-def uneven(
-    talk: Talk, rng: random.Random, period: float, until: float, size: int, sender: str = "client", reply: str = "none"
-) -> Beating:
+def uneven(table: Timetable, talk: Talk, period: float, size: int, sender: str, reply: str) -> None:
     """Random octets at a pace that is a tenth off, with an echo, a reply, or nothing."""
-    plan, at = Beating(talk), 0.0
-    while (at := at + period * (1 + rng.uniform(-JITTER, JITTER))) < until:
+    rng, at, sent = random.Random(size), 0.0, 0
+    while (at := at + period * (1 + rng.uniform(-JITTER, JITTER))) < UNTIL:
         octets = rng.randbytes(size)
         back = {"none": b"", "echo": octets, "other": rng.randbytes(size // 2)}[reply]
-        plan.acts.append((at, lambda octets=octets, back=back: pass_on(talk, sender, octets, back)))  # type: ignore[misc]
-    talk.beats = Beats(sender, period, JITTER, len(plan.acts))
-    return plan
+        table.at(at, pass_on, talk, sender, octets, back)
+        sent += 1
+    talk.beats = Beats(sender, period, JITTER, sent)
 
 
-def requests(talk: Talk, rng: random.Random, pause: tuple[float, float], until: float, even: bool) -> Beating:
+def requests(table: Timetable, talk: Talk, pause: tuple[float, float], even: bool) -> None:
     """A program that asks, thinks and asks again: requests of one length, or of many."""
-    plan, at = Beating(talk), 0.0
-    while (at := at + rng.uniform(*pause)) < until:
-        size, back = (60 if even else rng.randint(40, 400)), rng.randint(100, 1200)
-        plan.acts.append((at, lambda size=size, back=back: talk.exchange(size, back)))  # type: ignore[misc]
-    return plan
+    rng, at = random.Random(talk.client.address[1]), 0.0
+    while (at := at + rng.uniform(*pause)) < UNTIL:
+        table.at(at, talk.exchange, 60 if even else rng.randint(40, 400), rng.randint(100, 1200))
 
 
 def play_uneven(stage: Stage) -> None:
     """Three that beat, two that ask."""
-    rng, end = random.Random(17), 42.0
+    table = Timetable(stage)
     keepalive = Keepalive(time=9, intvl=3, probes=3)
-    first = uneven(stage.connect(), rng, 4.2, end, 24)
-    second = uneven(stage.connect(family=6, server_port=7001), rng, 3.1, end, 48, "server", "other")
+    uneven(table, stage.connect(), 4.2, 24, "client", "none")
+    uneven(table, stage.connect(family=6, server_port=7001), 3.1, 48, "server", "other")
     stage.client.sysctl(ipv4__tcp_timestamps=0)
-    third = uneven(stage.connect(server_port=7002), rng, 5.3, end, 32, "client", "echo")
-    fourth = requests(stage.connect(client=keepalive, server_port=7003), rng, (0.3, 9.0), end, even=True)
+    uneven(table, stage.connect(server_port=7002), 5.3, 32, "client", "echo")
+    requests(table, stage.connect(client=keepalive, server_port=7003), (0.3, 9.0), even=True)
     stage.client.sysctl(ipv4__tcp_timestamps=1)
-    fifth = requests(stage.connect(client=keepalive, family=6, server_port=7004), rng, (2.0, 4.0), end, even=False)
-    for talk in stage.talks:
-        talk.exchange(rng.randint(200, 900), rng.randint(200, 900))
-    act_in_turn(stage, [first, second, third, fourth, fifth])
-    stage.until(end + 1)
+    requests(table, stage.connect(client=keepalive, family=6, server_port=7004), (2.0, 4.0), even=False)
+    for number, talk in enumerate(stage.talks):
+        talk.exchange(200 + 130 * number, 900 - 140 * number)
+    table.play(UNTIL + 1)
 
 
-def beat(talk: Talk, times: Sequence[float], replied: int, sender: str = "client", size: int = 16) -> Beating:
-    """Even heartbeats, of which the first few are replied to."""
-    plan = Beating(talk)
-    for number, at in enumerate(times):
-        reply = b"keepalive pong" if number < replied else b""
-        plan.acts.append((at, lambda reply=reply: pass_on(talk, sender, bytes(size), reply)))  # type: ignore[misc]
-    return plan
-
-
-def close(talk: Talk, first: str) -> None:
-    """Both ends, one first."""
-    talk.end(first).close()
-    talk.end(OTHER[first]).close()
-    talk.outcome("closed", "fin", first)
+def beat(table: Timetable, talk: Talk, late: float, replied: int, size: int = 16) -> Talk:
+    """Even heartbeats of the client, of which the first few are replied to."""
+    talk.exchange(120, 300)
+    for number, at in enumerate(EVERY):
+        table.at(at + late, pass_on, talk, "client", bytes(size), b"keepalive pong" if number < replied else b"")
+    return talk
 
 
 def play_unreplied(stage: Stage) -> None:
     """The replies stop after a while, or there never were any."""
-    every = [2.5 * number for number in range(1, 11)]
-    one = beat(stage.connect(), every, 5)
-    two = beat(stage.connect(family=6, server_port=7001), [at + 0.4 for at in every], 6, size=40)
+    table = Timetable(stage)
+    table.at(27, close, beat(table, stage.connect(), 0, 5), "client")
+    table.at(28, close, beat(table, stage.connect(family=6, server_port=7001), 0.4, 6, 40), "server")
     stage.client.sysctl(ipv4__tcp_timestamps=0)
-    three = beat(stage.connect(server_port=7002), [at + 0.7 for at in every], 5)
-    four = beat(stage.connect(server_port=7003), [at + 1.1 for at in every], 0)
+    beat(table, stage.connect(server_port=7002), 0.7, 5).outcome("app_hung", "open")
+    table.at(28.2, close, beat(table, stage.connect(server_port=7003), 1.1, 0), "client")
     stage.client.sysctl(ipv4__tcp_timestamps=1)
-    five = beat(stage.connect(server_port=7004), [at + 1.5 for at in every], len(every))
-    for talk in stage.talks:
-        talk.exchange(120, 300)
-    one.acts.append((27.0, lambda: close(one.talk, "client")))
-    two.acts.append((28.0, lambda: close(two.talk, "server")))
-    four.acts.append((28.2, lambda: close(four.talk, "client")))
-    five.acts.append((28.4, lambda: close(five.talk, "server")))
-    act_in_turn(stage, [one, two, three, four, five])
-    three.talk.outcome("app_hung", "open")
-    stage.until(29)
+    table.at(28.4, close, beat(table, stage.connect(server_port=7004), 1.5, len(EVERY)), "server")
+    table.play(29)
 
 
 SCENARIOS = [
