@@ -103,6 +103,8 @@ class Connection:
     def note_probe(self, probe: Probe, x: End) -> None:
         x.heard_unseen(probe.packet)
         x.echo = probe.packet.timestamps[1] if probe.packet.timestamps else 0
+        if not probe.proven and x.nxt is not None and probe.seq > x.nxt:
+            x.rx = None  # what it heard in the hole is not known
         probe.since = x.rx
         x.probes.append(probe)
         x.run += 1

@@ -54,13 +54,13 @@ def first_syn(source: str, port: int | None = None) -> Lose:
 
 
 def by_port(late: Mapping[int, float]) -> Copy:
-    """Copies of what is sent from or to these TCP ports, each so many seconds late."""
+    """Copies of what is sent to these TCP ports, each so many seconds late."""
 
     def copy(frame: bytes) -> float | None:
         packet = frame[14:]
         start = 40 if packet[0] >> 4 == 6 else (packet[0] & 15) * 4
-        ports = struct.unpack_from("!HH", packet, start)
-        return next((late[port] for port in ports if port in late), None)
+        _, port = struct.unpack_from("!HH", packet, start)
+        return late.get(port)
 
     return copy
 

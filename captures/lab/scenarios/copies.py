@@ -26,19 +26,12 @@ def play(stage: Stage) -> None:
     stage.losses_unknown = "the path made copies"
     for number, (family, timestamps, settings, _) in enumerate(CONNECTIONS):
         stage.client.sysctl(ipv4__tcp_timestamps=timestamps)
-        stage.connect(client=settings, family=family, server_port=FIRST_PORT + number)
-    for talk in stage.talks:
-        talk.client.send(150)
-    for talk in stage.talks:
-        talk.server.receive(150)
-        talk.server.send(450)
-    for talk in stage.talks:
-        talk.client.receive(450)
-    stage.sleep(13)
+        stage.connect(client=settings, family=family, server_port=FIRST_PORT + number).exchange(150, 450)
+    stage.until(21)
     stage.server.run("nft", "add table inet hang")
     stage.server.run("nft", "add chain inet hang input { type filter hook input priority 0; policy drop; }")
-    stage.note("After 13 s the server's host dropped all that arrived there.")
-    stage.sleep(19.5)
+    stage.note("After 21 s the server's host dropped all that arrived there.")
+    stage.until(40.5)
     for talk in stage.talks:
         talk.outcome("dead_peer", "rst", "client", "keepalive_exhausted")
 
@@ -47,7 +40,7 @@ SCENARIO = Scenario(
     name="copies-on-the-path",
     findings=["duplicate-capture"],
     title=(
-        "A path of 0.76 s there and back copies all packets of five connections, at once or up to 0.7 s later; three "
+        "A path of 0.76 s there and back copies all packets of five clients, at once or up to 0.7 s later; three "
         "others probe as often as that."
     ),
     look_at="A copy is no further probe and no shorter interval; a probe that comes a second after another is one.",
