@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from naive_packets import LATE_COPY_NS, Address, Packet, read
+from naive_roles import settle
 from naive_rules import QUIET, SECOND, WRAP, End, Probe, as_probe
 
 from analyzer.tcp import Event, State
@@ -345,4 +346,5 @@ def track(capture: bytes) -> list[Connection]:
             connection.icmp(packet)
         else:
             connection.segment(packet)
+    settle(connections.all)
     return connections.all
