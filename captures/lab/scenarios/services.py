@@ -5,6 +5,8 @@ from stage import Capture, Scenario, Stage
 
 CLIENT_ASKS = Keepalive(time=4, intvl=2, probes=3)
 SERVER_ASKS = Keepalive(time=5, intvl=2, probes=3)
+# More than a slot of the timer wheel: probes come in the order of the connections.
+APART_S = 0.3
 # Client's port, server's port, whether by IPv6, with timestamps; as old systems and busy ones choose theirs.
 CONNECTIONS = (
     (1093, 44818, 4, 1),
@@ -12,12 +14,12 @@ CONNECTIONS = (
     (1204, 44818, 4, 0),
     (2011, 20000, 6, 1),
     (2012, 20000, 6, 1),
-    (3070, 47808, 4, 1),
-    (3071, 47808, 4, 0),
-    (3072, 47808, 4, 1),
     (44818, 9000, 6, 1),
     (40110, 9000, 6, 1),
     (50020, 9000, 6, 0),
+    (3070, 47808, 4, 1),
+    (3071, 47808, 4, 0),
+    (3072, 47808, 4, 1),
 )
 
 
@@ -28,13 +30,14 @@ def open_one(stage: Stage, number: int) -> Talk:
     asked_by = {"server": SERVER_ASKS} if server_port == 47808 else {"client": CLIENT_ASKS}
     talk = stage.connect(**asked_by, family=family, server_port=server_port, client_port=client_port)  # type: ignore[arg-type]
     talk.exchange(60, 90)
+    stage.sleep(APART_S)
     return talk
 
 
 def play(stage: Stage) -> None:
     """Make them all, then begin to record."""
     talks = [open_one(stage, number) for number in range(len(CONNECTIONS))]
-    stage.until(2)
+    stage.until(3.65)
     stage.start_capture()
     stage.until(16)
     for talk in talks[::2]:
