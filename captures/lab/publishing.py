@@ -16,6 +16,14 @@ SECOND = "second"
 HEADER, RECORD = "IHHiIII", "IIII"
 
 
+def join(parts: Sequence[Path], last: Path) -> None:
+    """One recording of earlier parts and the last one, in the last one's place; nothing to do where it is whole."""
+    if parts:
+        whole = last.with_stem("whole")
+        run("mergecap", "-a", "-F", last.suffix.removeprefix("."), "-w", str(whole), *map(str, parts), str(last))
+        whole.rename(last)
+
+
 def in_pieces(recording: Path, folder: Path) -> None:
     """Files of a few seconds each, as `dumpcap -b duration` and `tcpdump -G` leave them."""
     run("editcap", "-F", "pcap", "-i", str(PIECE_S), str(recording), str(recording.parent / "piece.pcap"))

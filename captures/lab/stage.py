@@ -112,6 +112,7 @@ class Stage:
     _listeners: dict[tuple[int, int], socket.socket] = field(default_factory=dict)
     _witnesses: list[Recorder] = field(default_factory=list)
     _recorders: list[Recorder] = field(default_factory=list)
+    _parts: list[Path] = field(default_factory=list)
     _router: Router | None = None
     _before: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -179,6 +180,16 @@ class Stage:
         self.captured_from = time.time()
         self._before = self._read_counters()
 
+    def pause_capture(self) -> None:
+        """Let the published recording miss what happens from now on."""
+        [recorder] = self._recorders
+        recorder.stop()
+        self._parts.append(recorder.path.rename(recorder.path.with_stem(f"part{len(self._parts)}")))
+
+    def resume_capture(self) -> None:
+        """Record again."""
+        self._recorders[0].start()
+
     def _read_counters(self) -> dict[str, dict[str, int]]:
         return {role: read_counters(host) for role, host in self.network.hosts.items() if role != "router"}
 
@@ -189,6 +200,7 @@ class Stage:
         after = self._read_counters()
         for recorder in self._recorders:
             recorder.stop()
+        publishing.join(self._parts, self.capture_path())
         tables = {role: read_sockets(self.network.hosts[role]) for role in ("client", "server")}
         for talk in self.talks:
             talk.note(tables)
@@ -315,9 +327,9 @@ class Stage:
         talk.client.set_keepalive(client)
         return talk
 
-    def try_connect(self, talk: Talk, patience: float) -> None:
+    def try_connect(self, talk: Talk, patience: float, family: int = 4) -> None:
         """Try to make a connection that will not be made."""
-        sock = endpoints.open_client(self.client, talk.client.address, 4)
+        sock = endpoints.open_client(self.client, talk.client.address, family)
         talk.client.handle = sock
         sock.settimeout(patience)
         talk.opened = time.time()

@@ -60,7 +60,11 @@ FINDINGS = {
 # What another finding about the same connections explains, and has as a note.
 EXPLAINED = {
     "keepalive-exhausted-but-alive": {"dead-peer"},
-    "middlebox-idle-timeout": {"middlebox-reset", "keepalive-slower-than-middlebox"},
+    "middlebox-idle-timeout": {
+        *("middlebox-reset", "keepalive-slower-than-middlebox", "dead-peer", "one-way-loss", "retransmission-timeout"),
+    },
+    "proxy-idle-close": {"endpoint-reset"},
+    "one-way-loss": {"dead-peer"},
 }
 
 
