@@ -69,9 +69,11 @@ def alive_elsewhere(facts: Facts) -> Mask:
     """Connections with an endpoint that hears nothing, whose peer was heard meanwhile on another connection: (flows,).
 
     Between the same two hosts, that is: on one that was open already and still knew of it, or on one that it accepted.
+    Of a peer that spoke after it was given up nobody knows when it was last heard before: none is heard meanwhile.
     """
     alive = np.zeros(len(facts), bool)
-    asking = unheard(facts)
+    spoke_later = (facts.ended > 0)[:, None] & (facts.tracks.endpoints(LAST_TIME)[:, ::-1] > facts.ended[:, None])
+    asking = unheard(facts) & ~spoke_later
     if not asking.any():
         return alive
     streams = np.arange(len(facts))
@@ -141,7 +143,8 @@ def _overlapped(facts: Facts, keys: Column, candidates: Column, related: Column,
     flows, last = facts.tracks.flows, facts.tracks.endpoints(LAST_TIME)
     silent_since = np.maximum(last[:, 1 - side], flows[:, OPEN_GAP_END] * (last_gap(facts) > 0))
     made = ~np.isin(facts.how, (How.REFUSED, How.NO_ANSWER)) & (facts.tracks.endpoints(PACKETS)[:, 1 - side] > 1)
-    until = two_way_until(facts)
+    # A peer that asks in its turn is alive, and knows its connections, whether or not it hears.
+    until = np.maximum(two_way_until(facts), facts.last_probe[:, ::-1])
     found = np.zeros(len(candidates), bool)
     related = related[made[related]]
     # By path, then by beginning: of those that began in time, the one whose peer was heard last decides.

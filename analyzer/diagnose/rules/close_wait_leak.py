@@ -16,6 +16,8 @@ from analyzer.model import SIDES, Column, Facts
 LATE_NS = 60_000_000_000
 # Servers of the web wait so long before they close what they no longer read (nginx lingering_time).
 SOON_NS = 30_000_000_000
+# What closed within less than this closed at once: nothing grows.
+GROWTH_NS = 1_000_000_000
 
 
 @survey("close-wait-leak", severity="medium")
@@ -52,7 +54,7 @@ def _claim(group: Column, side: int, context: Context) -> Claim:
     when = facts.tracks.endpoints(FIN_TIME, group)[:, side]
     frames = facts.tracks.endpoints(FIN_FRAME, group)[:, side]
     growth = ""
-    if len(group) > 1 and when.max() > when.min():
+    if len(group) > 1 and when.max() - when.min() > GROWTH_NS:
         growth = f", {int((when <= (when.min() + when.max()) // 2).sum())} of them in the first half of "
         growth += seconds(int(when.max() - when.min()))
     who = holder if len(group) == 1 else holder.address
