@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from naive_packets import LATE_COPY_NS, Address, Packet, read
+from naive_roles import settle
 from naive_rules import QUIET, SECOND, WRAP, End, Probe, as_probe
 
 from analyzer.tcp import Event, State
@@ -104,6 +105,8 @@ class Connection:
     def note_probe(self, probe: Probe, x: End) -> None:
         x.heard_unseen(probe.packet)
         x.echo = probe.packet.timestamps[1] if probe.packet.timestamps else 0
+        if not probe.proven and x.nxt is not None and probe.seq > x.nxt:
+            x.rx = None  # what it heard in the hole is not known
         probe.since = x.rx
         x.probes.append(probe)
         x.run += 1
@@ -347,4 +350,5 @@ def track(capture: bytes) -> list[Connection]:
             connection.icmp(packet)
         else:
             connection.segment(packet)
+    settle(connections.all)
     return connections.all

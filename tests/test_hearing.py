@@ -146,6 +146,26 @@ def test_a_peer_that_speaks_after_it_was_given_up_was_given_up_all_the_same(
 
 @SHAPES
 @pytest.mark.parametrize("fin", [False, True])
+@pytest.mark.parametrize("again", [0, 3])
+def test_a_peer_that_sends_the_same_after_each_reset_does_not_hear_them(
+    shape: dict[str, bool], fin: bool, again: int
+) -> None:
+    """It goes on in a state that the capture does not show; what a RST met once is over."""
+    talk = Conversation(**shape).handshake().data(CLIENT, 100).data(SERVER, 200).idle(5)  # type: ignore[arg-type]
+    talk.probes(CLIENT, 3, every=2, answered=False).rst(CLIENT).idle(9)
+    if fin:
+        talk.fin(SERVER, arrives=False, acked=False, captured=True)
+    else:
+        talk.data(SERVER, 300, acked=False, arrives=False, captured=True)
+    talk.send(CLIENT, "R", options=[], window=0)
+    for _ in range(again):
+        talk.retransmissions(SERVER, 1).send(CLIENT, "R", options=[], window=0)
+    flow = only_flow(talk.idle(1))
+    assert (flow.verdict, flow.state[1].name) == ("dead_peer", "UNKNOWN" if again else "CLOSED")
+
+
+@SHAPES
+@pytest.mark.parametrize("fin", [False, True])
 def test_who_resends_and_then_resets_has_given_up(shape: dict[str, bool], fin: bool) -> None:
     talk = Conversation(**shape).handshake().data(CLIENT, 100).data(SERVER, 200)  # type: ignore[arg-type]
     if fin:

@@ -106,3 +106,28 @@ def test_heartbeats_that_kernels_acknowledge_and_nobody_answers_are_a_hung_appli
     assert only_flow(talk.idle(20)).verdict != "app_hung"  # the last may be answered yet
     later = Conversation(ports=(50_000, 80), start=160).handshake()
     assert flows(talk, later)[0].verdict == "app_hung"
+
+
+@pytest.mark.parametrize(("protocol", "unheard"), [("redis", 4), ("mqtt", 3)])
+def test_heartbeats_that_go_on_without_a_reply_wait_since_the_first_of_them(protocol: str, unheard: int) -> None:
+    talk = beats(*PAIRS[protocol])
+    for _ in range(unheard):
+        talk.idle(7)
+        say(talk, CLIENT, PAIRS[protocol][0])
+        talk.acknowledge(SERVER)
+    assert only_flow(talk.idle(1)).verdict == "app_hung"
+
+
+def test_heartbeats_of_which_some_never_drew_a_reply_wait_for_none() -> None:
+    ping, pong = PAIRS["redis"]
+    talk = beats(ping, pong)
+    for _ in range(3):
+        for replied in (False, False, False, True):
+            talk.idle(4)
+            say(talk, CLIENT, ping)
+            say(talk, SERVER, pong) if replied else talk.acknowledge(SERVER)
+    for _ in range(4):
+        talk.idle(4)
+        say(talk, CLIENT, ping)
+        talk.acknowledge(SERVER)
+    assert only_flow(talk.idle(1)).verdict == "healthy"

@@ -38,6 +38,12 @@ def test_connections_that_contradict_each_other_stand_apart() -> None:
     assert sorted(settings(host) for host in hosts) == [(15, None, 2), (30, None, 1)]
 
 
+def test_two_values_are_two_settings_though_their_bounds_touch() -> None:
+    """17 s seen after 17.03 s may be 15 s on a slow clock, but 15 s was seen as such."""
+    hosts = analyzed(talk(40_000, 15.013, every=2.016, count=3), talk(40_001, 17.029, every=2.016, count=3)).hosts()
+    assert sorted(settings(host) for host in hosts) == [(15, 2, 1), (17, 2, 1)]
+
+
 def test_what_fits_both_kinds_is_told_of_neither() -> None:
     """A connection that begins in a gap says no more than that its idle time is at least so long."""
     one = talk(40_002, 9, count=0).idle(1).fin(CLIENT)

@@ -347,3 +347,25 @@ def test_a_first_round_of_any_phase_does_not_rule_the_setting_out() -> None:
     assert time is not None
     assert time.value in (47, None)
     assert holds(time, 47)
+
+
+@pytest.mark.parametrize("timestamps", [True, False])
+@pytest.mark.parametrize("v6", [True, False])
+def test_a_silence_with_a_hole_in_it_is_no_wait(v6: bool, timestamps: bool) -> None:
+    """What was said before the first probe was not captured: its rounds alone tell."""
+    talk = Conversation(rtt=0.001, v6=v6, timestamps=timestamps).handshake().idle(4)
+    talk.data(CLIENT, 500, captured=False, ack_captured=False).data(SERVER, 300, captured=False, ack_captured=False)
+    for _ in range(3):
+        talk.idle(6.08).probe(CLIENT)
+    found = tcp_keepalive(talk).tcp_keepalive_time
+    assert found is not None
+    assert (found.value, holds(found, 6)) == (6, True)
+
+
+def test_a_silence_without_a_hole_is_one() -> None:
+    talk = Conversation(rtt=0.001).handshake().data(CLIENT, 500).data(SERVER, 300).idle(10.08)
+    for _ in range(3):
+        talk.probe(CLIENT).idle(6.08)
+    found = tcp_keepalive(talk).tcp_keepalive_time
+    assert found is not None
+    assert found.value is None

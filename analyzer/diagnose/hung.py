@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.model.columns import Facts
+from analyzer.model.columns import Facts, Tracks
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
+    BEAT,
+    BEAT_GAP_MASK,
+    BEAT_GAPS,
+    BEAT_LAST,
+    BEAT_WAITS,
+    BEATS_ANSWERED,
+    BEATS_MASK,
+    BEATS_SENT,
     BYTES,
     CLIENT_ASKED,
     CLIENT_IS_LOW,
@@ -26,6 +34,7 @@ from analyzer.tables.fields import (
     REQUEST_TIME,
     ROLES,
     SAW_SYN,
+    SERVER_ASKED,
     SLOWEST_MASK,
     SLOWEST_REPLY,
     TURNS,
@@ -43,6 +52,9 @@ REPLIES_BEFORE = 3
 SLOWER = 8
 # Who goes on so often without a reply does not wait for any.
 WENT_ON_AT_MOST = 3
+# So many heartbeats in a row without a reply, where there was one before.
+UNHEARD = 2
+MILLISECOND = 1_000_000
 # Services that never reply (IANA): syslog, Graphite, StatsD, GELF, fluentd's forward, printers.
 SILENT_PORTS = (514, 601, 6514, 2003, 2004, 8125, 9100, 12201, 24224)
 
@@ -70,6 +82,27 @@ def hung(facts: Facts, idle_after: int) -> Mask:
     waited = facts.end - flows[:, REQUEST_TIME] > np.maximum(idle_after, SLOWER * np.minimum(slowest, 1 << 56))
     answers = ((facts.answered > 0) & (facts.last_probe > flows[:, [REQUEST_TIME]])).any(axis=1)
     return np.asarray(asked & acknowledged & waited & answers & (known | likely))
+
+
+def unheard_beats(facts: Facts, idle_after: int) -> Mask:
+    """Endpoints whose last heartbeats were acknowledged, but drew no reply as those before did: (flows, 2)."""
+    endpoints = facts.tracks.endpoints
+    beat = endpoints(BEAT)
+    sent, answered = beat >> BEATS_SENT & BEATS_MASK, beat >> BEATS_ANSWERED & BEATS_MASK
+    unheard = (beat & BEAT_WAITS != 0) & (answered >= REPLIES_BEFORE) & (sent - answered >= UNHEARD)
+    acknowledged = (endpoints(KNOWN) & HAS_UNA != 0) & (endpoints(NXT) == endpoints(UNA))
+    waited = facts.listened(_unheard_since(facts.tracks, sent - answered))
+    return np.asarray(facts.beating & unheard & acknowledged & (waited > idle_after))
+
+
+def _unheard_since(tracks: Tracks, unanswered: Column) -> Column:
+    """When the first heartbeat without a reply was sent, if several came in a row, else the last: (flows, 2)."""
+    last, begun = tracks.endpoints(BEAT_LAST), tracks.flows[:, [REQUEST_TIME]]
+    waits = tracks.flows[:, [ROLES]] & np.array([CLIENT_ASKED, SERVER_ASKED]) != 0
+    shortest = (tracks.endpoints(BEAT_GAPS) & BEAT_GAP_MASK) * MILLISECOND
+    # The last may be replied to yet. One that went without a reply before would make the row longer than it is.
+    in_a_row = waits & (begun > 0) & (unanswered > UNHEARD) & (last - begun >= (unanswered - 2) * shortest)
+    return np.where(in_a_row, np.minimum(begun, last), last)
 
 
 def is_known(facts: Facts, stream: int) -> bool:

@@ -105,7 +105,8 @@ def find_memories(
     reset, lost = are_among(suspects, device), are_among(suspects, judged("lost_state"))
     proven = reset.copy()
     proven[lost] = _others_known(facts, keys, suspects[lost])
-    unsaid = ~reset & ~lost
+    # Whom the path refused by an ICMP error was not forgotten: that error is the cause, and is told.
+    unsaid = ~reset & ~lost & ~facts.icmp[suspects].any(axis=1)
     proven[unsaid] = heard_while_dead(facts, suspects[unsaid], keys)
     suspects = suspects[proven]
     if not len(suspects):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.diagnose.hung import REPLIES_BEFORE, hung
+from analyzer.diagnose.hung import hung, unheard_beats
 from analyzer.diagnose.silence import alive_elsewhere, last_gap
 from analyzer.model.columns import Facts
 from analyzer.model.words import How, Why
@@ -16,12 +16,7 @@ from analyzer.tables.arrays import Column, Mask, Narrow
 from analyzer.tables.fields import (
     ADVANCE_TIME,
     BEAT,
-    BEAT_LAST,
     BEAT_PROTOCOL,
-    BEAT_WAITS,
-    BEATS_ANSWERED,
-    BEATS_MASK,
-    BEATS_SENT,
     END_TIME,
     FIN_ACKED,
     FIN_TIME,
@@ -49,8 +44,6 @@ STILL_RESENDING = 3
 GAVE_UP_RESENDING = 2
 # No device on the path forgets a connection sooner.
 FORGETTABLE_NS = 2_000_000_000
-# So many heartbeats in a row without a reply, where there was one before.
-UNHEARD = 2
 WRAP = 1 << 32  # sequence numbers
 # Timers are rounded up by an eighth at most (Linux kernel/time/timer.c): by then the next probe may have been due.
 ROUNDING = 8
@@ -168,17 +161,7 @@ def _zero_window_stall(facts: Facts, idle_after: int) -> Mask:
 
 
 def _app_hung(facts: Facts, idle_after: int) -> Mask:
-    return np.asarray((facts.how == How.OPEN) & (hung(facts, idle_after) | _either(_unheard_beats(facts, idle_after))))
-
-
-def _unheard_beats(facts: Facts, idle_after: int) -> Mask:
-    """Endpoints whose last heartbeats were acknowledged, but drew no reply as those before did: (flows, 2)."""
-    endpoints = facts.tracks.endpoints
-    beat = endpoints(BEAT)
-    sent, answered = beat >> BEATS_SENT & BEATS_MASK, beat >> BEATS_ANSWERED & BEATS_MASK
-    unheard = (beat & BEAT_WAITS != 0) & (answered >= REPLIES_BEFORE) & (sent - answered >= UNHEARD)
-    acknowledged = (endpoints(KNOWN) & HAS_UNA != 0) & (endpoints(NXT) == endpoints(UNA))
-    return np.asarray(facts.beating & unheard & acknowledged & (facts.listened(endpoints(BEAT_LAST)) > idle_after))
+    return np.asarray((facts.how == How.OPEN) & (hung(facts, idle_after) | _either(unheard_beats(facts, idle_after))))
 
 
 def _lossy_path(facts: Facts, idle_after: int) -> Mask:

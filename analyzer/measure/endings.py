@@ -78,7 +78,15 @@ def measure_endings(
     endings = Endings(*[np.concatenate(columns) for columns in zip(*parts, strict=True)])
     gave_up = unheard.endpoints >> 1
     endings.why[gave_up[endings.how[gave_up] == How.RST]] = Why.KEEPALIVE_EXHAUSTED
+    endings.why[_replies_to_strangers(tracks, endings, probes.reset)] = Why.NONE
     return endings
+
+
+def _replies_to_strangers(tracks: Tracks, endings: Endings, reset: Short) -> Mask:
+    """RSTs that look as if they answered a probe, of one that nothing else was heard of: the ACK may be a scan's."""
+    index, by = np.arange(len(tracks.flows)), np.maximum(endings.by - 1, 0)
+    seen = tracks.endpoints(FINGERPRINT)[index, by] != 0
+    return np.asarray((endings.why == Why.REPLY_TO_PROBE) & ~seen & ~reset.any(axis=1))
 
 
 def _endings(tracks: Tracks, listening: Listening, trailing: Short, interval: Column, last_probe: Column) -> Endings:

@@ -33,6 +33,7 @@ from analyzer.tables.fields import (
     LOW_HI,
     LOW_LO,
     PACKETS,
+    RESENT,
     RESET_FRAME,
     ROLES,
     SAW_SYN,
@@ -88,6 +89,8 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
         state[by - 1] = State.UNKNOWN  # gone, or silent for another reason: silence does not show which
     if facts.forged[stream]:
         state[by - 1] = State.UNKNOWN  # it never sent that RST
+    if why in GAVE_UP and (facts.reset[stream, 2 - by] > 1 or head[(y if by == 1 else x) + RESENT] > 0):
+        state[2 - by] = State.UNKNOWN  # it had not heard the RST to what it sent first: who knows of the last
     ender = MIDDLEBOX if facts.forged[stream] else SIDES[by - 1] if by else None
     rtt = head[HANDSHAKE_RTT]
     probed = facts.probes[stream].any()  # the log's word: an endpoint forgets its last probe where a SYN begins anew

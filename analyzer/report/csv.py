@@ -9,7 +9,8 @@ from typing import TextIO
 
 from analyzer.model.columns import SIDES, Flow
 from analyzer.model.words import Why
-from analyzer.report.json import NANO_DIGITS, Shown
+from analyzer.report.analysed import Shown
+from analyzer.report.json import NANO_DIGITS
 from analyzer.report.times import seconds
 
 KEEPALIVE_COLUMNS = ("probes", "answered", "unanswered", "reset")

@@ -9,7 +9,8 @@ from recorder import Segment, read_segments, without_repeats
 from stage import Stage
 from truth import ROLES, Evidence, Sighting
 
-UNREACHABLE = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH}
+# The last ICMP error before a timer gives up, where there was one, is told in place of ETIMEDOUT.
+UNREACHABLE = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED, errno.EACCES}
 CLOSED_BY_FIN = {"CLOSED", "TIME-WAIT"}
 GAVE_UP = {"keepalive_exhausted", "user_timeout"}
 HALF_CLOSED = {"CLOSE-WAIT", "FIN-WAIT-2"}
@@ -54,6 +55,8 @@ def _counters(stage: Stage, found: Sequence[Evidence]) -> Iterator[str]:
     for role, counters in stage.counters.items():
         probes, injected = [], 0
         for one in found:
+            if one.talk.translated:  # counted before it was
+                continue
             for sender in ROLES if stage.network.single_host else (role,):
                 probes += _within(stage, one.probes[sender])
                 injected += one.talk.end(sender).injected
@@ -98,7 +101,7 @@ def _losses(stage: Stage) -> Iterator[str]:
         addresses = stage.addresses(sender)
         lost += _sent_by(at[sender], addresses) - _sent_by(at[receiver], addresses)
     forged = sum(count for rule, count in stage.dropped.items() if rule.endswith(FORGES))
-    if lost != sum(stage.dropped.values()) - forged:
+    if lost != sum(stage.dropped.values()) - forged - stage.made_by_hand:
         yield f"{lost} segments lost between the ends, {stage.dropped} dropped by the router"
 
 
@@ -111,7 +114,7 @@ def _trailing(stage: Stage, found: Sequence[Evidence]) -> Iterator[str]:
     for one in found:
         for role in ROLES:
             end = one.talk.end(role)
-            if end.probes_out is None or stage.scenario.capture.vantage not in (role, "both"):
+            if end.probes_out is None or end.deaf or stage.scenario.capture.vantage not in (role, "both"):
                 continue
             fates = [probe.fate for probe in one.keepalives(role)]
             trailing = next((n for n, fate in enumerate(reversed(fates)) if fate != "unanswered"), len(fates))

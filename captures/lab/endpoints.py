@@ -53,6 +53,8 @@ class Endpoint:
     probes_out: int | None = None
     # It gave up, too, though another end of the connection came first.
     gave_up_too: bool = False
+    # It does not hear all that the recording has for it: its kernel counts answered probes as unanswered.
+    deaf: bool = False
     # Probes that the script sent in the kernel's place.
     injected: int = 0
 
@@ -156,6 +158,8 @@ class Talk:
     # Why the kernel leaves no error on a socket that it gave up, where that is so.
     errors_unknown: str | None = None
     beats: Beats | None = None
+    # As the server's side of a NAT has it: at the client's host it has another address.
+    translated: bool = False
 
     @property
     def addresses(self) -> tuple[tuple[str, int], tuple[str, int]]:

@@ -180,6 +180,12 @@ class Router:
         """From now on drop the forwarded packets that fit an nft expression."""
         self.namespace.run("nft", f'add rule inet lab forward {match} counter drop comment "{match}"')
 
+    def reject(self, match: str, error: str) -> None:
+        """From now on drop the forwarded packets that fit, and tell their sender by an ICMP error."""
+        self.namespace.run(
+            "nft", f'add rule inet lab forward {match} counter reject with {error} comment "{match}, answered by ICMP"'
+        )
+
     def forget_after(self, seconds: int, then: str) -> None:
         """Become a firewall that forgets idle connections, and does `then` to packets of one that it does not know."""
         self._track(seconds, loose=0)

@@ -2,11 +2,14 @@
 
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from network import run
+from recorder import read_segments
 
 PIECE_S = 6
+ROUND_S = 0.5
 NANOSECONDS = 0xA1B23C4D
 # From seconds that can be waited for to the two hours of the default.
 STRETCH = 75
@@ -14,6 +17,14 @@ MICRO = 1_000_000
 FAR_END = "witness-server.pcap"
 SECOND = "second"
 HEADER, RECORD = "IHHiIII", "IIII"
+
+
+def join(parts: Sequence[Path], last: Path) -> None:
+    """One recording of earlier parts and the last one, in the last one's place; nothing to do where it is whole."""
+    if parts:
+        whole = last.with_stem("whole")
+        run("mergecap", "-a", "-F", last.suffix.removeprefix("."), "-w", str(whole), *map(str, parts), str(last))
+        whole.rename(last)
 
 
 def in_pieces(recording: Path, folder: Path) -> None:
@@ -34,6 +45,17 @@ def cut(recording: Path, folder: Path, cuts: Sequence[float]) -> None:
         piece = folder / f"capture.{number}.{kind}"
         run("editcap", "-F", kind, "-r", str(recording), str(piece), f"{first}-{end}")
         first = end + 1
+
+
+def by_rounds(recording: Path, folder: Path) -> None:
+    """A file for each round of probes: a new one begins after half a second without a segment."""
+    times = [(one.frame, one.time) for one in read_segments(recording)]
+    begins = [frame for (_, before), (frame, time) in pairwise(times) if time - before > ROUND_S]
+    count = int(run("capinfos", "-c", "-M", "-T", "-r", str(recording)).split()[-1])
+    kind = recording.suffix.removeprefix(".")
+    for number, (first, end) in enumerate(zip([1, *begins], [*begins, count + 1], strict=True)):
+        piece = folder / f"capture.{number:02}.{kind}"
+        run("editcap", "-F", kind, "-r", str(recording), str(piece), f"{first}-{end - 1}")
 
 
 def with_second(recording: Path, folder: Path, apart: float) -> None:

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import endpoints
@@ -37,6 +37,8 @@ class Capture:
     # Where else it is recorded, and on which interface.
     second: str | None = None
     second_device: str = ""
+    # There it begins when the play says so.
+    second_later: bool = False
     # How many packets each end sent can be counted: the recording lost none, and has each once.
     counted: bool = False
     # The times of the recording, and so the settings, are published so many times longer than they were.
@@ -81,6 +83,8 @@ class Scenario:
     expected_probes: dict[str, int] = field(default_factory=dict)
     # What a reader must find besides what the verdicts say already.
     findings: Sequence[str] = ()
+    # Of what these findings explain, what stands all the same, for other connections.
+    standing: Sequence[str] = ()
 
 
 class Interrupted(Exception):
@@ -103,6 +107,8 @@ class Stage:
     losses_unknown: str | None = None
     # How many packets the program in the router's place lost.
     lost_by_hand: int = 0
+    # How many packets a program on the router made that arrived at an end, in the name of the other.
+    made_by_hand: int = 0
     # How long a packet is on its way from one end to the other, where that matters.
     one_way_s: float = 0.0
     closed: threading.Event = field(default_factory=threading.Event)
@@ -112,6 +118,7 @@ class Stage:
     _listeners: dict[tuple[int, int], socket.socket] = field(default_factory=dict)
     _witnesses: list[Recorder] = field(default_factory=list)
     _recorders: list[Recorder] = field(default_factory=list)
+    _parts: list[Path] = field(default_factory=list)
     _router: Router | None = None
     _before: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -169,15 +176,33 @@ class Stage:
         """Begin the published recording; the counters count from here."""
         capture = self.scenario.capture
         role = "client" if capture.vantage == "both" else capture.vantage
-        places = [(role, capture.device, self.capture_path())]
-        if capture.second is not None:
-            places.append((capture.second, capture.second_device, self.second_path()))
-        for place, device, path in places:
-            recorder = Recorder(self.network.hosts[place], device, path, capture.options, capture.program)
-            recorder.start()
-            self._recorders.append(recorder)
+        self._record(role, capture.device, self.capture_path())
+        if not capture.second_later:
+            self.start_second()
         self.captured_from = time.time()
         self._before = self._read_counters()
+
+    def pause_capture(self) -> None:
+        """Let the published recording miss what happens from now on."""
+        [recorder] = self._recorders
+        recorder.stop()
+        self._parts.append(recorder.path.rename(recorder.path.with_stem(f"part{len(self._parts)}")))
+
+    def resume_capture(self) -> None:
+        """Record again."""
+        self._recorders[0].start()
+
+    def start_second(self) -> None:
+        """Begin to record at the second place, if there is one."""
+        capture = self.scenario.capture
+        if capture.second is not None:
+            self._record(capture.second, capture.second_device, self.second_path())
+
+    def _record(self, place: str, device: str, path: Path) -> None:
+        capture = self.scenario.capture
+        recorder = Recorder(self.network.hosts[place], device, path, capture.options, capture.program)
+        recorder.start()
+        self._recorders.append(recorder)
 
     def _read_counters(self) -> dict[str, dict[str, int]]:
         return {role: read_counters(host) for role, host in self.network.hosts.items() if role != "router"}
@@ -189,6 +214,7 @@ class Stage:
         after = self._read_counters()
         for recorder in self._recorders:
             recorder.stop()
+        publishing.join(self._parts, self.capture_path())
         tables = {role: read_sockets(self.network.hosts[role]) for role in ("client", "server")}
         for talk in self.talks:
             talk.note(tables)
@@ -299,6 +325,17 @@ class Stage:
             talk.server.set_keepalive(server)
         return talk
 
+    def beyond_nat(self, talk: Talk) -> Talk:
+        """The same connection as it is behind the NAT, told beside it; it is open and well."""
+        far = replace(
+            talk,
+            client=replace(talk.client, address=talk.server.peer, handle=None, state="ESTABLISHED"),
+            server=replace(talk.server, handle=None),
+            translated=True,
+        )
+        self.talks.append(far)
+        return far
+
     def connect_both(self, client: Keepalive, family: int = 4) -> Talk:
         """Make a connection that both ends open, neither having heard of the other's SYN."""
         talk = self.new_talk(family)
@@ -315,9 +352,9 @@ class Stage:
         talk.client.set_keepalive(client)
         return talk
 
-    def try_connect(self, talk: Talk, patience: float) -> None:
+    def try_connect(self, talk: Talk, patience: float, family: int = 4) -> None:
         """Try to make a connection that will not be made."""
-        sock = endpoints.open_client(self.client, talk.client.address, 4)
+        sock = endpoints.open_client(self.client, talk.client.address, family)
         talk.client.handle = sock
         sock.settimeout(patience)
         talk.opened = time.time()

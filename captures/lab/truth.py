@@ -60,7 +60,11 @@ FINDINGS = {
 # What another finding about the same connections explains, and has as a note.
 EXPLAINED = {
     "keepalive-exhausted-but-alive": {"dead-peer"},
-    "middlebox-idle-timeout": {"middlebox-reset", "keepalive-slower-than-middlebox"},
+    "middlebox-idle-timeout": {
+        *("middlebox-reset", "keepalive-slower-than-middlebox", "dead-peer", "one-way-loss", "retransmission-timeout"),
+    },
+    "proxy-idle-close": {"endpoint-reset"},
+    "one-way-loss": {"dead-peer", "keepalive-exhausted-but-alive"},
 }
 
 
@@ -76,9 +80,10 @@ def gather(stage: Stage) -> list[Evidence]:
         own = of_talk(published, talk, ends)
         if own:
             passage = SAME_PASSAGE_S + stage.one_way_s
-            probes = {
-                role: _sightings(talk.end(role), of_talk(witness[role], talk, ends), own, passage) for role in ROLES
-            }
+            probes = {}
+            for role in ROLES:
+                seen = of_talk(witness["server" if talk.translated else role], talk, ends)
+                probes[role] = _sightings(talk.end(role), seen, own, passage)
             for role, other in (ROLES, ROLES[::-1]):
                 _judge(probes[role], probes[other], own)
                 if stage.one_way_s:
@@ -230,7 +235,7 @@ def truth(stage: Stage, found: Sequence[Evidence]) -> dict[str, Any]:
         "kernel": release(),
         "hz": timer_hz(),
         "connections": [connection(one, scenario.capture.stretched) for one in found],
-        "findings": _standing({*scenario.findings, *_findings_of_verdicts(found)}),
+        "findings": _standing({*scenario.findings, *_findings_of_verdicts(found)}, scenario.standing),
         "not_shown": sorted({*scenario.not_shown, *scenario.shown_instead, *_settings_not_shown(found)}),
         "shown_instead": scenario.shown_instead,
         "chance": list(scenario.chance),
@@ -238,9 +243,9 @@ def truth(stage: Stage, found: Sequence[Evidence]) -> dict[str, Any]:
     }
 
 
-def _standing(findings: set[str]) -> list[str]:
-    """Those that nothing else explains."""
-    return sorted(findings.difference(*(EXPLAINED.get(one, set()) for one in findings)))
+def _standing(findings: set[str], standing: Sequence[str]) -> list[str]:
+    """Those that nothing else explains, and those that stand for other connections."""
+    return sorted(findings.difference(*(EXPLAINED.get(one, set()) for one in findings)) | set(standing))
 
 
 def _findings_of_verdicts(found: Sequence[Evidence]) -> Iterator[str]:

@@ -1,14 +1,20 @@
-"""A prober outside the kernel: it copies a connection's numbers and sends what the kernel never would."""
+"""Segments from outside the kernel, with a connection's numbers: what a Linux kernel never would send, or a device."""
 
 import socket
 import struct
+import time
 
+from endpoints import Talk
+from network import Namespace
 from recorder import read_segments
 from stage import Stage
 
+Ends = tuple[tuple[str, int], tuple[str, int]]
+
 TTL = 64
 TCP = 6
-ACK = 0x10
+ACK, RST = 0x10, 0x04
+IPV6_HEADER = 36  # ipv6(7): IPV6_HDRINCL
 
 
 def send_garbage_octet(stage: Stage, number: int = 0) -> None:
@@ -29,9 +35,49 @@ def send_garbage_octet(stage: Stage, number: int = 0) -> None:
     talk.client.injected += 1
 
 
+def send_lone_ack(stage: Stage, talk: Talk, seq: int, ack: int) -> None:
+    """Send an ACK of no connection, as a scanner does to see what is let through."""
+    talk.opened = time.time()
+    _send(stage.client, talk.addresses, (seq, ack, ACK, 1024), 48)
+
+
+def reset_both(stage: Stage, talk: Talk, hop_limit: int) -> None:
+    """End a connection from the router: a RST to each end in the other's name, with the number that it waits for."""
+    numbers = {}
+    for role in ("client", "server"):
+        own = [one for one in read_segments(stage.witness_path(role)) if one.source == talk.end(role).address]
+        last = next(one for one in reversed(own) if one.destination == talk.end(role).peer)
+        if last.ack is None:
+            raise RuntimeError(f"the {role} has acknowledged nothing yet")
+        numbers[role] = last.ack
+    for role, other in (("client", "server"), ("server", "client")):
+        ends = talk.end(other).address, talk.end(role).address
+        _send(stage.network.hosts["router"], ends, (numbers[role], 0, RST, 0), hop_limit)
+    stage.made_by_hand += 2
+
+
+def _send(host: Namespace, ends: Ends, header: tuple[int, int, int, int], hop_limit: int) -> None:
+    """Send a segment without data: sequence number, acknowledgement number, flags, window."""
+    (source, sport), (destination, dport) = ends
+    seq, ack, flags, window = header
+    segment = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 5 << 4, flags, window, 0, 0)
+    segment = _with_checksum(segment, source, destination)
+    if ":" not in source:
+        with host.entered(), socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+            raw.sendto(_ip_header(source, destination, len(segment), hop_limit) + segment, (destination, 0))
+        return
+    with host.entered(), socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.setsockopt(socket.IPPROTO_IPV6, IPV6_HEADER, 1)
+        first = struct.pack("!IHBB", 6 << 28, len(segment), TCP, hop_limit)
+        raw.sendto(first + _packed(source) + _packed(destination) + segment, (destination, 0))
+
+
+def _packed(address: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
 def _with_checksum(segment: bytes, source: str, destination: str) -> bytes:
-    addresses = socket.inet_aton(source) + socket.inet_aton(destination)
-    total = _ones_sum(addresses + struct.pack("!BBH", 0, TCP, len(segment)) + segment)
+    total = _ones_sum(_packed(source) + _packed(destination) + struct.pack("!II", len(segment), TCP) + segment)
     return segment[:16] + struct.pack("!H", ~total & 0xFFFF) + segment[18:]
 
 
@@ -43,7 +89,7 @@ def _ones_sum(data: bytes) -> int:
     return total
 
 
-def _ip_header(source: str, destination: str, length: int) -> bytes:
+def _ip_header(source: str, destination: str, length: int, ttl: int = TTL) -> bytes:
     # Identification and checksum are left 0: the kernel fills them in.
     addresses = socket.inet_aton(source) + socket.inet_aton(destination)
-    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 0, 0, TTL, TCP, 0) + addresses
+    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 0, 0, ttl, TCP, 0) + addresses

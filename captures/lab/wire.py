@@ -2,13 +2,14 @@
 
 import contextlib
 import heapq
+import ipaddress
 import itertools
 import select
 import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from stage import Stage
 
@@ -27,10 +28,12 @@ POLL_S = 0.2
 
 
 Lose = Callable[[bytes], bool]
+# How many seconds later than itself a frame's copy follows; None: there is none.
+Copy = Callable[[bytes], float | None]
 
 
-def first_syn(source: str) -> Lose:
-    """Whether a frame is the first that this address opens a connection with."""
+def first_syn(source: str, port: int | None = None) -> Lose:
+    """Whether a frame is the first that this address opens a connection with (one that has this port at an end)."""
     seen: list[bytes] = []
 
     def lose(frame: bytes) -> bool:
@@ -40,7 +43,9 @@ def first_syn(source: str) -> Lose:
         sender = packet[8:24] if six else packet[12:16]
         if seen or kind != socket.IPPROTO_TCP or packet[start + 13] & SYN_ACK != SYN:
             return False
-        if sender != socket.inet_pton(socket.AF_INET6 if six else socket.AF_INET, source):
+        if sender != ipaddress.ip_address(source).packed:
+            return False
+        if port is not None and port not in struct.unpack_from("!HH", packet, start):
             return False
         seen.append(frame)
         return True
@@ -48,14 +53,29 @@ def first_syn(source: str) -> Lose:
     return lose
 
 
-def slow_down(stage: Stage, one_way_s: float, lose: Lose | None = None) -> None:
-    """Let every packet take so long through the router from now on: forwarded by hand, each in its turn, or lost."""
+def by_port(late: Mapping[int, float]) -> Copy:
+    """Copies of what is sent to these TCP ports, each so many seconds late."""
+
+    def copy(frame: bytes) -> float | None:
+        packet = frame[14:]
+        start = 40 if packet[0] >> 4 == 6 else (packet[0] & 15) * 4
+        _, port = struct.unpack_from("!HH", packet, start)
+        return late.get(port)
+
+    return copy
+
+
+def slow_down(stage: Stage, one_way_s: float, lose: Lose | None = None, copy: Copy | None = None) -> None:
+    """Let every packet take so long through the router from now on: forwarded by hand, each in its turn, or lost.
+
+    A packet of which there are to be copies is sent again so many seconds later.
+    """
     router = stage.network.hosts["router"]
     router.sysctl(ipv4__ip_forward=0, ipv6__conf__all__forwarding=0)
     stage.one_way_s = one_way_s
     stage.note(f"A program on the router forwarded the packets, each {one_way_s:g} s after it came.")
     ports = dict(zip(DEVICES, _open(stage, DEVICES), strict=True))
-    _start(_carry, stage, ports, one_way_s, lose)
+    _start(_carry, stage, ports, one_way_s, lose, copy)
 
 
 def mirror(stage: Stage, tags: Sequence[tuple[int, int]]) -> None:
@@ -87,7 +107,9 @@ def _start(work: Callable[..., None], *arguments: object) -> None:
     threading.Thread(target=until_taken_down, daemon=True).start()
 
 
-def _carry(stage: Stage, ports: dict[str, socket.socket], one_way_s: float, lose: Lose | None) -> None:
+def _carry(
+    stage: Stage, ports: dict[str, socket.socket], one_way_s: float, lose: Lose | None, copy: Copy | None
+) -> None:
     """Forward IP packets late, until the stage is taken down."""
     order = itertools.count()
     waiting: list[tuple[float, int, str, bytes]] = []
@@ -101,7 +123,9 @@ def _carry(stage: Stage, ports: dict[str, socket.socket], one_way_s: float, lose
                 if forwarded is not None and lose is not None and lose(frame):
                     stage.lost_by_hand += 1
                 elif forwarded is not None:
-                    heapq.heappush(waiting, (time.monotonic() + one_way_s, next(order), other, forwarded))
+                    due, late = time.monotonic() + one_way_s, copy(frame) if copy is not None else None
+                    for at in [due] if late is None else [due, due + late]:
+                        heapq.heappush(waiting, (at, next(order), other, forwarded))
         while waiting and waiting[0][0] <= time.monotonic():
             _, _, device, frame = heapq.heappop(waiting)
             ports[device].send(frame)

@@ -53,7 +53,7 @@ def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
             remedy=_remedy(flow, keepalive, context),
             frames=tuple(sorted({probe.frame for probe in silent} | {one for error in errors for one in error.frames})),
             observed=f"{len(silent)} probe{'s in a row' if len(silent) > 1 else ''} without an answer"
-            + _since(context, flow, keepalive, silent)
+            + _since(context, flow, keepalive, silent, refused=bool(errors))
             + said,
             expected="an ACK to each probe within a round trip",
             source="RFC 9293 3.8.4; Linux net/ipv4/tcp_timer.c tcp_keepalive_timer()",
@@ -74,14 +74,18 @@ def _remedy(flow: Flow, keepalive: Keepalive, context: Context) -> str:
     )
 
 
-def _since(context: Context, flow: Flow, keepalive: Keepalive, silent: list[Probe]) -> str:
-    """Since when the peer was dead, at the earliest and at the latest, before that was known; not if it was heard."""
+def _since(context: Context, flow: Flow, keepalive: Keepalive, silent: list[Probe], *, refused: bool) -> str:
+    """Since when the peer was dead, at the earliest and at the latest, before that was known; not if it was heard.
+
+    A peer that something else refused the probes for is not gone, as far as anybody knows.
+    """
     known, start = flow.ending.time, keepalive.episodes[-1].start
     heard = any(heard_of_peer(context.facts, flow, keepalive)) or bool(context.silence.alive_elsewhere[flow.stream])
     if known is None or not silent or start >= silent[0].time or heard:
         return ""
+    where = "out of reach" if refused else "gone"
     return (
-        f"; the peer was gone for {seconds(known - silent[0].time)} at least, and {seconds(known - start)} at "
+        f"; the peer was {where} for {seconds(known - silent[0].time)} at least, and {seconds(known - start)} at "
         "most, when that was known"
     )
 

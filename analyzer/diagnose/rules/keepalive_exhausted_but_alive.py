@@ -18,10 +18,10 @@ def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Clai
     """The prober gave up, but its peer was alive.
 
     All probes of the last run went unanswered, and the prober reset the connection. But the peer's host was heard at
-    that time, on another connection with the same prober, or it spoke on this one afterwards, or the path had lost
-    probes before and the peer had answered those that followed. So it was the path that failed, for this connection or
-    for a while: a lossy link, or a device that forgot an idle connection (see middlebox-idle-timeout). The peer may
-    hold its side still.
+    that time, on another connection with the same prober, or still knew such a connection later, or it spoke on this
+    one afterwards, or the path had lost probes before and the peer had answered those that followed. So it was the path
+    that failed, for this connection or for a while: a lossy link, or a device that forgot an idle connection (see
+    middlebox-idle-timeout). The peer may hold its side still.
 
     Look at: loss on the path at that time, and whether the peer saw the probes (a capture there).
 
@@ -38,7 +38,7 @@ def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Clai
         prober, peer = ends_of(flow, keepalive)
         evidence = f"had answered after {recovered} losses"
         if elsewhere:
-            evidence = "was heard on another connection meanwhile"
+            evidence = "was alive, as another connection shows"
         elif later:
             evidence = "spoke on this connection afterwards"
         yield Claim(

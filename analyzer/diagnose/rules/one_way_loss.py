@@ -28,14 +28,30 @@ def one_way_loss(flow: Flow, context: Context) -> Iterator[Claim]:
 
     Probe more often than such a device forgets; see middlebox-reset.
     """
+    unheard, unanswered = [], []
     for keepalive in flow.keepalive:
         gave_up = flow.ending.why in GAVE_UP and flow.ending.by == keepalive.sender
         silent = unanswered_at_the_end(keepalive.episodes[-1])
         in_vain = answered_in_vain(keepalive, gave_up=gave_up)
         if len(in_vain) > 1 or (in_vain and gave_up):
-            yield _unheard(flow, keepalive, in_vain, gave_up=gave_up)
+            unheard.append(_unheard(flow, keepalive, in_vain, gave_up=gave_up))
         elif len(silent) > 1 and heard_of_peer(context.facts, flow, keepalive).meanwhile:
-            yield _unanswered(flow, keepalive, silent)
+            unanswered.append(_unanswered(flow, keepalive, silent))
+    if len(unheard) == len(unanswered) == 1:
+        yield _one_way(unanswered[0], unheard[0])
+    else:
+        yield from (*unheard, *unanswered)
+
+
+def _one_way(unanswered: Claim, unheard: Claim) -> Claim:
+    """One end's probes and its answers to the other's are lost on the same way: one event."""
+    return unanswered._replace(
+        summary=f"{unanswered.summary}; {unheard.summary}",
+        frames=tuple(sorted({*unanswered.frames, *unheard.frames})),
+        observed=f"{unanswered.observed}; {unheard.observed}",
+        expected=f"{unanswered.expected}; {unheard.expected}",
+        source=unheard.source,
+    )
 
 
 def _unheard(flow: Flow, keepalive: Keepalive, probes: list[Probe], *, gave_up: bool) -> Claim:

@@ -31,6 +31,7 @@ from analyzer.tables.fields import (
     LEN,
     MARK_BITS,
     MIN_RTT,
+    NEVER,
     NEW_OCTET,
     NXT,
     NXT_IS_GUESS,
@@ -180,6 +181,8 @@ def probe_flags(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
 @kernel
 def log_probe(packets: Ints, row: int, flows: Ints, x: int, prober: int, bits: int, probes: Ints, counts: Ints) -> None:
     """Append a probe to the log; its caller has seen to it that there is room."""
+    if bits & HELD_BACK and flows[x + KNOWN] & HAS_NXT and seq_diff(packets[row + SEQ], flows[x + NXT]) > 0:
+        flows[x + LAST_RX] = NEVER  # what it sent was not captured, nor what it heard after that
     index = counts[PROBE_COUNT]
     counts[PROBE_COUNT] = index + 1
     p = index * PROBE_SIZE

@@ -100,20 +100,24 @@ def _by_host(flows: Column, endpoints: Column) -> list[Column]:
 def _agreeing(bounds: _Bounds) -> list[Column]:
     """Places of those that agree: nearly always all."""
     everything = np.arange(bounds.low.shape[1])
-    if (bounds.low.max(axis=1) <= bounds.high.min(axis=1)).all():
+    # Two values are two settings, though a timer's rounding lets their bounds touch.
+    low_value, high_value = np.fmin.reduce(bounds.value, axis=1), np.fmax.reduce(bounds.value, axis=1)
+    if (bounds.low.max(axis=1) <= bounds.high.min(axis=1)).all() and not (low_value < high_value).any():
         return [everything]
     known = (~np.isnan(bounds.value)).sum(axis=0)
     members: list[list[int]] = []
-    lows, highs = np.zeros((0, 3)), np.zeros((0, 3))
+    lows, highs, values = np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, 3))
     for place in np.argsort(-known, kind="stable").tolist():
-        low, high = bounds.low[:, place], bounds.high[:, place]
-        fits = np.flatnonzero(((lows <= high) & (low <= highs)).all(axis=1))
+        low, high, value = bounds.low[:, place], bounds.high[:, place], bounds.value[:, place]
+        same = ~(values < value) & ~(values > value)
+        fits = np.flatnonzero(((lows <= high) & (low <= highs) & same).all(axis=1))
         if len(fits) == 1:
             members[fits[0]].append(place)
             lows[fits[0]], highs[fits[0]] = np.maximum(lows[fits[0]], low), np.minimum(highs[fits[0]], high)
+            values[fits[0]] = np.fmax(values[fits[0]], value)
         elif not len(fits) and len(members) < MOST_APART:
             members.append([place])
-            lows, highs = np.vstack((lows, low)), np.vstack((highs, high))
+            lows, highs, values = np.vstack((lows, low)), np.vstack((highs, high)), np.vstack((values, value))
     return [np.array(sorted(one)) for one in members]
 
 
