@@ -9,8 +9,9 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import Facts, Flow, HostSettings
+from analyzer.model.columns import Facts
 from analyzer.model.findings import SEVERITIES, Apart, Finding
+from analyzer.model.flows import Flow, HostSettings
 from analyzer.model.second_reading import SecondReading
 from analyzer.tables.arrays import Column, Narrow
 from analyzer.tables.frames import frame_text

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import analyzer
-from analyzer.model.columns import Flow
+from analyzer.model.flows import Flow
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")

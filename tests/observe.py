@@ -9,7 +9,7 @@ from conversation import Conversation
 from wirebytes import Segment, pcap_bytes
 
 from analyzer.analysis import Analysis
-from analyzer.model.columns import SIDES, Flow, Keepalive
+from analyzer.model.flows import SIDES, Flow, Keepalive
 from analyzer.pipeline.run import analyze
 
 

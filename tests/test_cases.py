@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from analyzer.analysis import Analysis
-from analyzer.model.columns import Flow, Keepalive
 from analyzer.model.findings import Finding
+from analyzer.model.flows import Flow, Keepalive
 from analyzer.pipeline.run import analyze
 
 CASES = Path(os.environ["KEEPALIVE_CASES"]) if "KEEPALIVE_CASES" in os.environ else None

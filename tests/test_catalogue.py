@@ -13,7 +13,7 @@ from observe import analyzed, only_flow
 from analyzer.diagnose.phrases import how_to_probe
 from analyzer.knowledge.matching import matching, middleboxes, profiles
 from analyzer.knowledge.profiles import Profile
-from analyzer.model.columns import Estimate, Keepalive
+from analyzer.model.flows import Estimate, Keepalive
 from analyzer.report.text import profile_names
 
 SYSTEM = {"tcp_keepalive_time": 7200, "tcp_keepalive_intvl": 75, "tcp_keepalive_probes": 9}

@@ -13,7 +13,7 @@ from pictures import boxes
 from wirebytes import Host, Segment, pcap_bytes
 
 from analyzer import Analysis, analyze
-from analyzer.model.columns import Estimate
+from analyzer.model.flows import Estimate
 from analyzer.report.charts import style
 from analyzer.report.charts.activity import SLOTS, Activity
 from analyzer.report.charts.axis import STEPS, Span, step_of, ticks

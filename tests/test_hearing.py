@@ -9,7 +9,7 @@ from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed, ending, keepalive, only_flow
 from sides import BuiltProbe
 
-from analyzer.model.columns import Estimate, Flow
+from analyzer.model.flows import Estimate, Flow
 from analyzer.model.words import Why
 
 SHAPES = pytest.mark.parametrize("shape", [{}, {"v6": True}, {"timestamps": False}, {"v6": True, "timestamps": False}])

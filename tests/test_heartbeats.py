@@ -6,7 +6,7 @@ import pytest
 from conversation import CLIENT, SERVER, Conversation
 from observe import flows, only_flow
 
-from analyzer.model.columns import Heartbeat
+from analyzer.model.flows import Heartbeat
 
 PAIRS = {
     "websocket": (b"\x89\x00", b"\x8a\x80\1\2\3\4"),

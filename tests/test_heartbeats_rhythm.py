@@ -14,7 +14,7 @@ import pytest
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed, flows, only_flow
 
-from analyzer.model.columns import Heartbeat
+from analyzer.model.flows import Heartbeat
 
 SHAPES: dict[str, dict[str, Any]] = {
     "ipv4": {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed
 
-from analyzer.model.columns import Estimate, HostSettings
+from analyzer.model.flows import Estimate, HostSettings
 
 
 def talk(port: int, idle: float, *, every: float | None = None, count: int = 2) -> Conversation:

@@ -11,9 +11,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from analyzer.kernels import ENTRY_POINTS, KERNELS, Kernels, plain
+from analyzer.kernels import KERNELS, Kernels, plain
 from analyzer.kernels.arithmetic import seq_diff, serial_diff
 from analyzer.kernels.engine import machine
+from analyzer.kernels.engine.registry import ENTRY_POINTS
 from analyzer.tables.fields import FLOW_SIZE, LINE
 from analyzer.tcp import EVENTS, NEXT_STATE, TRANSITIONS, Event, State
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from analyzer import kernels
-from analyzer.kernels import Kernels, cache_folder, digest
+from analyzer.kernels import Kernels
+from analyzer.kernels.engine import cache
+from analyzer.kernels.engine.cache import cache_folder, digest
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,7 +25,7 @@ def test_the_cache_is_named_after_every_source(tmp_path: Path, monkeypatch: pyte
     for source, copy in zip(sources, copies, strict=True):
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(source.read_bytes())
-    monkeypatch.setattr(kernels, "__file__", str(package / "kernels" / "__init__.py"))
+    monkeypatch.setattr(cache, "PACKAGE", package)
     digests = [digest()]
     for copy in copies:
         copy.write_text(copy.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")

@@ -11,7 +11,7 @@ from naive import track
 from observe import analyzed, keepalive, only_flow
 from wirebytes import pcap_bytes
 
-from analyzer.model.columns import Flow
+from analyzer.model.flows import Flow
 
 every = pytest.mark.parametrize(
     ("v6", "timestamps"), [(True, False), (False, False), (True, True), (False, True)], ids=["v6", "v4", "v6-ts", "ts"]

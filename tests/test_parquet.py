@@ -15,7 +15,7 @@ from commands import as_json, inside, keepalive, output
 from pyarrow import Table
 from results import EVERY_CAPTURE, ROOT
 
-from analyzer.model.columns import SIDES
+from analyzer.model.flows import SIDES
 from analyzer.report.arrow import BOUNDS, SETTINGS, TABLES
 from analyzer.report.csv import COLUMNS
 

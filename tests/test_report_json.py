@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import Episode, Episodes, Probe
+from analyzer.model.flows import Episode, Episodes, Probe
 from analyzer.model.words import Outcome
 from analyzer.report.json import Writer
 from analyzer.tables.arrays import Column

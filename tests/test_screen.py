@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.model.columns import Endpoint
+from analyzer.model.flows import Endpoint
 from analyzer.model.status import Outlook, Status
 from analyzer.report.screen import ORDERS, Line, Shown, View, brief, compose
 

@@ -9,7 +9,7 @@ from conversation import CLIENT, SERVER, Conversation
 from observe import only_flow
 from sides import START_S
 
-from analyzer.model.columns import Estimate, Keepalive
+from analyzer.model.flows import Estimate, Keepalive
 
 RATES = (100, 250, 1000)
 COUNT = 4

@@ -16,7 +16,8 @@ from wirebytes import Segment, pcap_bytes
 
 from analyzer.kernels import plain
 from analyzer.kernels.track.flows import serves
-from analyzer.model.columns import Flow, Tracks
+from analyzer.model.columns import Tracks
+from analyzer.model.flows import Flow
 from analyzer.tables import fields as layout
 from analyzer.tables.arrays import Column
 from analyzer.track import Tracker

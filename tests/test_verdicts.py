@@ -10,7 +10,7 @@ from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed, flows, only_flow
 from sides import START_S
 
-from analyzer.model.columns import Flow
+from analyzer.model.flows import Flow
 from analyzer.model.words import Why
 
 EVERY = 5.0

@@ -19,8 +19,8 @@ from analyzer.live.clock import Clock
 from analyzer.live.session import Live
 from analyzer.live.sources import OfOthers
 from analyzer.measure import measure
-from analyzer.model.columns import Flow
 from analyzer.model.events import Event
+from analyzer.model.flows import Flow
 
 IDLE_AFTER = 10 * 10**9
 CROWD = ROOT / "captures" / "crowd" / "capture.pcap"

@@ -1,4 +1,4 @@
-"""The commands `annotate` and `extract`: packets as pcapng, with comments on them, or those of some connections."""
+"""`keepalive annotate`: a copy of the captures with a comment on each packet that something is to be said of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.commands.console import binary_output, check_output
 from analyzer.commands.options import (
     Captures,
     End,
@@ -22,8 +21,8 @@ from analyzer.commands.options import (
     Streams,
     Verdicts,
 )
+from analyzer.commands.outputs import binary_output, check_output
 from analyzer.commands.reading import read, selected
-from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
@@ -53,36 +52,12 @@ def annotate(
     All packets are written, whatever is selected; the comments are those of the connections that are.
     """
     selection = selected(stream, host, port, verdict, start, end)
-    analysis = _read(captures, output, idle_after, split_tunnels, same_traffic, progress, quiet)
+    analysis = read_packets(captures, output, idle_after, split_tunnels, same_traffic, progress, quiet)
     with binary_output(output) as out:
         write_annotated(analysis, selection.streams_of(analysis), out)
 
 
-def extract(
-    captures: Captures,
-    output: Output,
-    stream: Streams = None,
-    host: Hosts = None,
-    port: Ports = None,
-    verdict: Verdicts = None,
-    start: Start = None,
-    end: End = None,
-    idle_after: IdleAfter = 10.0,
-    split_tunnels: SplitTunnels = False,
-    same_traffic: SameTraffic = Join.auto,
-    progress: Progress = None,
-    quiet: Quiet = False,
-) -> None:
-    """Write the packets of the connections that are selected, and ICMP errors about them; each packet once."""
-    selection = selected(stream, host, port, verdict, start, end)
-    if not any((stream, host, port, verdict, start, end)):
-        raise UsageError("extract needs to know of which connections: --stream N, --host ADDR, --verdict WORD, ...")
-    analysis = _read(captures, output, idle_after, split_tunnels, same_traffic, progress, quiet)
-    with binary_output(output) as out:
-        write_extracted(analysis, selection.streams_of(analysis), out)
-
-
-def _read(
+def read_packets(
     captures: list[str],
     output: str,
     idle_after: float,
@@ -122,18 +97,3 @@ def write_annotated(analysis: Analysis, streams: list[int], out: IO[bytes]) -> N
         out.write(writer.records(records, facts.path, facts.digits, by_capture.get(index)))
 
     analysis.again.records(take)
-
-
-def write_extracted(analysis: Analysis, streams: list[int], out: IO[bytes]) -> None:
-    """The packets of these connections alone."""
-    from analyzer.capture.pcapng_writer import PcapngWriter
-    from analyzer.tables.fields import FRAME, FRAME_BITS, TIME
-
-    assert analysis.again is not None
-    writer = PcapngWriter()
-    out.write(writer.begin())
-    for batch in analysis.again.batches(streams):
-        for row, raw in zip(batch.rows[:, [FRAME, TIME]].tolist(), batch.raw(), strict=True):
-            facts = analysis.captures[row[0] >> FRAME_BITS]
-            where = facts.path, raw.link_type, facts.digits
-            out.write(writer.packet(raw.octets, raw.original_length, row[1] + facts.clock_shift, where))

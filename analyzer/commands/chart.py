@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.commands.console import binary_output, check_output
 from analyzer.commands.options import (
     Captures,
     End,
@@ -27,6 +26,7 @@ from analyzer.commands.options import (
     Verbose,
     Verdicts,
 )
+from analyzer.commands.outputs import binary_output, check_output
 from analyzer.commands.reading import read, selected
 from analyzer.commands.result import LIMIT
 from analyzer.errors import UsageError

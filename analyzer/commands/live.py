@@ -15,7 +15,9 @@ import typer
 
 from analyzer.capture.interface.backend import Backend
 from analyzer.capture.interface.rights import asker, give_up_rights, is_root
-from analyzer.commands.console import check_output, noter, open_output, say, tell_problems
+from analyzer.commands.console import noter, say, tell_problems
+from analyzer.commands.exits import EXIT_NO_CAPTURE
+from analyzer.commands.outputs import check_output, open_output
 from analyzer.commands.result import LIMIT, Format, write_result
 from analyzer.errors import CaptureError, OutputError, UsageError
 from analyzer.live import listeners as audience
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from analyzer.capture.ring import Folder, Ring
     from analyzer.live.session import Live
 
-EXIT_NO_CAPTURE = 5
 MEGA = 1_000_000
 MAX_CONNECTIONS = 250_000  # some 200 MB
 

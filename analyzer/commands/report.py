@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.commands.console import check_output, open_output
 from analyzer.commands.options import (
     Captures,
     End,
@@ -26,6 +25,7 @@ from analyzer.commands.options import (
     Verbose,
     Verdicts,
 )
+from analyzer.commands.outputs import check_output, open_output
 from analyzer.commands.reading import read, selected
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from analyzer.commands.console import binary_output, check_output, private_folder
+from analyzer.commands.outputs import binary_output, check_output, private_folder
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:

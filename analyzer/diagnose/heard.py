@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from analyzer.model.columns import SIDES, Episode, Facts, Flow, Keepalive, Probe
+from analyzer.model.columns import Facts
+from analyzer.model.flows import SIDES, Episode, Flow, Keepalive, Probe
 from analyzer.tables.fields import LAST_TIME
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.model.columns import SIDES, Endpoint, Flow, Keepalive
+from analyzer.model.flows import SIDES, Endpoint, Flow, Keepalive
 
 SECOND = 1_000_000_000
 # How findings about two captures of one path are known.

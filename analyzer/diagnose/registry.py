@@ -21,8 +21,9 @@ from analyzer.diagnose.lost import Lost, lost_probes
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.verdicts import VERDICTS
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import Facts, Flow
+from analyzer.model.columns import Facts
 from analyzer.model.findings import SEVERITIES, Apart, Evidence, Finding
+from analyzer.model.flows import Flow
 from analyzer.tables.arrays import Column, Mask, Narrow, distinct
 
 MAX_FRAMES = 20

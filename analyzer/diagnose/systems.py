@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from analyzer.diagnose.phrases import how_to_probe
-from analyzer.model.columns import SIDES, Facts, Flow, Keepalive
+from analyzer.model.columns import Facts
+from analyzer.model.flows import SIDES, Flow, Keepalive
 from analyzer.tables.fields import ENDPOINT_SIZE, FINGERPRINT, HEAD_SIZE, TTL_HIGH
 
 # Windows begins with a TTL of 128, Linux, the BSDs and macOS with 64, and few paths have more than 32 hops; and it

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from analyzer.knowledge.profiles import FIELDS, Middlebox, Profile
-from analyzer.model.columns import Estimate, Keepalive
+from analyzer.model.flows import Estimate, Keepalive
 
 # In the order in which those that fit equally well are named.
 FILES = ("systems", "runtimes", "libraries", "servers", "tools", "drivers")

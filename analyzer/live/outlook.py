@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.analysis import Analysis
-from analyzer.model.columns import Estimate, Flow, HostSettings, Keepalive
+from analyzer.model.flows import Estimate, Flow, HostSettings, Keepalive
 from analyzer.model.status import Outlook
 from analyzer.model.words import How
 from analyzer.tables.arrays import Column

@@ -27,7 +27,7 @@ from analyzer.model.captures import CaptureFacts, running
 from analyzer.model.columns import Facts
 from analyzer.model.events import Event
 from analyzer.model.status import Status
-from analyzer.pipeline.timeline import Lane
+from analyzer.pipeline.lane import Lane
 from analyzer.tables.arrays import Column
 from analyzer.tables.frames import frame_text
 from analyzer.track import Tracker

@@ -19,7 +19,7 @@ from analyzer.live.pace import Pace
 from analyzer.live.sources import Capturer, Followed, Input, StandardInput, interfaces_there
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Records
-from analyzer.pipeline.timeline import Lane
+from analyzer.pipeline.lane import Lane
 from analyzer.tables.fields import FILE_BITS
 
 FOLLOW_EVERY_S = 0.1

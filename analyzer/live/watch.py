@@ -16,9 +16,10 @@ import numpy as np
 
 from analyzer.diagnose import RULES, VERDICTS, Context, find, judge
 from analyzer.measure import endpoints_of, measure
-from analyzer.model.columns import MIDDLEBOX, SIDES, Endpoint, Facts, Flow, Packets
+from analyzer.model.columns import Facts, Packets
 from analyzer.model.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, WITHDRAWN, Event
 from analyzer.model.findings import URGENT, Finding
+from analyzer.model.flows import MIDDLEBOX, SIDES, Endpoint, Flow
 from analyzer.model.words import How, ProbeKind, Why
 from analyzer.tables.arrays import Column, Mask, Narrow, distinct
 from analyzer.tables.fields import (

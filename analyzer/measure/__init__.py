@@ -16,9 +16,8 @@ from analyzer.measure.settings.unheard import find_unheard_runs
 from analyzer.model.captures import Span
 from analyzer.model.columns import Facts, Tracks
 from analyzer.model.words import How, Why
-from analyzer.tables.probe import probers
 
-__all__ = ["KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flow", "measure", "pool_settings", "probers"]
+__all__ = ["KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flow", "measure", "pool_settings"]
 
 
 def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:

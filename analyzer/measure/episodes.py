@@ -8,7 +8,7 @@ from typing import overload
 
 import numpy as np
 
-from analyzer.model.columns import SIDES, Episode, Episodes, Keepalive, Probe
+from analyzer.model.flows import SIDES, Episode, Episodes, Keepalive, Probe
 from analyzer.model.words import Outcome
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (

@@ -12,7 +12,8 @@ import numpy as np
 from analyzer.measure.episodes import make_keepalive
 from analyzer.measure.heartbeats import make_heartbeats
 from analyzer.measure.settings.estimate import SettingsOnDemand
-from analyzer.model.columns import MIDDLEBOX, SIDES, Ending, Endpoint, Facts, Flow, Keepalive
+from analyzer.model.columns import Facts
+from analyzer.model.flows import MIDDLEBOX, SIDES, Ending, Endpoint, Flow, Keepalive
 from analyzer.model.words import Handshake, How, ProbeKind, Why
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.model.columns import SIDES, Facts, Heartbeat, Tracks
+from analyzer.model.columns import Facts, Tracks
+from analyzer.model.flows import SIDES, Heartbeat
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     BEAT,

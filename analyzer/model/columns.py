@@ -1,4 +1,4 @@
-"""The nouns that the rooms hand to each other: first columns, then, for what is shown, frozen objects."""
+"""The nouns that the rooms hand to each other, in columns: Records, Packets, Tracks, Facts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from analyzer.model.words import Handshake, How, Outcome, Why
 from analyzer.tables.arrays import Column, Mask, Narrow, Short
 from analyzer.tables.fields import (
     ENDPOINT_SIZE,
@@ -19,7 +18,6 @@ from analyzer.tables.fields import (
     RESET_FRAME,
     RESET_SIDE,
 )
-from analyzer.tcp import State
 
 # A million connections at once would double what their table takes.
 FLOWS_AT_A_TIME = 1 << 16
@@ -152,138 +150,3 @@ def listened(spans: Sequence[tuple[int, int]], end: int, since: Column) -> Colum
         return np.asarray(end - since)
     firsts, lasts = np.array(spans).T
     return np.asarray(lasts[np.maximum(np.searchsorted(firsts, since, side="right") - 1, 0)] - since)
-
-
-class Endpoint(NamedTuple):
-    """An address and a port, as text and number."""
-
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
-
-
-class Probe(NamedTuple):
-    """One keepalive probe and its answer, if one came; times in nanoseconds."""
-
-    frame: int
-    time: int
-    answer_frame: int | None
-    answer_time: int | None
-
-
-class Episode(NamedTuple):
-    """One idle gap of one endpoint by its own receive clock: when it last received, its probes, what ended it."""
-
-    start: int
-    end: int
-    outcome: Outcome
-    probes: tuple[Probe, ...]
-
-
-class Episodes(Sequence[Episode]):
-    """The Episodes of one endpoint; a long connection has thousands, nearly all of one kind."""
-
-    def steady(self) -> Column | None:
-        """If each is one answered probe: an array of start, end, frame, time, answer_frame and answer_time."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A setting in seconds: the likeliest value, and bounds that hold the true one."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    samples: int
-
-
-@dataclass(frozen=True)
-class Keepalive:
-    """The keepalive probes of one endpoint of one connection."""
-
-    sender: str
-    probes: int
-    answered: int
-    unanswered: int
-    reset: int
-    icmp: int
-    probe_length: int
-    confidence: str
-    without_timestamps: bool  # of a connection that has them
-    episodes: Episodes
-    tcp_keepalive_time: Estimate | None = None
-    tcp_keepalive_intvl: Estimate | None = None
-    tcp_keepalive_probes: Estimate | None = None
-    former_tcp_keepalive_time: Estimate | None = None  # where it was changed meanwhile
-    user_timeout_s: tuple[float, float] | None = None  # above the one, and no more than the other
-    match: Callable[[Keepalive], tuple[str, ...]] | None = None
-
-    @property
-    def profiles(self) -> tuple[str, ...]:
-        """Names of known defaults that fit, best first."""
-        return () if self.match is None else self.match(self)
-
-
-class Heartbeat(NamedTuple):
-    """What an application sends over a connection to show that it is there; `answered` of these drew data."""
-
-    protocol: str
-    sender: str
-    period_s: float
-    sent: int
-    answered: int
-    frames: tuple[int, ...]  # the first of them
-
-
-@dataclass(frozen=True)
-class HostSettings:
-    """The keepalive settings of a host at one side of a service, as several connections show them together."""
-
-    address: str
-    sender: str  # the side of the host
-    port: int  # the server's
-    streams: tuple[int, ...]
-    tcp_keepalive_time: Estimate | None
-    tcp_keepalive_intvl: Estimate | None
-    tcp_keepalive_probes: Estimate | None
-    profiles: tuple[str, ...] = ()
-
-
-class Ending(NamedTuple):
-    """How a connection ended, by whom (SIDES or MIDDLEBOX), when (nanoseconds), why, and the frame of the RST."""
-
-    how: How
-    by: str | None
-    time: int | None
-    why: Why
-    frame: int | None = None
-
-
-@dataclass(frozen=True)
-class Flow:
-    """One TCP connection. Pairs are (client, server); times in nanoseconds."""
-
-    stream: int
-    client: Endpoint
-    server: Endpoint
-    roles: str
-    start: int
-    end: int
-    packets: tuple[int, int]
-    bytes: tuple[int, int]
-    handshake: Handshake
-    handshake_rtt: int | None
-    state: tuple[State, State]
-    ending: Ending
-    verdict: str
-    keepalive: tuple[Keepalive, ...]
-    heartbeats: tuple[Heartbeat, ...]
-    zero_window_probes: tuple[int, ...]
-    tunnel: str | None = None  # innermost: kind and id
-
-
-SIDES = ("client", "server")
-MIDDLEBOX = "middlebox"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from analyzer.model.columns import Endpoint
 from analyzer.model.findings import Finding
+from analyzer.model.flows import Endpoint
 
 
 class Event(NamedTuple):

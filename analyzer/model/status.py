@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from analyzer.model.columns import Endpoint
+from analyzer.model.flows import Endpoint
 
 
 class Status(NamedTuple):

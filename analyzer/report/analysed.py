@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import Facts, Flow, HostSettings
+from analyzer.model.columns import Facts
 from analyzer.model.findings import Finding
+from analyzer.model.flows import Flow, HostSettings
 from analyzer.model.second_reading import SecondReading
 from analyzer.tables.arrays import Column
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.model.columns import MIDDLEBOX, SIDES
+from analyzer.model.flows import MIDDLEBOX, SIDES
 from analyzer.model.words import ProbeKind, Why
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (

@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from analyzer.model.columns import SIDES, Estimate, Heartbeat, Keepalive
 from analyzer.model.findings import Finding
+from analyzer.model.flows import SIDES, Estimate, Heartbeat, Keepalive
 from analyzer.model.words import ProbeKind
 from analyzer.report.analysed import Analysed
 from analyzer.report.csv import COLUMNS, flow_row

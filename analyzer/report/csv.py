@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TextIO
 
-from analyzer.model.columns import SIDES, Flow
+from analyzer.model.flows import SIDES, Flow
 from analyzer.model.words import Why
 from analyzer.report.analysed import Shown
 from analyzer.report.json import NANO_DIGITS

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import SIDES, Endpoint, Episodes, Estimate, Flow, Heartbeat, HostSettings, Keepalive
 from analyzer.model.findings import Finding
+from analyzer.model.flows import SIDES, Endpoint, Episodes, Estimate, Flow, Heartbeat, HostSettings, Keepalive
 from analyzer.model.words import Handshake, How, Outcome, Why
 from analyzer.report.analysed import Shown
 from analyzer.report.times import SECOND, seconds, seconds_writer

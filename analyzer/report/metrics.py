@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from analyzer.model.columns import Estimate, HostSettings
 from analyzer.model.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, Event
+from analyzer.model.flows import Estimate, HostSettings
 from analyzer.model.status import Status
 
 PREFIX = "keepalive"

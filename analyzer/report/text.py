@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple, TextIO
 
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import SIDES, Endpoint, Flow, HostSettings, Keepalive
 from analyzer.model.findings import Finding
+from analyzer.model.flows import SIDES, Endpoint, Flow, HostSettings, Keepalive
 from analyzer.model.words import How, Why
 from analyzer.report.times import clock, duration, zone
 from analyzer.tables.fields import FRAME_BITS, SKIP_REASONS, UNSUPPORTED_LINK_TYPE

@@ -9,7 +9,7 @@ import numpy as np
 from analyzer.diagnose.limits import age_limits
 from analyzer.diagnose.phrases import connections, ends, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.model.columns import SIDES
+from analyzer.model.flows import SIDES
 
 
 @survey("age-not-idle", severity="medium")

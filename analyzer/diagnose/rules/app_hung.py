@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from analyzer.diagnose.hung import is_known, replies
 from analyzer.diagnose.phrases import seconds
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import Flow
+from analyzer.model.flows import Flow
 from analyzer.tables.fields import REQUEST_FRAME, REQUEST_TIME
 
 PROBES_SHOWN = 3

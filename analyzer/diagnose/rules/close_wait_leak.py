@@ -9,7 +9,8 @@ import numpy as np
 from analyzer.diagnose.phrases import connections, ends, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import sockets_in_close_wait
-from analyzer.model.columns import SIDES, Facts, Flow
+from analyzer.model.columns import Facts
+from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.arrays import Column, Mask, are_among
 from analyzer.tables.fields import (
     BYTES,

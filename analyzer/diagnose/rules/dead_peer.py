@@ -9,7 +9,7 @@ from analyzer.diagnose.heard import heard_of_peer, unanswered_at_the_end
 from analyzer.diagnose.phrases import ends_of, for_all_sockets, seconds, times
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.systems import QUICK_S, detection, how_to_probe_by, is_windows
-from analyzer.model.columns import SIDES, Episode, Flow, Keepalive, Probe
+from analyzer.model.flows import SIDES, Episode, Flow, Keepalive, Probe
 from analyzer.model.words import How, Outcome, Why
 
 GAVE_UP = (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)

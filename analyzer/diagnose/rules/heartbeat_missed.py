@@ -8,7 +8,8 @@ import numpy as np
 
 from analyzer.diagnose.phrases import ends, seconds
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import SIDES, Facts, Flow, Heartbeat, Tracks
+from analyzer.model.columns import Facts, Tracks
+from analyzer.model.flows import SIDES, Flow, Heartbeat
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import (
     BEAT,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from analyzer.diagnose.heard import heard_of_peer
 from analyzer.diagnose.phrases import ends_of
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import Flow
+from analyzer.model.flows import Flow
 from analyzer.model.words import Outcome, Why
 
 LOSSES_BEFORE = 2

@@ -8,7 +8,8 @@ import numpy as np
 
 from analyzer.diagnose.phrases import seconds
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import Facts, Flow
+from analyzer.model.columns import Facts
+from analyzer.model.flows import Flow
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import (
     AFTER_FIN,

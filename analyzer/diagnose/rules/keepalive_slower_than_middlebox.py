@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from analyzer.diagnose.phrases import connections, ends_of, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import INTERVAL, how_to_probe_by
-from analyzer.model.columns import Flow, Keepalive
+from analyzer.model.flows import Flow, Keepalive
 
 
 @survey("keepalive-slower-than-middlebox", severity="high")

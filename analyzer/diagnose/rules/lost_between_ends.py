@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.diagnose.phrases import TWO_CAPTURES, ends
 from analyzer.diagnose.registry import Claim, Context, survey
-from analyzer.model.columns import SIDES
+from analyzer.model.flows import SIDES
 from analyzer.model.words import ProbeKind
 from analyzer.tables.fields import PROBE_FRAME
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from analyzer.diagnose.hops import OTHER, SAME, UNKNOWN
 from analyzer.diagnose.phrases import ends
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import Flow
+from analyzer.model.flows import Flow
 from analyzer.model.words import Why
 
 SAID = {

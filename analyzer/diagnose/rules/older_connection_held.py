@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.phrases import seconds
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import Facts, Flow
+from analyzer.model.columns import Facts
+from analyzer.model.flows import Flow
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import HANDSHAKE, HANDSHAKE_RTT, HEAD_SIZE, OLDER_LIFE, OLDER_RESET, SAW_ACK, SYN_TIME
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from analyzer.diagnose.heard import answered_in_vain, heard_of_peer, unanswered_at_the_end
 from analyzer.diagnose.phrases import ends_of
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import Flow, Keepalive, Probe
+from analyzer.model.flows import Flow, Keepalive, Probe
 from analyzer.model.words import Why
 
 GAVE_UP = (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)

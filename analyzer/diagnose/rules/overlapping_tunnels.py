@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import Facts, Flow
+from analyzer.model.columns import Facts
+from analyzer.model.flows import Flow
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import EVENT_TUNNEL, HANDSHAKE, MIXED_TUNNELS
 

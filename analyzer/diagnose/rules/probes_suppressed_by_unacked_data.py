@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.phrases import ends, seconds
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import SIDES, Flow
+from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, RESENT, RESENT_LAST
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
 from analyzer.diagnose.phrases import SECOND, connections, ends, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.model.columns import SIDES
+from analyzer.model.flows import SIDES
 
 if TYPE_CHECKING:
     from analyzer.knowledge.profiles import Middlebox

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.phrases import TWO_CAPTURES, ends
 from analyzer.diagnose.registry import Claim, Context, survey
-from analyzer.model.columns import SIDES
+from analyzer.model.flows import SIDES
 
 
 @survey("reset-between-ends", severity="high")

@@ -10,7 +10,7 @@ from analyzer.diagnose.errors_on_path import path_errors
 from analyzer.diagnose.phrases import ends, seconds, times
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.systems import is_windows
-from analyzer.model.columns import SIDES, Flow
+from analyzer.model.flows import SIDES, Flow
 from analyzer.model.words import How
 from analyzer.tables.fields import (
     ENDPOINT_SIZE,

@@ -8,7 +8,8 @@ import numpy as np
 
 from analyzer.diagnose.phrases import ends
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import SIDES, Facts, Flow
+from analyzer.model.columns import Facts
+from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import EVENT_ENDPOINT, EVENT_KIND, EVENT_UNWELCOME
 

@@ -9,7 +9,8 @@ import numpy as np
 from analyzer.diagnose.lost import lost_probes
 from analyzer.diagnose.phrases import ends_of, times
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import SIDES, Facts, Flow, Keepalive
+from analyzer.model.columns import Facts
+from analyzer.model.flows import SIDES, Flow, Keepalive
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import ACKED_UNSEEN, KNOWN, PACKETS
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.phrases import ends
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.columns import Flow
+from analyzer.model.flows import Flow
 
 
 @rule("user-timeout-overrides-count", severity="low", verdicts=("dead_peer",))

@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 KERNELS: dict[str, Callable[..., Any]] = {}
+# Those that Python calls; the others are called by these.
+ENTRY_POINTS = ("scan_records", "scan_pcapng", "decode", "merge", "track", "rehash")
 
 
 class Buffer(Protocol):

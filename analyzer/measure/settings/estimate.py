@@ -18,7 +18,8 @@ from analyzer.measure.settings.pending import no_longer_than, was_pending
 from analyzer.measure.settings.rounds import Rounds
 from analyzer.measure.settings.samples import Samples, gather, setting_of, without_intervals
 from analyzer.measure.settings.timer import JITTER_S, Seconds, Setting, slot, to_seconds
-from analyzer.model.columns import Facts, Keepalive
+from analyzer.model.columns import Facts
+from analyzer.model.flows import Keepalive
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     ANSWER_TIME,

@@ -14,7 +14,8 @@ import numpy as np
 from analyzer.measure.flows import KeepaliveRows, endpoints_of
 from analyzer.measure.settings.estimate import estimate_settings, rows_of
 from analyzer.measure.settings.timer import Seconds
-from analyzer.model.columns import SIDES, Estimate, Facts, HostSettings
+from analyzer.model.columns import Facts
+from analyzer.model.flows import SIDES, Estimate, HostSettings
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import CLIENT_IS_LOW, HIGH_HI, HIGH_LO, KEY_PORTS, LOW_HI, LOW_LO, ROLES
 

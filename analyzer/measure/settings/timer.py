@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.model.columns import Estimate
+from analyzer.model.flows import Estimate
 from analyzer.tables.arrays import Column
 
 Seconds = NDArray[np.float64]

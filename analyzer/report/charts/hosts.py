@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.model.columns import SIDES, Estimate
+from analyzer.model.flows import SIDES, Estimate
 from analyzer.report.charts import style
 from analyzer.report.charts.gather import empty_figure, named
 from analyzer.report.charts.style import (
@@ -31,7 +31,7 @@ from analyzer.report.times import duration
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analyzer.model.columns import HostSettings, Keepalive
+    from analyzer.model.flows import HostSettings, Keepalive
     from analyzer.report.analysed import Analysed
     from analyzer.report.charts.style import Figure
     from analyzer.tables.arrays import Column

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.model.columns import SIDES, Estimate, Flow, Keepalive
+from analyzer.model.flows import SIDES, Estimate, Flow, Keepalive
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Span, seconds_axis, time_axis
 from analyzer.report.charts.gather import activity_of, empty_figure, most_telling, named, span_of

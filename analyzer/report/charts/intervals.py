@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.model.columns import Estimate
+from analyzer.model.flows import Estimate
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Numbers, Span, time_axis
 from analyzer.report.charts.gather import empty_figure, named, span_of
@@ -20,7 +20,7 @@ from analyzer.tables.arrays import Column, Mask
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analyzer.model.columns import Estimate, HostSettings, Keepalive
+    from analyzer.model.flows import Estimate, HostSettings, Keepalive
     from analyzer.report.analysed import Analysed
     from analyzer.report.charts.style import Figure
 

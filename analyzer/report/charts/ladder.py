@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from analyzer.errors import UsageError
-from analyzer.model.columns import MIDDLEBOX, Flow
+from analyzer.model.flows import MIDDLEBOX, Flow
 from analyzer.model.words import Handshake, How, ProbeKind, Why
 from analyzer.report.charts import style
 from analyzer.report.charts.gather import empty_figure, most_telling, named

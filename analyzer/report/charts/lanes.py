@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.model.columns import Facts, Flow
+from analyzer.model.columns import Facts
+from analyzer.model.flows import Flow
 from analyzer.model.words import ProbeKind
 from analyzer.report.charts.activity import Activity
 from analyzer.report.charts.probes import UNANSWERED, Probes, probes_of

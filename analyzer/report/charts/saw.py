@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.model.columns import Estimate, Flow
+from analyzer.model.flows import Estimate, Flow
 from analyzer.report.charts.axis import Numbers
 from analyzer.report.charts.probes import Probes
 from analyzer.tables.arrays import Column

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from analyzer.model.columns import SIDES, Episode, Flow, Keepalive
+from analyzer.model.flows import SIDES, Episode, Flow, Keepalive
 from analyzer.model.words import Handshake, How, Outcome, Why
 
 SECOND = 1_000_000_000

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import Estimate, Flow, HostSettings, Keepalive
 from analyzer.model.findings import URGENT, Finding
+from analyzer.model.flows import Estimate, Flow, HostSettings, Keepalive
 from analyzer.report.incident.moments import Moment, together
 from analyzer.report.text import ending_text, of_one_cause, probes_text, profile_names
 from analyzer.report.times import clock, duration, zone
