@@ -142,9 +142,9 @@ def test_4_when_standard_output_is_full() -> None:
 
 def test_70_for_a_defect_of_ours() -> None:
     code = (
-        "import analyzer.analysis, analyzer.cli, sys\n"
+        "import analyzer.pipeline.run, analyzer.cli, sys\n"
         "def broken(*paths, **options): raise ZeroDivisionError('injected')\n"
-        "analyzer.analysis.analyze = broken\n"
+        "analyzer.pipeline.run.analyze = broken\n"
         f"sys.argv = ['keepalive', 'analyze', {str(DEAD_PEER)!r}]\n"
         "analyzer.cli.main()\n"
     )
