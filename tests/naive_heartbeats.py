@@ -36,6 +36,10 @@ class Beats:
             needed += 1
         return self.sent >= needed
 
+    def has_length(self, length: int) -> bool:
+        """As long as the first, or nearly so where every one of them draws the same reply."""
+        return length == self.length or (self.reply is not None and abs(length - self.length) <= 8)
+
     def count(self, time: int) -> None:
         """One more."""
         self.sent, self.last, self.waits = self.sent + 1, time, True
@@ -105,18 +109,18 @@ def _after(
         return mine if settled else None
     if mine is not None:
         gap = time - mine.last
-        if mine.length == length and mine.fits(gap):
+        if mine.has_length(length) and mine.fits(gap):
             mine.gaps.append(gap)
             mine.count(time)
             return mine
-        if mine.length == length and mine.keeps_pace(gap, silence or 0):
+        if mine.has_length(length) and mine.keeps_pace(gap, silence or 0):
             mine.count(time)
             return mine
         if settled:
-            mine.missed(time, mine.length == length)
+            mine.missed(time, mine.has_length(length))
             return mine
     if last is not None and sender == SERVER and last[1] == CLIENT:
         own_accord = theirs is not None and theirs.sent > 1 and (silence or 0) > min(theirs.gaps) // 8
         if not own_accord:
             return None  # a reply, however late
-    return Beats(length, time, odd=0 if mine is None else mine.broken(mine.length == length))
+    return Beats(length, time, odd=0 if mine is None else mine.broken(mine.has_length(length)))

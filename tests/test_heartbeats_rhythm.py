@@ -90,6 +90,20 @@ def test_jitter_on_purpose_hides_no_rhythm(sender: str, jitter: float, seed: int
     assert heartbeat.period_s == pytest.approx(12, rel=0.1)
 
 
+def uneven(lengths: Iterable[int], reply: int | None, replies: Iterable[int] | None = None) -> Conversation:
+    """Heartbeats that hold a number, whose digits are not always as many."""
+    talk, of = opened(), iter(replies or ())
+    for length in lengths:
+        beat(talk.idle(11), length, next(of, reply) if reply else None)
+    return talk
+
+
+@pytest.mark.parametrize("lengths", [[26, 33, 26, 31, 28, 27], [60, 61, 61, 61, 62, 60], [40, 32, 48, 40, 36, 44]])
+def test_a_number_in_them_makes_no_other_length_where_all_draw_the_same(lengths: list[int]) -> None:
+    heartbeat = only_heartbeat(uneven(lengths, 20))
+    assert (heartbeat.sent, heartbeat.answered) == (6, 6)
+
+
 def test_a_pace_that_is_less_even_needs_more_of_them() -> None:
     waits = [10, 13, 10, 13, 10, 13]
     assert none_in(beats(opened(), waits, 40, 40))
@@ -225,6 +239,11 @@ NONE: dict[str, Callable[[], Conversation]] = {
     "polls over S7": lambda: beats(opened(ports=(50_111, 102)), [5] * 9, 31, 27),
     "too few": lambda: beats(opened(), [10] * 4, 52, 28),
     "too much jitter": lambda: beats(opened(), [10, 14, 10, 14, 10, 14, 10, 14, 10], 52, 28),
+    "uneven readings": lambda: uneven([26, 33, 26, 31, 28, 27, 30, 26], None),
+    "uneven requests and uneven replies": lambda: uneven(
+        [26, 33, 26, 31, 28, 27, 30, 26], 20, [20, 22, 20, 25, 21, 22, 20, 28]
+    ),
+    "requests of very uneven lengths": lambda: uneven([26, 45, 26, 61, 28, 47, 30, 72], 20),
     "one-way data of some size": lambda: beats(opened(), [10] * 9, 100, None),
 }
 

@@ -29,6 +29,7 @@ def check(stage: Stage, found: Sequence[Evidence]) -> None:
         *_expectations(stage, found),
         *_losses(stage),
         *_trailing(stage, found),
+        *_lossy(found),
     ]
     for one in found:
         problems.extend(_ending(one.talk))
@@ -107,6 +108,14 @@ def _losses(stage: Stage) -> Iterator[str]:
 
 def _sent_by(segments: Sequence[Segment], addresses: set[str]) -> int:
     return sum(one.source[0] in addresses and not one.is_icmp for one in segments)
+
+
+def _lossy(found: Sequence[Evidence]) -> Iterator[str]:
+    """What is said to be lossy has lost something: a path that loses at random may lose nothing."""
+    for one in found:
+        fates = [probe.fate for role in ROLES for probe in one.keepalives(role)]
+        if one.talk.verdict == "lossy_path" and "unanswered" not in fates:
+            yield "the path is said to be lossy, and every probe was answered"
 
 
 def _trailing(stage: Stage, found: Sequence[Evidence]) -> Iterator[str]:

@@ -59,7 +59,10 @@ def beats(rng: random.Random, number: int) -> Scenario:
     slow = rng.random() < 0.5  # slow enough to be silent for longer than --idle-after between two
     period, jitter = rng.uniform(12, 13) if slow else rng.uniform(2.5, 6), rng.uniform(0.05, 0.15)
     sender, sent = rng.choice(["client", "server"]), 6 if slow else rng.randint(9, 13)
-    size, uneven, reply = rng.randint(8, 100), rng.choice([0, 0, 8]), rng.choice([0, rng.randint(8, 100)])
+    # A longer reply would bring news; what nobody replies to, and is not always as long, may be readings of a sensor.
+    size = rng.randint(8, 100)
+    reply = rng.choice([0, rng.randint(8, size)])
+    uneven = rng.choice([0, 0, 8]) if reply else 0
     family, vantage = rng.choice([4, 6]), rng.choice(["client", "router", "server"])
     first = (rng.randint(1, 3000), rng.randint(1, 6000))
     pauses = [period * (1 + rng.uniform(-jitter, jitter)) for _ in range(sent)]

@@ -223,6 +223,13 @@ def keeps_pace(flows: Ints, x: int, gap: int, quiet: int, settled: bool) -> bool
 
 
 @kernel
+def has_length(beat: int, length: int) -> bool:
+    """Whether data is as long as these heartbeats or, where each draws the same reply, nearly so: a number in it."""
+    apart = abs(length - ((beat >> BEAT_LENGTH) & 0xFF))
+    return apart == 0 or (apart <= NEWS and (beat >> BEAT_REPLY) & 0xFF != 0)
+
+
+@kernel
 def broken(flows: Ints, x: int, beat: int, same: bool) -> int:
     """What is odd about a rhythm that begins where another, this BEAT, breaks off by its length or its pace."""
     odd = odd_beats(flows, x) if beat != 0 else 0
@@ -246,7 +253,7 @@ def rhythm_beat(
         return
     settled = is_settled(flows, x)
     gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
-    on_time, same = in_rhythm(flows, x, gap), (beat >> BEAT_LENGTH) & 0xFF == length
+    on_time, same = in_rhythm(flows, x, gap), has_length(beat, length)
     if same and (on_time or keeps_pace(flows, x, gap, quiet, settled)):
         if on_time:
             note_gap(flows, x, gap)

@@ -22,6 +22,8 @@ from analyzer.tables.fields import ACKNO, DST_HI, IP_ID, LEN, SEQ, SRC_HI, TIME,
 SAME_TRAFFIC = 3
 # The longest way between two places that is told from a repeated probe: half the shortest keepalive interval.
 PATH_NS = 500_000_000
+# A network's second copies of packets come no later: what is older than a round trip is dropped on the way.
+COPIES_NS = 3_000_000_000
 # Longer segments one end's network card may join or cut (TSO, GRO), so that the captures of both ends differ: this is
 # what any path carries (RFC 9293 3.7.1).
 NEVER_JOINED = 536
@@ -149,14 +151,14 @@ def _proven(
         return None
     ahead = clock_difference(rows, a, b)
     one, other = spans[captures[0]], spans[captures[1]]
-    if abs(ahead) <= PATH_NS:
+    if abs(ahead) <= COPIES_NS and not one_path:
         # The second copies of one network that a new file has cut off from the first, or the packets of another queue
-        # that it has, are no other place: of clocks that agree the captures must have run at the same time.
+        # that it has, are no other place: of clocks that nearly agree the captures must have run at the same time.
         begin, end = max(one.first, other.first), min(one.last, other.last)
         within = (rows.time(a) >= begin) & (rows.time(b) >= begin) & (rows.time(a) <= end) & (rows.time(b) <= end)
-        if not one_path and (end - begin < PATH_NS or np.count_nonzero(moving & within) < SAME_TRAFFIC):
+        if end - begin < PATH_NS or np.count_nonzero(moving & within) < SAME_TRAFFIC:
             return None
-    elif came_round(rows.table[a[moving]], ahead):
+    if abs(ahead) > PATH_NS and came_round(rows.table[a[moving]], ahead):
         return None
     if not explains_both(rows, captures, a, ahead, samples, spans):
         return None
