@@ -83,13 +83,13 @@ def write_annotated(analysis: Analysis, streams: list[int], out: IO[bytes]) -> N
     """All packets, with comments on those of these connections."""
     from analyzer.capture.pcapng_writer import PcapngWriter
     from analyzer.report.annotations import remarks_on
-    from analyzer.tables.fields import FRAME_BITS
+    from analyzer.tables.frames import file_of, number_of
 
     assert analysis.again is not None
     remarks = remarks_on(analysis, streams)
     by_capture: dict[int, dict[int, list[str]]] = {}
     for frame, texts in remarks.items():
-        by_capture.setdefault(frame >> FRAME_BITS, {})[frame & ((1 << FRAME_BITS) - 1)] = texts
+        by_capture.setdefault(file_of(frame), {})[number_of(frame)] = texts
     writer = PcapngWriter()
     out.write(writer.begin())
 

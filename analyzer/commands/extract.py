@@ -55,13 +55,14 @@ def extract(
 def write_extracted(analysis: Analysis, streams: list[int], out: IO[bytes]) -> None:
     """The packets of these connections alone."""
     from analyzer.capture.pcapng_writer import PcapngWriter
-    from analyzer.tables.fields import FRAME, FRAME_BITS, TIME
+    from analyzer.tables.fields import FRAME, TIME
+    from analyzer.tables.frames import file_of
 
     assert analysis.again is not None
     writer = PcapngWriter()
     out.write(writer.begin())
     for batch in analysis.again.batches(streams):
         for row, raw in zip(batch.rows[:, [FRAME, TIME]].tolist(), batch.raw(), strict=True):
-            facts = analysis.captures[row[0] >> FRAME_BITS]
+            facts = analysis.captures[file_of(row[0])]
             where = facts.path, raw.link_type, facts.digits
             out.write(writer.packet(raw.octets, raw.original_length, row[1] + facts.clock_shift, where))

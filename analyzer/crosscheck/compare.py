@@ -24,9 +24,8 @@ from analyzer.tables.fields import (
     OPTIONS_SEEN,
     PROBE_FRAME,
     PROBE_MARKS,
-    PROBE_WHO,
-    PROBER_SHIFT,
 )
+from analyzer.tables.probe import probers
 from analyzer.tcp import OPTIONS_CUT
 
 PROBE, ANSWERED = "keep-alive", "keep-alive ACK"
@@ -74,9 +73,10 @@ def crosscheck(facts: Facts, flagged: Sequence[Flagged], again: SecondReading) -
 
 def _our_words(facts: Facts) -> dict[int, _Ours]:
     log, words = facts.tracks.probes, {}
+    who = probers(log)
     for row in np.flatnonzero(facts.probe_kind != ProbeKind.NOT_A_PROBE).tolist():
         is_window = facts.probe_kind[row] == ProbeKind.ZERO_WINDOW
-        frame, stream = int(log[row, PROBE_FRAME]), int(log[row, PROBE_WHO] >> PROBER_SHIFT) >> 1
+        frame, stream = int(log[row, PROBE_FRAME]), int(who[row]) >> 1
         words[frame] = _Ours(stream, WINDOW_PROBE if is_window else PROBE, row, 0)
         # Data that answers, and a RST, say something of their own: Wireshark has no flag for that.
         if log[row, PROBE_MARKS] & ANSWER == ANSWER_ACK:
@@ -110,7 +110,7 @@ def _reason(
 def _unseen_by_wireshark(facts: Facts, mine: _Ours, before: Before) -> str:
     """Why Wireshark has no flag on a probe."""
     log = facts.tracks.probes
-    side = int(log[mine.probe, PROBE_WHO] >> PROBER_SHIFT) & 1
+    side = int(probers(log)[mine.probe]) & 1
     x = HEAD_SIZE + side * ENDPOINT_SIZE
     head = facts.tracks.flows[mine.stream]
     if head[x + FINGERPRINT] >> OPTIONS_SEEN & OPTIONS_CUT:

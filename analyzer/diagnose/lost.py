@@ -19,10 +19,9 @@ from analyzer.tables.fields import (
     PROBE_MARKS,
     PROBE_SINCE,
     PROBE_TIME,
-    PROBE_WHO,
-    PROBER_SHIFT,
     WITHOUT_TIMESTAMPS,
 )
+from analyzer.tables.probe import probers
 
 # Linux answers segments outside of its window once in half a second (net.ipv4.tcp_invalid_ratelimit).
 RATE_LIMIT_NS = 500_000_000
@@ -47,7 +46,7 @@ def lost_probes(facts: Facts) -> Lost:
     keepalive = facts.probe_kind == ProbeKind.KEEPALIVE
     unanswered = np.flatnonzero(keepalive & (log[:, PROBE_MARKS] & ANSWER == ANSWER_NONE))
     found = _bare(facts, unanswered), _quick(log, unanswered), _first(facts, unanswered)
-    return Lost(*[(log[rows, PROBE_WHO] >> PROBER_SHIFT, log[rows, PROBE_FRAME]) for rows in found])
+    return Lost(*[(probers(log, rows).astype(np.int64), log[rows, PROBE_FRAME]) for rows in found])
 
 
 def _answered(facts: Facts) -> Column:
@@ -69,7 +68,7 @@ def _bare(facts: Facts, rows: Column) -> Column:
 
 def _asked(facts: Facts, rows: Column) -> Column:
     """A number for the host that each of these probes asked."""
-    who = facts.tracks.probes[rows, PROBE_WHO] >> PROBER_SHIFT
+    who = probers(facts.tracks.probes, rows)
     clients, servers = hosts(facts.tracks.flows, who >> 1)
     return np.asarray(np.where(who & 1 != 0, clients, servers))
 

@@ -28,11 +28,10 @@ from analyzer.tables.fields import (
     OPEN_GAP_END,
     PACKETS,
     PROBE_SINCE,
-    PROBE_WHO,
-    PROBER_SHIFT,
     RESENT,
     ROLES,
 )
+from analyzer.tables.probe import probers
 
 # Two probes without an answer, or two retransmissions: fewer are an ordinary loss.
 UNHEARD = 2
@@ -138,7 +137,7 @@ class _Silences(NamedTuple):
 def _silences(facts: Facts, windows: Column) -> _Silences:
     """Those that may span one of these windows."""
     log = facts.tracks.probes[facts.probe_kind == ProbeKind.KEEPALIVE]
-    endpoint = log[:, PROBE_WHO] >> PROBER_SHIFT
+    endpoint = probers(log)
     order = np.argsort(endpoint, kind="stable")
     endpoint, log = endpoint[order], log[order]
     last = np.ones(len(log), bool)  # of its idle gap

@@ -9,7 +9,8 @@ import numpy as np
 from analyzer.model.columns import Facts
 from analyzer.model.words import ProbeKind
 from analyzer.tables.arrays import Column, Mask
-from analyzer.tables.fields import NEVER, PROBE_BEFORE, PROBE_FRAME, PROBE_SINCE, PROBE_TIME, PROBE_WHO, PROBER_SHIFT
+from analyzer.tables.fields import NEVER, PROBE_BEFORE, PROBE_FRAME, PROBE_SINCE, PROBE_TIME
+from analyzer.tables.probe import probers
 
 
 class Waits(NamedTuple):
@@ -31,8 +32,8 @@ def first_probes(facts: Facts, streams: Column | None = None) -> Waits:
     if streams is not None:
         is_asked = np.zeros(len(facts), bool)
         is_asked[streams] = True
-        rows = rows[is_asked[log[rows, PROBE_WHO] >> PROBER_SHIFT + 1]]
+        rows = rows[is_asked[probers(log, rows) >> 1]]
     before = log[rows, PROBE_BEFORE]
     rows = rows[(before == 0) | (log[before - 1, PROBE_SINCE] != log[rows, PROBE_SINCE])]
     waited = log[rows, PROBE_TIME] - log[rows, PROBE_SINCE]
-    return Waits(log[rows, PROBE_WHO] >> PROBER_SHIFT, waited, log[rows, PROBE_FRAME])
+    return Waits(probers(log, rows).astype(np.int64), waited, log[rows, PROBE_FRAME])

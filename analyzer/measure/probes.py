@@ -28,7 +28,6 @@ from analyzer.tables.fields import (
     PROBE_MARKS,
     PROBE_TIME,
     PROBE_WHO,
-    PROBER_SHIFT,
     QUOTED,
     REJECTED,
     RUN,
@@ -118,7 +117,7 @@ def _groups(log: Column, rows: Column) -> list[Column]:
     """These rows of the log, in order, per prober."""
     if not len(rows):
         return []
-    prober = log[rows, PROBE_WHO] >> PROBER_SHIFT
+    prober = probers(log, rows)
     order = np.argsort(prober, kind="stable")
     return np.split(rows[order], np.flatnonzero(np.diff(prober[order])) + 1)
 

@@ -28,7 +28,6 @@ from analyzer.tables.fields import (
     FIRST_TIME,
     FLAGS,
     FRAME,
-    FRAME_BITS,
     HIGH_HI,
     HIGH_LO,
     KEY_PORTS,
@@ -45,6 +44,7 @@ from analyzer.tables.fields import (
     TIME,
     TTL,
 )
+from analyzer.tables.frames import in_file
 from analyzer.tcp import RST
 
 # As far before the end of the other capture, or after its beginning, a packet may have been on its way; and as far
@@ -67,7 +67,7 @@ class _End:
         decoder = Decoder(kernels, split_tunnels=split_tunnels)
         parts = []
         for records in open_capture(facts.path, kernels).batches():
-            rows, size = decoder.feed(records._replace(first_frame=records.first_frame + (index << FRAME_BITS)))
+            rows, size = decoder.feed(records._replace(first_frame=records.first_frame + in_file(index)))
             table = np.array(rows[: size * PACKET_SIZE], np.int64).reshape(-1, PACKET_SIZE)
             parts.append(table[table[:, KIND] == 0][:, COLUMNS])
         self.rows: Column = np.concatenate(parts) if parts else np.zeros((0, len(COLUMNS)), np.int64)

@@ -9,7 +9,8 @@ from analyzer.capture import Reader
 from analyzer.decode import Decoder
 from analyzer.kernels import Kernels
 from analyzer.model.columns import Packets, Records
-from analyzer.tables.fields import FRAME_BITS, PACKET_SIZE, TUNNEL, TUNNEL_SPLIT, WORLD
+from analyzer.tables.fields import PACKET_SIZE, TUNNEL, TUNNEL_SPLIT, WORLD
+from analyzer.tables.frames import in_file
 
 if TYPE_CHECKING:
     from analyzer.pipeline.same_traffic.samples import Sample
@@ -27,7 +28,7 @@ class Lane:
         self.latest = -NEVER  # time of the packets taken so far
         self.packets = Packets((), 0)
         self.row = 0  # the first packet not taken yet
-        self._frames = index << FRAME_BITS
+        self._frames = in_file(index)
         self._decoder = Decoder(kernels, split_tunnels=split_tunnels)
         self._batches = reader.batches()
         self.keep: Callable[[Records], None] | None = None  # is given each batch before it is decoded

@@ -13,7 +13,8 @@ from analyzer.model.flows import SIDES, Estimate, Heartbeat, Keepalive
 from analyzer.model.words import ProbeKind
 from analyzer.report.analysed import Analysed
 from analyzer.report.csv import COLUMNS, flow_row
-from analyzer.tables.fields import ANSWER_FRAME, ANSWER_TIME, PROBE_FRAME, PROBE_TIME, PROBE_WHO, PROBER_SHIFT
+from analyzer.tables.fields import ANSWER_FRAME, ANSWER_TIME, PROBE_FRAME, PROBE_TIME
+from analyzer.tables.probe import probers
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Schema, Table
@@ -166,7 +167,7 @@ class Tables:
         chosen[self._streams] = True
         for start in range(0, len(facts.probe_kind), ROWS):
             log, kinds = facts.tracks.probes[start : start + ROWS], facts.probe_kind[start : start + ROWS]
-            who = log[:, PROBE_WHO] >> PROBER_SHIFT
+            who = probers(log)
             fields = (log[:, field] for field in (PROBE_FRAME, PROBE_TIME, ANSWER_FRAME, ANSWER_TIME))
             kept = (kinds != ProbeKind.NOT_A_PROBE) & chosen[who >> 1]
             for prober, kind, number, time, answer, answered in np.stack((who, kinds, *fields), axis=1)[kept].tolist():

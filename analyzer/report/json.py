@@ -21,7 +21,7 @@ from analyzer.model.words import Handshake, How, Outcome, Why
 from analyzer.report.analysed import Shown
 from analyzer.report.times import SECOND, seconds, seconds_writer
 from analyzer.tables.arrays import Column
-from analyzer.tables.fields import FRAME_BITS
+from analyzer.tables.frames import in_file
 from analyzer.tcp import State
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Writer:
         skipped = ", ".join(f"{text(reason)}: {count}" for reason, count in facts.skipped.items())
         problems = ", ".join(f'{{"offset": {p.offset}, "reason": {text(p.reason)}}}' for p in facts.problems)
         steps = ", ".join(
-            f'{{"frame": {self.frame(place << FRAME_BITS | frame)}, "step_s": {seconds(step, NANO_DIGITS)}}}'
+            f'{{"frame": {self.frame(in_file(place) + frame)}, "step_s": {seconds(step, NANO_DIGITS)}}}'
             for frame, step in facts.clock_steps
         )
         return (

@@ -12,7 +12,8 @@ from analyzer.model.findings import Finding
 from analyzer.model.flows import SIDES, Endpoint, Flow, HostSettings, Keepalive
 from analyzer.model.words import How, Why
 from analyzer.report.times import clock, duration, zone
-from analyzer.tables.fields import FRAME_BITS, SKIP_REASONS, UNSUPPORTED_LINK_TYPE
+from analyzer.tables.fields import SKIP_REASONS, UNSUPPORTED_LINK_TYPE
+from analyzer.tables.frames import file_of
 from analyzer.wire import DECODED_NAMES
 
 WIDTH = 100
@@ -286,4 +287,4 @@ def _file_of(finding: Finding, captures: Sequence[CaptureFacts]) -> str:
     """Which file a filter by frame numbers is for, where there are several: ` in client.pcap`."""
     if len(captures) == 1 or not finding.evidence.display_filter.startswith("frame.number"):
         return ""
-    return f" in {printable(captures[finding.evidence.frames[0] >> FRAME_BITS].path)}"
+    return f" in {printable(captures[file_of(finding.evidence.frames[0])].path)}"

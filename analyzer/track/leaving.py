@@ -15,14 +15,13 @@ from analyzer.tables.fields import (
     KNOWN,
     LAST_PROBE,
     PROBE_BEFORE,
-    PROBE_WHO,
-    PROBER_SHIFT,
     RESET_SIDE,
     RUN,
     SAW_ACK,
     SAW_SYN,
     SENT_FIN,
 )
+from analyzer.tables.probe import probers
 
 NANO = 1_000_000_000
 # A closed connection's last segments may come again so long (TCP_TIMEWAIT_LEN, include/net/tcp.h); then its addresses
@@ -82,7 +81,7 @@ def least_interesting(tracks: Tracks, chosen: Mask, most: int) -> Mask:
 def old_probes(tracks: Tracks) -> Mask:
     """Rows of the probe log that no later packet will change: all but the last of each prober."""
     probes = tracks.probes
-    prober = probes[:, PROBE_WHO] >> PROBER_SHIFT
+    prober = probers(probes)
     stream, side = prober >> 1, prober & 1
     has_probed = np.zeros(len(tracks.flows), bool)
     has_probed[stream] = True

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.model.columns import Tracks
-from analyzer.tables.arrays import Column, Mask
+from analyzer.tables.arrays import Column, Mask, Short
 from analyzer.tables.fields import (
     ENDPOINT_SIZE,
     EVENT_ENDPOINT,
@@ -16,9 +16,8 @@ from analyzer.tables.fields import (
     LAST_PROBE,
     PREVIOUS,
     PROBE_BEFORE,
-    PROBE_WHO,
-    PROBER_SHIFT,
 )
+from analyzer.tables.probe import move_to, probers
 
 # Rows that are copied at once: few enough to be in the processor's cache when their columns are renumbered.
 ROWS_AT_A_TIME = 1 << 10
@@ -41,8 +40,7 @@ def renumber_flows(flows: Column, stream_to: Column, probe_to: Column) -> Column
 
 def renumber_probes(probes: Column, stream_to: Column, probe_to: Column) -> Column:
     """The same for rows of the probe log; `probe_to` maps 1 + row, and 0 to 0 as whatever cannot be referred to."""
-    who = probes[:, PROBE_WHO] >> PROBER_SHIFT
-    probes[:, PROBE_WHO] += (2 * (stream_to[who >> 1] - (who >> 1))) << PROBER_SHIFT
+    move_to(probes, stream_to[probers(probes) >> 1])
     probes[:, PROBE_BEFORE] = probe_to[probes[:, PROBE_BEFORE]]
     return probes
 
@@ -67,9 +65,9 @@ def extract(whole: Tracks, streams: Column) -> tuple[Tracks, Column]:
     ), rows
 
 
-def probing_streams(tracks: Tracks) -> Column:
+def probing_streams(tracks: Tracks) -> Short:
     """The stream of each row of the probe log."""
-    return np.asarray(tracks.probes[:, PROBE_WHO] >> (PROBER_SHIFT + 1))
+    return np.asarray(probers(tracks.probes) >> 1)
 
 
 def places(chosen: Mask) -> Column:

@@ -23,13 +23,12 @@ from analyzer.tables.fields import (
     LOW_HI,
     LOW_LO,
     OPENING,
-    PROBE_WHO,
-    PROBER_SHIFT,
     RESET_SIDE,
     ROLES,
     SERVER_ASKED,
     SERVER_ENDED_GAP,
 )
+from analyzer.tables.probe import probers, swap_sides
 from analyzer.wire import PORTS_RESERVED, SERVICE_PORTS
 
 # Odd numbers that make one of an address and a port. Two that came out alike would have a guess made otherwise, no
@@ -100,7 +99,6 @@ def _swap(tracks: Tracks, streams: Column) -> None:
     rows[:, ROLES] = roles ^ np.where(roles & ASKED, ASKED, 0)
     rows[:, RESET_SIDE] = np.where(rows[:, RESET_SIDE], 3 - rows[:, RESET_SIDE], 0)
     flows[streams] = rows
-    probes = np.flatnonzero(swapped[tracks.probes[:, PROBE_WHO] >> PROBER_SHIFT + 1])
-    tracks.probes[probes, PROBE_WHO] ^= 1 << PROBER_SHIFT
+    swap_sides(tracks.probes, np.flatnonzero(swapped[probers(tracks.probes) >> 1]))
     events = np.flatnonzero(swapped[tracks.events[:, EVENT_ENDPOINT] >> 1])
     tracks.events[events, EVENT_ENDPOINT] ^= 1

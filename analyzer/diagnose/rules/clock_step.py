@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.phrases import times
 from analyzer.diagnose.registry import Claim, Context, survey
-from analyzer.tables.fields import FRAME_BITS
+from analyzer.tables.frames import in_file
 
 
 @survey("clock-step", severity="low")
@@ -25,7 +25,7 @@ def clock_step(context: Context) -> Iterator[Claim]:
         if not capture.clock_steps:
             continue
         worst = min(step.step for step in capture.clock_steps)
-        frames = tuple(place << FRAME_BITS | step.frame for step in capture.clock_steps)
+        frames = tuple(in_file(place) + step.frame for step in capture.clock_steps)
         yield Claim(
             summary=f"the clock{context.where(place)} went back {times(len(frames))}, by up to {-worst / 1e9:.1f} s",
             remedy="Take times across these frames for unknown; order the packets with reordercap, or join files with "

@@ -20,9 +20,8 @@ from analyzer.tables.fields import (
     PROBE_MARKS,
     PROBE_SINCE,
     PROBE_TIME,
-    PROBE_WHO,
-    PROBER_SHIFT,
 )
+from analyzer.tables.probe import probers
 
 ANSWERED, UNANSWERED, RESET = range(3)
 
@@ -49,7 +48,7 @@ class Probes(NamedTuple):
 def probes_of(facts: Facts, streams: Column, kind: ProbeKind = ProbeKind.KEEPALIVE) -> Probes:
     """The probes of these connections."""
     log = facts.tracks.probes
-    who = log[:, PROBE_WHO] >> PROBER_SHIFT
+    who = probers(log)
     chosen = np.zeros(len(facts), bool)
     chosen[streams] = True
     rows = np.flatnonzero((facts.probe_kind == kind) & chosen[who >> 1])
@@ -58,7 +57,7 @@ def probes_of(facts: Facts, streams: Column, kind: ProbeKind = ProbeKind.KEEPALI
     fate = np.where(answer == ANSWER_NONE, UNANSWERED, np.where(answer == ANSWER_RST, RESET, ANSWERED))
     answer_frame = np.where(fate == UNANSWERED, 0, log[rows, ANSWER_FRAME])
     columns = (log[rows, PROBE_FRAME], log[rows, PROBE_TIME], log[rows, PROBE_SINCE], fate, answer_frame)
-    return Probes(*columns, who[rows])
+    return Probes(*columns, who[rows].astype(np.int64))
 
 
 class Gaps(NamedTuple):
