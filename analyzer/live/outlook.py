@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.analysis import Analysis
-from analyzer.model.flows import Estimate, Flow, HostSettings, Keepalive
+from analyzer.model.flows import SETTINGS, Estimate, Flow, HostSettings, Keepalive
 from analyzer.model.status import Outlook
 from analyzer.model.words import How
+from analyzer.report.phrases import settings_text
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, LAST_RX, NEVER
 
 SECOND = 1_000_000_000
-SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
 Pools = dict[tuple[str, str, int], list[HostSettings]]
 
 
@@ -40,7 +40,7 @@ def _outlook(analysis: Analysis, flow: Flow, number: int, pools: Pools) -> Outlo
         probe_at += [probe] if probe is not None else []
         dead_at += [dead] if dead is not None else []
         unanswered = max(unanswered, run)
-        shown += (" " if shown else "") + "/".join("?" if one is None else f"{one:g}" for one in settings)
+        shown += (" " if shown else "") + settings_text(settings)
     return Outlook(
         stream=number,
         client=flow.client,

@@ -10,6 +10,9 @@ from analyzer.model.words import Handshake, How, Outcome, Why
 from analyzer.tables.arrays import Column
 from analyzer.tcp import State
 
+# What describes a keepalive, in this order wherever the three stand together: `3/2/4` (the sysctls of Linux).
+SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
+
 
 class Endpoint(NamedTuple):
     """An address and a port, as text and number."""

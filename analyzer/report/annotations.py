@@ -9,6 +9,7 @@ import numpy as np
 
 from analyzer.model.flows import MIDDLEBOX, SIDES
 from analyzer.model.words import ProbeKind, Why
+from analyzer.report.phrases import REASONS
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     ANSWER,
@@ -39,7 +40,7 @@ def remarks_on(analysis: Analysed, streams: Sequence[int]) -> Remarks:
     for flow in analysis.flows_of(streams):
         ending = flow.ending
         if ending.frame is not None:
-            why = "" if ending.why is Why.NONE else f": {ending.why.name.lower().replace('_', ' ')}"
+            why = "" if ending.why is Why.NONE else f": {REASONS[ending.why].word}"
             by = "a device on the path" if ending.by == MIDDLEBOX else f"the {ending.by}"
             _add(remarks, ending.frame, f"RST by {by}{why}; stream {flow.stream} is {flow.verdict}")
     for finding in analysis.findings:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analyzer.knowledge.profiles import Middlebox, Profile
+from analyzer.report.phrases import settings_text
 
 WIDTH = 100
 
@@ -17,7 +18,7 @@ def list_profiles(profiles: Sequence[Profile], boxes: Sequence[Middlebox]) -> st
         "tcp_keepalive_time/_intvl/_probes (system: the operating system's; ?: unknown; n: any, both the same)",
         "",
     ]
-    lines += [f"{settings_text(one):24} {one.name}, {one.versions}" for one in profiles]
+    lines += [f"{_settings(one):24} {one.name}, {one.versions}" for one in profiles]
     lines += ["", "Idle timeouts, in seconds", ""]
     lines += [f"{one.idle_timeout_s:<24} {one.name}: {one.on_expiry}" for one in boxes]
     return "\n".join(lines) + "\n"
@@ -30,15 +31,15 @@ def show_profiles(name: str, profiles: Sequence[Profile], boxes: Sequence[Middle
     return "\n".join(parts)
 
 
-def settings_text(profile: Profile) -> str:
+def _settings(profile: Profile) -> str:
     """`7200/75/9`, and the length of the probe where it is not 0."""
-    text = "/".join("?" if setting is None else str(setting) for setting in profile.settings)
+    text = settings_text(profile.settings)
     return text + (f" {profile.probe_length} octet" if profile.probe_length else "")
 
 
 def _profile_text(one: Profile) -> str:
     fields = {
-        "settings": settings_text(one),
+        "settings": _settings(one),
         "versions": one.versions,
         "on by default": "yes" if one.on_by_default else "no",
         "set by": one.set_by,

@@ -11,6 +11,7 @@ from analyzer.model.captures import CaptureFacts
 from analyzer.model.findings import Finding
 from analyzer.model.flows import SIDES, Endpoint, Flow, HostSettings, Keepalive
 from analyzer.model.words import How, Why
+from analyzer.report.phrases import REASONS, setting_values, settings_text
 from analyzer.report.times import clock, duration, zone
 from analyzer.tables.fields import SKIP_REASONS, UNSUPPORTED_LINK_TYPE
 from analyzer.tables.frames import file_of
@@ -212,13 +213,12 @@ def profile_names(profiles: Sequence[str]) -> str:
 
 def _settings(entry: Keepalive | HostSettings) -> str:
     """tcp_keepalive_time, _intvl and _probes, where one of them is known: ` at 3/2/4`, ` at 30/?/?`."""
-    settings = (entry.tcp_keepalive_time, entry.tcp_keepalive_intvl, entry.tcp_keepalive_probes)
-    values = [None if setting is None else setting.value for setting in settings]
+    values = setting_values(entry)
     if values == [None, None, None]:
         return ""
     former = entry.former_tcp_keepalive_time if isinstance(entry, Keepalive) else None
     before = f"{former.value:g}, then " if former is not None and former.value is not None else ""
-    return f" at {before}" + "/".join("?" if value is None else f"{value:g}" for value in values)
+    return f" at {before}{settings_text(values)}"
 
 
 def ending_text(flow: Flow) -> str:
@@ -227,7 +227,7 @@ def ending_text(flow: Flow) -> str:
     word = {How.FIN: "FIN", How.RST: "RST"}.get(ending.how, ending.how.name.lower().replace("_", " "))
     if ending.by and ending.how in (How.FIN, How.RST, How.TIMEOUT, How.HALF_CLOSED):
         word += f" by {ending.by}"
-    return word if ending.why is Why.NONE else f"{word}: {ending.why.name.lower().replace('_', ' ')}"
+    return word if ending.why is Why.NONE else f"{word}: {REASONS[ending.why].word}"
 
 
 def of_one_cause(findings: Sequence[Finding]) -> list[list[Finding]]:

@@ -26,6 +26,7 @@ from analyzer.report.charts.style import (
     plot_marks,
     write,
 )
+from analyzer.report.phrases import setting_values, settings_text
 from analyzer.report.times import duration
 
 if TYPE_CHECKING:
@@ -154,8 +155,7 @@ class Settings:
     @property
     def words(self) -> str:
         """Time, interval and count: `3/2/4`, `?` for what is not known."""
-        some = (self.tcp_keepalive_time, self.tcp_keepalive_intvl, self.tcp_keepalive_probes)
-        return "/".join("?" if one is None or one.value is None else f"{one.value:g}" for one in some)
+        return settings_text(setting_values(self))
 
 
 @dataclass(frozen=True)

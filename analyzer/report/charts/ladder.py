@@ -9,12 +9,13 @@ import numpy as np
 
 from analyzer.errors import UsageError
 from analyzer.model.flows import MIDDLEBOX, Flow
-from analyzer.model.words import Handshake, How, ProbeKind, Why
+from analyzer.model.words import Handshake, How, ProbeKind
 from analyzer.report.charts import style
 from analyzer.report.charts.gather import empty_figure, most_telling, named
 from analyzer.report.charts.moments import Moment, Moments
 from analyzer.report.charts.probes import RESET, UNANSWERED, probes_of
 from analyzer.report.charts.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, write
+from analyzer.report.phrases import REASONS
 from analyzer.report.times import SECOND, clock, clock_with_fraction, duration
 from analyzer.tables.fields import EVENT_RST, FIN_FRAME
 from analyzer.tables.flow import by_server
@@ -88,7 +89,7 @@ def _remarks(analysis: Analysed, flow: Flow) -> dict[int, Remark]:
                 remarks.setdefault(answer, Remark(text, "answer"))
     for frame in facts.event_frames(flow.stream, EVENT_RST):
         if frame == flow.ending.frame:
-            said = remarks[frame].text if frame in remarks else _why(flow)
+            said = remarks[frame].text if frame in remarks else REASONS[flow.ending.why].word
             made = "RST made on the path" if flow.ending.by == MIDDLEBOX else ""
             remarks[frame] = Remark(", ".join(filter(None, (said, made))), "end")
     return remarks
@@ -109,10 +110,6 @@ def _decisive(analysis: Analysed, flow: Flow, remarks: dict[int, Remark]) -> set
         if finding.stream == flow.stream:
             chosen |= set(finding.evidence.frames[:LAST_PROBES])
     return chosen - {0}
-
-
-def _why(flow: Flow) -> str:
-    return "" if flow.ending.why is Why.NONE else flow.ending.why.name.lower().replace("_", " ")
 
 
 def _closing(analysis: Analysed, flow: Flow) -> list[str]:

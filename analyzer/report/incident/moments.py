@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from analyzer.model.flows import SIDES, Episode, Flow, Keepalive
-from analyzer.model.words import Handshake, How, Outcome, Why
+from analyzer.model.words import Handshake, How, Outcome
+from analyzer.report.phrases import REASONS
 
 SECOND = 1_000_000_000
 
@@ -26,14 +27,6 @@ ENDS = {
     Outcome.RESET: "answered with RST",
     Outcome.CLOSED: "closed, the probes unanswered",
     Outcome.OPEN: "still unanswered at the end of the capture",
-}
-WHYS = {
-    Why.NONE: "",
-    Why.KEEPALIVE_EXHAUSTED: ": its keepalive was exhausted",
-    Why.USER_TIMEOUT: ": its user timeout was over",
-    Why.REPLY_TO_PROBE: ", in answer to a probe",
-    Why.REPLY_TO_DATA: ", in answer to data",
-    Why.ABORT: ": its application aborted",
 }
 
 
@@ -64,7 +57,7 @@ def moments_of(flow: Flow) -> Iterator[Moment]:
         return
     who = f" by the {ending.by}" if ending.by else ""
     if ending.how is How.RST:
-        yield Moment(ending.time, flow, f"reset{who}{WHYS[ending.why]}", ending.frame, urgent=True)
+        yield Moment(ending.time, flow, f"reset{who}{REASONS[ending.why].clause}", ending.frame, urgent=True)
     elif ending.how is How.FIN:
         yield Moment(ending.time, flow, "closed by both ends")
     elif ending.how is How.HALF_CLOSED:

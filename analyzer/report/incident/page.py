@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.findings import URGENT, Finding
-from analyzer.model.flows import Estimate, Flow, HostSettings, Keepalive
+from analyzer.model.flows import SETTINGS, Estimate, Flow, HostSettings, Keepalive
 from analyzer.report.incident.moments import Moment, together
+from analyzer.report.phrases import setting_values, settings_text
 from analyzer.report.text import ending_text, of_one_cause, probes_text, profile_names
 from analyzer.report.times import clock, duration, zone
 
 SECOND = 1_000_000_000
 MOST_MOMENTS = 200
-SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
 
 
 class Picture(NamedTuple):
@@ -243,15 +243,11 @@ def _capture(facts: CaptureFacts) -> Iterable[tuple[str, str]]:
 
 
 def _host(host: HostSettings) -> tuple[str, str, str, str]:
-    settings = "/".join(
-        "?" if estimate is None or estimate.value is None else f"{estimate.value:g}"
-        for estimate in (getattr(host, name) for name in SETTINGS)
-    )
     where = f"{'to' if host.sender == 'client' else 'at'} port {host.port}"
     return (
         host.address,
         where,
-        settings,
+        settings_text(setting_values(host)),
         f"{len(host.streams)} connections" + (f", as {profile_names(host.profiles)}" if host.profiles else ""),
     )
 

@@ -1,0 +1,53 @@
+"""What is said of a connection in several places of the output: its settings, and why it was reset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from analyzer.model.flows import Estimate
+from analyzer.model.words import Why
+
+
+class Reason(NamedTuple):
+    """Why a connection was reset: as a word for a cell or a remark, and as what follows `reset by the client`."""
+
+    word: str
+    clause: str
+
+
+REASONS = {
+    Why.NONE: Reason("", ""),
+    Why.KEEPALIVE_EXHAUSTED: Reason("keepalive exhausted", ": its keepalive was exhausted"),
+    Why.USER_TIMEOUT: Reason("user timeout", ": its user timeout was over"),
+    Why.REPLY_TO_PROBE: Reason("reply to probe", ", in answer to a probe"),
+    Why.REPLY_TO_DATA: Reason("reply to data", ", in answer to data"),
+    Why.ABORT: Reason("abort", ": its application aborted"),
+}
+
+
+class HasSettings(Protocol):
+    """What has the three settings: a Keepalive, HostSettings."""
+
+    @property
+    def tcp_keepalive_time(self) -> Estimate | None:
+        """Seconds."""
+
+    @property
+    def tcp_keepalive_intvl(self) -> Estimate | None:
+        """Seconds."""
+
+    @property
+    def tcp_keepalive_probes(self) -> Estimate | None:
+        """How many."""
+
+
+def settings_text(values: Iterable[float | str | None]) -> str:
+    """tcp_keepalive_time, _intvl and _probes: `3/2/4`, `30/?/?`."""
+    return "/".join("?" if value is None else value if isinstance(value, str) else f"{value:g}" for value in values)
+
+
+def setting_values(entry: HasSettings) -> list[float | None]:
+    """The likeliest value of each of the three, None where it is not known."""
+    estimates = (entry.tcp_keepalive_time, entry.tcp_keepalive_intvl, entry.tcp_keepalive_probes)
+    return [None if estimate is None else estimate.value for estimate in estimates]
