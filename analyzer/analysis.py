@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import SEVERITIES, Apart, Finding
-from analyzer.model.flows import Flow, HostSettings
+from analyzer.model.flows import SETTINGS, Flow, HostSettings
 from analyzer.model.second_reading import SecondReading
 from analyzer.tables.arrays import Column, Narrow
 from analyzer.tables.frames import frame_text
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 # Rules ask for one connection several times, one rule after the other.
 FLOWS_AT_HAND = 64
-SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
 
 
 class Analysis:

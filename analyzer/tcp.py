@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+# Times are in nanoseconds.
+SECOND = 1_000_000_000
+NANO_DIGITS = 9  # decimals of a second
+# What a keepalive timer lets pass at least: 1 s (Linux TCP_KEEPIDLE and TCP_KEEPINTVL). Timers do not fire early by
+# more than a tick; a tenth is left for what the path adds between the prober and the capture.
+SHORTEST_TIMER_NS = SECOND - SECOND // 10
+# A timer of Linux fires late by this part of its time at most: the wheel rounds it up (kernel/time/timer.c).
+LATE_PART = 8
+
 # Header flags (RFC 9293 3.1).
 FIN = 0x01
 SYN = 0x02

@@ -16,7 +16,7 @@ from pyarrow import Table
 from results import EVERY_CAPTURE, ROOT
 
 from analyzer.model.flows import SIDES
-from analyzer.report.arrow import BOUNDS, SETTINGS, TABLES
+from analyzer.report.arrow import BOUNDS, ESTIMATES, TABLES
 from analyzer.report.csv import COLUMNS
 
 DEAD_PEER, CROWD = (ROOT / "captures" / name / "capture.pcap" for name in ("dead-peer", "crowd"))
@@ -66,7 +66,7 @@ def check_flow(row: dict[str, Any], flow: dict[str, Any]) -> None:
             assert row[f"{part}_{side}"] == entry.get(part, 0)
         assert row[f"confidence_{side}"] == entry.get("confidence")
         assert row[f"profiles_{side}"] == entry.get("profiles", [])
-        for setting in SETTINGS:
+        for setting in ESTIMATES:
             estimate = entry.get(setting) or {}
             assert [row[f"{setting}_{b}_{side}"] for b in BOUNDS] == [number(estimate.get(b)) for b in BOUNDS]
         bounds = entry.get("user_timeout_s") or {}

@@ -12,6 +12,7 @@ from typing import Any
 
 from analyzer.model.columns import Records
 from analyzer.tables.fields import CAPLEN, LINK_TYPE, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
+from analyzer.tcp import NANO_DIGITS
 from analyzer.wire import (
     PCAPNG_BYTE_ORDER,
     PCAPNG_COMMENT,
@@ -24,7 +25,6 @@ from analyzer.wire import (
     PCAPNG_USER_APPLICATION,
 )
 
-NANO_DIGITS = 9
 Comments = Mapping[int, Sequence[str]]
 MAX_LINK_TYPE = 0xFFFF
 _PACKET = struct.Struct("<IIIIIII")

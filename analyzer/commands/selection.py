@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from analyzer.errors import UsageError
 from analyzer.tables.fields import END_TIME, FIRST_TIME, HIGH_HI, HIGH_LO, KEY_PORTS, LOW_HI, LOW_LO
+from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
     from analyzer.tables.arrays import Column, Mask
 
-NANO = 1_000_000_000
 MAPPED = 0xFFFF << 32
 HALF = 1 << 64
 
@@ -99,10 +99,10 @@ def parse_time(text: str, first: int) -> int:
     """
     if match := re.fullmatch(r"(\+?)(\d+)(?:\.(\d{1,9}))?", text):
         sign, whole, fraction = match.groups()
-        value = int(whole) * NANO + int((fraction or "0").ljust(9, "0"))
+        value = int(whole) * SECOND + int((fraction or "0").ljust(9, "0"))
         return first + value if sign else value
     try:
         moment = datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(f"{text}: not a time; use 2026-01-31T12:00:00, UNIX seconds, or +S seconds") from error
-    return int(moment.timestamp()) * NANO + moment.microsecond * 1000
+    return int(moment.timestamp()) * SECOND + moment.microsecond * 1000

@@ -26,14 +26,11 @@ from analyzer.tables.fields import (
     PROBE_MARKS,
 )
 from analyzer.tables.probe import probers
-from analyzer.tcp import OPTIONS_CUT
+from analyzer.tcp import OPTIONS_CUT, SECOND, SHORTEST_TIMER_NS
 
 PROBE, ANSWERED = "keep-alive", "keep-alive ACK"
 WINDOW_PROBE, WINDOW_ANSWERED = "zero-window probe", "zero-window probe ACK"
 NOTHING = "-"
-# No keepalive timer fires sooner (Linux TCP_KEEPIDLE is 1 s at least); a tenth is left for the path.
-SHORTEST_S = 0.9
-SHORTEST_NS = 900_000_000
 UNKNOWN = "no reason found"
 
 
@@ -153,9 +150,9 @@ def _only_theirs(other: Flagged, before: Before, ours: dict[int, _Ours], theirs:
         return "one byte that was acknowledged just now: sent again before the acknowledgement came"
     if before.by_fin:
         return "an ACK with the number of the FIN: overtaken by it, or sent again"
-    if before.took_number is not None and before.took_number < SHORTEST_NS:
+    if before.took_number is not None and before.took_number < SHORTEST_TIMER_NS:
         return "right behind the data that has its number: sooner than a keepalive timer fires"
-    if other.since_last_s < SHORTEST_S:
+    if other.since_last_s < SHORTEST_TIMER_NS / SECOND:
         return "sooner than a keepalive timer fires: an ACK out of order"
     return UNKNOWN
 

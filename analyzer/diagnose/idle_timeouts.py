@@ -30,23 +30,22 @@ from analyzer.tables.fields import (
     RESET_WHY,
     SENT_FIN,
 )
+from analyzer.tcp import LATE_PART, SECOND
 
 if TYPE_CHECKING:
     from analyzer.knowledge.profiles import Middlebox
 
 # Ends of connections that an idle gap may have brought about.
 FATAL = ("middlebox_reset", "middlebox_drop", "dead_peer", "lost_state", "retransmission_timeout")
-NANO = 1_000_000_000
 # No device forgets an established connection sooner.
-SHORTEST_NS = 2 * NANO
+SHORTEST_NS = 2 * SECOND
 # One that forgets without a word after less than this is not known of: two at least must show it, and one that
 # survived a silence not much shorter.
-USUAL_NS = 20 * NANO
+USUAL_NS = 20 * SECOND
 FEWEST = 3
 # A gap that a connection survived does not speak against one that was fatal if it was no longer than by this.
 SLACK_NS = 100_000_000
-# Timers of Linux fire up to an eighth late (kernel/time/timer.c).
-LATENESS = 9 / 8
+LATENESS = 1 + 1 / LATE_PART
 # A device looks at its timers every so often.
 ONE_LIMIT = 1.1
 NAMED_AT_MOST = 6
@@ -68,7 +67,7 @@ class Memory(NamedTuple):
         """Those known that fit, if their timeouts are all one: otherwise the bounds are too far apart to tell."""
         from analyzer.knowledge.matching import middleboxes
 
-        low, high = self.survived / NANO, self.fatal / NANO
+        low, high = self.survived / SECOND, self.fatal / SECOND
         if self.exact:  # but for the way from the device
             low, high = high - PATH_S, high + PATH_S
         fitting = [box for box in middleboxes() if low < box.idle_timeout_s <= high and not box.closes]
@@ -82,9 +81,9 @@ class Memory(NamedTuple):
     def safe_idle(self) -> int:
         """An idle time for probes, in whole seconds, that is known to keep the device from forgetting, or likely to."""
         if not self.survived:
-            return max(1, int(self.fatal / (2 * NANO)))
-        survived = self.survived // NANO
-        late = survived * LATENESS * NANO >= self.fatal
+            return max(1, int(self.fatal / (2 * SECOND)))
+        survived = self.survived // SECOND
+        late = survived * LATENESS * SECOND >= self.fatal
         return max(1, int(survived / LATENESS) if late else survived)
 
 
@@ -136,7 +135,7 @@ def _memory(facts: Facts, path: Column, suspects: Column, device: Column, mute: 
     )
     if memory.fatal <= memory.survived - SLACK_NS:
         return None
-    if exact and flows[forgotten, OPEN_GAP].max() > memory.fatal * ONE_LIMIT + NANO:
+    if exact and flows[forgotten, OPEN_GAP].max() > memory.fatal * ONE_LIMIT + SECOND:
         return None  # resets out of silences of many lengths: no limit of idle time
     if not memory.sure and len(mute) and mute.min() < min(memory.fatal, max(memory.survived, SHORTEST_NS)):
         return None

@@ -24,8 +24,8 @@ from analyzer.tables.fields import (
     RESET_WHY,
     SAW_SYN,
 )
+from analyzer.tcp import SECOND
 
-SECOND = 1_000_000_000
 SHORTEST_NS = 4 * SECOND
 SHORTEST_AGE_NS = 5 * SECOND
 # Of a FIN at an age, which needs no reason: only what is as long as a limit that somebody sets.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analyzer.model.flows import SIDES, Endpoint, Flow, Keepalive
+from analyzer.tcp import SECOND
 
-SECOND = 1_000_000_000
 # How findings about two captures of one path are known.
 TWO_CAPTURES = "two captures of one path, compared by addresses, ports, numbers, IP ID and timestamps"
 # By the port of the server (IANA): what its own configuration calls idle time, interval and count.

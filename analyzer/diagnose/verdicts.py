@@ -37,6 +37,7 @@ from analyzer.tables.fields import (
     UNA,
     ZERO_SINCE,
 )
+from analyzer.tcp import LATE_PART
 
 # Sent three times again without an acknowledgement, and still trying when the capture ends.
 STILL_RESENDING = 3
@@ -45,8 +46,6 @@ GAVE_UP_RESENDING = 2
 # No device on the path forgets a connection sooner.
 FORGETTABLE_NS = 2_000_000_000
 WRAP = 1 << 32  # sequence numbers
-# Timers are rounded up by an eighth at most (Linux kernel/time/timer.c): by then the next probe may have been due.
-ROUNDING = 8
 
 
 class Verdict(NamedTuple):
@@ -97,7 +96,8 @@ def _lost_state(facts: Facts, idle_after: int) -> Mask:
 def _waiting(facts: Facts) -> Mask:
     """Endpoints of open connections whose last two probes at least had their time, and no answer: (flows, 2)."""
     rtt = np.maximum(facts.tracks.endpoints(MIN_RTT), 0)
-    patience = np.maximum(facts.interval - facts.interval // ROUNDING, rtt + rtt // 4)
+    # As timers are late, by then the next probe may have been due.
+    patience = np.maximum(facts.interval - facts.interval // LATE_PART, rtt + rtt // 4)
     early = patience - facts.listened(facts.last_probe)
     # Those whose answer may still come are not unanswered yet: where the round trip is long, several.
     pending = np.where(early > 0, 1 + early // np.maximum(facts.interval, 1), 0)

@@ -10,8 +10,8 @@ from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
-from analyzer.knowledge.profiles import FIELDS, Middlebox, Profile
-from analyzer.model.flows import Estimate, Keepalive
+from analyzer.knowledge.profiles import Middlebox, Profile
+from analyzer.model.flows import SETTINGS, Estimate, Keepalive
 
 # In the order in which those that fit equally well are named.
 FILES = ("systems", "runtimes", "libraries", "servers", "tools", "drivers")
@@ -69,7 +69,7 @@ def matching(keepalive: Keepalive, port: int | None = None) -> tuple[str, ...]:
 
     None without a setting. Where there are many, the settings are common, and no name is an answer.
     """
-    seen = tuple(_Seen.of(getattr(keepalive, field)) for field in FIELDS)
+    seen = tuple(_Seen.of(getattr(keepalive, field)) for field in SETTINGS)
     return _matching(seen, keepalive.probe_length, keepalive.without_timestamps, port)
 
 
@@ -101,7 +101,7 @@ def _matching(
 def _score(profile: Profile, seen: tuple[_Seen | None, ...]) -> int:
     """How much of what was seen a profile explains; 0 when it contradicts, or explains nothing of its own."""
     score = own = 0
-    for field, setting, one in zip(FIELDS, profile.settings, seen, strict=True):
+    for field, setting, one in zip(SETTINGS, profile.settings, seen, strict=True):
         if one is None:
             continue
         if isinstance(setting, int):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIELDS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
+from analyzer.model.flows import SETTINGS
+
 Setting = int | str | None  # seconds or a count; "system", "n" (equal, whatever they are), "any"; None: not known
 
 
@@ -28,7 +29,7 @@ class Profile:
     @property
     def settings(self) -> tuple[Setting, ...]:
         """Time, interval and count."""
-        return tuple(getattr(self, field) for field in FIELDS)
+        return tuple(getattr(self, field) for field in SETTINGS)
 
 
 @dataclass(frozen=True)

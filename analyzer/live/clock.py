@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 
-NANO = 1_000_000_000
+from analyzer.tcp import SECOND
+
 # A stream whose packets are this fresh by our own clock is captured now.
-FRESH_NS = 5 * NANO
+FRESH_NS = 5 * SECOND
 # One whose clock is another's keeps pace when, so long after some packet, it is no further ahead than this.
-PACE_NS = 5 * NANO
-SLACK_NS = 2 * NANO
+PACE_NS = 5 * SECOND
+SLACK_NS = 2 * SECOND
 
 
 class Clock:

@@ -15,8 +15,8 @@ from analyzer.model.words import How
 from analyzer.report.phrases import settings_text
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, LAST_RX, NEVER
+from analyzer.tcp import SECOND
 
-SECOND = 1_000_000_000
 Pools = dict[tuple[str, str, int], list[HostSettings]]
 
 

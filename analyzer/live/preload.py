@@ -16,10 +16,9 @@ from analyzer.analysis import Analysis
 from analyzer.kernels import Kernels
 from analyzer.live.session import Live
 from analyzer.live.sources import OfOthers
-from analyzer.tcp import ACK, PSH, RST, SYN
+from analyzer.tcp import ACK, PSH, RST, SECOND, SYN
 from analyzer.wire import ETHERTYPE_IPV4, LINKTYPE_ETHERNET, PCAP_NANOSECONDS
 
-NANO = 1_000_000_000
 PROTOCOL_TCP = 6
 
 
@@ -44,7 +43,7 @@ class _Made(OfOthers):
         with os.fdopen(writing, "wb") as pipe:  # they are far fewer than it takes
             pipe.write(struct.pack("<IHHiIII", PCAP_NANOSECONDS, 2, 4, 0, 0, 1 << 16, LINKTYPE_ETHERNET))
             for time, frame in sorted(_packets()):
-                pipe.write(struct.pack("<IIII", *divmod(time, NANO), len(frame), len(frame)) + frame)
+                pipe.write(struct.pack("<IIII", *divmod(time, SECOND), len(frame), len(frame)) + frame)
 
     def stop(self) -> None:
         """It has ended."""
@@ -70,7 +69,7 @@ def rehearse(
     middleboxes()
     sink = _Sink(out)
     # With no more than one connection in memory the others leave it for the disk.
-    run = Live(kernels, idle_after=NANO, notify=lambda text: None, most=1)
+    run = Live(kernels, idle_after=SECOND, notify=lambda text: None, most=1)
     try:
         prepare(run, sink)
         run.intake.read("rehearsal", _Made())
@@ -83,7 +82,7 @@ def rehearse(
 def _packets() -> Iterator[tuple[int, bytes]]:
     """Times and frames of connections that end in all that there is to tell: probes answered, in vain, resets."""
     for number in range(4):
-        port, start = 40000 + number, number * NANO
+        port, start = 40000 + number, number * SECOND
         client, server = (1, port), (2, 7000)
         yield start, _frame(client, server, 0, 0, SYN)
         yield start + 1, _frame(server, client, 0, 1, SYN | ACK)
@@ -92,13 +91,13 @@ def _packets() -> Iterator[tuple[int, bytes]]:
         yield start + 4, _frame(server, client, 1, 9, PSH | ACK, b"answer")
         yield start + 5, _frame(client, server, 9, 7, ACK)
         for probe in range(1, 6):
-            yield start + probe * 15 * NANO, _frame(client, server, 8, 7, ACK)
+            yield start + probe * 15 * SECOND, _frame(client, server, 8, 7, ACK)
             if probe < 3:
-                yield start + probe * 15 * NANO + 1, _frame(server, client, 7, 9, ACK)
+                yield start + probe * 15 * SECOND + 1, _frame(server, client, 7, 9, ACK)
         if number:
             by_client = number > 1
             ends = (client, server, 9, 7) if by_client else (server, client, 7, 9)
-            yield start + 90 * NANO, _frame(*ends, RST | ACK)
+            yield start + 90 * SECOND, _frame(*ends, RST | ACK)
 
 
 def _frame(

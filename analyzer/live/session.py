@@ -30,11 +30,11 @@ from analyzer.model.status import Status
 from analyzer.pipeline.lane import Lane
 from analyzer.tables.arrays import Column
 from analyzer.tables.frames import frame_text
+from analyzer.tcp import SECOND
 from analyzer.track import Tracker
 from analyzer.track.leaving import least_interesting, silent
 from analyzer.track.memory import Memory
 
-SECOND = 1_000_000_000
 LOOK_EVERY_S = 0.25
 SURVEY_EVERY_S = 5.0
 SURVEYED = 1 << 16  # connections at most, that other work does not wait for long

@@ -39,16 +39,16 @@ from analyzer.tables.fields import (
     STREAM,
 )
 from analyzer.tables.probe import probers
+from analyzer.tcp import SECOND
 from analyzer.track import Tracker
 
-NANO = 1_000_000_000
 # An answer to a probe takes a round trip; one that has taken this and four of them will hardly come.
-PATIENCE_NS = NANO // 2
+PATIENCE_NS = SECOND // 2
 ROUND_TRIPS = 4
 # A judgement that the next packet may overturn is told when it has stood so long.
-STANDS_NS = 5 * NANO
+STANDS_NS = 5 * SECOND
 # After `--idle-after` and this silence says something.
-SETTLES_NS = NANO // 10
+SETTLES_NS = SECOND // 10
 NOTHING = np.zeros(0, np.int64)
 TOLD_PROBE, TOLD_UNANSWERED, TOLD_ANSWERED = 1, 2, 3
 # Verdicts worth an event of their own, as places in VERDICTS; and those that no later packet overturns easily.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.measure.probes import ProbeMeasures
-from analyzer.measure.settings.timers import PACE, SHORTEST_INTERVAL_NS, SLACK_NS
+from analyzer.measure.settings.timers import PACE, SLACK_NS
 from analyzer.measure.settings.unheard import UnheardRuns
 from analyzer.model.columns import Tracks, listened
 from analyzer.model.words import Handshake, How, Why
@@ -45,7 +45,7 @@ from analyzer.tables.fields import (
     SENT_SYN,
     STATE,
 )
-from analyzer.tcp import State
+from analyzer.tcp import SHORTEST_TIMER_NS, State
 
 # A sender that was resending with doubled gaps (RFC 6298 5.5) and then misses its turn by this much has given up.
 FELL_SILENT = 2.5
@@ -208,7 +208,7 @@ def _reasons(tracks: Tracks, trailings: Short, intervals: Column, last_probes: C
     trailing, interval = trailings[index, side], intervals[index, side]
     waited = flows[:, RESET_TIME] - last_probes[index, side]
     on_time = np.where(
-        trailing >= 2, np.abs(waited - interval) <= PACE * interval + SLACK_NS, waited >= SHORTEST_INTERVAL_NS
+        trailing >= 2, np.abs(waited - interval) <= PACE * interval + SLACK_NS, waited >= SHORTEST_TIMER_NS
     )
     given_up = (why == RESET_GIVEN_UP) & (trailing >= 1) & on_time
     return np.select(

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.measure.settings.timers import SHORTEST_INTERVAL_NS
 from analyzer.measure.settings.unheard import UnheardRuns
 from analyzer.model.columns import Tracks
 from analyzer.model.words import ProbeKind
@@ -33,6 +32,7 @@ from analyzer.tables.fields import (
     RUN,
 )
 from analyzer.tables.probe import probers
+from analyzer.tcp import SHORTEST_TIMER_NS
 
 # Held-back segments that no acknowledgement ever explained count as probes when they keep a pace: the gaps between
 # them differ by less than this factor. Linux's timer rounds up by an eighth at most (kernel/time/timer.c).
@@ -146,7 +146,7 @@ def _is_persist_timer(log: Column, rows: Column) -> bool:
     if log[rows[0], PROBE_MARKS] & EARLY or len(rows) < 3:
         return True
     gaps = np.diff(times)
-    if gaps.min() < SHORTEST_INTERVAL_NS:
+    if gaps.min() < SHORTEST_TIMER_NS:
         return True
     if gaps[0] >= PERSIST_MAX_NS * 0.95 and gaps[-1] <= PERSIST_MAX_NS * 1.05:
         return True

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from analyzer.tcp import SECOND
+
 # A capture in which nobody says anything for so long was not running: an idle connection with the usual two hours of
 # keepalive says something sooner (7,200 s, and 463 s at most that its timer is late).
-WATCH_NS = 8_000 * 10**9
+WATCH_NS = 8_000 * SECOND
 MAX_WATCHES = 4096
 
 

@@ -13,6 +13,7 @@ from analyzer.model.captures import CaptureFacts, Span, running
 from analyzer.model.columns import Tracks
 from analyzer.model.findings import Apart
 from analyzer.pipeline.timeline import JOIN, Timeline
+from analyzer.tcp import SECOND
 from analyzer.track import Tracker
 
 # Where compiling pays: importing numba and loading the machine code costs as much as this many packets take plain;
@@ -87,9 +88,6 @@ class Run:
         return self._tracker.finish(), self._timeline.end, running(self.captures)
 
 
-NANO = 1_000_000_000
-
-
 IDLE_AFTER_S = 10.0
 
 
@@ -103,7 +101,7 @@ def idle_nanoseconds(idle_after_s: float) -> int:
     """A silence that counts as idle, in nanoseconds; raises UsageError for what no table holds."""
     if not 0 <= idle_after_s < LONGEST_S:
         raise UsageError(f"{idle_after_s} s is no time to be idle")
-    return int(idle_after_s * NANO)
+    return int(idle_after_s * SECOND)
 
 
 def analyze(

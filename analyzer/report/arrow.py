@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from analyzer.model.findings import Finding
-from analyzer.model.flows import SIDES, Estimate, Heartbeat, Keepalive
+from analyzer.model.flows import SETTINGS, SIDES, Estimate, Heartbeat, Keepalive
 from analyzer.model.words import ProbeKind
 from analyzer.report.analysed import Analysed
 from analyzer.report.csv import COLUMNS, flow_row
@@ -30,13 +30,13 @@ KINDS = {
     **dict.fromkeys(("start", "end", "ending_time"), TIME),
     "handshake_rtt_s": DECIMAL,
 }
-SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes", "former_tcp_keepalive_time")
+ESTIMATES = (*SETTINGS, "former_tcp_keepalive_time")
 BOUNDS = ("value", "low", "high")
 PROBER = {
     "icmp": NUMBER,
     "probe_length": NUMBER,
     "confidence": TEXT,
-    **{f"{setting}_{bound}": DECIMAL for setting in SETTINGS for bound in BOUNDS},
+    **{f"{setting}_{bound}": DECIMAL for setting in ESTIMATES for bound in BOUNDS},
     "user_timeout_s_low": DECIMAL,
     "user_timeout_s_high": DECIMAL,
     "profiles": TEXTS,
@@ -195,7 +195,7 @@ class Tables:
 def _prober(entry: Keepalive | None) -> Iterator[Any]:
     """Columns of PROBER up to the heartbeats: what is not known is null."""
     yield from (0, None, None) if entry is None else (entry.icmp, entry.probe_length, entry.confidence)
-    for setting in SETTINGS:
+    for setting in ESTIMATES:
         estimate: Estimate | None = getattr(entry, setting, None)
         yield from (getattr(estimate, bound, None) for bound in BOUNDS)
     yield from (None, None) if entry is None or entry.user_timeout_s is None else entry.user_timeout_s

@@ -10,8 +10,8 @@ from typing import TextIO
 from analyzer.model.flows import SIDES, Flow
 from analyzer.model.words import Why
 from analyzer.report.analysed import Shown
-from analyzer.report.json import NANO_DIGITS
 from analyzer.report.times import seconds
+from analyzer.tcp import NANO_DIGITS
 
 KEEPALIVE_COLUMNS = ("probes", "answered", "unanswered", "reset")
 COLUMNS = (

@@ -19,16 +19,15 @@ from analyzer.model.findings import Finding
 from analyzer.model.flows import SIDES, Endpoint, Episodes, Estimate, Flow, Heartbeat, HostSettings, Keepalive
 from analyzer.model.words import Handshake, How, Outcome, Why
 from analyzer.report.analysed import Shown
-from analyzer.report.times import SECOND, seconds, seconds_writer
+from analyzer.report.times import seconds, seconds_writer
 from analyzer.tables.arrays import Column
 from analyzer.tables.frames import in_file
-from analyzer.tcp import State
+from analyzer.tcp import NANO_DIGITS, SECOND, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SCHEMA_VERSION = 1
-NANO_DIGITS = 9
 text = json.encoder.encode_basestring_ascii
 # By number: what an enumeration member is called is found faster in a list.
 STATES = [state.label for state in State]

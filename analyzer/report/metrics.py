@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from analyzer.model.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, Event
-from analyzer.model.flows import Estimate, HostSettings
+from analyzer.model.flows import SETTINGS, Estimate, HostSettings
 from analyzer.model.status import Status
 
 PREFIX = "keepalive"
@@ -19,7 +19,6 @@ COUNTED = {
     UNANSWERED: ("probes_unanswered", "Keepalive probes whose answer is overdue"),
     "dead-peer": ("dead_peers", "Peers that did not answer any more"),
 }
-SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
 
 
 class Metrics:

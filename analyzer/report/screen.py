@@ -10,8 +10,8 @@ from analyzer.model.findings import SEVERITIES
 from analyzer.model.status import Outlook, Status
 from analyzer.report.text import COLOURS, printable, shortened
 from analyzer.report.times import clock, zone
+from analyzer.tcp import SECOND
 
-SECOND = 1_000_000_000
 NARROW = 96  # below so many columns the settings are left out
 FEWEST_ROWS = 6  # of connections: a screen that has no more shows no messages
 MESSAGES = 6

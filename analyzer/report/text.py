@@ -15,10 +15,10 @@ from analyzer.report.phrases import REASONS, setting_values, settings_text
 from analyzer.report.times import clock, duration, zone
 from analyzer.tables.fields import SKIP_REASONS, UNSUPPORTED_LINK_TYPE
 from analyzer.tables.frames import file_of
+from analyzer.tcp import SECOND
 from analyzer.wire import DECODED_NAMES
 
 WIDTH = 100
-SECOND = 1_000_000_000
 ADDRESS_WIDTH = 24
 STREAMS_NAMED = 30  # of a group of findings
 PROFILES_NAMED = 3  # that fit equally well: more are no answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-SECOND = 1_000_000_000
+from analyzer.tcp import SECOND
 
 
 def seconds(nanoseconds: int, digits: int) -> str:

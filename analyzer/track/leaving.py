@@ -22,13 +22,13 @@ from analyzer.tables.fields import (
     SENT_FIN,
 )
 from analyzer.tables.probe import probers
+from analyzer.tcp import SECOND
 
-NANO = 1_000_000_000
 # A closed connection's last segments may come again so long (TCP_TIMEWAIT_LEN, include/net/tcp.h); then its addresses
 # and ports are free for another.
-GRACE_NS = 60 * NANO
+GRACE_NS = 60 * SECOND
 # Nobody waits longer for an answer to a SYN: six of them and their waits (tcp_syn_retries, ip-sysctl.rst), rounded up.
-HANDSHAKE_NS = 180 * NANO
+HANDSHAKE_NS = 180 * SECOND
 # Where there are too many connections, so many of them are left: that not every new one has to look for another.
 LEFT = 0.9
 # A settings estimate and a run of unanswered probes need the last of them; so many of each prober stay.

@@ -26,6 +26,7 @@ from analyzer.kernels.records import (
     SCAN_SIZE,
     UNKNOWN_INTERFACE,
 )
+from analyzer.tcp import NANO_DIGITS
 from analyzer.wire import (
     PCAPNG_BYTE_ORDER,
     PCAPNG_DEFAULT_TSRESOL,
@@ -43,7 +44,6 @@ MAX_INTERFACES = 1 << 16
 SMALLEST_BLOCK = 12
 SMALLEST_SECTION = 28
 VERSIONS = ((1, 0), (1, 2))  # 1.2 is written by some and the same (draft-ietf-opsawg-pcapng 4.1)
-NANO = 9
 # How blocks begin that are looked for after damage: a section header, an interface, a packet of any kind, names, or
 # statistics; the length is a multiple of four and below MAX_BLOCK.
 _LENGTHS = b"[" + b"".join(b"\\x%02x" % octet for octet in range(0, 256, 4)) + b"]"
@@ -233,7 +233,7 @@ class PcapngFormat:
         row = self._interfaces
         row[count + IF_LINK] = link
         row[count + IF_SNAPLEN] = self._number(buffer, at + 12, 4)
-        row[count + IF_OFFSET_NS] = offset * 10**NANO if abs(offset) < 1 << 32 else 0
+        row[count + IF_OFFSET_NS] = offset * 10**NANO_DIGITS if abs(offset) < 1 << 32 else 0
         self._set_resolution(row, count, resolution[0] if resolution else PCAPNG_DEFAULT_TSRESOL, at)
         name = link_type_name(link)
         if name not in self.link_types:
@@ -247,14 +247,14 @@ class PcapngFormat:
                 raise CaptureError(f"an interface that counts in 2**-{exponent} s", offset=offset)
             row[at + IF_BINARY] = exponent
             if exponent == 0:
-                row[at + IF_MULTIPLY] = 10**NANO
-            self.digits = NANO
-        elif exponent <= NANO:
-            row[at + IF_MULTIPLY] = 10 ** (NANO - exponent)
+                row[at + IF_MULTIPLY] = 10**NANO_DIGITS
+            self.digits = NANO_DIGITS
+        elif exponent <= NANO_DIGITS:
+            row[at + IF_MULTIPLY] = 10 ** (NANO_DIGITS - exponent)
             self.digits = max(self.digits, exponent)
-        elif exponent <= 2 * NANO:
-            row[at + IF_DIVIDE] = 10 ** (exponent - NANO)
-            self.digits = NANO
+        elif exponent <= 2 * NANO_DIGITS:
+            row[at + IF_DIVIDE] = 10 ** (exponent - NANO_DIGITS)
+            self.digits = NANO_DIGITS
         else:
             raise CaptureError(f"an interface that counts in 10**-{exponent} s", offset=offset)
 

@@ -10,10 +10,10 @@ from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.waits import first_probes
 from analyzer.tables.arrays import are_among, distinct
+from analyzer.tcp import SHORTEST_TIMER_NS
 
 MANY = 10
 OFTEN_NS = 2_200_000_000  # two seconds, late by as much as a timer may be
-SHORTEST_NS = 900_000_000  # no keepalive timer is shorter than a second; a tenth is what the path takes away
 DAY_S = 86_400
 FRAME_OCTETS = 66  # Ethernet, IPv4 and TCP with timestamps
 
@@ -36,7 +36,7 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
     waits = waits.chosen(facts.answered.reshape(-1)[waits.endpoints] >= MANY)
     # Who waited longer at any time probes so often only because the answers do not arrive.
     slow = distinct(waits.endpoints[waits.waited > OFTEN_NS])
-    often = waits.chosen(~are_among(waits.endpoints, slow) & (waits.waited >= SHORTEST_NS))
+    often = waits.chosen(~are_among(waits.endpoints, slow) & (waits.waited >= SHORTEST_TIMER_NS))
     for group in context.by_service(distinct(often.endpoints >> 1)):
         flow = context.flow(int(group[0]))
         here = often.chosen(are_among(often.endpoints >> 1, group))

@@ -9,11 +9,11 @@ from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.diagnose.waits import first_probes
 from analyzer.tables.arrays import are_among, distinct
+from analyzer.tcp import SECOND
 
 # net.ipv4.tcp_keepalive_time 7200 (RFC 1122 4.2.3.6), and how late its timer may be at 100 ticks a second: 328 s.
 DEFAULT_NS = 7_200_000_000_000
 LATENESS_NS = 328_000_000_000
-SECOND = 1_000_000_000
 
 
 @survey("keepalive-at-two-hour-default", severity="low")

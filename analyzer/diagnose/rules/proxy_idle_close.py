@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
-from analyzer.diagnose.phrases import SECOND, connections, ends, seconds
+from analyzer.diagnose.phrases import connections, ends, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.model.flows import SIDES
+from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:
     from analyzer.knowledge.profiles import Middlebox

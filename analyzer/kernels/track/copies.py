@@ -5,7 +5,7 @@ from __future__ import annotations
 from analyzer.kernels.arithmetic import mix
 from analyzer.kernels.engine.prefetch import prefetch
 from analyzer.kernels.engine.registry import Ints, kernel
-from analyzer.kernels.track.probes import IDLE_NS, probe_seq
+from analyzer.kernels.track.probes import probe_seq
 from analyzer.tables.fields import (
     ACKNO,
     ANSWER,
@@ -52,7 +52,7 @@ from analyzer.tables.fields import (
     WINDOW,
     WINDOW_MASK,
 )
-from analyzer.tcp import ACK
+from analyzer.tcp import ACK, SHORTEST_TIMER_NS
 
 # Two copies of one packet lie this close (`-i any`, SPAN ports, a router's two sides); no sender repeats itself so
 # soon: TCP's retransmission timers start at 200 ms in practice (Linux TCP_RTO_MIN) and keepalive at 1 s.
@@ -117,7 +117,7 @@ def is_copy(packets: Ints, row: int, recent: Ints, copies: Ints, across: int) ->
 def is_late_copy(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: Ints) -> bool:
     """Whether this segment of `x` is its last one again, which was a probe or answered one, too soon for any timer."""
     since = packets[row + TIME] - flows[x + LAST_TIME]
-    if since < 0 or since > min(max(LATE_COPY_NS, flows[x + MIN_RTT], flows[y + MIN_RTT]), IDLE_NS):
+    if since < 0 or since > min(max(LATE_COPY_NS, flows[x + MIN_RTT], flows[y + MIN_RTT]), SHORTEST_TIMER_NS):
         return False
     if since > LATE_COPY_NS and flows[y + LAST_WINDOW] & WINDOW_MASK == 0:
         return False  # the timer that asks for a window may be shorter than a round trip

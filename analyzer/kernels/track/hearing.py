@@ -10,7 +10,6 @@ from __future__ import annotations
 from analyzer.kernels.arithmetic import MASK_32, SEQ_HALF, seq_diff
 from analyzer.kernels.engine.registry import Ints, kernel
 from analyzer.kernels.track.answers import accepted, answer_probe
-from analyzer.kernels.track.probes import IDLE_NS
 from analyzer.tables.fields import (
     ACKNO,
     ANSWER,
@@ -55,7 +54,7 @@ from analyzer.tables.fields import (
     UNA,
     WINDOW,
 )
-from analyzer.tcp import ACK, FIN, HAS_TIMESTAMPS, SYN
+from analyzer.tcp import ACK, FIN, HAS_TIMESTAMPS, LATE_PART, SHORTEST_TIMER_NS, SYN
 
 # No run of probes is longer (Linux MAX_TCP_KEEPCNT).
 LONGEST_RUN = 127
@@ -70,7 +69,7 @@ def note_unheard(packets: Ints, row: int, flows: Ints, x: int) -> None:
     known = flows[x + KNOWN]
     if packets[row + OPTIONS] & HAS_TIMESTAMPS == 0 and packets[row + LEN] == 0:
         return
-    silent = flows[x + RUN] > 0 or packets[row + TIME] - flows[x + LAST_TIME] >= IDLE_NS
+    silent = flows[x + RUN] > 0 or packets[row + TIME] - flows[x + LAST_TIME] >= SHORTEST_TIMER_NS
     if known & HEARING_OPEN == 0 and silent:
         flows[x + KNOWN] = known | HEARING_OPEN
         flows[x + HEARD_RX] = flows[x + LAST_RX]
@@ -134,13 +133,13 @@ def asks_sooner(flows: Ints, x: int, since: int, run: int, now: int, probes: Int
     for _ in range(run - 1):
         p = (probes[p + PROBE_BEFORE] - 1) * PROBE_SIZE
     first = probes[p + PROBE_TIME] - since
-    return waited < first - first // 8
+    return waited < first - first // LATE_PART
 
 
 @kernel
 def unheard(packets: Ints, row: int, flows: Ints, x: int, y: int, run: int, probes: Ints) -> bool:
     """Whether this segment of `x` shows that it did not hear what passed on its way to it."""
-    if packets[row + TIME] - flows[x + LAST_RX] < max(IDLE_NS, 2 * flows[y + MIN_RTT]):
+    if packets[row + TIME] - flows[x + LAST_RX] < max(SHORTEST_TIMER_NS, 2 * flows[y + MIN_RTT]):
         return False
     if flows[y + KNOWN] & HAS_UNA and seq_diff(flows[y + NXT], flows[y + UNA]) > 0:
         return True  # data, which it would have acknowledged by now

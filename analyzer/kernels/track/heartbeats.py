@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from analyzer.kernels.engine.registry import Buffer, Ints, kernel
-from analyzer.kernels.track.probes import IDLE_NS
 from analyzer.kernels.track.states import log_event
 from analyzer.tables.fields import (
     BEAT,
@@ -32,6 +31,7 @@ from analyzer.tables.fields import (
     ROLES,
     TIME,
 )
+from analyzer.tcp import SHORTEST_TIMER_NS
 from analyzer.wire import (
     HEARTBEAT_LONGEST,
     HEARTBEAT_REPLY,
@@ -188,7 +188,7 @@ def answered_beat(packets: Ints, row: int, flows: Ints, y: int, quiet: int) -> N
     if length > sent + NEWS or (reply != 0 and reply != length):
         if not is_settled(flows, y):
             flows[y + BEAT] = 0
-        elif quiet < IDLE_NS:  # later it may be of its own accord
+        elif quiet < SHORTEST_TIMER_NS:  # later it may be of its own accord
             note_odd(flows, y)
     elif reply == 0:
         flows[y + BEAT] |= length << BEAT_REPLY
@@ -245,7 +245,7 @@ def rhythm_beat(
     """New data of `x` whose octets say nothing: of one length, at one pace, with silence between, it is a heartbeat."""
     time, length, beat = packets[row + TIME], packets[row + LEN], flows[x + BEAT]
     first = flows[x + LAST_DATA] == 0 and flows[y + LAST_DATA] == 0
-    if length > LONGEST_UNKNOWN or (quiet < IDLE_NS and not first):
+    if length > LONGEST_UNKNOWN or (quiet < SHORTEST_TIMER_NS and not first):
         if beat != 0 and not is_settled(flows, x):
             flows[x + BEAT] = 0
         return
@@ -289,6 +289,6 @@ def heartbeat(
         begin_beats(flows, x, protocol, 0, time, 0)
         return
     gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
-    if gap * MILLI >= IDLE_NS:  # a connection may begin with several
+    if gap * MILLI >= SHORTEST_TIMER_NS:  # a connection may begin with several
         note_gap(flows, x, gap)
     count_beat(packets, row, flows, f, x, endpoint, events, counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analyzer.kernels.arithmetic import MASK_32, SEQ_HALF, seq_diff
 from analyzer.kernels.engine.registry import Ints, kernel
-from analyzer.kernels.track.probes import IDLE_NS, settle_held
+from analyzer.kernels.track.probes import settle_held
 from analyzer.kernels.track.states import log_event
 from analyzer.tables.fields import (
     ADVANCE_LEN,
@@ -52,7 +52,7 @@ from analyzer.tables.fields import (
     WINDOW_MASK,
     ZERO_SINCE,
 )
-from analyzer.tcp import RST, SYN
+from analyzer.tcp import RST, SHORTEST_TIMER_NS, SYN
 
 # An idle gap shorter than this tells nothing about a middlebox.
 GAP_NS = 1_000_000_000
@@ -143,7 +143,7 @@ def advance(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> bool:
     if known & HAS_NXT:
         ahead = seq_diff(end, flows[x + NXT])
     if known & HOLDS_BACK and (length > 0 or ahead != 0):
-        settle_held(flows, x, seq, time, time - IDLE_NS, probes)
+        settle_held(flows, x, seq, time, time - SHORTEST_TIMER_NS, probes)
     if known & HAS_NXT == 0 or ahead > 0:
         flows[x + NXT] = end
         if length > 0:

@@ -60,12 +60,9 @@ from analyzer.tables.fields import (
     WINDOW_MASK,
     WITHOUT_TIMESTAMPS,
 )
-from analyzer.tcp import HAS_TIMESTAMPS, PSH
+from analyzer.tcp import HAS_TIMESTAMPS, PSH, SHORTEST_TIMER_NS
 
 NOT_A_PROBE = -1
-# The shortest keepalive time is 1 s (Linux TCP_KEEPIDLE), and timers do not fire early by more than a tick; a tenth
-# is left for what the path adds between the prober and the capture.
-IDLE_NS = 900_000_000
 # A number this far ahead of everything seen is of another connection, not of segments that were missed.
 IMPLAUSIBLE = 1 << 30
 
@@ -81,7 +78,7 @@ def may_be_reordered(packets: Ints, row: int, flows: Ints, x: int) -> bool:
     """Whether this could be an older pure ACK, sent just before the single octet (or FIN) at the same number."""
     if flows[x + LAST_WINDOW] >> ADVANCE_LEN != 1 or seq_diff(flows[x + NXT], packets[row + SEQ]) != 1:
         return False
-    return packets[row + TIME] - flows[x + ADVANCE_TIME] < IDLE_NS
+    return packets[row + TIME] - flows[x + ADVANCE_TIME] < SHORTEST_TIMER_NS
 
 
 @kernel
@@ -96,7 +93,7 @@ def behind_hole(packets: Ints, row: int, flows: Ints, x: int, y: int) -> bool:
 
     Not where it may answer: a probe of `y`, or what `y` sent just before.
     """
-    quiet = packets[row + TIME] - max(flows[x + LAST_TIME], flows[y + LAST_TIME]) >= IDLE_NS
+    quiet = packets[row + TIME] - max(flows[x + LAST_TIME], flows[y + LAST_TIME]) >= SHORTEST_TIMER_NS
     ahead = seq_diff(packets[row + SEQ], flows[x + NXT])
     return flows[x + KNOWN] & HAS_NXT != 0 and 0 < ahead < IMPLAUSIBLE and quiet and flows[y + RUN] == 0
 
@@ -105,7 +102,7 @@ def behind_hole(packets: Ints, row: int, flows: Ints, x: int, y: int) -> bool:
 def zero_length_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
     """PROBE_MARKS bits of a zero-length segment that is, or may be, a probe; NOT_A_PROBE otherwise."""
     seq, known = packets[row + SEQ], flows[x + KNOWN]
-    quiet = packets[row + TIME] - flows[x + LAST_TIME] >= IDLE_NS
+    quiet = packets[row + TIME] - flows[x + LAST_TIME] >= SHORTEST_TIMER_NS
     if may_be_reordered(packets, row, flows, x):
         return NOT_A_PROBE
     if behind_hole(packets, row, flows, x, y):
@@ -114,7 +111,11 @@ def zero_length_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> i
     if flows[y + KNOWN] & HAS_UNA and seq_diff(packets[row + ACKNO], flows[y + UNA]) < 0:
         return NOT_A_PROBE
     if known & HAS_UNA and not outstanding(flows, x):
-        if known & SENT_FIN and seq_diff(seq, flows[x + FIN_END]) == -1 and since_rx(packets, row, flows, x) < IDLE_NS:
+        if (
+            known & SENT_FIN
+            and seq_diff(seq, flows[x + FIN_END]) == -1
+            and since_rx(packets, row, flows, x) < SHORTEST_TIMER_NS
+        ):
             return NOT_A_PROBE
         return 0 if seq_diff(seq, flows[x + UNA]) == -1 else NOT_A_PROBE
     if known & HAS_NXT and quiet and seq_diff(seq, flows[x + NXT]) == -1:
@@ -145,13 +146,13 @@ def one_octet_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int
             return ONE_OCTET | NEW_OCTET
         if seq_diff(seq, flows[x + UNA]) != -1 or outstanding(flows, x):
             return NOT_A_PROBE
-        if since_octet > max(IDLE_NS, 4 * flows[x + MIN_RTT]):
+        if since_octet > max(SHORTEST_TIMER_NS, 4 * flows[x + MIN_RTT]):
             return ONE_OCTET
         return NOT_A_PROBE
     if known & HAS_NXT and known & NXT_IS_GUESS == 0:
         # Resending the last octet alone of a longer segment is no retransmission that any TCP makes.
         longer = flows[x + LAST_WINDOW] >> ADVANCE_LEN > 1
-        if seq_diff(seq, flows[x + NXT]) == -1 and longer and since_octet >= IDLE_NS:
+        if seq_diff(seq, flows[x + NXT]) == -1 and longer and since_octet >= SHORTEST_TIMER_NS:
             return ONE_OCTET | ONE_SIDED
         return NOT_A_PROBE
     # The first that is seen of this endpoint.
@@ -171,7 +172,7 @@ def probe_flags(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
         return NOT_A_PROBE
     if flows[y + PACKETS] > 0 and flows[y + LAST_WINDOW] & WINDOW_MASK == 0:
         bits |= PEER_WINDOW_ZERO
-    if since_rx(packets, row, flows, x) < IDLE_NS:
+    if since_rx(packets, row, flows, x) < SHORTEST_TIMER_NS:
         bits |= EARLY
     if (flows[x + FINGERPRINT] >> OPTIONS_SEEN) & HAS_TIMESTAMPS and packets[row + OPTIONS] & HAS_TIMESTAMPS == 0:
         bits |= WITHOUT_TIMESTAMPS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analyzer.kernels.arithmetic import seq_diff
 from analyzer.kernels.engine.registry import Ints, kernel
 from analyzer.kernels.track.answers import answer_probe, end_gap
-from analyzer.kernels.track.probes import IDLE_NS, settle_held
+from analyzer.kernels.track.probes import settle_held
 from analyzer.kernels.track.states import log_event, move
 from analyzer.tables.fields import (
     ANSWER_RST,
@@ -47,7 +47,7 @@ from analyzer.tables.fields import (
     TIME,
     UNA,
 )
-from analyzer.tcp import ACK, Event, State
+from analyzer.tcp import ACK, SHORTEST_TIMER_NS, Event, State
 
 RCVD_RST = int(Event.RCVD_RST)
 RESET_IN_DOUBT = int(Event.RESET_IN_DOUBT)
@@ -104,7 +104,7 @@ def on_reset(
     why = reset_reason(packets, row, flows, x, y, probes)
     time = packets[row + TIME]
     if flows[x + HELD] > 0:
-        settle_held(flows, x, packets[row + SEQ], time, time - IDLE_NS, probes)
+        settle_held(flows, x, packets[row + SEQ], time, time - SHORTEST_TIMER_NS, probes)
         why = RESET_GIVEN_UP if flows[x + RUN] > 0 and why == RESET_ABORT else why
     e = log_event(packets, row, flows, f, endpoint, EVENT_RST, events, counts)
     if e >= 0:

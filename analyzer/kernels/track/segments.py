@@ -10,7 +10,6 @@ from analyzer.kernels.track.hearing import hear, heard_unseen, note_echo, receiv
 from analyzer.kernels.track.heartbeats import heartbeat
 from analyzer.kernels.track.history import advance, fingerprint, idle_gap, window_of
 from analyzer.kernels.track.probes import (
-    IDLE_NS,
     NOT_A_PROBE,
     log_probe,
     probe_flags,
@@ -81,7 +80,7 @@ from analyzer.tables.fields import (
     TUNNEL,
     TUNNEL_ID,
 )
-from analyzer.tcp import ACK, FIN, RST, SYN, Event
+from analyzer.tcp import ACK, FIN, RST, SHORTEST_TIMER_NS, SYN, Event
 from analyzer.wire import WEBSOCKET_LONGEST
 
 SENDS_SEGMENT = int(Event.SENT_SEGMENT)
@@ -176,7 +175,9 @@ def on_segment(
                 flows[x + NXT] = packets[row + SEQ]
                 flows[x + KNOWN] |= HAS_NXT | NXT_IS_GUESS
             elif bits & HELD_BACK == 0 and flows[x + KNOWN] & NXT_IS_GUESS:
-                settle_held(flows, x, flows[x + NXT], packets[row + TIME], packets[row + TIME] - IDLE_NS, probes)
+                settle_held(
+                    flows, x, flows[x + NXT], packets[row + TIME], packets[row + TIME] - SHORTEST_TIMER_NS, probes
+                )
                 flows[x + KNOWN] &= ~NXT_IS_GUESS
         else:
             transferred(packets, row, flows, f, x, y, side, probes, events, counts)

@@ -37,10 +37,8 @@ from analyzer.tables.fields import (
     PROBE_TIME,
     WITHOUT_TIMESTAMPS,
 )
-from analyzer.tcp import HAS_TIMESTAMPS
+from analyzer.tcp import HAS_TIMESTAMPS, SHORTEST_TIMER_NS
 
-# No keepalive timer is shorter; a tenth is left for what the path takes away.
-SHORTEST_NS = 900_000_000
 # What a delayed acknowledgement may add to the shortest round trip that was seen (RFC 1122 4.2.3.2: at most 500 ms;
 # Linux 40 to 200 ms, Windows 200 ms).
 DELAYED_ACK_S = 0.2
@@ -128,7 +126,7 @@ def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column
     again[1:] = prober[1:] == prober[:-1]
     in_run = again.copy()
     in_run[1:] &= since[1:] == since[:-1]
-    known = ~in_run & (since != NEVER) & (time - since >= SHORTEST_NS) & (log[:, PROBE_MARKS] & EARLY == 0)
+    known = ~in_run & (since != NEVER) & (time - since >= SHORTEST_TIMER_NS) & (log[:, PROBE_MARKS] & EARLY == 0)
     after_answer = again & known
     after_answer[1:] &= (since[1:] == log[:-1, ANSWER_TIME]) & (log[:-1, PROBE_MARKS] & GAP_END == GAP_ANSWERED)
     path, near = _path(facts, streams)

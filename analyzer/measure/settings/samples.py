@@ -8,10 +8,10 @@ import numpy as np
 
 from analyzer.measure.settings.rounds import USUAL
 from analyzer.measure.settings.timer import JITTER_S, Seconds, Setting, slot
-from analyzer.measure.settings.timers import SHORTEST_INTERVAL_NS
 from analyzer.tables.arrays import Column, Mask
+from analyzer.tcp import SECOND, SHORTEST_TIMER_NS
 
-SHORTEST_S = SHORTEST_INTERVAL_NS / 1e9
+SHORTEST_S = SHORTEST_TIMER_NS / SECOND
 
 
 class Samples(NamedTuple):

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from analyzer.model.flows import Estimate
 from analyzer.tables.arrays import Column
+from analyzer.tcp import SECOND
 
 Seconds = NDArray[np.float64]
-NANO = 1_000_000_000
 # What a capture's clock, a busy machine and a jiffy may add or take away.
 JITTER_S = 0.02
 # Timer interrupts a second: Debian and Ubuntu have 250, or 1000 of late; small and old machines 100.
@@ -36,7 +36,7 @@ class Setting(NamedTuple):
 
 def to_seconds(nanoseconds: Column) -> Seconds:
     """Times in seconds."""
-    return np.asarray(nanoseconds / NANO)
+    return np.asarray(nanoseconds / SECOND)
 
 
 def slot(seconds: Seconds, *, worst: bool = False, hz: int = HZ[0]) -> Seconds:

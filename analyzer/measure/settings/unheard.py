@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.measure.settings.timers import PACE, SHORTEST_INTERVAL_NS, SLACK_NS
+from analyzer.measure.settings.timers import PACE, SLACK_NS
 from analyzer.model.columns import Tracks
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
@@ -32,6 +32,7 @@ from analyzer.tables.fields import (
     RESET_TIME,
     RESET_WHY,
 )
+from analyzer.tcp import SHORTEST_TIMER_NS
 
 # Rounds this much longer than the interval are no jitter of its timer.
 LONGER = 1.3
@@ -55,7 +56,7 @@ def find_unheard_runs(tracks: Tracks) -> tuple[Tracks, UnheardRuns]:
     before = log[rows, PROBE_BEFORE] - 1
     gap = log[rows, PROBE_TIME] - log[before, PROBE_TIME]
     waited = flows[streams, RESET_TIME] - log[rows, PROBE_TIME]
-    on_time = (before >= 0) & (gap >= SHORTEST_INTERVAL_NS) & (np.abs(waited - gap) <= PACE * gap + SLACK_NS)
+    on_time = (before >= 0) & (gap >= SHORTEST_TIMER_NS) & (np.abs(waited - gap) <= PACE * gap + SLACK_NS)
     found: list[tuple[int, int]] = []
     runs: list[list[int]] = []
     for place in np.flatnonzero(on_time).tolist():

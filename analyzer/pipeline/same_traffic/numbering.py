@@ -9,9 +9,8 @@ import numpy as np
 from analyzer.pipeline.same_traffic.samples import AT, WHO
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import ACKNO, FLAGS, IP_ID, LEN, TIME, TSVAL
-from analyzer.tcp import ACK, FIN, RST, SYN
+from analyzer.tcp import ACK, FIN, RST, SECOND, SYN
 
-SECOND = 1_000_000_000
 MOST_PLACES = 4  # so many captures of one packet at most, where its number is asked whether it moves
 IDS = 1 << 16
 FACTOR = -7046029254386353131  # odd: mixes words into one (Knuth, TAOCP 6.4)

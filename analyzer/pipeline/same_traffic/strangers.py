@@ -16,10 +16,9 @@ from analyzer.pipeline.same_traffic.numbering import FACTOR, connections_of, mix
 from analyzer.pipeline.same_traffic.samples import AT, WHO, Sample
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import FLAGS, LEN, SEQ, TIME
-from analyzer.tcp import RST, SYN
+from analyzer.tcp import RST, SECOND, SYN
 
 WRAP = 1 << 32
-NANO = 1_000_000_000
 # What an idle connection may have sent unseen, and how much faster than before a busy one may have become.
 UNSEEN = 1 << 24
 FASTER = 4
@@ -63,8 +62,8 @@ class _Senders:
         """Rows that follow another of the same sender in another capture, and which of them contradict that."""
         follows = np.flatnonzero((self.sender[1:] == self.sender[:-1]) & (self.place[1:] != self.place[:-1])) + 1
         before = follows - 1
-        elapsed = np.maximum(self.begin[follows] - self.end[before], 0) / NANO
-        lasted = (self.end[follows] - self.begin[follows] + self.end[before] - self.begin[before]) / NANO
+        elapsed = np.maximum(self.begin[follows] - self.end[before], 0) / SECOND
+        lasted = (self.end[follows] - self.begin[follows] + self.end[before] - self.begin[before]) / SECOND
         moved = self.moved[follows] + self.moved[before]
         most = UNSEEN + moved + FASTER * moved / (lasted + 1) * elapsed
         far = np.abs(_signed(self.first[follows] - self.last[before])) > most

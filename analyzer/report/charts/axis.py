@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analyzer.report.charts.style import SMALL, clean
-from analyzer.report.times import SECOND, clock, duration, zone
+from analyzer.report.times import clock, duration, zone
+from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:
     import numpy as np

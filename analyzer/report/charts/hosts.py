@@ -28,6 +28,7 @@ from analyzer.report.charts.style import (
 )
 from analyzer.report.phrases import setting_values, settings_text
 from analyzer.report.times import duration
+from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -267,6 +268,6 @@ def _name_seconds(axes: Axes, low: float, high: float) -> None:
     from matplotlib.ticker import NullLocator
 
     shown = [s for s in NAMED if low <= s <= high]
-    axes.set_xticks(shown, [duration(s * 10**9).replace(".0 s", " s") for s in shown])
+    axes.set_xticks(shown, [duration(s * SECOND).replace(".0 s", " s") for s in shown])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(axis="x", color="#ececec", linewidth=0.6, zorder=0)

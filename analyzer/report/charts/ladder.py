@@ -16,10 +16,10 @@ from analyzer.report.charts.moments import Moment, Moments
 from analyzer.report.charts.probes import RESET, UNANSWERED, probes_of
 from analyzer.report.charts.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, write
 from analyzer.report.phrases import REASONS
-from analyzer.report.times import SECOND, clock, clock_with_fraction, duration
+from analyzer.report.times import clock, clock_with_fraction, duration
 from analyzer.tables.fields import EVENT_RST, FIN_FRAME
 from analyzer.tables.flow import by_server
-from analyzer.tcp import ACK, FIN, PSH, RST, SYN
+from analyzer.tcp import ACK, FIN, PSH, RST, SECOND, SYN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

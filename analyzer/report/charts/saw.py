@@ -11,9 +11,8 @@ from analyzer.report.charts.axis import Numbers
 from analyzer.report.charts.probes import Probes
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import NEVER
+from analyzer.tcp import LATE_PART, SECOND
 
-SECOND = 1_000_000_000
-LATE = 8  # a timer fires late by this part at most (Linux kernel/time/timer.c)
 MOST_FIRINGS = 20_000  # of a timer, in a chart
 
 
@@ -90,11 +89,11 @@ def _firings(saw: Saw, idle: int, pause: int) -> tuple[Column, int]:
     while len(found) < MOST_FIRINGS:
         place = int(np.searchsorted(probes, found[-1], side="right"))
         seen = int(probes[place]) if place < len(probes) else None
-        if seen is not None and seen <= due + idle // LATE:
+        if seen is not None and seen <= due + idle // LATE_PART:
             found.append(seen)
             due = seen + pause
             continue
-        if due + idle // LATE >= saw.end:
+        if due + idle // LATE_PART >= saw.end:
             return np.array(found, np.int64), max(due, saw.end)
         found.append(due)
         heard = int(np.searchsorted(marks, due, side="right")) - 1

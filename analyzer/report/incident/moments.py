@@ -8,8 +8,7 @@ from typing import NamedTuple
 from analyzer.model.flows import SIDES, Episode, Flow, Keepalive
 from analyzer.model.words import Handshake, How, Outcome
 from analyzer.report.phrases import REASONS
-
-SECOND = 1_000_000_000
+from analyzer.tcp import SECOND
 
 
 class Moment(NamedTuple):

@@ -12,8 +12,8 @@ from analyzer.report.incident.moments import Moment, together
 from analyzer.report.phrases import setting_values, settings_text
 from analyzer.report.text import ending_text, of_one_cause, probes_text, profile_names
 from analyzer.report.times import clock, duration, zone
+from analyzer.tcp import SECOND
 
-SECOND = 1_000_000_000
 MOST_MOMENTS = 200
 
 
