@@ -47,6 +47,7 @@ class Middlebox:
     probes_refresh: bool | None = None
     ports: tuple[int, ...] = ()  # of the services that it stands for or is; none: of any
     side: str = "server"  # which end of the connection it is where it closes one
+    drawn_as: str = ""  # what charts call those with this timeout; none: they do not show it
 
     @property
     def closes(self) -> bool:

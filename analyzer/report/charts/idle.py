@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from analyzer.knowledge.matching import middleboxes
 from analyzer.model.flows import SIDES, Estimate, Flow, Keepalive
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Span, seconds_axis, time_axis
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 HEIGHT_IN = 4.2
 # Around it: labels of the height, names of its levels, the title, labels of time and the legend.
 MARGINS = style.Margins(left=0.8, right=2.6, top=0.55, bottom=1.0, between=0.6)
-# Idle timeouts that are met again and again, in seconds: see `keepalive profiles`.
-MIDDLEBOXES = ((60, "many load balancers"), (240, "Azure"), (350, "AWS"), (900, "firewalls"))
 MOST_DEADLINES = 10
 DUE = ":"
 CLOSE = 0.04  # of the height: names of lines that are closer do not fit beside them
@@ -114,7 +113,7 @@ def draw_idle(axes: Axes, saw: Saw, span: Span, *, countdown: bool = False) -> N
     reach = max([*heights.tolist(), *(level.seconds for level in levels), 1e-3])
     top = TOP * min(reach, max(4 * max(heights.max(initial=0.0), 1e-3), 1e-3))
     if not down:
-        levels += [_middlebox(seconds, who) for seconds, who in MIDDLEBOXES if seconds <= top]
+        levels += [level for level in _middleboxes() if level.seconds <= top]
     seconds_axis(axes, top)
     _draw_levels(axes, [level for level in levels if level.seconds <= top], top)
     _draw_end(axes, saw, span, down=down)
@@ -173,8 +172,10 @@ def _longest_run(saw: Saw) -> int:
     return int(np.unique(saw.probes.since, return_counts=True)[1].max())
 
 
-def _middlebox(seconds: float, who: str) -> Level:
-    return Level(seconds, f"{who}: forgotten after {seconds:g} s", BROWN, "-.")
+def _middleboxes() -> list[Level]:
+    """Idle timeouts that are met again and again, the shortest first."""
+    known = sorted((box.idle_timeout_s, box.drawn_as) for box in middleboxes() if box.drawn_as)
+    return [Level(seconds, f"{who}: forgotten after {seconds} s", BROWN, "-.") for seconds, who in known]
 
 
 def _draw_levels(axes: Axes, levels: Sequence[Level], top: float) -> None:
