@@ -261,7 +261,7 @@ def test_the_result_is_complete_without_rights(form: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("form", ["text", "json", "ndjson", "csv"])
-def test_after_a_rehearsal_nothing_is_loaded_any_more(form: str) -> None:
+def test_after_the_preloading_nothing_is_loaded_any_more(form: str) -> None:
     """Of every recording the result is the same with all that is installed closed to the process."""
     program = [sys.executable, str(ROOT / "tests" / "unreadable.py"), form, *CAPTURES]
 
@@ -274,8 +274,8 @@ def test_after_a_rehearsal_nothing_is_loaded_any_more(form: str) -> None:
     assert results() == results("--open")
 
 
-def test_without_a_rehearsal_something_is(tmp_path: Path) -> None:
-    program = [sys.executable, str(ROOT / "tests" / "unreadable.py"), "json", CAPTURES[0], "--unrehearsed"]
+def test_without_it_something_is(tmp_path: Path) -> None:
+    program = [sys.executable, str(ROOT / "tests" / "unreadable.py"), "json", CAPTURES[0], "--unloaded"]
     run = subprocess.run(program, capture_output=True, text=True, env=environment(), check=False)
     assert "PermissionError: import of" in run.stderr
 

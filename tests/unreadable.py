@@ -1,6 +1,6 @@
-"""After a rehearsal: live analyses of captures with nothing loaded or read that lies in an installation.
+"""After `preload`: live analyses of captures with nothing loaded or read that lies in an installation.
 
-    python tests/unreadable.py FORMAT CAPTURE... [--open | --unrehearsed]
+    python tests/unreadable.py FORMAT CAPTURE... [--open | --unloaded]
 
 Prints a digest of each capture's result; with --open that of one to which everything is open.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import analyzer
 from analyzer.commands.live import _tell_events, _tell_result
 from analyzer.commands.result import Format
 from analyzer.kernels import plain
-from analyzer.live.preload import rehearse
+from analyzer.live.preload import preload
 from analyzer.live.session import Live
 from analyzer.live.sources import OfOthers
 
@@ -59,10 +58,8 @@ def result(path: str, form: Format) -> str:
 
 def main() -> None:
     form, paths = Format(sys.argv[1]), [path for path in sys.argv[2:] if not path.startswith("--")]
-    tell = partial(_tell_events, form=form, utc=False)
-    tell_result = partial(_tell_result, form=form, drawn=False, limit=0, utc=False, color=False)
-    if not {"--open", "--unrehearsed"} & set(sys.argv):
-        rehearse(plain(), tell, tell_result, io.StringIO())
+    if not {"--open", "--unloaded"} & set(sys.argv):
+        preload()
     if "--open" not in sys.argv:
         sys.addaudithook(deny)
     for path in paths:

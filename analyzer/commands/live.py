@@ -19,6 +19,7 @@ from analyzer.commands.console import noter, say, tell_problems
 from analyzer.commands.exits import EXIT_NO_CAPTURE
 from analyzer.commands.outputs import check_output, open_output
 from analyzer.commands.result import LIMIT, Format, write_result
+from analyzer.commands.selection import Selection
 from analyzer.errors import CaptureError, OutputError, UsageError
 from analyzer.live import listeners as audience
 
@@ -80,7 +81,7 @@ def live(
     # Before all else: it may fork, and what it forks knows no more than this.
     capturers = _capturers(interface, wanted, backend, folder) if interface else None
     from analyzer.kernels import compiled_if_possible
-    from analyzer.live.preload import rehearse
+    from analyzer.live.preload import preload
     from analyzer.live.session import Live
     from analyzer.pipeline.run import idle_nanoseconds
 
@@ -97,7 +98,7 @@ def live(
         if write is not None and folder is not None:
             run.intake.ring = _ring(write, capturers, folder, int(write_size * MEGA), note)
         if capturers is not None and is_root():
-            rehearse(kernels, tell, tell_result, out)
+            preload()
             _give_up_rights(note)
         with contextlib.ExitStack() as stack:  # threads are started from here on: see `give_up_rights`
             if metrics is not None:
@@ -140,8 +141,6 @@ def _tell_result(
     analysis: Analysis, out: TextIO, *, form: Format, drawn: bool, limit: int, utc: bool, color: bool
 ) -> None:
     """The result, after the events."""
-    from analyzer.commands.selection import Selection
-
     if form is Format.text and not drawn:
         out.write("\n")
     elif form is Format.ndjson:
