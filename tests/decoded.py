@@ -37,7 +37,6 @@ class Row(NamedTuple):
     tsval: int
     tsecr: int
     options: int
-    wscale: int
     sack_left: int
     sack_right: int
     octet: int
@@ -56,7 +55,7 @@ class Row(NamedTuple):
     @property
     def quoted(self) -> Row:
         """Of an ICMP error only what it quotes: the other columns of its row mean nothing."""
-        meaningless = dict.fromkeys(("ackno", "window", "tsval", "tsecr", "options", "wscale"), 0)
+        meaningless = dict.fromkeys(("ackno", "window", "tsval", "tsecr", "options"), 0)
         return (
             self._replace(**meaningless, sack_left=0, sack_right=0, octet=0, key_hash=0)
             if self.kind

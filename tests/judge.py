@@ -62,7 +62,6 @@ def judged(link: int, octets: bytes) -> Facts:
         "ip_id": -1 if over_ipv6 else ip.id,
         "tsval": stamps[0],
         "tsecr": stamps[1],
-        "wscale": options.get("WScale", -1),
         "sack_left": left,
         "sack_right": right,
     }

@@ -11,13 +11,14 @@ from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed, only_flow
 
 from analyzer.diagnose.phrases import how_to_probe
-from analyzer.knowledge.matching import matching, middleboxes, profiles
+from analyzer.knowledge.matching import _made, matching, middleboxes, profiles
 from analyzer.knowledge.profiles import Profile
 from analyzer.model.flows import Estimate, Keepalive
 from analyzer.report.text import profile_names
 
 SYSTEM = {"tcp_keepalive_time": 7200, "tcp_keepalive_intvl": 75, "tcp_keepalive_probes": 9}
 ANY = 23
+WORDS = ("system", "n", "any")
 # The others leave all of it to the system, or to whoever uses them.
 WITH_SETTINGS = [one for one in profiles() if set(one.settings) - {"system", None}]
 WITH_TIME = [one for one in WITH_SETTINGS if isinstance(one.tcp_keepalive_time, int)]
@@ -37,6 +38,22 @@ def own(profile: Profile) -> Keepalive:
     for name, setting in zip(SYSTEM, profile.settings, strict=True):
         values.append(SYSTEM[name] if setting == "system" else ANY if setting in ("n", "any", None) else int(setting))
     return seen(*values, probe_length=profile.probe_length, without_timestamps=not profile.timestamps)
+
+
+@pytest.mark.parametrize("one", profiles(), ids=lambda one: one.name)
+def test_settings_are_numbers_or_known_words(one: Profile) -> None:
+    assert all(setting is None or isinstance(setting, int) or setting in WORDS for setting in one.settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({"tcp_keepalive_tme": 60}, "unexpected keyword argument 'tcp_keepalive_tme'"), ({"sure": None}, "'sure'")],
+)
+def test_a_misspelt_field_of_a_row_is_told_with_file_and_row(change: dict[str, Any], says: str) -> None:
+    row = {"name": "toy", "versions": "1", "on_by_default": True, "set_by": "nobody", "source": "here", "sure": "yes"}
+    row = {name: value for name, value in {**row, **change}.items() if value is not None}
+    with pytest.raises(ValueError, match=f"^toys.toml: toy: .*{says}"):
+        _made(Profile, "toys", row)
 
 
 @pytest.mark.parametrize("profile", WITH_SETTINGS, ids=lambda one: one.name)

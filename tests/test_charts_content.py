@@ -13,11 +13,13 @@ from pictures import boxes
 from wirebytes import Host, Segment, pcap_bytes
 
 from analyzer import Analysis, analyze
+from analyzer.diagnose import VERDICTS
 from analyzer.model.flows import Estimate
 from analyzer.report.charts import style
 from analyzer.report.charts.activity import SLOTS, Activity
 from analyzer.report.charts.axis import STEPS, Span, step_of, ticks
 from analyzer.report.charts.gather import activity_of, span_of
+from analyzer.report.charts.hosts import LOOKS
 from analyzer.report.charts.lanes import unheard_of
 from analyzer.report.charts.moments import MOST, Moments
 from analyzer.report.charts.probes import ANSWERED, UNANSWERED, gaps_of, probes_of
@@ -307,3 +309,7 @@ def test_the_odd_one_out_is_marked(tmp_path: Path) -> None:
     assert [text for text in said if text.startswith("►")] == ["► 192.0.2.23"]
     assert sum(text == "to 198.51.100.20:5432: client 5/?/?" for text in said) == 4
     assert "to 198.51.100.20:5432: client 30/?/?" in said
+
+
+def test_every_verdict_has_a_look() -> None:
+    assert set(LOOKS) == {verdict.word for verdict in VERDICTS}

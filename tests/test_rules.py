@@ -369,6 +369,13 @@ def test_a_clock_that_goes_back_is_told(tmp_path: Path, back: float, engine: str
     assert ("clock-step" in {finding.rule for finding in analysis.findings}) == (back > 1)
 
 
+def test_a_misspelt_verdict_is_no_empty_selection(tmp_path: Path) -> None:
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(pcap_bytes(exchange().segments))
+    with pytest.raises(ValueError, match="dead_pier"):
+        analyze(str(path)).context.judged("dead_peer", "dead_pier")
+
+
 def test_every_rule_has_both_and_an_explanation() -> None:
     assert set(load_rules()) - ELSEWHERE == set(FIRES) == set(NEAR_MISSES)
     for rule in load_rules().values():

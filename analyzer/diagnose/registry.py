@@ -43,11 +43,11 @@ class Context:
     apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
 
     def judged(self, *words: str) -> Column:
-        """The streams with one of these verdicts, in order."""
-        places = [place for place, verdict in enumerate(VERDICTS) if verdict.word in words]
+        """The streams with one of these verdicts, in order; raises ValueError for a word that is none."""
+        known = [verdict.word for verdict in VERDICTS]
         mask = np.zeros(len(self.verdicts), bool)
-        for place in places:
-            mask |= self.verdicts == place
+        for word in words:
+            mask |= self.verdicts == known.index(word)
         return np.flatnonzero(mask)
 
     def where(self, capture: int) -> str:

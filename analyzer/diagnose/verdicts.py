@@ -115,7 +115,7 @@ def _dead_peer(facts: Facts, idle_after: int) -> Mask:
     # One probe alone, of a peer that the capture does not hold, may have been answered out of sight.
     shown = (facts.trailing >= 2) | (_peer(facts.tracks.endpoints(PACKETS)) > 0)
     prober = np.arange(2) == np.maximum(facts.by - 1, 0)[:, None]
-    given_up = np.isin(facts.why, (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)) & _either(shown & prober)
+    given_up = (facts.why == Why.KEEPALIVE_EXHAUSTED) & _either(shown & prober)
     return np.asarray(given_up | _either(_waiting(facts) & ~_peer_lives(facts)))
 
 

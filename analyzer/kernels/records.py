@@ -19,7 +19,7 @@ BAD_LENGTH = 2  # the next record's lengths make no sense
 OTHER_BLOCK = 3  # a pcapng block that is not a packet
 UNKNOWN_INTERFACE = 4
 
-# One interface of a pcapng section: time = (ticks * MULTIPLY // DIVIDE, or ticks / 2**SHIFT s) + SHIFT_NS.
+# One interface of a pcapng section: time = IF_OFFSET_NS + ticks * IF_MULTIPLY // IF_DIVIDE, or + ticks / 2**IF_BINARY.
 (IF_LINK, IF_MULTIPLY, IF_DIVIDE, IF_BINARY, IF_OFFSET_NS, IF_SNAPLEN) = range(6)
 INTERFACE_SIZE = 6
 

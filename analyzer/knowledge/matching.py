@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from analyzer.knowledge.profiles import Middlebox, Profile
 from analyzer.model.flows import SETTINGS, Estimate, Keepalive
 
+Row = TypeVar("Row", Profile, Middlebox)
 # In the order in which those that fit equally well are named.
 FILES = ("systems", "runtimes", "libraries", "servers", "tools", "drivers")
 # What is left to the system: the interval of Linux and the BSDs; the counts of Linux and of the BSDs and macOS.
@@ -28,17 +29,21 @@ def _rows(name: str, kind: str) -> list[dict[str, Any]]:
 @cache
 def profiles() -> tuple[Profile, ...]:
     """All known settings."""
-    return tuple(Profile(**_with_ports(row)) for name in FILES for row in _rows(name, "profile"))
+    return tuple(_made(Profile, name, row) for name in FILES for row in _rows(name, "profile"))
 
 
 @cache
 def middleboxes() -> tuple[Middlebox, ...]:
     """All known idle timeouts."""
-    return tuple(Middlebox(**_with_ports(row)) for row in _rows("middleboxes", "middlebox"))
+    return tuple(_made(Middlebox, "middleboxes", row) for row in _rows("middleboxes", "middlebox"))
 
 
-def _with_ports(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "ports": tuple(row.get("ports", ()))}
+def _made(kind: type[Row], file: str, row: dict[str, Any]) -> Row:
+    """A row as an object; raises ValueError where it lacks a field, or has one that there is not."""
+    try:
+        return kind(**{**row, "ports": tuple(row.get("ports", ()))})
+    except TypeError as error:
+        raise ValueError(f"{file}.toml: {row.get('name', 'a row without a name')}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ NOTHING = np.zeros(0, np.int64)
 TOLD_PROBE, TOLD_UNANSWERED, TOLD_ANSWERED = 1, 2, 3
 # Verdicts worth an event of their own, as places in VERDICTS; and those that no later packet overturns easily.
 TROUBLES = np.array([verdict.severity in URGENT for verdict in VERDICTS])
-AT_ONCE = [i for i, verdict in enumerate(VERDICTS) if verdict.word in ("dead_peer", "lost_state", "middlebox_reset")]
+PLACES = {verdict.word: place for place, verdict in enumerate(VERDICTS)}
+AT_ONCE = [PLACES[word] for word in ("dead_peer", "lost_state", "middlebox_reset")]
 ENDINGS: dict[int, str] = {How.FIN: CLOSED, How.RST: RESET, How.REFUSED: RESET}
 # By number: who ended it, and why.
 ENDERS = (None, *SIDES, MIDDLEBOX)

@@ -54,7 +54,6 @@ HANDSHAKES = tuple(Handshake)
 HOWS = tuple(How)
 WHYS = tuple(Why)
 TUNNELS = {TUNNEL_VXLAN: "vxlan", TUNNEL_GENEVE: "geneve", TUNNEL_GRE: "gre"}
-GAVE_UP = (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)
 
 
 class KeepaliveRows(NamedTuple):
@@ -90,7 +89,8 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
         state[by - 1] = State.UNKNOWN  # gone, or silent for another reason: silence does not show which
     if facts.forged[stream]:
         state[by - 1] = State.UNKNOWN  # it never sent that RST
-    if why in GAVE_UP and (facts.reset[stream, 2 - by] > 1 or head[(y if by == 1 else x) + RESENT] > 0):
+    gave_up = why is Why.KEEPALIVE_EXHAUSTED
+    if gave_up and (facts.reset[stream, 2 - by] > 1 or head[(y if by == 1 else x) + RESENT] > 0):
         state[2 - by] = State.UNKNOWN  # it had not heard the RST to what it sent first: who knows of the last
     ender = MIDDLEBOX if facts.forged[stream] else SIDES[by - 1] if by else None
     rtt = head[HANDSHAKE_RTT]
@@ -109,7 +109,7 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
         state=(state[0], state[1]),
         ending=Ending(how, ender, ended or None, why, head[RESET_FRAME] or None),
         verdict=verdict,
-        keepalive=tuple(_keepalives(facts, keepalives, stream, by - 1 if why in GAVE_UP else None)) if probed else (),
+        keepalive=tuple(_keepalives(facts, keepalives, stream, by - 1 if gave_up else None)) if probed else (),
         heartbeats=make_heartbeats(facts, stream, head) if head[x + BEAT] or head[y + BEAT] else (),
         zero_window_probes=tuple(facts.zero_window_probes[stream].tolist()),
         tunnel=tunnel_name(head[x + KNOWN] >> KNOWN_TUNNEL or head[y + KNOWN] >> KNOWN_TUNNEL),

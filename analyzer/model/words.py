@@ -41,10 +41,9 @@ class Why(IntEnum):
 
     NONE = 0
     KEEPALIVE_EXHAUSTED = 1
-    USER_TIMEOUT = 2
-    REPLY_TO_PROBE = 3
-    REPLY_TO_DATA = 4
-    ABORT = 5
+    REPLY_TO_PROBE = 2
+    REPLY_TO_DATA = 3
+    ABORT = 4
 
 
 class Outcome(IntEnum):

@@ -19,7 +19,6 @@ class Reason(NamedTuple):
 REASONS = {
     Why.NONE: Reason("", ""),
     Why.KEEPALIVE_EXHAUSTED: Reason("keepalive exhausted", ": its keepalive was exhausted"),
-    Why.USER_TIMEOUT: Reason("user timeout", ": its user timeout was over"),
     Why.REPLY_TO_PROBE: Reason("reply to probe", ", in answer to a probe"),
     Why.REPLY_TO_DATA: Reason("reply to data", ", in answer to data"),
     Why.ABORT: Reason("abort", ": its application aborted"),

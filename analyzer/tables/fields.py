@@ -35,7 +35,6 @@ RECORD_SIZE = 5
     TSVAL,  # of an ICMP error this and the next are its sender's address
     TSECR,
     OPTIONS,  # tcp.HAS_* bits
-    WSCALE,  # -1: no such option
     SACK_LEFT,
     SACK_RIGHT,
     OCTET,  # first payload octet, -1 when none was captured
@@ -43,8 +42,8 @@ RECORD_SIZE = 5
     KEY_HASH,  # of addresses and ports, the same for both directions
     TUNNEL,  # 0 outside of any; else its id, its kind above TUNNEL_KIND; TUNNEL_SPLIT where it is part of the key
     COPY_HASH,  # of all that two copies of one segment have in common
-) = range(27)
-PACKET_SIZE = 27
+) = range(26)
+PACKET_SIZE = 26
 STREAM = KEY_HASH  # once it has been tracked; -1 for a second copy and for an ICMP error about no connection
 TUNNEL_KIND = 32
 TUNNEL_ID = (1 << 40) - 1
@@ -296,5 +295,5 @@ SKIP_REASONS = {
     "icmp_without_tcp": "an ICMP error that does not quote TCP, or too little of it",
     "no_packet": "a record without a packet that Wireshark numbers as a frame: a journal entry, a custom block",
 }
-(UNSUPPORTED_LINK_TYPE, NOT_IP, NOT_TCP, IP_FRAGMENT, TRUNCATED, MALFORMED, ICMP_WITHOUT_TCP, NO_PACKET) = range(8)
+(UNSUPPORTED_LINK_TYPE, NOT_IP, NOT_TCP, IP_FRAGMENT, TRUNCATED, MALFORMED, ICMP_WITHOUT_TCP) = range(7)
 COUNTS_SIZE = FIRST_SKIP + len(SKIP_REASONS)

@@ -12,7 +12,6 @@ from analyzer.diagnose.systems import QUICK_S, detection, how_to_probe_by, is_wi
 from analyzer.model.flows import SIDES, Episode, Flow, Keepalive, Probe
 from analyzer.model.words import How, Outcome, Why
 
-GAVE_UP = (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)
 ERRORS_NAMED = 2
 # Who has not asked for so many intervals, and so much besides, does not ask any more.
 MISSED_TURNS = 3
@@ -40,7 +39,7 @@ def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
     errors = path_errors(context.facts, flow.stream)
     for keepalive in flow.keepalive:
         peer_side = 1 - SIDES.index(keepalive.sender)
-        gave_up = flow.ending.why in GAVE_UP and flow.ending.by == keepalive.sender
+        gave_up = flow.ending.why is Why.KEEPALIVE_EXHAUSTED and flow.ending.by == keepalive.sender
         silent = unanswered_at_the_end(keepalive.episodes[-1])
         if not gave_up and (len(silent) < 2 or flow.ending.how is How.RST):
             continue

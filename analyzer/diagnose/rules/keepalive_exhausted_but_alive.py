@@ -30,7 +30,7 @@ def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Clai
     """
     elsewhere = bool(context.silence.alive_elsewhere[flow.stream])
     for keepalive in flow.keepalive:
-        gave_up = flow.ending.why in (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT) and flow.ending.by == keepalive.sender
+        gave_up = flow.ending.why is Why.KEEPALIVE_EXHAUSTED and flow.ending.by == keepalive.sender
         recovered = sum(episode.outcome is Outcome.RECOVERED for episode in keepalive.episodes)
         later = gave_up and heard_of_peer(context.facts, flow, keepalive).later
         if not gave_up or not (elsewhere or later or recovered >= LOSSES_BEFORE):

@@ -10,8 +10,6 @@ from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.flows import Flow, Keepalive, Probe
 from analyzer.model.words import Why
 
-GAVE_UP = (Why.KEEPALIVE_EXHAUSTED, Why.USER_TIMEOUT)
-
 
 @rule("one-way-loss", severity="high", verdicts=("middlebox_drop", "dead_peer"))
 def one_way_loss(flow: Flow, context: Context) -> Iterator[Claim]:
@@ -30,7 +28,7 @@ def one_way_loss(flow: Flow, context: Context) -> Iterator[Claim]:
     """
     unheard, unanswered = [], []
     for keepalive in flow.keepalive:
-        gave_up = flow.ending.why in GAVE_UP and flow.ending.by == keepalive.sender
+        gave_up = flow.ending.why is Why.KEEPALIVE_EXHAUSTED and flow.ending.by == keepalive.sender
         silent = unanswered_at_the_end(keepalive.episodes[-1])
         in_vain = answered_in_vain(keepalive, gave_up=gave_up)
         if len(in_vain) > 1 or (in_vain and gave_up):

@@ -34,7 +34,6 @@ MAPPED_IPV4 = 0xFFFF << 32  # ::ffff:0:0/96, RFC 4291 2.5.5.2
 IPV4_HEADER_SIZE = 20
 IPV6_HEADER_SIZE = 40
 MAX_EXTENSION_HEADERS = 16  # RFC 8200 4.1 names seven; more than twice that is an attack on the reader
-MORE_FRAGMENTS = 0x2000
 FRAGMENT_OFFSET = 0x1FFF
 
 

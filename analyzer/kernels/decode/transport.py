@@ -48,7 +48,6 @@ from analyzer.tables.fields import (
     TUNNEL,
     TUNNEL_SPLIT,
     WINDOW,
-    WSCALE,
 )
 from analyzer.tcp import (
     HAS_DSACK,
@@ -102,7 +101,6 @@ def tcp_option(buf: Buffer, at: int, size: int, packets: Ints, row: int) -> int:
             return HAS_SACK | HAS_DSACK
         return HAS_SACK
     if option == OPTION_WSCALE and size == 3:
-        packets[row + WSCALE] = buf[at + 2]
         return HAS_WSCALE
     if option == OPTION_SACK_PERMITTED:
         return HAS_SACK_PERMITTED
@@ -158,7 +156,6 @@ def tcp(buf: Buffer, at: int, end: int, packets: Ints, row: int) -> int:
     packets[row + LEN] = wire_end - at - header
     packets[row + TSVAL] = 0
     packets[row + TSECR] = 0
-    packets[row + WSCALE] = -1
     packets[row + SACK_LEFT] = 0
     packets[row + SACK_RIGHT] = 0
     packets[row + OPTIONS] = tcp_options(buf, at + TCP_HEADER_SIZE, at + header, end, packets, row)

@@ -14,7 +14,7 @@ from analyzer.tables.fields import LAST_PROBE, NEVER, PROBE_SINCE, PROBE_TIME, R
 def last_gaps(facts: Facts, streams: Column) -> tuple[Column, Seconds]:
     """Endpoints that gave up by their keepalive timer, and the time from their last probe to their RST."""
     why = facts.why[streams]
-    ended = np.flatnonzero((why == Why.KEEPALIVE_EXHAUSTED) | (why == Why.USER_TIMEOUT))
+    ended = np.flatnonzero(why == Why.KEEPALIVE_EXHAUSTED)
     side = facts.by[streams][ended] - 1
     gap = facts.tracks.flows[streams][ended, RESET_TIME] - facts.last_probe[streams][ended, side]
     return ended * 2 + side, to_seconds(gap)
