@@ -21,9 +21,9 @@ from analyzer.report.charts.axis import STEPS, Span, step_of, ticks
 from analyzer.report.charts.gather import activity_of, span_of
 from analyzer.report.charts.hosts import LOOKS
 from analyzer.report.charts.lanes import unheard_of
-from analyzer.report.charts.moments import MOST, Moments
 from analyzer.report.charts.probes import ANSWERED, UNANSWERED, gaps_of, probes_of
 from analyzer.report.charts.saw import Saw, counted_down, counted_up, height_at
+from analyzer.report.charts.segments import MOST, Segments
 from analyzer.report.charts.timeline import rows_of
 from analyzer.tables.fields import STREAM, TIME
 
@@ -278,7 +278,7 @@ def test_the_ladder_shows_handshake_last_data_probes_and_end(tmp_path: Path) -> 
 def test_moments_are_few_however_many_segments_there_are() -> None:
     rows = np.zeros((5000, 26), np.int64)
     rows[:, 1] = np.arange(1, 5001)
-    moments = Moments(range(1, 5001))
+    moments = Segments(range(1, 5001))
     for part in np.array_split(rows, 9):
         moments.add(part, np.zeros(len(part), bool))
     found = moments.decisive()

@@ -36,7 +36,7 @@ SHARE = 0.01
 SLACK_NS = 250_000_000
 # Where the other measure is to differ: by so much more.
 APART = 4
-NEVER = np.iinfo(np.int64).max
+NOT_YET = np.iinfo(np.int64).max
 
 
 class Limit(NamedTuple):
@@ -128,7 +128,7 @@ def all_closings(facts: Facts) -> Closings:
 def _closings(facts: Facts) -> Closings:
     flows, endpoints = facts.tracks.flows, facts.tracks.endpoints
     fin, data = endpoints(FIN_TIME), endpoints(LAST_DATA).max(axis=1)
-    first = np.where(fin > 0, fin, NEVER)
+    first = np.where(fin > 0, fin, NOT_YET)
     own = (flows[:, RESET_SIDE] > 0) & (flows[:, RESET_WHY] == RESET_ABORT)
     reset = own & (flows[:, RESET_TIME] < first.min(axis=1))
     side = np.where(reset, flows[:, RESET_SIDE] - 1, np.argmin(first, axis=1)).clip(0, 1)

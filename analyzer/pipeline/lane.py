@@ -9,13 +9,11 @@ from analyzer.capture import Reader
 from analyzer.decode import Decoder
 from analyzer.kernels import Kernels
 from analyzer.model.columns import Packets, Records
-from analyzer.tables.fields import PACKET_SIZE, TUNNEL, TUNNEL_SPLIT, WORLD
+from analyzer.tables.fields import NEVER, PACKET_SIZE, TUNNEL, TUNNEL_SPLIT, WORLD
 from analyzer.tables.frames import in_file
 
 if TYPE_CHECKING:
     from analyzer.pipeline.same_traffic.samples import Sample
-
-NEVER = 1 << 62
 
 
 class Lane:
@@ -25,7 +23,7 @@ class Lane:
         self.index = index
         self.reader = reader
         self.shift = reader.facts.clock_shift
-        self.latest = -NEVER  # time of the packets taken so far
+        self.latest = NEVER  # time of the packets taken so far
         self.packets = Packets((), 0)
         self.row = 0  # the first packet not taken yet
         self._frames = in_file(index)
@@ -69,7 +67,7 @@ class Lane:
     def horizon(self) -> int:
         """The latest time among the packets read so far."""
         last = self.reader.facts.last_time
-        return -NEVER if last is None else last - self.shift
+        return NEVER if last is None else last - self.shift
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""

@@ -98,7 +98,7 @@ class Table:
         self._file.close()
 
 
-class Spool:
+class Archive:
     """All three tables. The tracker numbers its rows anew when some leave; here each keeps its first number."""
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from analyzer.model.captures import CaptureFacts
     from analyzer.tables.arrays import Column, Mask
-    from analyzer.track.archive import Spool
+    from analyzer.track.archive import Archive
 
 FIRST_ROOM = 64
 # Two captures of one packet, taken at two places: half the shortest time after which a keepalive probe is repeated.
@@ -52,7 +52,7 @@ class Tracker:
         self._counts = kernels.ints(COUNTS_SIZE)
         self._counts[ACROSS_NS] = SAME_TRAFFIC_NS if same_traffic else COPY_WITHIN_NS
         self._seed = int.from_bytes(os.urandom(7))
-        self._spool: Spool | None = None
+        self._archive: Archive | None = None
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels, from the same state."""
@@ -89,7 +89,7 @@ class Tracker:
         """All tables as arrays, each cut to what is in it; nothing can be tracked after that."""
         from analyzer.track.roles import settle_roles
 
-        return settle_roles(self.living() if self._spool is None else self._spool.finish(self.living()))
+        return settle_roles(self.living() if self._archive is None else self._archive.finish(self.living()))
 
     def living(self) -> Tracks:
         """The tables of what is in memory: all there is as long as nothing was told to leave."""
@@ -110,7 +110,7 @@ class Tracker:
         import numpy as np
 
         count = int(self._counts[FLOW_COUNT])
-        return np.arange(count) if self._spool is None else self._spool.numbers(count)
+        return np.arange(count) if self._archive is None else self._archive.numbers(count)
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -120,7 +120,7 @@ class Tracker:
     @property
     def streams(self) -> int:
         """How many connections there have been."""
-        return int(self._counts[FLOW_COUNT]) if self._spool is None else self._spool.streams(self.sizes[0])
+        return int(self._counts[FLOW_COUNT]) if self._archive is None else self._archive.streams(self.sizes[0])
 
     def release(self, leaving: Mask, done: Mask) -> tuple[Mask, Mask]:
         """Have these connections leave memory for the disk, and these rows of the probe log; the others move up.
@@ -128,11 +128,11 @@ class Tracker:
         Returns which connections, and which rows of the probe log, stayed. Raises OSError when the disk takes no
         more: then all stay.
         """
-        from analyzer.track.archive import Spool
+        from analyzer.track.archive import Archive
 
-        if self._spool is None:
-            self._spool = Spool()
-        kept, *stayed = self._spool.release(self.living(), leaving, done)
+        if self._archive is None:
+            self._archive = Archive()
+        kept, *stayed = self._archive.release(self.living(), leaving, done)
         for name, place, rows in zip(
             ("_flows", "_probes", "_events"), (FLOW_COUNT, PROBE_COUNT, EVENT_COUNT_), kept, strict=True
         ):
@@ -144,8 +144,8 @@ class Tracker:
 
     def close(self) -> None:
         """Give the room on the disk back."""
-        if self._spool is not None:
-            self._spool.close()
+        if self._archive is not None:
+            self._archive.close()
 
     def _refilled(self, table: Ints, rows: Column, used: int) -> Ints:
         """The table with these rows alone in it, and zeros after them; so many of its words were used."""

@@ -12,8 +12,8 @@ from analyzer.model.flows import MIDDLEBOX, Flow
 from analyzer.model.words import Handshake, How, ProbeKind
 from analyzer.report.charts import style
 from analyzer.report.charts.gather import empty_figure, most_telling, named
-from analyzer.report.charts.moments import Moment, Moments
 from analyzer.report.charts.probes import RESET, UNANSWERED, probes_of
+from analyzer.report.charts.segments import Segment, Segments
 from analyzer.report.charts.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, write
 from analyzer.report.phrases import REASONS
 from analyzer.report.times import clock, clock_with_fraction, duration
@@ -56,18 +56,18 @@ def ladder(analysis: Analysed, streams: list[int], utc: bool) -> Figure:
     stream = most_telling(analysis, streams)
     flow = analysis.flow(stream)
     remarks = _remarks(analysis, flow)
-    moments = Moments(_decisive(analysis, flow, remarks))
+    segments = Segments(_decisive(analysis, flow, remarks))
     if analysis.again is None:
         raise UsageError("a ladder needs the packets, and those of a live analysis are gone")
     for batch in analysis.again.batches([stream]):
-        moments.add(batch.rows, by_server(batch.rows, analysis.facts.tracks.flows))
-    shown = moments.decisive()
+        segments.add(batch.rows, by_server(batch.rows, analysis.facts.tracks.flows))
+    shown = segments.decisive()
     closing = _closing(analysis, flow)
     figure = style.new_figure(height_of(shown, len(closing)) + TITLE_IN, margins=MARGINS)
     axes = figure.subplots()
     draw_ladder(axes, flow, shown, remarks, closing, frame_text=analysis.frame_text, utc=utc)
     chosen = f", the worst of {len(streams)}" if len(streams) > 1 else ""
-    below = f"{len(shown)} of {moments.count} segments; not to scale; seq and ack relative to the first"
+    below = f"{len(shown)} of {segments.count} segments; not to scale; seq and ack relative to the first"
     style.title(axes, f"Stream {stream} of {named(analysis)}{chosen}: {flow.verdict}", below)
     return figure
 
@@ -147,35 +147,35 @@ PLAIN = Remark("", "")
 
 
 class Row(NamedTuple):
-    """One line of the diagram: a moment, or words about what lies between two."""
+    """One line of the diagram: a segment, or words about what lies between two."""
 
-    moment: Moment | None
+    segment: Segment | None
     text: str
 
 
-def rows_of(moments: Sequence[Moment]) -> list[Row]:
-    """The moments, with the silences and the segments left out between them."""
+def rows_of(segments: Sequence[Segment]) -> list[Row]:
+    """The segments, with the silences and the segments left out between them."""
     rows: list[Row] = []
-    for before, moment in zip([None, *moments], moments, strict=False):
+    for before, segment in zip([None, *segments], segments, strict=False):
         if before is not None:
-            waited, missing = moment.time - before.time, moment.place - before.place - 1
+            waited, missing = segment.time - before.time, segment.place - before.place - 1
             if missing:
                 rows.append(Row(None, f"{missing} segment{'s' * (missing > 1)} in {duration(waited)}"))
             elif waited >= SILENCE_NS:
                 rows.append(Row(None, f"{duration(waited)} of silence"))
-        rows.append(Row(moment, ""))
+        rows.append(Row(segment, ""))
     return rows
 
 
-def height_of(moments: Sequence[Moment], notes: int) -> float:
+def height_of(segments: Sequence[Segment], notes: int) -> float:
     """Inches that the diagram takes."""
-    return ROW_IN * (len(rows_of(moments)) + 2.5 + notes)
+    return ROW_IN * (len(rows_of(segments)) + 2.5 + notes)
 
 
 def draw_ladder(
     axes: Axes,
     flow: Flow,
-    moments: Sequence[Moment],
+    segments: Sequence[Segment],
     remarks: Mapping[int, Remark],
     closing: Sequence[str],
     *,
@@ -183,7 +183,7 @@ def draw_ladder(
     utc: bool = False,
 ) -> None:
     """Who sent what when, from top to bottom, not to scale; `remarks` by frame, `closing` lines about the end."""
-    rows = rows_of(moments)
+    rows = rows_of(segments)
     bottom = len(rows) + 0.2
     axes.set_axis_off()
     axes.set_xlim(0, 1)
@@ -192,18 +192,18 @@ def draw_ladder(
         write(axes, x, -0.95, f"{name}\n".strip(), ha="center", fontweight="bold")
         write(axes, x, -0.45, style.shortened(str(endpoint), 48), ha="center")
         axes.plot([x, x], [-0.1, bottom], color=GREY, linewidth=1.0, zorder=1)
-    first = moments[0].time if moments else 0
+    first = segments[0].time if segments else 0
     day = clock(first, utc, "%Y-%m-%d")
     write(axes, 0.0, -0.45, f"frame   {day}", ha="left", color=GREY)
     for y, row in enumerate(rows, start=1):
-        if row.moment is None:
+        if row.segment is None:
             _draw_words(axes, y - 0.4, row.text)
             continue
-        moment = row.moment
-        when = f"{clock_with_fraction(moment.time, utc)}  +{(moment.time - first) / SECOND:.6f} s"
-        write(axes, 0.0, y - 0.35, frame_text(moment.frame), ha="left", fontweight="bold")
+        segment = row.segment
+        when = f"{clock_with_fraction(segment.time, utc)}  +{(segment.time - first) / SECOND:.6f} s"
+        write(axes, 0.0, y - 0.35, frame_text(segment.frame), ha="left", fontweight="bold")
         write(axes, 0.045, y - 0.35, when, ha="left", color=GREY)
-        _draw_arrow(axes, y - 0.35, moment, remarks.get(moment.frame, PLAIN))
+        _draw_arrow(axes, y - 0.35, segment, remarks.get(segment.frame, PLAIN))
     for place, text in enumerate(closing):
         told = style.shortened(text, MOST_CLOSING)
         write(axes, 0.0, bottom + 0.4 + place * 0.75, told, ha="left", fontweight="normal" if place else "bold")
@@ -216,11 +216,11 @@ def _draw_words(axes: Axes, y: float, text: str) -> None:
     write(axes, (CLIENT_X + SERVER_X) / 2, y, text, ha="center", color=GREY, style="italic")
 
 
-def _draw_arrow(axes: Axes, y: float, moment: Moment, remark: Remark) -> None:
-    kind = "icmp" if moment.icmp else "end" if moment.flags & RST else remark.kind
+def _draw_arrow(axes: Axes, y: float, segment: Segment, remark: Remark) -> None:
+    kind = "icmp" if segment.icmp else "end" if segment.flags & RST else remark.kind
     colour, line, width = ARROWS[kind]
-    start, end = (CLIENT_X, SERVER_X) if moment.side == 0 else (SERVER_X, CLIENT_X)
-    if moment.icmp:  # what a router sends back to whoever sent the quoted segment
+    start, end = (CLIENT_X, SERVER_X) if segment.side == 0 else (SERVER_X, CLIENT_X)
+    if segment.icmp:  # what a router sends back to whoever sent the quoted segment
         start, end = (CLIENT_X + SERVER_X) / 2, start
     lost = kind == "lost"
     tip = start + (end - start) * LOST_AT if lost else end
@@ -233,21 +233,21 @@ def _draw_arrow(axes: Axes, y: float, moment: Moment, remark: Remark) -> None:
         style.plot_marks(axes, style.UNANSWERED._replace(size=8), [tip], [y])
     background = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
     write(
-        axes, (CLIENT_X + SERVER_X) / 2, y - 0.27, _words(moment), ha="center", fontsize=6.5, zorder=4, bbox=background
+        axes, (CLIENT_X + SERVER_X) / 2, y - 0.27, _words(segment), ha="center", fontsize=6.5, zorder=4, bbox=background
     )
-    text = style.shortened(remark.text or ("ICMP error about it" if moment.icmp else ""), MOST_REMARK)
+    text = style.shortened(remark.text or ("ICMP error about it" if segment.icmp else ""), MOST_REMARK)
     write(axes, SERVER_X + 0.02, y, text, ha="left", fontweight="bold" if kind in ("lost", "end") else "normal")
 
 
-def _words(moment: Moment) -> str:
+def _words(segment: Segment) -> str:
     """Flags and numbers: `PSH ACK  seq 1  ack 1  len 180`."""
-    if moment.icmp:
-        return f"ICMP error: quotes seq {moment.seq}"
-    flags = " ".join(name for bit, name in FLAGS if moment.flags & bit) or "no flags"
-    parts = [flags, f"seq {moment.seq}"]
-    if moment.ack is not None:
-        parts.append(f"ack {moment.ack}")
-    parts.append(f"len {moment.len}")
-    if not moment.window and not moment.flags & (RST | SYN):
+    if segment.icmp:
+        return f"ICMP error: quotes seq {segment.seq}"
+    flags = " ".join(name for bit, name in FLAGS if segment.flags & bit) or "no flags"
+    parts = [flags, f"seq {segment.seq}"]
+    if segment.ack is not None:
+        parts.append(f"ack {segment.ack}")
+    parts.append(f"len {segment.len}")
+    if not segment.window and not segment.flags & (RST | SYN):
         parts.append("win 0")
     return "  ".join(parts)

@@ -33,7 +33,7 @@ MANY_RESENT = 2  # of one run: a single retransmission is ordinary
 
 
 @dataclass(frozen=True)
-class Lane:
+class ShownLane:
     """One connection, times in nanoseconds."""
 
     flow: Flow
@@ -60,13 +60,13 @@ def make_lanes(
     severity_of: Mapping[str, str],
     activity: Activity,
     findings: dict[int, list[tuple[str, int]]],
-) -> list[Lane]:
+) -> list[ShownLane]:
     """The lanes of these connections, in this order."""
     streams = np.array([flow.stream for flow in flows], np.int64)
     probes, window = probes_of(facts, streams), probes_of(facts, streams, ProbeKind.ZERO_WINDOW)
     fins, events = facts.tracks.endpoints(FIN_TIME), _events(facts, streams)
     return [
-        Lane(
+        ShownLane(
             flow=flow,
             unheard=unheard_of(probes.sent_by(flow.stream), flow.ending.time or facts.end),
             severity=severity_of[flow.verdict],

@@ -14,7 +14,7 @@ from analyzer.model.words import Handshake
 from analyzer.report.charts import lanes, notes, overview, probes, style
 from analyzer.report.charts.axis import Span, time_axis
 from analyzer.report.charts.gather import activity_of, empty_figure, named, span_of
-from analyzer.report.charts.lanes import Lane
+from analyzer.report.charts.lanes import ShownLane
 from analyzer.report.charts.style import BLACK, BLUE, GREY, ORANGE, PALE, RED, SKY, Mark, plot_marks, write
 from analyzer.tables.arrays import Column
 
@@ -66,7 +66,7 @@ def _draw(
     parts: list[Axes],
     analysis: Analysed,
     services: list[overview.Service],
-    shown: list[lanes.Lane],
+    shown: list[lanes.ShownLane],
     told: list[tuple[str, str]],
     span: Span,
 ) -> None:
@@ -89,7 +89,7 @@ def _draw(
 
 def _lanes(
     analysis: Analysed, streams: list[int], span: Span, flags: Sequence[Finding], letters: dict[str, str]
-) -> list[lanes.Lane]:
+) -> list[lanes.ShownLane]:
     first_frames = {id(one): one.evidence.frames[0] for one in flags if one.evidence.frames}
     activity = activity_of(analysis, streams, span, list(first_frames.values()), answers=True)
     flows = list(analysis.flows_of(streams))
@@ -137,11 +137,11 @@ class Row(NamedTuple):
     """A row of the chart: the name of a service above its lanes, or a lane; one that is alone has it beside it."""
 
     service: str
-    lane: Lane | None
+    lane: ShownLane | None
     alone: bool = False
 
 
-def rows_of(lanes: Sequence[Lane]) -> list[Row]:
+def rows_of(lanes: Sequence[ShownLane]) -> list[Row]:
     """The lanes under the names of their services: services, and lanes in each, in the order given."""
     order: dict[str, int] = {}
     for lane in lanes:
@@ -156,12 +156,12 @@ def rows_of(lanes: Sequence[Lane]) -> list[Row]:
     return found
 
 
-def height_of(lanes: Sequence[Lane]) -> float:
+def height_of(lanes: Sequence[ShownLane]) -> float:
     """Inches that the lanes take."""
     return LANE_IN * (len(rows_of(lanes)) + 1)
 
 
-def draw_timeline(axes: Axes, lanes: Sequence[Lane], span: Span, *, capture_end: int) -> None:
+def draw_timeline(axes: Axes, lanes: Sequence[ShownLane], span: Span, *, capture_end: int) -> None:
     """Who was alive, who asked, who did not answer, and when that was noticed; `lanes` worst first."""
     rows = rows_of(lanes)
     time_axis(axes, span)
@@ -189,7 +189,7 @@ def _outside(axes: Axes, side: float, y: float, text: str, **how: object) -> Non
     axes.annotate(style.clean(text), (side, y), (-6 if side == 0 else 6, 0), **(place | aligned | how))  # type: ignore[arg-type]
 
 
-def _draw_lane(axes: Axes, y: float, lane: Lane, span: Span, capture_end: int) -> None:
+def _draw_lane(axes: Axes, y: float, lane: ShownLane, span: Span, capture_end: int) -> None:
     flow = lane.flow
     weight = "bold" if lane.severity == "high" else "normal"
     _outside(axes, 1, y, flow.verdict, fontweight=weight, color=WORDS[lane.severity])
@@ -214,7 +214,7 @@ def _draw_lane(axes: Axes, y: float, lane: Lane, span: Span, capture_end: int) -
     _flags(axes, y, lane, span)
 
 
-def _begin(axes: Axes, y: float, lane: Lane, span: Span) -> None:
+def _begin(axes: Axes, y: float, lane: ShownLane, span: Span) -> None:
     """How it began, or that it had begun before the capture did."""
     x = span.x(np.array([lane.flow.start]))
     if lane.flow.handshake is Handshake.NOT_CAPTURED:
@@ -232,7 +232,7 @@ def _marks(axes: Axes, y: float, mark: Mark, times: Column, span: Span) -> None:
     plot_marks(axes, mark, x, np.full(len(x), y))
 
 
-def _flags(axes: Axes, y: float, lane: Lane, span: Span) -> None:
+def _flags(axes: Axes, y: float, lane: ShownLane, span: Span) -> None:
     """The findings, a flag with a letter each, side by side where they are of one moment."""
     room = 0.013 * span.length
     places = sorted((min(max(span.x(time), 0), span.length), letter) for letter, time in lane.findings)

@@ -1,4 +1,4 @@
-"""The decisive moments of one connection, chosen from its segments as they go by: few, however many there are."""
+"""The decisive segments of one connection, chosen from its segments as they go by: few, however many there are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIRST = 10  # of those, from the beginning
 WRAP = 1 << 32
 
 
-class Moment(NamedTuple):
+class Segment(NamedTuple):
     """One segment, or an ICMP error about one; sequence numbers as Wireshark shows them, relative to the first."""
 
     place: int  # among all of the connection
@@ -33,44 +33,44 @@ class Moment(NamedTuple):
     window: int
 
 
-class Moments:
+class Segments:
     """Takes the packets of one connection in order and keeps the decisive ones."""
 
     def __init__(self, chosen: Collection[int]) -> None:
         """`chosen` are frames to keep, and what goes right before them: probes, answers, the end."""
         self._chosen = set(chosen)
-        self._before: deque[Moment] = deque(maxlen=BEFORE)
-        self._tail: deque[Moment] = deque(maxlen=TAIL)
-        self._kept: dict[int, Moment] = {}
+        self._before: deque[Segment] = deque(maxlen=BEFORE)
+        self._tail: deque[Segment] = deque(maxlen=TAIL)
+        self._kept: dict[int, Segment] = {}
         self._first: list[int | None] = [None, None]  # sequence numbers that count as 0, by side
         self.count = 0
 
     def add(self, rows: Column, by_server: Mask) -> None:
         """Take note of packets."""
         for row, side in zip(rows.tolist(), by_server.tolist(), strict=True):
-            moment = self._moment(row, int(side))
+            segment = self._segment(row, int(side))
             self.count += 1
-            if moment.place < HEAD or moment.frame in self._chosen:
-                if moment.frame in self._chosen:
+            if segment.place < HEAD or segment.frame in self._chosen:
+                if segment.frame in self._chosen:
                     self._kept |= {one.place: one for one in self._before}
-                self._kept[moment.place] = moment
-            self._before.append(moment)
-            self._tail.append(moment)
+                self._kept[segment.place] = segment
+            self._before.append(segment)
+            self._tail.append(segment)
 
-    def decisive(self) -> list[Moment]:
-        """The moments in order; of too many those at the beginning and at the end."""
+    def decisive(self) -> list[Segment]:
+        """The segments in order; of too many those at the beginning and at the end."""
         kept = self._kept | {one.place: one for one in self._tail}
         found = [kept[place] for place in sorted(kept)]
         return found if len(found) <= MOST else found[:FIRST] + found[FIRST - MOST :]
 
-    def _moment(self, row: list[int], side: int) -> Moment:
+    def _segment(self, row: list[int], side: int) -> Segment:
         flags, seq, ack = row[FLAGS], row[SEQ], row[ACKNO]
         if row[KIND] == 0:
             if self._first[side] is None or flags & SYN:
                 self._first[side] = seq if flags & SYN else (seq - 1) % WRAP
             if self._first[1 - side] is None and flags & ACK:
                 self._first[1 - side] = (ack - 1) % WRAP
-        return Moment(
+        return Segment(
             place=self.count,
             frame=row[FRAME],
             time=row[TIME],
