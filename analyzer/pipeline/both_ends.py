@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from analyzer.capture import open_capture
-from analyzer.decode import Decoder
 from analyzer.errors import UsageError
 from analyzer.kernels import Kernels
 from analyzer.kernels.track.copies import COPY_WITHIN_NS
@@ -16,6 +15,7 @@ from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import Apart
 from analyzer.model.words import How
+from analyzer.pipeline.lane import Lane
 from analyzer.pipeline.same_traffic.numbering import connections_of, mixed
 from analyzer.pipeline.same_traffic.places import NEVER_JOINED, UNTRANSLATED
 from analyzer.pipeline.same_traffic.samples import LASTING, WHO
@@ -44,7 +44,6 @@ from analyzer.tables.fields import (
     TIME,
     TTL,
 )
-from analyzer.tables.frames import in_file
 from analyzer.tcp import RST
 
 # As far before the end of the other capture, or after its beginning, a packet may have been on its way; and as far
@@ -64,10 +63,10 @@ class _End:
     """The TCP segments of one capture, as rows of COLUMNS, each once; and when it ran."""
 
     def __init__(self, index: int, facts: CaptureFacts, kernels: Kernels, *, split_tunnels: bool) -> None:
-        decoder = Decoder(kernels, split_tunnels=split_tunnels)
+        lane = Lane(index, open_capture(facts.path, kernels), kernels, split_tunnels)
         parts = []
-        for records in open_capture(facts.path, kernels).batches():
-            rows, size = decoder.feed(records._replace(first_frame=records.first_frame + in_file(index)))
+        while lane.advance():
+            rows, size = lane.packets
             table = np.array(rows[: size * PACKET_SIZE], np.int64).reshape(-1, PACKET_SIZE)
             parts.append(table[table[:, KIND] == 0][:, COLUMNS])
         self.rows: Column = np.concatenate(parts) if parts else np.zeros((0, len(COLUMNS)), np.int64)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from analyzer.capture import open_capture
-from analyzer.decode import Decoder
 from analyzer.kernels import plain
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Packets
+from analyzer.pipeline.lane import Lane
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
     ACKNO,
@@ -127,9 +127,9 @@ def peek(index: int, path: str, packets: int) -> tuple[Peek, CaptureFacts]:
     """
     kernels = plain()
     reader = open_capture(path, kernels, batch=packets)
-    sample = Sample(index, KEPT)
-    if (records := next(reader.batches(), None)) is not None:
-        sample.take(Decoder(kernels).feed(records))
-        sample.goes_on = records.size == packets
+    lane = Lane(index, reader, kernels, split_tunnels=False)
+    sample = lane.sample = Sample(index, KEPT)
+    if lane.advance():
+        sample.goes_on = reader.facts.packets - reader.facts.other_records == packets
     reader.close()
     return Peek(index, path, reader.facts.first_time or 0, sample), reader.facts
