@@ -110,6 +110,19 @@ def test_rings_of_two_places(tmp_path: Path, recording: Path) -> None:
         assert differences(outcome(whole), outcome(both)) == [], (here, there, ahead)
 
 
+@pytest.mark.parametrize("ahead", [23_500_000, -230_000_000, 700_000_000, 2_500_000_000])
+@pytest.mark.parametrize("name", ["lost-state", "dead-peer", "lost-state-client"])
+def test_a_short_talk_at_two_places_whose_clocks_nearly_agree(tmp_path: Path, name: str, ahead: int) -> None:
+    """Most of its packets lie at the beginning, before the other file's first by the clocks as they are."""
+    packets = packets_in(ROOT / "captures" / name / "capture.pcap")
+    whole = story(cut(packets, [], tmp_path))
+    paths = [*cut(packets, [], tmp_path), tmp_path / "there.pcap"]
+    paths[-1].write_bytes(file_of([packet._replace(time=packet.time + ahead) for packet in packets]))
+    both = story(paths)
+    assert both["joined"]
+    assert differences(outcome(whole), outcome(both)) == []
+
+
 def test_a_file_that_begins_with_late_copies_is_no_other_place(tmp_path: Path) -> None:
     """The network's second copies, up to 0.7 s late, lie in the next file; a rotation cut them off from the first."""
     [recording] = (ROOT / "captures" / "copies-on-the-path").glob("capture.pcap*")

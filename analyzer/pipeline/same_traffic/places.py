@@ -155,8 +155,11 @@ def _proven(
         # The second copies of one network that a new file has cut off from the first, or the packets of another queue
         # that it has, are no other place: of clocks that nearly agree the captures must have run at the same time.
         begin, end = max(one.first, other.first), min(one.last, other.last)
+        if end - begin < PATH_NS:
+            return None
+        begin, end = begin - abs(ahead), end + abs(ahead)  # by the clock of either
         within = (rows.time(a) >= begin) & (rows.time(b) >= begin) & (rows.time(a) <= end) & (rows.time(b) <= end)
-        if end - begin < PATH_NS or np.count_nonzero(moving & within) < SAME_TRAFFIC:
+        if np.count_nonzero(moving & within) < SAME_TRAFFIC:
             return None
     if abs(ahead) > PATH_NS and came_round(rows.table[a[moving]], ahead):
         return None
