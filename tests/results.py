@@ -50,7 +50,7 @@ def result(*paths: Path | str, engine: str = "plain") -> Result:
     """The whole JSON, numbers exact, without what depends on where the octets came from."""
     with pytest.MonkeyPatch.context() as patch:
         if engine == "compiled":  # loaded once for all tests
-            patch.setattr("analyzer.analysis.compiled", lambda notify: kernels_of("compiled"))
+            patch.setattr("analyzer.pipeline.run.compiled", lambda notify: kernels_of("compiled"))
         analysis = analyzer.analyze(*map(str, paths), engine=engine)
     whole: Result = json.loads(analysis.to_json(), parse_float=Decimal)
     for capture in whole["captures"]:

@@ -62,7 +62,7 @@ def test_so_it_is_with_several_files(name: str) -> None:
 
 
 def test_so_it_is_with_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analyzer.analysis.compiled", lambda notify: kernels_of("compiled"))
+    monkeypatch.setattr("analyzer.pipeline.run.compiled", lambda notify: kernels_of("compiled"))
     capture = str(ROOT / "captures" / "crowd" / "capture.pcap")
     fast, slow = analyze(capture, engine="compiled"), analyze(capture, engine="plain")
     assert np.array_equal(again(fast)[:, [FRAME, STREAM]], again(slow)[:, [FRAME, STREAM]])
