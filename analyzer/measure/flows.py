@@ -126,7 +126,7 @@ def _keepalives(facts: Facts, keepalives: KeepaliveRows, stream: int, gave_up: i
 
 
 def tunnel_name(tunnel: int) -> str | None:
-    """The kind and id of a tunnel, from layout.TUNNEL; None outside of any."""
+    """The kind and id of a tunnel, from tables.fields.TUNNEL; None outside of any."""
     return f"{TUNNELS[tunnel >> TUNNEL_KIND]} {tunnel & ((1 << TUNNEL_KIND) - 1)}" if tunnel else None
 
 

@@ -24,7 +24,7 @@ FLOWS_AT_A_TIME = 1 << 16
 
 
 class Records(NamedTuple):
-    """Captured packets as they lie in a buffer: `size` rows of layout.RECORD_SIZE."""
+    """Captured packets as they lie in a buffer: `size` rows of tables.fields.RECORD_SIZE."""
 
     buffer: Any
     rows: Any
@@ -33,14 +33,14 @@ class Records(NamedTuple):
 
 
 class Packets(NamedTuple):
-    """Decoded TCP segments and ICMP errors: `size` rows of layout.PACKET_SIZE."""
+    """Decoded TCP segments and ICMP errors: `size` rows of tables.fields.PACKET_SIZE."""
 
     rows: Any
     size: int
 
 
 class Tracks(NamedTuple):
-    """What the tracker knows when the capture ends: tables as two-dimensional int64 arrays, columns as in layout."""
+    """What the tracker knows when the capture ends: tables as two-dimensional int64 arrays, columns as in tables.fields."""
 
     flows: Column
     probes: Column
@@ -121,7 +121,7 @@ class Facts:
         return np.flatnonzero(np.concatenate([holds(part) for part in self.parts()]))
 
     def event_frames(self, stream: int, kind: int, side: int | None = None) -> tuple[int, ...]:
-        """The frames of a connection's events of one kind (layout.EVENT_*), of one sender or both, in order."""
+        """The frames of a connection's events of one kind (tables.fields.EVENT_*), of one sender or both, in order."""
         events = self.events_of(stream)
         chosen = events[:, EVENT_KIND] == kind
         if side is not None:

@@ -128,7 +128,7 @@ class Again:
 
 
 class Batch:
-    """Some packets: `rows`, columns as in layout, may be kept; their octets are there until the next batch."""
+    """Some packets: `rows`, columns as in tables.fields, may be kept; their octets are there until the next batch."""
 
     def __init__(self, rows: Column, at_hand: _AtHand) -> None:
         self.rows = rows

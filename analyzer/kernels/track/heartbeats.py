@@ -72,7 +72,7 @@ def websocket_payload(buf: Buffer, at: int, length: int) -> int:
 
 @kernel
 def heartbeat_payload(buf: Buffer, at: int, length: int) -> int:
-    """Which protocol's heartbeat a segment's whole payload is: layout.HEARTBEAT."""
+    """Which protocol's heartbeat a segment's whole payload is: tables.fields.HEARTBEAT."""
     if buf[at] == WEBSOCKET_PING or buf[at] == WEBSOCKET_PONG:
         return websocket_payload(buf, at, length)
     if length > HEARTBEAT_LONGEST:
