@@ -37,6 +37,7 @@ HANDSHAKE = {
     layout.SAW_REFUSAL: "refusal",
     layout.OLDER_LIFE: "older_life",
     layout.OLDER_RESET: "older_reset",
+    layout.CHALLENGED: "challenged",
 }
 
 

@@ -44,7 +44,12 @@ class Connection:
         if is_late_copy(packet, x, y):
             return
         if of_older_life(packet, self):
-            self.handshake |= {"older_life", "older_reset"} if packet.is_reset else {"older_life"}
+            assert y.last is not None
+            self.handshake.add("older_life")
+            if packet.is_reset:
+                self.handshake.add("older_reset")
+            elif "F" not in packet.flags and packet.length == 0 and packet.time - y.last.time <= CHALLENGED_NS:
+                self.handshake.add("challenged")
             x.packets += 1
             x.last = packet
             return
@@ -333,10 +338,7 @@ def of_older_life(packet: Packet, connection: Connection) -> bool:
     if captured:
         return "A" not in packet.flags or packet.ack != (y.syn.seq + 1) % WRAP
     ahead = y.nearest(packet.ack) - (y.nxt or 0)
-    if "A" not in packet.flags or packet.is_reset or "F" in packet.flags or packet.length > 0:
-        return False
-    assert y.last is not None
-    return packet.time - y.last.time <= CHALLENGED_NS and not 0 <= ahead <= FAR
+    return "A" in packet.flags and not packet.is_reset and not 0 <= ahead <= FAR
 
 
 def track(capture: bytes) -> list[Connection]:

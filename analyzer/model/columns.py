@@ -40,7 +40,7 @@ class Packets(NamedTuple):
 
 
 class Tracks(NamedTuple):
-    """What the tracker knows when the capture ends: tables as two-dimensional int64 arrays, columns as in tables.fields."""
+    """What the tracker knows when the capture ends: tables as two-dimensional int64 arrays, columns as in `fields`."""
 
     flows: Column
     probes: Column

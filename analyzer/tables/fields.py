@@ -111,9 +111,10 @@ SAW_SERVER_SYN = 0x08  # a bare SYN from the second endpoint: simultaneous open
 SAW_REFUSAL = 0x10
 SYN_RETRANSMITTED = 0x20
 MIXED_TUNNELS = 0x40  # sequence numbers that do not fit came from tunnels with different ids
-OLDER_LIFE = 0x80  # the server answered the SYN with an ACK of an older connection
+OLDER_LIFE = 0x80  # segments of an older connection came after the SYN
 SAW_PURE_ACK = 0x100
 OLDER_RESET = 0x200  # ... which the client answered with a RST
+CHALLENGED = 0x400  # ... one of them an ACK in answer to the SYN
 OPENING = 0x3F  # those that a connection's beginning leaves
 
 # What a RST answered.

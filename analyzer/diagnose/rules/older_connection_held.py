@@ -9,11 +9,11 @@ from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.columns import Facts
 from analyzer.model.flows import Flow
 from analyzer.tables.arrays import Mask
-from analyzer.tables.fields import HANDSHAKE, HANDSHAKE_RTT, HEAD_SIZE, OLDER_LIFE, OLDER_RESET, SAW_ACK, SYN_TIME
+from analyzer.tables.fields import CHALLENGED, HANDSHAKE, HANDSHAKE_RTT, HEAD_SIZE, OLDER_RESET, SAW_ACK, SYN_TIME
 
 
 def _challenged(facts: Facts) -> Mask:
-    return facts.tracks.flows[:, HANDSHAKE] & OLDER_LIFE != 0  # type: ignore[no-any-return]
+    return facts.tracks.flows[:, HANDSHAKE] & CHALLENGED != 0  # type: ignore[no-any-return]
 
 
 @rule("older-connection-held", severity="low", where=_challenged)

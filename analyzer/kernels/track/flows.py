@@ -7,6 +7,7 @@ from analyzer.kernels.engine.prefetch import prefetch
 from analyzer.kernels.engine.registry import Ints, kernel
 from analyzer.tables.fields import (
     ACKNO,
+    CHALLENGED,
     CLIENT_IS_LOW,
     DPORT,
     DST_HI,
@@ -39,6 +40,7 @@ from analyzer.tables.fields import (
     NEVER,
     NXT,
     OLDER_LIFE,
+    OLDER_RESET,
     PREVIOUS,
     ROLES,
     SAW_ACK,
@@ -231,9 +233,15 @@ def is_of_older_life(packets: Ints, row: int, flows: Ints, f: int, x: int, y: in
     ahead = seq_diff(packets[row + ACKNO], flows[y + NXT])
     if captured:
         return flags & ACK == 0 or ahead != 0
-    if flags & (ACK | RST | FIN) != ACK or packets[row + LEN] > 0:
-        return False
-    return packets[row + TIME] - flows[y + LAST_TIME] <= CHALLENGED_NS and (ahead < 0 or ahead > FAR)
+    return flags & (ACK | RST) == ACK and (ahead < 0 or ahead > FAR)
+
+
+@kernel
+def challenge(packets: Ints, row: int, flows: Ints, y: int) -> int:
+    """The HANDSHAKE bits of a segment of an older life, which came after the SYN of `y`, or is its RST."""
+    flags = packets[row + FLAGS]
+    prompt = packets[row + TIME] - flows[y + LAST_TIME] <= CHALLENGED_NS and flags & FIN == 0
+    return OLDER_LIFE | (OLDER_RESET if flags & RST else CHALLENGED if prompt and packets[row + LEN] == 0 else 0)
 
 
 @kernel

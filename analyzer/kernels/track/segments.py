@@ -5,7 +5,15 @@ from __future__ import annotations
 from analyzer.kernels.arithmetic import seq_diff
 from analyzer.kernels.engine.registry import Ints, kernel
 from analyzer.kernels.track.copies import hash_copy, is_copy, is_late_copy
-from analyzer.kernels.track.flows import FAR, find_stream, hash_key, is_of_older_life, prefetch_flow, source_is_low
+from analyzer.kernels.track.flows import (
+    FAR,
+    challenge,
+    find_stream,
+    hash_key,
+    is_of_older_life,
+    prefetch_flow,
+    source_is_low,
+)
 from analyzer.kernels.track.hearing import hear, heard_unseen, note_echo, received
 from analyzer.kernels.track.heartbeats import heartbeat
 from analyzer.kernels.track.history import advance, fingerprint, idle_gap, window_of
@@ -59,8 +67,6 @@ from analyzer.tables.fields import (
     MIXED_TUNNELS,
     NXT,
     NXT_IS_GUESS,
-    OLDER_LIFE,
-    OLDER_RESET,
     PACKET_SIZE,
     PACKETS,
     PROBE_COUNT,
@@ -149,7 +155,7 @@ def on_segment(
         other_tunnel(packets, row, flows, f, x, endpoint, events, counts)
     idle_gap(packets, row, flows, f, side)
     if is_of_older_life(packets, row, flows, f, x, y):
-        flows[f + HANDSHAKE] |= OLDER_LIFE | (OLDER_RESET if flags & RST else 0)
+        flows[f + HANDSHAKE] |= challenge(packets, row, flows, y)
         flows[x + PACKETS] += 1
         flows[x + LAST_TIME] = packets[row + TIME]
         return
