@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.diagnose.groups import by_path, path_keys
+from analyzer.diagnose.groups import by_path
 from analyzer.diagnose.limits import Limit
-from analyzer.diagnose.silence import Silence, heard_while_dead, unheard
+from analyzer.diagnose.silence import Silence
 from analyzer.model.columns import Facts
 from analyzer.model.words import How
 from analyzer.tables.arrays import Column, Mask, are_among, distinct
@@ -100,22 +100,20 @@ def find_memories(
     suspects = suspects[(gaps[suspects] >= SHORTEST_NS) & ~closing[suspects]]
     if not len(suspects):
         return []
-    keys = path_keys(facts.tracks.flows, np.arange(len(facts)))
     reset, lost = are_among(suspects, device), are_among(suspects, judged("lost_state"))
     proven = reset.copy()
-    proven[lost] = _others_known(facts, keys, suspects[lost])
+    proven[lost] = _others_known(facts, silence.paths, suspects[lost])
     # Whom the path refused by an ICMP error was not forgotten: that error is the cause, and is told.
     unsaid = ~reset & ~lost & ~facts.icmp[suspects].any(axis=1)
-    proven[unsaid] = heard_while_dead(facts, suspects[unsaid], keys)
+    proven[unsaid] = silence.heard_while_dead(suspects[unsaid])
     suspects = suspects[proven]
     if not len(suspects):
         return []
     # Whatever died on the same paths without a word, however short its silence: then it was not the silence.
-    mute = dead[unheard(facts)[dead].any(axis=1)]
-    related = np.flatnonzero(are_among(keys, keys[suspects]))
+    mute = dead[silence.unheard[dead].any(axis=1)]
     memories = [
         _memory(facts, path, suspects, device, gaps[path[are_among(path, mute)]])
-        for path in by_path(facts.tracks.flows, related)
+        for path in by_path(facts.tracks.flows, silence.on_paths_of(suspects))
     ]
     return [memory for memory in memories if memory is not None]
 

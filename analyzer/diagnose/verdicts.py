@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.diagnose.hung import hung, unheard_beats
-from analyzer.diagnose.silence import alive_elsewhere, last_gap
+from analyzer.diagnose.silence import Silence
 from analyzer.model.columns import Facts
 from analyzer.model.words import How, Why
 from analyzer.tables.arrays import Column, Mask, Narrow
@@ -125,8 +125,9 @@ def _middlebox_drop(facts: Facts, idle_after: int) -> Mask:
 
 def _dropped(facts: Facts, places: Narrow) -> Column:
     """Streams whose data after a silence was sent in vain, while their peer was heard on another connection."""
-    stuck = (places == PLACES["retransmission_timeout"]) & (last_gap(facts) >= FORGETTABLE_NS)
-    return np.flatnonzero(stuck & alive_elsewhere(facts)) if stuck.any() else np.zeros(0, np.int64)
+    silence = Silence(facts)
+    stuck = (places == PLACES["retransmission_timeout"]) & (silence.last_gap >= FORGETTABLE_NS)
+    return np.flatnonzero(stuck & silence.alive_elsewhere) if stuck.any() else np.zeros(0, np.int64)
 
 
 def _retransmission_timeout(facts: Facts, idle_after: int) -> Mask:

@@ -25,14 +25,10 @@ class Waits(NamedTuple):
         return Waits(*[column[which] for column in self])
 
 
-def first_probes(facts: Facts, streams: Column | None = None) -> Waits:
-    """Those keepalive probes that follow no other in their silence, in order; of these streams alone, or of all."""
+def first_probes(facts: Facts) -> Waits:
+    """Those keepalive probes that follow no other in their silence, in order."""
     log = facts.tracks.probes
     rows = np.flatnonzero((facts.probe_kind == ProbeKind.KEEPALIVE) & (log[:, PROBE_SINCE] != NEVER))
-    if streams is not None:
-        is_asked = np.zeros(len(facts), bool)
-        is_asked[streams] = True
-        rows = rows[is_asked[probers(log, rows) >> 1]]
     before = log[rows, PROBE_BEFORE]
     rows = rows[(before == 0) | (log[before - 1, PROBE_SINCE] != log[rows, PROBE_SINCE])]
     waited = log[rows, PROBE_TIME] - log[rows, PROBE_SINCE]

@@ -98,6 +98,14 @@ class LazyEpisodes(Episodes):
         columns = (since, end, *(rows[:, field] for field in (PROBE_FRAME, PROBE_TIME, ANSWER_FRAME, ANSWER_TIME)))
         return np.stack(columns, axis=1)
 
+    def recovered(self) -> int:
+        """See model.Episodes; as `_outcome`, without an Episode made."""
+        marks = self._rows[:, PROBE_MARKS]
+        first = self._bounds[:-1]
+        lost = np.logical_or.reduceat(marks & ANSWER == ANSWER_NONE, first)
+        ends = marks[np.array(self._bounds[1:]) - 1] & GAP_END
+        return int((lost & ((ends == GAP_ANSWERED) | (ends == GAP_DATA))).sum())
+
     @overload
     def __getitem__(self, index: int) -> Episode: ...
     @overload

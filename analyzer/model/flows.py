@@ -49,6 +49,10 @@ class Episodes(Sequence[Episode]):
         """If each is one answered probe: an array of start, end, frame, time, answer_frame and answer_time."""
         raise NotImplementedError
 
+    def recovered(self) -> int:
+        """How many there are whose outcome is RECOVERED."""
+        return sum(episode.outcome is Outcome.RECOVERED for episode in self)
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -8,7 +8,6 @@ import numpy as np
 
 from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.waits import first_probes
 from analyzer.tables.arrays import are_among, distinct
 from analyzer.tcp import SHORTEST_TIMER_NS
 
@@ -31,12 +30,11 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
     Raise the idle time of the prober (Linux: TCP_KEEPIDLE, net.ipv4.tcp_keepalive_time), and its interval with it.
     """
     facts = context.facts
-    many = np.flatnonzero((facts.answered >= MANY).any(axis=1))
-    waits = first_probes(facts, many)
-    waits = waits.chosen(facts.answered.reshape(-1)[waits.endpoints] >= MANY)
+    waits = context.waits.chosen(facts.answered.reshape(-1)[context.waits.endpoints] >= MANY)
     # Who waited longer at any time probes so often only because the answers do not arrive.
-    slow = distinct(waits.endpoints[waits.waited > OFTEN_NS])
-    often = waits.chosen(~are_among(waits.endpoints, slow) & (waits.waited >= SHORTEST_TIMER_NS))
+    is_slow = np.zeros(2 * len(facts), bool)
+    is_slow[waits.endpoints[waits.waited > OFTEN_NS]] = True
+    often = waits.chosen(~is_slow[waits.endpoints] & (waits.waited >= SHORTEST_TIMER_NS))
     for group in context.by_service(distinct(often.endpoints >> 1)):
         flow = context.flow(int(group[0]))
         here = often.chosen(are_among(often.endpoints >> 1, group))

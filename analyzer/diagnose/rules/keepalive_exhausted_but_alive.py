@@ -8,7 +8,7 @@ from analyzer.diagnose.heard import heard_of_peer
 from analyzer.diagnose.phrases import ends_of
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.flows import Flow
-from analyzer.model.words import Outcome, Why
+from analyzer.model.words import Why
 
 LOSSES_BEFORE = 2
 
@@ -31,7 +31,7 @@ def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Clai
     elsewhere = bool(context.silence.alive_elsewhere[flow.stream])
     for keepalive in flow.keepalive:
         gave_up = flow.ending.why is Why.KEEPALIVE_EXHAUSTED and flow.ending.by == keepalive.sender
-        recovered = sum(episode.outcome is Outcome.RECOVERED for episode in keepalive.episodes)
+        recovered = keepalive.episodes.recovered()
         later = gave_up and heard_of_peer(context.facts, flow, keepalive).later
         if not gave_up or not (elsewhere or later or recovered >= LOSSES_BEFORE):
             continue

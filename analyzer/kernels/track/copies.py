@@ -116,13 +116,16 @@ def is_copy(packets: Ints, row: int, recent: Ints, copies: Ints, across: int) ->
 @kernel
 def is_late_copy(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: Ints) -> bool:
     """Whether this segment of `x` is its last one again, which was a probe or answered one, too soon for any timer."""
+    # What most packets fail comes first, and what the nearest words of a row tell: this is asked of every packet.
+    if packets[row + LEN] > 1 or packets[row + FLAGS] != ACK:
+        return False
+    if flows[x + LAST_PROBE] == 0 and flows[y + LAST_PROBE] == 0:
+        return False
     since = packets[row + TIME] - flows[x + LAST_TIME]
     if since < 0 or since > min(max(LATE_COPY_NS, flows[x + MIN_RTT], flows[y + MIN_RTT]), SHORTEST_TIMER_NS):
         return False
     if since > LATE_COPY_NS and flows[y + LAST_WINDOW] & WINDOW_MASK == 0:
         return False  # the timer that asks for a window may be shorter than a round trip
-    if packets[row + LEN] > 1 or packets[row + FLAGS] != ACK:
-        return False
     if packets[row + WINDOW] != flows[x + LAST_WINDOW] & WINDOW_MASK:
         return False
     if packets[row + IP_ID] > 0 and packets[row + IP_ID] != (flows[x + FINGERPRINT] >> ID_LAST) & 0xFFFF:
