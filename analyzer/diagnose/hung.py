@@ -65,28 +65,40 @@ def hung(facts: Facts, idle_after: int) -> Mask:
     The last word of a client need not be a request: acknowledgements and farewells draw no reply. With a history of
     three replies the size tells, with less two answered probes must follow.
     """
-    flows, endpoints = facts.tracks.flows, facts.tracks.endpoints
-    roles = flows[:, ROLES]
+    found = np.zeros(len(facts), bool)
+    answered = np.flatnonzero((facts.answered > 0).any(axis=1))  # of many connections few
+    found[answered] = _hung(facts, answered, idle_after)
+    return found
+
+
+def _hung(facts: Facts, streams: Column, idle_after: int) -> Mask:
+    """The same of these streams alone."""
+    flows = facts.tracks.flows
+    known, unacknowledged, sent = (facts.tracks.endpoints(field, streams) for field in (KNOWN, UNA, NXT))
+    handshake, asked_at = flows[streams, HANDSHAKE], flows[streams, REQUEST_TIME]
+    roles = flows[streams, ROLES]
     turns, word = roles >> TURNS & TURNS_MASK, roles >> WORD & WORD_MASK
     went_on = roles >> WENT_ON & WENT_ON_MASK
     drew = roles >> DREW + word & 1 != 0
     left = (roles >> LEFT + word & 1 != 0) | (roles >> LEFT + (roles >> FIRST_WORD & WORD_MASK) & 1 != 0)
-    known = drew & (turns >= REPLIES_BEFORE) & (went_on <= WENT_ON_AT_MOST)
-    first = (turns == 0) & (flows[:, HANDSHAKE] & SAW_SYN != 0) & ~np.isin(_service(flows), SILENT_PORTS)
+    usual = drew & (turns >= REPLIES_BEFORE) & (went_on <= WENT_ON_AT_MOST)
+    first = (turns == 0) & (handshake & SAW_SYN != 0) & ~np.isin(_service(flows, streams), SILENT_PORTS)
     # Where the server greets, a short word may be an answer to that.
-    first &= (endpoints(BYTES)[:, 1] == 0) | (word == LARGE_WORD)
-    likely = (first | (turns > 0)) & (went_on == 0) & _asked_twice(facts)
+    first &= (facts.tracks.endpoints(BYTES, streams)[:, 1] == 0) | (word == LARGE_WORD)
+    likely = (first | (turns > 0)) & (went_on == 0) & _asked_twice(facts, streams)
     asked = (roles & CLIENT_ASKED != 0) & (roles & NO_REPLY == 0) & ~left
-    acknowledged = (endpoints(KNOWN)[:, 0] & HAS_UNA != 0) & (endpoints(NXT)[:, 0] == endpoints(UNA)[:, 0])
+    acknowledged = (known[:, 0] & HAS_UNA != 0) & (sent[:, 0] == unacknowledged[:, 0])
     slowest = np.where(turns > 0, 1 << (roles >> SLOWEST_REPLY & SLOWEST_MASK), 0)
-    waited = facts.end - flows[:, REQUEST_TIME] > np.maximum(idle_after, SLOWER * np.minimum(slowest, 1 << 56))
-    answers = ((facts.answered > 0) & (facts.last_probe > flows[:, [REQUEST_TIME]])).any(axis=1)
-    return np.asarray(asked & acknowledged & waited & answers & (known | likely))
+    waited = facts.end - asked_at > np.maximum(idle_after, SLOWER * np.minimum(slowest, 1 << 56))
+    answers = ((facts.answered[streams] > 0) & (facts.last_probe[streams] > asked_at[:, None])).any(axis=1)
+    return np.asarray(asked & acknowledged & waited & answers & (usual | likely))
 
 
 def unheard_beats(facts: Facts, idle_after: int) -> Mask:
     """Endpoints whose last heartbeats were acknowledged, but drew no reply as those before did: (flows, 2)."""
     endpoints = facts.tracks.endpoints
+    if not facts.beating.any():
+        return facts.beating
     beat = endpoints(BEAT)
     sent, answered = beat >> BEATS_SENT & BEATS_MASK, beat >> BEATS_ANSWERED & BEATS_MASK
     unheard = (beat & BEAT_WAITS != 0) & (answered >= REPLIES_BEFORE) & (sent - answered >= UNHEARD)
@@ -116,19 +128,19 @@ def replies(facts: Facts, stream: int) -> int:
     return int(facts.tracks.flows[stream, ROLES]) >> TURNS & TURNS_MASK
 
 
-def _asked_twice(facts: Facts) -> Mask:
+def _asked_twice(facts: Facts, streams: Column) -> Mask:
     """Whether the last two probes at least of either end came after the request, and the last was answered."""
     log = facts.tracks.probes
-    last = facts.tracks.endpoints(LAST_PROBE)
+    last = facts.tracks.endpoints(LAST_PROBE, streams)
     if not len(log):
-        return np.zeros(len(facts), bool)
+        return np.zeros(len(streams), bool)
     before = np.where(last > 0, log[last - 1, PROBE_BEFORE], 0)
     since = np.where(before > 0, log[before - 1, PROBE_TIME], 0)
-    enough = (since > facts.tracks.flows[:, [REQUEST_TIME]]) & (facts.answered >= 2) & (facts.trailing == 0)
-    return np.asarray(enough.any(axis=1))
+    enough = (facts.answered[streams] >= 2) & (facts.trailing[streams] == 0)
+    return np.asarray((enough & (since > facts.tracks.flows[streams, REQUEST_TIME][:, None])).any(axis=1))
 
 
-def _service(flows: Column) -> Column:
+def _service(flows: Column, streams: Column) -> Column:
     """The port of each connection's server."""
-    ports = flows[:, KEY_PORTS]
-    return np.where(flows[:, ROLES] & CLIENT_IS_LOW != 0, ports & 0xFFFF, ports >> 16)
+    ports = flows[streams, KEY_PORTS]
+    return np.asarray(np.where(flows[streams, ROLES] & CLIENT_IS_LOW != 0, ports & 0xFFFF, ports >> 16))

@@ -83,8 +83,10 @@ def _quick(log: Column, rows: Column) -> Column:
 def _first(facts: Facts, rows: Column) -> Column:
     """The first of their silence, while the next probe was answered."""
     log = facts.tracks.probes
+    is_lost = np.zeros(len(log) + 1, bool)
+    is_lost[rows + 1] = True  # as PROBE_BEFORE numbers them
     second = _answered(facts)
-    second = second[log[second, PROBE_BEFORE] > 0]
+    second = second[is_lost[log[second, PROBE_BEFORE]]]
     first = log[second, PROBE_BEFORE] - 1
     first = first[log[first, PROBE_SINCE] == log[second, PROBE_SINCE]]
     before = log[first, PROBE_BEFORE]

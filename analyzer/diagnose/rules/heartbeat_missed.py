@@ -44,6 +44,8 @@ REMEDY = "See what blocked the application; keep heartbeats out of the thread th
 
 
 def _missed(facts: Facts) -> Mask:
+    if not facts.beating.any():
+        return np.zeros(len(facts), bool)
     return np.asarray(facts.beating.all(axis=1) | _unreplied(facts.tracks, facts.beating).any(axis=1))
 
 

@@ -50,12 +50,12 @@ class Rounds(NamedTuple):
         number = np.bincount(self.prober[fits], minlength=len(value))
         asked = np.flatnonzero((number > 0) & ~np.isnan(setting.low))
         fitting = self.where(fits)
-        is_asked = np.zeros(len(value), bool)
+        fitting = fitting.where(np.argsort(fitting.prober, kind="stable"))
+        first = np.searchsorted(fitting.prober, np.arange(len(value) + 1)).tolist()
         allowed: dict[int, list[int]] = {}
         for (seconds, interval), endpoints in sorted(self._candidates(setting, intvl, asked).items()):
-            is_asked[:] = False
-            is_asked[endpoints] = True
-            strays = fitting.where(is_asked[fitting.prober]).strays(seconds, interval, len(value))
+            rows = np.concatenate([np.arange(first[endpoint], first[endpoint + 1]) for endpoint in endpoints])
+            strays = fitting.where(rows).strays(seconds, interval, len(value))
             for endpoint in endpoints:
                 allowed.setdefault(endpoint, [])
                 if strays[endpoint] <= number[endpoint] // STRAYS:
@@ -65,7 +65,7 @@ class Rounds(NamedTuple):
             value[endpoint] = choices[0] if len(choices) == 1 else usual[0] if len(usual) == 1 else np.nan
         return value
 
-    def where(self, chosen: Mask) -> Rounds:
+    def where(self, chosen: Mask | Column) -> Rounds:
         """Some of them."""
         columns: list[Any] = [column[chosen] for column in self]
         return Rounds(*columns)
