@@ -54,6 +54,10 @@ def test_a_request_that_follows_a_reply_of_another_length_waits() -> None:
     assert verdict(quiet(talk)) == "app_hung"
 
 
+# Basic.Publish to a queue with a name of one octet, a header without properties, a body of one octet.
+PUBLISH = b"\1\0\1\0\0\0\x0a\0\x3c\0\x28\0\0\0\1q\0\xce\2\0\1\0\0\0\x0e\0\x3c" + bytes(12) + b"\xce\3\0\1\0\0\0\1x\xce"
+
+
 @pytest.mark.parametrize(
     ("port", "message"),
     [
@@ -61,6 +65,7 @@ def test_a_request_that_follows_a_reply_of_another_length_waits() -> None:
         (1883, b"\x30\x50" + b"t" * 80),  # PUBLISH, QoS 0
         (1883, b"\x40\x02\0\1"),  # PUBACK
         (5672, b"\1\0\1\0\0\0\x0d\0\x3c\0\x50" + bytes(9) + b"\xce"),  # Basic.Ack
+        (5672, PUBLISH),
         (443, b"\x17\3\3\0\x1a" + b"x" * 26),  # SETTINGS with ACK in TLS
         (80, b"\0\0\0\4\1\0\0\0\0"),  # the same in the clear
         (443, b"\x15\3\3\0\x1a" + b"x" * 26),  # close_notify

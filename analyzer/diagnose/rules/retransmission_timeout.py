@@ -30,7 +30,6 @@ from analyzer.tables.fields import (
 
 # Gaps between resends double (RFC 6298 5.5): who has missed its turn by so much has stopped.
 MISSED, SLACK_NS = 2.5, 100_000_000
-THEN = {How.TIMEOUT: "and then fell silent", How.RST: "and then reset the connection"}
 
 
 @rule("retransmission-timeout", severity="high", verdicts=("retransmission_timeout", "middlebox_drop"))
@@ -57,7 +56,11 @@ def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
         lasted = row[x + RESENT_LAST] - row[x + RESENT_FIRST]
         silent = int(context.facts.listened(np.array([row[x + RESENT_LAST]]))[0])
         missed = silent > MISSED * row[x + RESENT_GAP] + SLACK_NS
-        then = THEN.get(flow.ending.how, THEN[How.TIMEOUT] if missed else "and was at it still")
+        then = "and was at it still"
+        if flow.ending.how is How.RST:
+            then = "and then reset the connection"
+        elif missed or flow.ending.how is How.TIMEOUT:
+            then = f"and no more in the {seconds(silent)} until the capture ended"
         seen = flow.packets[1 - side] > 0
         answer = f"{peer} acknowledged none of it" if seen else f"no acknowledgement of {peer} is in this capture"
         yield Claim(

@@ -49,7 +49,8 @@ WENT_ON_NS = 1_000_000_000
 PROMPT_NS = 200_000_000
 # Ports (IANA), and lengths of messages there.
 MQTT, AMQP = 1883, 5672
-AMQP_ACK, AMQP_PUBLISH, AMQP_OPEN = 21, 60, 4
+AMQP_ACK, AMQP_OPEN = 21, 4
+AMQP_PUBLISH = 49  # at least: Basic.Publish 18, with a name of one octet, a header without properties 22, a body 9
 MYSQL_CLOSE = 9
 HTTP2_EMPTY, HTTP2_FOUR = 9, 13
 TLS_ALERT, TLS_DATA = 0x15, 0x17
