@@ -102,7 +102,7 @@ def find_memories(
         return []
     reset, lost = are_among(suspects, device), are_among(suspects, judged("lost_state"))
     proven = reset.copy()
-    proven[lost] = _others_known(facts, silence.paths, suspects[lost])
+    proven[lost] = _others_known(facts, silence, suspects[lost])
     # Whom the path refused by an ICMP error was not forgotten: that error is the cause, and is told.
     unsaid = ~reset & ~lost & ~facts.icmp[suspects].any(axis=1)
     proven[unsaid] = silence.heard_while_dead(suspects[unsaid])
@@ -147,16 +147,13 @@ def _reset_at_a_limit(limits: Sequence[Limit]) -> Column:
     return np.sort(np.concatenate([np.zeros(0, np.int64), *[limit.streams[limit.foreign] for limit in limits]]))
 
 
-def _others_known(facts: Facts, keys: Column, streams: Column) -> Mask:
+def _others_known(facts: Facts, silence: Silence, streams: Column) -> Mask:
     """Whether the host that forgot each of these still knew another, older one, so that it had not restarted."""
     flows = facts.tracks.flows
     heard, kept = facts.tracks.endpoints(LAST_TIME), facts.how != How.RST
-    order = np.argsort(keys, kind="stable")
-    first = np.searchsorted(keys[order], keys[streams], side="left").tolist()
-    end = np.searchsorted(keys[order], keys[streams], side="right").tolist()
     known = np.zeros(len(streams), bool)
     for place, stream in enumerate(streams.tolist()):
-        others = order[first[place] : end[place]]
+        others = silence.on_path_of(stream)
         began = flows[stream, OPEN_GAP_END] - flows[stream, OPEN_GAP]
         since = heard[others, int(flows[stream, RESET_SIDE]) - 1] > flows[stream, RESET_TIME]
         known[place] = (kept[others] & since & (flows[others, FIRST_TIME] < began)).any()

@@ -67,6 +67,18 @@ class Silence:
         numbers[order[1:]] = np.cumsum(np.diff(keys[order]) != 0)
         return numbers
 
+    @cached_property
+    def _by_path(self) -> tuple[Column, Column]:
+        """All connections by their path, and where each path's begin."""
+        order = np.argsort(self.paths, kind="stable")
+        return order, np.searchsorted(self.paths[order], np.arange(len(order) + 1))
+
+    def on_path_of(self, stream: int) -> Column:
+        """All connections between the hosts of this one, itself included, in order."""
+        order, first = self._by_path
+        path = int(self.paths[stream])
+        return order[first[path] : first[path + 1]]
+
     def on_paths_of(self, streams: Column) -> Column:
         """All connections between the hosts of these, in order."""
         is_asked = np.zeros(len(self._facts), bool)  # no more paths than connections
@@ -106,8 +118,8 @@ class Silence:
         found = np.zeros(len(streams), bool)
         for place, (stream, side) in enumerate(zip(streams[:MOST_ASKED].tolist(), sides.tolist(), strict=False)):
             dead, given_up = int(flows[stream, OPEN_GAP_END]), int(self._last[stream, side])
-            others = np.flatnonzero((self.paths == self.paths[stream]) & made)
-            others = others[others != stream]
+            others = self.on_path_of(stream)
+            others = others[made[others] & (others != stream)]
             others = others[(flows[others, FIRST_TIME] < given_up) & (self._two_way_until[others, side] > dead)]
             others = others[~_asleep(flows, asleep, others, side, dead, given_up)]
             found[place] = any(_not_resending(resent, other, dead, given_up) for other in others.tolist())

@@ -58,7 +58,8 @@ def beats(rng: random.Random, number: int) -> Scenario:
     """An application sends heartbeats of random octets, none exactly on time."""
     slow = rng.random() < 0.5  # slow enough to be silent for longer than --idle-after between two
     period, jitter = rng.uniform(12, 13) if slow else rng.uniform(2.5, 6), rng.uniform(0.05, 0.15)
-    sender, sent = rng.choice(["client", "server"]), 6 if slow else rng.randint(9, 13)
+    # The less even they are, the more of them it takes to tell them from chance.
+    sender, sent = rng.choice(["client", "server"]), 6 + (jitter > 0.1) if slow else rng.randint(9, 13)
     # A longer reply would bring news; what nobody replies to, and is not always as long, may be readings of a sensor.
     size = rng.randint(8, 100)
     reply = rng.choice([0, rng.randint(8, size)])

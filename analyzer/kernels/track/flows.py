@@ -264,17 +264,13 @@ def hash_key(packets: Ints, row: int, slots: Ints, seed: int) -> None:
 
 @kernel
 def prefetch_flow(packets: Ints, row: int, flows: Ints, slots: Ints) -> None:
-    """Have what most packets need of their connection's row brought near: of each part the first words.
-
-    Of both endpoints the last ones, too: round trips and the times of heartbeats.
-    """
+    """Have what most packets need of their connection's row brought near: first words, round trips, heartbeats."""
     f = ((slots[packets[row + KEY_HASH] & (len(slots) - 1)] & 0xFFFFFFFF) - 1) * FLOW_SIZE
     if f >= 0:
-        for part in (f, f + HEAD_SIZE, f + HEAD_SIZE + ENDPOINT_SIZE):
-            prefetch(flows, part)
-            prefetch(flows, part + LINE)
-        prefetch(flows, f + HEAD_SIZE + MIN_RTT)
-        prefetch(flows, f + HEAD_SIZE + ENDPOINT_SIZE + MIN_RTT)
+        x = f + HEAD_SIZE
+        y = x + ENDPOINT_SIZE
+        for word in (f, f + LINE, x, x + LINE, x + MIN_RTT, y, y + LINE, y + MIN_RTT):
+            prefetch(flows, word)
 
 
 @kernel
