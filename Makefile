@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 CAPTURE := captures/dead-peer/capture.pcap
-DEBIAN_TOOLS := tshark tcpdump ip chromium chromedriver
+DEBIAN_TOOLS := tshark sharkd tcpdump ip chromium chromedriver
 
 .PHONY: demo test lint check benchmark captures first-contact lock clean help
 
@@ -61,7 +61,7 @@ tools:
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ]; then run=; elif command -v sudo >/dev/null; then run=sudo; \
 	  else echo "the tests need$$missing: install them, or run this as root" >&2; exit 1; fi; \
-	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq $$(echo $$missing | sed 's/\bip\b/iproute2/; s/\bchromedriver\b/chromium-driver/') </dev/null; \
+	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq $$(echo $$missing | sed 's/\bip\b/iproute2/; s/\bsharkd\b/wireshark-common/; s/\bchromedriver\b/chromium-driver/') </dev/null; \
 	fi
 
 # Debian's Python comes without ensurepip: its venv package is fetched when it lacks.
