@@ -34,20 +34,27 @@ def _kinds(capture: Path) -> Iterator[tuple[Any, ...]]:
         yield "states", *one["state"].values()
 
 
-def _of_each_kind() -> list[Path]:
-    """Recordings, small ones rather than large, among which is every kind that there is among all."""
+def of_each(*aspects: str) -> list[Path]:
+    """Recordings, small ones rather than large, among which is every kind that there is among all, in these aspects."""
+    if LONG:
+        return CAPTURES
     seen: set[tuple[Any, ...]] = set()
     chosen = []
     for capture in sorted(CAPTURES, key=lambda path: (path.stat().st_size, path)):
-        kinds = set(_kinds(capture))
+        kinds = {kind for kind in _kinds(capture) if not aspects or kind[0] in aspects}
         if kinds - seen:
             chosen.append(capture)
             seen |= kinds
     return sorted(chosen)
 
 
-OF_EACH_KIND = CAPTURES if LONG else _of_each_kind()
-CAPTURES_OF_EACH_KIND = pytest.mark.parametrize("capture", OF_EACH_KIND, ids=lambda path: path.parent.name)
+def _each(captures: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("capture", captures, ids=lambda path: path.parent.name)
+
+
+OF_EACH_KIND = of_each()
+CAPTURES_OF_EACH_KIND = _each(OF_EACH_KIND)
+CAPTURES_OF_EACH_VERDICT = _each(of_each("verdict"))
 
 
 def edges(octets: bytes) -> list[int]:
