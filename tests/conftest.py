@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import settings
+from listed import seconds_of_files
 from results import kernels_of
 from samples import LONG
 
@@ -15,6 +18,12 @@ pytest.register_assert_rewrite("observe")
 settings.register_profile("short", derandomize=True, deadline=None, max_examples=120)
 settings.register_profile("long", deadline=None, max_examples=2000)
 settings.load_profile("long" if LONG else "short")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first: so several workers end at the same time."""
+    seconds = seconds_of_files()
+    items.sort(key=lambda item: -seconds.get(item.path.name, math.inf))
 
 
 @pytest.fixture(scope="session")
