@@ -30,11 +30,11 @@ class Beats:
 
     @property
     def settled(self) -> bool:
-        """Five of them, and one more for every eighth that their gaps differ beyond the first."""
-        needed = 5
-        while self.gaps and (max(self.gaps) - min(self.gaps)) * 8 > (needed - 4) * min(self.gaps):
-            needed += 1
-        return self.sent >= needed
+        """Five, and one more for every eighth that their gaps differ beyond the first; for two, with replies."""
+        eighths = 0
+        while self.gaps and (max(self.gaps) - min(self.gaps)) * 8 > (eighths + 1) * min(self.gaps):
+            eighths += 1
+        return self.sent >= 5 + (eighths if self.reply is None else -(-eighths // 2))
 
     def has_length(self, length: int) -> bool:
         """As long as the first, or nearly so where every one of them draws the same reply."""

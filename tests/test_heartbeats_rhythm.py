@@ -104,10 +104,11 @@ def test_a_number_in_them_makes_no_other_length_where_all_draw_the_same(lengths:
     assert (heartbeat.sent, heartbeat.answered) == (6, 6)
 
 
-def test_a_pace_that_is_less_even_needs_more_of_them() -> None:
-    waits = [10, 13, 10, 13, 10, 13]
-    assert none_in(beats(opened(), waits, 40, 40))
-    assert only_heartbeat(beats(opened(), [*waits, 10], 40, 40)).sent == 7
+@pytest.mark.parametrize(("reply", "enough"), [(None, 7), (40, 6)])
+def test_a_pace_that_is_less_even_needs_more_of_them(reply: int | None, enough: int) -> None:
+    waits = [10, 13, 10, 13, 10, 13, 10]
+    assert none_in(beats(opened(), waits[: enough - 1], 40, reply))
+    assert only_heartbeat(beats(opened(), waits[:enough], 40, reply)).sent == enough
 
 
 def test_the_first_data_of_a_connection_may_be_a_heartbeat() -> None:
