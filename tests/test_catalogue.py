@@ -9,9 +9,10 @@ import pytest
 from commands import inside, keepalive
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed, only_flow
+from results import ROOT
 
 from analyzer.diagnose.phrases import how_to_probe
-from analyzer.knowledge.matching import _made, matching, middleboxes, profiles
+from analyzer.knowledge.matching import FILES, _made, matching, middleboxes, profiles
 from analyzer.knowledge.profiles import Profile
 from analyzer.model.flows import Estimate, Keepalive
 from analyzer.report.text import profile_names
@@ -176,6 +177,11 @@ def test_every_row_says_where_it_is_from() -> None:
         assert len(row.source) > 5
         assert row.sure in ("yes", "fairly")
     assert len({row.name for row in profiles()}) == len(profiles())
+
+
+def test_every_file_of_rows_is_read() -> None:
+    files = {path.stem for path in (ROOT / "analyzer" / "knowledge" / "data").iterdir()}
+    assert files == {*FILES, "middleboxes"}
 
 
 def test_the_command_lists_and_shows_them() -> None:

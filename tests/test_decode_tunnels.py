@@ -9,6 +9,8 @@ from decoded import Row, decode, only_reason, only_row
 from frames_in_bytes import ethernet, icmp_error, ipv4, tcp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_decode_layers import LINKS
+from test_decode_rare import RARE
 from tunnelled import (
     CLIENT,
     CLIENT6,
@@ -29,6 +31,7 @@ from tunnelled import (
 
 from analyzer.measure.flows import tunnel_name
 from analyzer.tables.fields import TUNNEL_ID
+from analyzer.wire import DECODED_LINK_TYPES
 
 EVERY_TUNNEL = pytest.mark.parametrize("name", tunnels())
 EVERY_LINK = pytest.mark.parametrize("name", links())
@@ -144,6 +147,12 @@ HEADS = [
 def test_every_link_type_leads_to_its_ip(link: int, before_v4: str, before_v6: str) -> None:
     check(only_row(bytes.fromhex(before_v4) + bytes(V4), link), six=False)
     check(only_row(bytes.fromhex(before_v6) + bytes(V6), link), six=True)
+
+
+def test_every_link_type_that_is_decoded_has_a_frame_in_these_tests() -> None:
+    framed = {link for link, *_ in [*HEADS, *LINKS.values(), *RARE.values()]}
+    elsewhere = {105, 129, 228, 229}  # 802.11 and ARCNET below; raw IP of one version in test_decode_layers
+    assert framed | elsewhere == DECODED_LINK_TYPES
 
 
 @pytest.mark.parametrize("head", ["01020000d4000001", "01020000f0"])
