@@ -239,11 +239,5 @@ def test_no_folder_of_recordings_lacks_its_truth() -> None:
     assert folders == {path.parent.name for path in TRUTHS}
 
 
-def test_the_gallery_has_a_line_for_each_recording() -> None:
-    lines = (ROOT / "captures" / "README.md").read_text(encoding="utf-8").splitlines()
-    told = [line.partition("](")[0].removeprefix("| [") for line in lines if line.startswith("| [")]
-    assert told == sorted(path.parent.name for path in TRUTHS)
-
-
 def test_all_recordings_together_are_small() -> None:
     assert sum(file.stat().st_size for path in TRUTHS for file in path.parent.iterdir()) < MAX_SIZE_OF_ALL
