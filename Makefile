@@ -2,12 +2,12 @@
 VENV := .venv
 BIN := $(VENV)/bin
 CAPTURE := captures/dead-peer/capture.pcap
-DEBIAN_TOOLS := tshark tcpdump ip chromium chromedriver
+DEBIAN_TOOLS := tshark sharkd tcpdump ip chromium chromedriver
 
-.PHONY: demo test lint check benchmark captures first-contact lock clean help
+.PHONY: demo test test-long lint check benchmark captures first-contact lock clean help
 
 help: ## these targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 demo: $(VENV)/installed ## make .venv, install, analyse a capture
 	$(BIN)/keepalive analyze $(CAPTURE)
@@ -24,6 +24,9 @@ lint: $(VENV)/ready
 check: $(VENV)/ready
 	$(BIN)/python -c 'from analyzer.kernels import compiled_if_possible; compiled_if_possible(print)'
 	$(BIN)/python -m pytest -n 2
+
+test-long: $(VENV)/ready tools ## the tests with everything tried of which otherwise a sample is; takes over an hour
+	KEEPALIVE_LONG=1 $(BIN)/python -m pytest -n 2
 
 benchmark: $(VENV)/ready ## time and memory beside tshark, tcptrace and tcpdump; of a million connections; of live; of a report
 	$(BIN)/python tests/benchmarks/bench_analyze.py --command "$(BIN)/keepalive analyze"
@@ -61,7 +64,7 @@ tools:
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ]; then run=; elif command -v sudo >/dev/null; then run=sudo; \
 	  else echo "the tests need$$missing: install them, or run this as root" >&2; exit 1; fi; \
-	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq $$(echo $$missing | sed 's/\bip\b/iproute2/; s/\bchromedriver\b/chromium-driver/') </dev/null; \
+	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq $$(echo $$missing | sed 's/\bip\b/iproute2/; s/\bsharkd\b/wireshark-common/; s/\bchromedriver\b/chromium-driver/') </dev/null; \
 	fi
 
 # Debian's Python comes without ensurepip: its venv package is fetched when it lacks.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from wireshark import LAST, fields
 
 import analyzer
 from analyzer.model.flows import Flow
@@ -28,11 +29,9 @@ def tshark_counts(files: list[Path]) -> tuple[Counter[tuple[int, int]], Counter[
     probes: Counter[tuple[int, int]] = Counter()
     answers: Counter[tuple[int, int]] = Counter()
     for file in files:
-        options = [word for field in FIELDS for word in ("-e", field)]
-        command = ["tshark", "-n", "-r", str(file), "-Y", "tcp", "-T", "fields", "-E", "occurrence=l", *options]
-        run = subprocess.run(command, capture_output=True, text=True, check=True)
-        for line in run.stdout.splitlines():
-            source, target, probe, answer = line.split("\t")
+        for source, target, probe, answer in fields(file, FIELDS, LAST):
+            if not source:
+                continue
             probes[int(source), int(target)] += probe != ""
             answers[int(target), int(source)] += answer != ""
     return probes, answers

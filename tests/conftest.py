@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import os
+import math
 
 import pytest
-from compiled_kernels import compiled_once
 from hypothesis import settings
+from listed import seconds_of_files
+from results import kernels_of
+from samples import LONG
 
 from analyzer.kernels import Kernels
 
 pytest.register_assert_rewrite("observe")
 
-# The same examples every time, so that a red run means a change; `HYPOTHESIS_PROFILE=long` goes looking for more.
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=120)
+# The same examples every time, so that a red run means a change; the long form goes looking for more.
+settings.register_profile("short", derandomize=True, deadline=None, max_examples=120)
 settings.register_profile("long", deadline=None, max_examples=2000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+settings.load_profile("long" if LONG else "short")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first: so several workers end at the same time."""
+    seconds = seconds_of_files()
+    items.sort(key=lambda item: -seconds.get(item.path.name, math.inf))
 
 
 @pytest.fixture(scope="session")
 def compiled() -> Kernels:
     """The kernels as machine code."""
     pytest.importorskip("numba")
-    return compiled_once()
+    return kernels_of("compiled")

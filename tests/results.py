@@ -15,6 +15,7 @@ import pytest
 from captures_in_bytes import Captured
 
 import analyzer
+from analyzer import Analysis
 from analyzer.capture import open_capture
 from analyzer.capture.source import Source
 from analyzer.kernels import Kernels, compiled, plain
@@ -46,12 +47,26 @@ def kernels_of(engine: str) -> Kernels:
     return kernels
 
 
+@cache
+def recorded(capture: Path) -> Analysis:
+    """The analysis of a recording, made once for all tests of a worker: not for those that change it, or the reader."""
+    return analyzer.analyze(str(capture), engine="plain")
+
+
+def recorded_result(capture: Path) -> Result:
+    """What `result` gives of a recording, from the one analysis."""
+    return _exact(recorded(capture))
+
+
 def result(*paths: Path | str, engine: str = "plain") -> Result:
     """The whole JSON, numbers exact, without what depends on where the octets came from."""
     with pytest.MonkeyPatch.context() as patch:
         if engine == "compiled":  # loaded once for all tests
             patch.setattr("analyzer.pipeline.run.compiled", lambda notify: kernels_of("compiled"))
-        analysis = analyzer.analyze(*map(str, paths), engine=engine)
+        return _exact(analyzer.analyze(*map(str, paths), engine=engine))
+
+
+def _exact(analysis: Analysis) -> Result:
     whole: Result = json.loads(analysis.to_json(), parse_float=Decimal)
     for capture in whole["captures"]:
         del capture["path"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import struct
 from collections.abc import Callable
@@ -14,13 +13,13 @@ from captures_in_bytes import NAMES, block, boundaries, enhanced, interface, pca
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from results import CAPTURES, Result, problems, result, without_problems
+from samples import CAPTURES_OF_EACH_KIND, LONG, edges
 from talks_in_bytes import ethernet_talk
 
 from analyzer import CaptureError
 
 CASES = {capture.parent.name: capture for capture in CAPTURES}
 TALK = ethernet_talk()
-EVERY_OCTET = 2048  # cut everywhere up to here
 
 
 def many_blocks() -> bytes:
@@ -68,23 +67,23 @@ def prefixes_of(data: bytes, path: Path) -> Callable[[int], Result]:
     return whole_until
 
 
-# The long profile (`HYPOTHESIS_PROFILE=long`) cuts every recording everywhere; otherwise four files stand for them.
-LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+# The long form cuts every recording everywhere; otherwise four files stand for them, cut where something ends.
 CUT_ANYWHERE = {**MADE, **({name: path.read_bytes() for name, path in CASES.items()} if LONG else {})}
-RANDOM_CUTS = 1000 if LONG else 25
+RANDOM_CUTS = 1000 if LONG else 5
+EVERY_OTHER = 2 if LONG else 5  # record
 
 
 @pytest.mark.parametrize("made", CUT_ANYWHERE)
 def test_a_cut_anywhere_leaves_the_packets_before_it(made: str, tmp_path: Path) -> None:
     data = CUT_ANYWHERE[made]
     whole_until = prefixes_of(data, tmp_path / "whole")
-    for cut in range(min(len(data), EVERY_OCTET) + 1):
+    for cut in edges(data):
         check_cut(data, cut, tmp_path / "cut", whole_until)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_cut_at_random_places_leaves_the_packets_before_it(case: str, tmp_path: Path) -> None:
-    data, rng = CASES[case].read_bytes(), random.Random(case)
+@CAPTURES_OF_EACH_KIND
+def test_a_cut_at_random_places_leaves_the_packets_before_it(capture: Path, tmp_path: Path) -> None:
+    data, rng = capture.read_bytes(), random.Random(capture.parent.name)
     whole_until = prefixes_of(data, tmp_path / "whole")
     for _ in range(RANDOM_CUTS):
         check_cut(data, rng.randint(0, len(data)), tmp_path / "cut", whole_until)
@@ -173,7 +172,7 @@ def test_a_clock_that_steps_by_decades_is_no_trouble(tmp_path: Path, case: str, 
     """Each record's time in turn is another: both engines agree, and differences of times fit 64 bits."""
     data = CASES[case].read_bytes()
     path = tmp_path / "stepped.pcap"
-    for at in boundaries(data)[:-1][:60:2]:
+    for at in boundaries(data)[:-1][:60:EVERY_OTHER]:
         path.write_bytes(data[:at] + struct.pack("<I", seconds) + data[at + 4 :])
         assert result(path) == result(path, engine="compiled"), at
 

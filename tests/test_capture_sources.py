@@ -17,7 +17,8 @@ import pytest
 from captures_in_bytes import boundaries, pcap, pcapng
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from results import CAPTURES, EVERY_CAPTURE, ROOT, Dribble, dribble, kernels_of, result
+from results import CAPTURES, EVERY_CAPTURE, ROOT, Dribble, dribble, kernels_of, recorded_result, result
+from samples import CAPTURES_OF_EACH_KIND, OF_EACH_KIND
 from talks_in_bytes import ethernet_talk
 
 import analyzer.capture.reader
@@ -51,16 +52,16 @@ def through_a_pipe(data: bytes) -> dict[str, object]:
         os.close(reading)
 
 
-@EVERY_CAPTURE
+@CAPTURES_OF_EACH_KIND
 def test_a_pipe_and_a_dribble_tell_what_the_file_tells(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data, whole = capture.read_bytes(), result(capture)
+    data, whole = capture.read_bytes(), recorded_result(capture)
     assert through_a_pipe(data) == whole
     assert result(dribble(monkeypatch, data)) == whole
 
 
-@EVERY_CAPTURE
+@CAPTURES_OF_EACH_KIND
 def test_gzip_changes_nothing(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data, whole = capture.read_bytes(), result(capture)
+    data, whole = capture.read_bytes(), recorded_result(capture)
     path = tmp_path / "capture.gz"
     for packed in (gzip.compress(data), members(data, 5)):
         path.write_bytes(packed)
@@ -71,12 +72,12 @@ def test_gzip_changes_nothing(capture: Path, tmp_path: Path, monkeypatch: pytest
 
 @EVERY_CAPTURE
 def test_compiled_tells_what_plain_tells(capture: Path) -> None:
-    assert result(capture, engine="compiled") == result(capture)
+    assert result(capture, engine="compiled") == recorded_result(capture)
 
 
 @EVERY_CAPTURE
 def test_switching_to_compiled_in_the_middle_changes_nothing(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = result(capture)
+    whole = recorded_result(capture)
     half = whole["captures"][0]["packets"] // 2
     for name in ("WARM_PACKETS", "COLD_PACKETS"):
         monkeypatch.setattr(run, name, half)
@@ -114,9 +115,9 @@ def test_one_octet_at_a_time_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_buffer_smaller_than_a_record_grows(monkeypatch: pytest.MonkeyPatch) -> None:
-    wholes = [result(capture) for capture in CAPTURES]
     monkeypatch.setattr(analyzer.capture.reader, "BUFFER_SIZE", 64)
-    assert [result(capture) for capture in CAPTURES] == wholes
+    for capture in OF_EACH_KIND:
+        assert result(capture) == recorded_result(capture), capture
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import results
 from captures_in_bytes import SECOND, captured, pcap
 from frames_in_bytes import ACK, SYN, ethernet, ipv4, tcp
 from kept_pictures import COMMANDS, KEPT, make
 from pictures import boxes, faults
-from results import EVERY_CAPTURE, ROOT
+from results import ROOT
+from samples import CAPTURES_OF_EACH_KIND
 
 from analyzer import Analysis, UsageError, analyze
 from analyzer.report.charts import style
@@ -26,19 +28,22 @@ def drawn(analysis: Analysis, kind: str, **how: Any) -> Any:
     return getattr(analysis.charts, kind)(**how)
 
 
+def recording(name: str) -> Path:
+    return min((ROOT / "captures" / name).glob("capture.*"))
+
+
 def recorded(name: str) -> Analysis:
-    return analyze(str(min((ROOT / "captures" / name).glob("capture.*"))), engine="plain")
+    return results.recorded(recording(name))
 
 
 def words(figure: Any) -> list[str]:
     return [text for text, _ in boxes(figure)]
 
 
-@EVERY_CAPTURE
-def test_every_chart_of_every_capture_is_drawn(capture: Path) -> None:
-    analysis = analyze(str(capture), engine="plain")
+@CAPTURES_OF_EACH_KIND
+def test_every_chart_of_every_kind_of_capture_is_drawn(capture: Path) -> None:
     for kind in KINDS:
-        assert drawn(analysis, kind).axes
+        assert drawn(results.recorded(capture), kind).axes
 
 
 @EVERY_KIND
@@ -208,7 +213,7 @@ def test_the_readme_shows_the_picture_that_its_command_makes() -> None:
 
 
 def test_without_the_packets_a_ladder_is_refused_and_the_rest_is_drawn() -> None:
-    analysis = recorded("dead-peer")
+    analysis = analyze(str(recording("dead-peer")), engine="plain")
     analysis.again = None
     with pytest.raises(UsageError, match="packets"):
         analysis.charts.ladder()

@@ -1,11 +1,10 @@
 """Every recording, cut into files anywhere, tells what it tells in one; also without what numbers its packets.
 
-A sample by a fixed seed; with KEEPALIVE_CUTS=all every cut into two files and many into more: an hour.
+A sample by a fixed seed; in the long form every cut into two files and many into more: an hour.
 """
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -17,16 +16,19 @@ import pytest
 from captures_in_bytes import SECOND, Captured
 from cut_captures import cut, differences, file_of, packets_in, story, unnumbered
 from results import CAPTURES, ROOT
+from samples import LONG, OF_EACH_KIND
 
-EVERYTHING = os.environ.get("KEEPALIVE_CUTS") == "all"
 LARGE = 400  # packets: of more, the story of which takes most of a second, so many cuts
-RECORDINGS = [path for path in CAPTURES if path.parent.name != "crowd" or EVERYTHING]
-every_recording = pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.parent.name)
+RECORDINGS = [path for path in CAPTURES if path.parent.name != "crowd" or LONG]
+each_kind = pytest.mark.parametrize(
+    "recording", [path for path in OF_EACH_KIND if path in RECORDINGS], ids=lambda path: path.parent.name
+)
 FORMS: dict[str, Callable[[Sequence[Captured]], list[Captured]]] = {
     "as_recorded": lambda packets: list(packets),
     "unnumbered": unnumbered,
 }
-every_form = pytest.mark.parametrize("form", FORMS)
+# What numbers packets makes it easier to join files: of those that are as recorded each kind is enough.
+CUT = [(path, form) for path in RECORDINGS for form in FORMS if form == "unnumbered" or path in OF_EACH_KIND]
 
 
 @cache
@@ -48,16 +50,15 @@ def sampled_cuts(packets: Sequence[Captured], seed: str) -> Iterator[list[int]]:
     if not bounds:
         return
     in_two = [[bound] for bound in bounds]
-    at_most = LARGE if EVERYTHING else 1
+    at_most = LARGE if LONG else 1
     yield from in_two if len(in_two) <= at_most else rng.sample(in_two, at_most)
-    for _ in range(30 if EVERYTHING else 1):
+    for _ in range(30 if LONG else 1):
         yield sorted(rng.sample(bounds, min(rng.randint(2, 5), len(bounds))))
-    for _ in range(6 if EVERYTHING else 1):
+    for _ in range(6 if LONG else 1):
         yield sorted(rng.sample(bounds, min(rng.randint(11, 19), len(bounds))))
 
 
-@every_form
-@every_recording
+@pytest.mark.parametrize(("recording", "form"), CUT, ids=lambda value: getattr(value, "parent", Path(str(value))).name)
 def test_cut_anywhere(tmp_path: Path, recording: Path, form: str) -> None:
     packets = packets_of(recording, form)
     whole = story(cut(packets, [], tmp_path))
@@ -67,14 +68,14 @@ def test_cut_anywhere(tmp_path: Path, recording: Path, form: str) -> None:
         assert (parts["joined"], parts["why"]) == ([], []), bounds
 
 
-@every_recording
+@each_kind
 def test_cut_with_a_gap(tmp_path: Path, recording: Path) -> None:
     """Where the capture was off for a while the files tell what one file with the same gap tells."""
     packets = packets_of(recording, "unnumbered")
     rng, bounds = random.Random(f"gap {recording.parent.name}"), bounds_of(packets)
     if len(bounds) < 2:
         return
-    for _ in range(20 if EVERYTHING else 1):
+    for _ in range(20 if LONG else 1):
         begin, end = sorted(rng.sample(bounds, 2))
         left = [*packets[:begin], *packets[end:]]
         whole = story(cut(left, [], tmp_path))
@@ -88,7 +89,7 @@ def outcome(whole: Any) -> Any:
     return {"flows": whole["flows"], "hosts": whole["hosts"]}
 
 
-@every_recording
+@each_kind
 def test_rings_of_two_places(tmp_path: Path, recording: Path) -> None:
     """A second place holds the same packets, cut elsewhere, by a clock of its own: nothing else is told."""
     packets = packets_of(recording, "as_recorded")
@@ -97,7 +98,7 @@ def test_rings_of_two_places(tmp_path: Path, recording: Path) -> None:
         return
     rng = random.Random(f"places {recording.parent.name}")
     whole = story(cut(packets, [], tmp_path))
-    for ahead in (0, 34_650_000_000, -5 * 3600 * SECOND) if EVERYTHING else (34_650_000_000,):
+    for ahead in (0, 34_650_000_000, -5 * 3600 * SECOND) if LONG else (34_650_000_000,):
         moved = [packet._replace(time=packet.time + ahead) for packet in packets]
         # So that two files share a third of it: of what is less nothing can be shown.
         here, there = [rng.choice(bounds[: len(bounds) // 3])], [rng.choice(bounds[-(len(bounds) // 3) :])]

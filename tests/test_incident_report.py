@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from browser import Browser, browser
-from commands import as_json, keepalive, output
-from results import ROOT, TRUTHS
+from commands import as_json, inside, keepalive
+from results import ROOT, recorded
+from samples import CAPTURES_OF_EACH_VERDICT
 
-import analyzer
 from analyzer.diagnose import VERDICTS
 from analyzer.report.incident import write_html, write_markdown
 from analyzer.report.incident.gather import incident_page
@@ -26,8 +26,6 @@ from analyzer.report.incident.page import Page, Row
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 from soak import Soak
 
-CAPTURES = [path.parent / json.loads(path.read_text())["capture"] for path in TRUTHS]
-ONE_FILE = [path for path in CAPTURES if "*" not in path.name]
 CROWD = ROOT / "captures" / "crowd" / "capture.pcap"
 DEAD_PEER = ROOT / "captures" / "dead-peer" / "capture.pcap"
 OWNED = "<img src=x onerror=document.title='owned'><script>document.title='owned'<\u2215script>"
@@ -161,7 +159,7 @@ def hostile(page: Page) -> Page:
 
 def test_what_a_capture_says_stays_text(chromium: Browser, tmp_path: Path) -> None:
     path = tmp_path / "hostile.html"
-    page = hostile(incident_page(analyzer.analyze(str(DEAD_PEER)), [0], "keepalive report"))
+    page = hostile(incident_page(recorded(DEAD_PEER), [0], "keepalive report"))
     with path.open("w", encoding="utf-8") as out:
         write_html(page, out)
     chromium.open(path)
@@ -179,29 +177,28 @@ def test_a_capture_with_a_hostile_name(chromium: Browser, tmp_path: Path) -> Non
     capture = tmp_path / OWNED.replace("/", "")
     capture.write_bytes(DEAD_PEER.read_bytes())
     path = tmp_path / "report.html"
-    assert keepalive("report", capture, "-o", path).returncode == 0
+    inside("report", capture, "-o", path)
     chromium.open(path)
     assert "owned'>" in chromium.run("return document.title")
     assert chromium.run("return document.querySelectorAll('img').length") == 0
     assert chromium.complaints() == []
 
 
-@pytest.mark.parametrize("path", ONE_FILE[::9], ids=lambda path: path.parent.name)
-def test_every_kind_of_capture_has_a_page(path: Path, chromium: Browser, tmp_path: Path) -> None:
+@CAPTURES_OF_EACH_VERDICT
+def test_every_kind_of_capture_has_a_page(capture: Path, chromium: Browser, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
-    run = keepalive("report", path, "-o", out)
-    assert (run.returncode, run.stderr) == (0, b"")
+    assert inside("report", capture, "-o", out) == ""
     chromium.asked_for()
     chromium.open(out)
     assert [url for url in chromium.asked_for() if not url.startswith("data:")] == [out.as_uri()]
     assert chromium.complaints() == []
-    assert len(rows(chromium)) == len(as_json(path)["flows"])
+    assert len(rows(chromium)) == len(recorded(capture))
 
 
 def test_a_capture_without_connections_has_a_page(chromium: Browser, tmp_path: Path) -> None:
     capture, out = tmp_path / "empty.pcap", tmp_path / "report.html"
     capture.write_bytes(DEAD_PEER.read_bytes()[:24])
-    assert keepalive("report", capture, "-o", out).returncode == 0
+    inside("report", capture, "-o", out)
     chromium.open(out)
     assert "There is no TCP connection" in chromium.run("return document.body.textContent")
     assert chromium.complaints() == []
@@ -209,7 +206,7 @@ def test_a_capture_without_connections_has_a_page(chromium: Browser, tmp_path: P
 
 def test_the_table_lies_in_its_element_alone() -> None:
     """JSON that cannot end the script that it stands in."""
-    page = hostile(incident_page(analyzer.analyze(str(DEAD_PEER)), [0], "x", charts=False))
+    page = hostile(incident_page(recorded(DEAD_PEER), [0], "x", charts=False))
     out = io.StringIO()
     write_html(page._replace(rows=[page.details[0].row._replace(client="</script><b>")]), out)
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', out.getvalue(), re.DOTALL)
@@ -221,7 +218,7 @@ def test_the_table_lies_in_its_element_alone() -> None:
 
 
 def test_markdown_says_the_same() -> None:
-    text = output("report", CROWD, "--format", "markdown", "--utc")
+    text = inside("report", CROWD, "--format", "markdown", "--utc")
     result = as_json(CROWD)
     assert text.startswith("# Incident report: ")
     for finding in result["findings"]:
@@ -232,7 +229,7 @@ def test_markdown_says_the_same() -> None:
 
 
 def test_markdown_of_hostile_names_stays_text() -> None:
-    page = hostile(incident_page(analyzer.analyze(str(DEAD_PEER)), [0], "x", charts=False))
+    page = hostile(incident_page(recorded(DEAD_PEER), [0], "x", charts=False))
     out = io.StringIO()
     write_markdown(page, out)
     for line in out.getvalue().splitlines():
@@ -248,13 +245,13 @@ def test_markdown_is_escaped(text: str, says: str) -> None:
 
 
 def test_the_command_in_the_report_makes_it_again(tmp_path: Path) -> None:
-    first = output(
+    first = inside(
         "report", CROWD, "--format", "markdown", "--stream", "3", "--host", "192.0.2.10", "--idle-after", "5"
     )
     made = re.search(r"`(keepalive report .*)`", first)
     assert made is not None
     words = [word.strip("'") for word in made[1].split()[1:]]
-    assert output(*words, "--format", "markdown") == first
+    assert inside(*words, "--format", "markdown") == first
 
 
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
@@ -275,7 +272,7 @@ def test_ten_thousand_connections(chromium: Browser, tmp_path: Path) -> None:
     capture, page = tmp_path / "capture.pcap", tmp_path / "report.html"
     many = Soak(seconds=500, short_each=19, long=500, dying=40)
     capture.write_bytes(b"".join(many.octets()))
-    assert keepalive("report", capture, "-o", page).returncode == 0
+    inside("report", capture, "-o", page)
     assert page.stat().st_size < 10_000_000
     chromium.open(page)
     paints = chromium.run("return performance.getEntriesByType('paint').map(e => e.startTime)")

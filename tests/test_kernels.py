@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from samples import OF_EACH_KIND
 
 from analyzer.kernels import KERNELS, Kernels, plain
 from analyzer.kernels.arithmetic import seq_diff, serial_diff
@@ -19,7 +21,6 @@ from analyzer.tables.fields import FLOW_SIZE, LINE
 from analyzer.tcp import EVENTS, NEXT_STATE, TRANSITIONS, Event, State
 
 ROOT = Path(__file__).parent.parent
-CAPTURES = sorted((ROOT / "captures").glob("*/capture.pcap"))[:6]
 
 
 @pytest.mark.parametrize("half", [2, 8, 32])
@@ -83,19 +84,6 @@ def test_plain_and_compiled_offer_the_same(compiled: Kernels) -> None:
     assert set(Kernels._fields[1:]) <= set(ENTRY_POINTS)
 
 
-@pytest.fixture(scope="module")
-def dispatchers() -> dict[str, Any]:
-    """Every kernel as numba holds it, compiled here and now."""
-    return machine.make_dispatchers(pytest.importorskip("numba"), ENTRY_POINTS)
-
-
-def test_every_kernel_is_compiled_for_one_signature_that_of_its_annotations(dispatchers: dict[str, Any]) -> None:
-    numba = pytest.importorskip("numba")
-    assert set(ENTRY_POINTS) <= set(dispatchers) == set(KERNELS) - {machine.INTRINSIC}
-    for name, dispatcher in dispatchers.items():
-        assert dispatcher.signatures == [machine.signature(numba, KERNELS[name])], name
-
-
 @pytest.mark.parametrize("table", [[0] * FLOW_SIZE, np.zeros(FLOW_SIZE, np.int32), np.zeros(2 * FLOW_SIZE)[::2]])
 def test_a_compiled_kernel_refuses_a_table_of_another_kind(compiled: Kernels, table: Any) -> None:
     """It takes an address and a length: anything but a plain int64 array would be misread, or read beyond."""
@@ -122,29 +110,46 @@ def test_what_a_table_grows_by_is_zeros_wherever_it_comes_to_lie(compiled: Kerne
         assert grown.tolist() == [number + 1] * 5 + [0] * 300 * number
 
 
-# -- bounds
+# -- bounds, and what takes compiling
 
 
-def run(script: str, *arguments: str, bounds_check: str) -> subprocess.CompletedProcess[str]:
+def run(script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A script in a Python of its own."""
-    environment = {**os.environ, "NUMBA_BOUNDSCHECK": bounds_check, "PYTHONPATH": str(ROOT)}
+    inherited = {name: value for name, value in os.environ.items() if name != "NUMBA_BOUNDSCHECK"}
     return subprocess.run(
         [sys.executable, str(Path(__file__).parent / script), *arguments],
-        env=environment,
+        env={**inherited, "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def test_compiled_kernels_stay_within_bounds_and_agree_with_the_plain_ones() -> None:
-    result = run("bounds_agree.py", *map(str, CAPTURES), bounds_check="1")
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What becomes of the kernels and of recordings where each access is checked."""
+    pytest.importorskip("numba")
+    cache = str(tmp_path_factory.mktemp("cache"))
+    result = run("bounds_checked.py", *map(str, OF_EACH_KIND), NUMBA_BOUNDSCHECK="1", XDG_CACHE_HOME=cache)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.split() == ["agree"] * len(CAPTURES)
+    found: dict[str, Any] = json.loads(result.stdout)
+    return {**found, "cache": cache}
 
 
-@pytest.mark.parametrize(("bounds_check", "status"), [("1", 1), ("0", 0)])
-def test_a_kernel_that_reads_out_of_bounds_is_caught_by_the_check_alone(bounds_check: str, status: int) -> None:
-    result = run("bounds_overrun.py", bounds_check=bounds_check)
-    assert result.returncode == status, result.stderr
-    assert ("IndexError" in result.stderr) == (bounds_check == "1")
+def test_every_kernel_is_compiled_for_one_signature_that_of_its_annotations(checked: dict[str, Any]) -> None:
+    assert set(ENTRY_POINTS) <= set(checked["signatures"]) == set(KERNELS) - {machine.INTRINSIC}
+    assert [name for name, only in checked["signatures"].items() if not only] == []
+
+
+def test_compiled_kernels_stay_within_bounds_and_agree_with_the_plain_ones(checked: dict[str, Any]) -> None:
+    assert checked["agree"] == dict.fromkeys(map(str, OF_EACH_KIND), True)
+
+
+def test_a_kernel_that_reads_out_of_bounds_is_caught_by_the_check(checked: dict[str, Any]) -> None:
+    result = run("bounds_overrun.py", NUMBA_BOUNDSCHECK="1", XDG_CACHE_HOME=checked["cache"])
+    assert (result.returncode, "IndexError" in result.stderr) == (1, True)
+
+
+def test_and_by_nothing_else() -> None:
+    result = run("bounds_overrun.py")
+    assert (result.returncode, result.stderr) == (0, "")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ HOMES = {
 }
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -118,6 +120,7 @@ def test_no_word_of_any_machine_stands_in_the_source(path: Path) -> None:
     assert not re.search(r"/home/|/root\b|/Users/|/work/", path.read_text(encoding="utf-8"))
 
 
+@cache
 def explanations() -> str:
     """All that `keepalive explain` can say."""
     topics = re.findall(r"^(\S+) ", inside("explain"), re.MULTILINE)

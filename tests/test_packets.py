@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
+from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
-from commands import as_json, keepalive
-from results import ROOT, TRUTHS
-from test_live_ring import packets
+from commands import as_json, inside, keepalive
+from results import ROOT, recorded_result
+from samples import CAPTURES_OF_EACH_KIND
+from wireshark import ALL, fields, packets
 
-CAPTURES = [path.parent / json.loads(path.read_text())["capture"] for path in TRUTHS]
-ONE_FILE = [path for path in CAPTURES if "*" not in path.name]
 CROWD = ROOT / "captures" / "crowd" / "capture.pcap"
 
 
 def comments(path: Path) -> dict[int, str]:
-    """Comments by frame number, as Wireshark's own tool reads them."""
-    command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-e", "frame.number", "-e", "frame.comment"]
-    lines = subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()
-    return {int(number): text for number, _, text in (line.partition("\t") for line in lines) if text}
+    """Comments by frame number, as Wireshark reads them."""
+    return {int(number): text for number, text in fields(path, ["frame.number", "frame.comment"], ALL) if text}
 
 
-@pytest.mark.parametrize("path", ONE_FILE[::5], ids=lambda path: path.parent.name)
-def test_every_packet_is_the_same(path: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def annotated(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """What `annotate` makes of a capture, once."""
+
+    @cache
+    def make(path: Path) -> Path:
+        out = tmp_path_factory.mktemp("annotated") / "out.pcapng"
+        assert inside("annotate", path, "-o", out) == ""
+        return out
+
+    return make
+
+
+@CAPTURES_OF_EACH_KIND
+def test_every_packet_is_the_same(capture: Path, annotated: Callable[[Path], Path]) -> None:
+    assert packets(annotated(capture)) == packets(capture)
+
+
+def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     out = tmp_path / "out.pcapng"
-    run = keepalive("annotate", path, "-o", out)
+    run = keepalive("annotate", CROWD, "-o", out)
     assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
     assert out.stat().st_mode & 0o777 == 0o600
-    assert packets(out) == packets(path)
 
 
-@pytest.mark.parametrize("path", ONE_FILE[::5], ids=lambda path: path.parent.name)
-def test_every_probe_answer_and_evidence_frame_has_a_comment(path: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.pcapng"
-    assert keepalive("annotate", path, "-o", out).returncode == 0
-    said = comments(out)
-    result = as_json(path)
+@CAPTURES_OF_EACH_KIND
+def test_every_probe_answer_and_evidence_frame_has_a_comment(capture: Path, annotated: Callable[[Path], Path]) -> None:
+    said = comments(annotated(capture))
+    result = recorded_result(capture)
     expected: set[int] = set()
     for flow in result["flows"]:
         for probe in (p for entry in flow["keepalive"] for e in entry["episodes"] for p in e["probes"]):
@@ -57,7 +68,7 @@ def test_every_probe_answer_and_evidence_frame_has_a_comment(path: Path, tmp_pat
 
 def test_comments_are_those_of_the_connections_selected(tmp_path: Path) -> None:
     out = tmp_path / "out.pcapng"
-    assert keepalive("annotate", CROWD, "--stream", "10", "-o", out).returncode == 0
+    assert inside("annotate", CROWD, "--stream", "10", "-o", out) == ""
     [flow] = as_json(CROWD, "--stream", "10")["flows"]
     frames = {probe["frame"] for entry in flow["keepalive"] for e in entry["episodes"] for probe in e["probes"]}
     said = comments(out)
@@ -70,14 +81,14 @@ def test_a_stream_on_standard_input_is_annotated(tmp_path: Path) -> None:
     """It is read twice all the same."""
     out, same = tmp_path / "out.pcapng", tmp_path / "same.pcapng"
     assert keepalive("annotate", "-", "-o", out, stdin=CROWD.read_bytes()).returncode == 0
-    assert keepalive("annotate", CROWD, "-o", same).returncode == 0
+    inside("annotate", CROWD, "-o", same)
     assert (comments(out), packets(out)) == (comments(same), packets(same))
 
 
 @pytest.mark.parametrize(("chosen", "how_many"), [(("--stream", "10"), 1), (("--verdict", "dead_peer"), 40)])
 def test_an_extract_shows_the_same_of_its_connections(chosen: tuple[str, ...], how_many: int, tmp_path: Path) -> None:
     out = tmp_path / "out.pcapng"
-    assert keepalive("extract", CROWD, *chosen, "-o", out).returncode == 0
+    inside("extract", CROWD, *chosen, "-o", out)
     whole, alone = as_json(CROWD, *chosen), as_json(out)
     assert len(alone["flows"]) == len(whole["flows"]) == how_many
     same = ("client", "server", "start", "end", "packets", "bytes", "verdict", "ending", "state")
@@ -88,7 +99,7 @@ def test_an_extract_shows_the_same_of_its_connections(chosen: tuple[str, ...], h
 def test_an_extract_keeps_icmp_errors_and_every_octet(tmp_path: Path) -> None:
     path = min((ROOT / "captures" / "link-down").glob("capture.*"))
     out = tmp_path / "out.pcapng"
-    assert keepalive("extract", path, "--stream", "0", "-o", out).returncode == 0
+    inside("extract", path, "--stream", "0", "-o", out)
     [whole], [alone] = as_json(path)["flows"], as_json(out)["flows"]
     assert [entry["icmp"] for entry in alone["keepalive"]] == [entry["icmp"] for entry in whole["keepalive"]]
     assert sum(Decimal(entry["icmp"]) for entry in alone["keepalive"]) > 0

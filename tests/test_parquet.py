@@ -13,7 +13,8 @@ import pytest
 from captures_in_bytes import pcap
 from commands import as_json, inside, keepalive, output
 from pyarrow import Table
-from results import EVERY_CAPTURE, ROOT
+from results import ROOT
+from samples import CAPTURES_OF_EACH_KIND
 
 from analyzer.model.flows import SIDES
 from analyzer.report.arrow import BOUNDS, ESTIMATES, TABLES
@@ -95,7 +96,7 @@ def check_tables(tables: dict[str, Rows], whole: dict[str, Any]) -> None:
         assert row == {**evidence, "streams": [finding["stream"]], "notes": [], **finding}
 
 
-@EVERY_CAPTURE
+@CAPTURES_OF_EACH_KIND
 def test_the_tables_say_what_the_json_says(capture: Path, tmp_path: Path) -> None:
     check_tables(parquet(tmp_path / "out", capture), as_json(capture))
 

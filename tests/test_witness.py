@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-import analyzer
+from results import recorded
+from wireshark import fields
 
 CAPTURES = sorted((Path(__file__).parent.parent / "captures").glob("*/capture.pcap*"))
 # In these tshark opens another stream for what is one connection, or none for what is two; the reason is beside it.
@@ -21,12 +21,10 @@ def ids(path: Path) -> str:
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=ids)
 def test_frames_and_connections_are_as_many_as_tshark_counts(capture: Path) -> None:
-    fields = ["-T", "fields", "-e", "tcp.stream", "-e", "icmp.type", "-e", "icmpv6.type"]
-    run = subprocess.run(["tshark", "-n", "-r", str(capture), *fields], capture_output=True, text=True, check=True)
-    rows = [line.split("\t") for line in run.stdout.splitlines()]
+    rows = fields(capture, ["tcp.stream", "icmp.type", "icmpv6.type"])
     # An ICMP error quotes a segment: tshark gives it a stream, but no host sent it.
     streams = {stream for stream, icmp, icmp6 in rows if stream and not icmp and not icmp6}
-    analysis = analyzer.analyze(str(capture), engine="plain")
+    analysis = recorded(capture)
     assert analysis.captures[0].packets == len(rows)
     assert len(analysis) == len(streams) or capture.parent.name in OTHER_STREAMS
 

@@ -1,23 +1,13 @@
-"""Segments of a made-up conversation as the octets of a capture file, by way of scapy."""
+"""Segments of a made-up conversation as the octets of a capture file; scapy makes the same (test_wirebytes.py)."""
 
 from __future__ import annotations
 
-import logging
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-logging.getLogger("scapy").setLevel(logging.CRITICAL)
-from scapy.layers.inet import ICMP, IP, TCP  # noqa: E402
-from scapy.layers.inet6 import (  # noqa: E402
-    ICMPv6DestUnreach,
-    IPv6,
-    IPv6ExtHdrDestOpt,
-    IPv6ExtHdrHopByHop,
-)
-from scapy.layers.l2 import Dot1Q, Ether  # noqa: E402
-from scapy.packet import Raw  # noqa: E402
+from frames_in_bytes import DESTINATION, HOP_BY_HOP, ICMP, ICMPV6, TCP, VLAN, ethernet, ipv4, ipv6, packed, tcp
 
 PCAP_NANOSECONDS = 0xA1B23C4D
 PCAP_MICROSECONDS = 0xA1B2C3D4
@@ -65,46 +55,74 @@ class Segment:
     error_about: Segment | None = None  # this is an ICMP error from a router, and quotes that segment
 
 
-def tcp_layers(segment: Segment) -> Any:
+# RFC 9293 3.2, RFC 7323, RFC 2018: kind, length, value.
+OPTIONS: dict[str, Callable[[Any], bytes]] = {
+    "MSS": lambda value: struct.pack("!BBH", 2, 4, value),
+    "WScale": lambda value: bytes([3, 3, value]),
+    "SAckOK": lambda value: bytes([4, 2]),
+    "SAck": lambda value: struct.pack(f"!BB{len(value)}I", 5, 2 + 4 * len(value), *value),
+    "Timestamp": lambda value: struct.pack("!BBII", 8, 10, *value),
+    "NOP": lambda value: bytes([1]),
+}
+FLAGS = "FSRPAUEC"
+PADDED = bytes([0, 1, 4, 0, 0, 0, 0])  # an extension header that holds a PadN alone, but for what follows it
+
+
+def summed(octets: bytes) -> bytes:
+    """The checksum of RFC 1071."""
+    total = sum(struct.unpack(f"!{(len(octets) + 1) // 2}H", octets + bytes(len(octets) % 2)))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return struct.pack("!H", total ^ 0xFFFF)
+
+
+def in_ip(segment: Segment, protocol: int, octets: bytes, checksum_at: int, ttl: int, ip_id: int) -> bytes:
+    """A packet of what another protocol says, that protocol's checksum put in."""
+    source, target = segment.source.address, segment.target.address
+    begins = (
+        b"" if protocol == ICMP else packed(source) + packed(target) + struct.pack("!IHH", len(octets), 0, protocol)
+    )
+    octets = octets[:checksum_at] + summed(begins + octets) + octets[checksum_at + 2 :]
+    if not segment.around.v6:
+        packet = ipv4(octets, protocol, source=source, destination=target, ttl=ttl, identification=ip_id)
+        return packet[:10] + summed(packet[:20]) + packet[12:]
+    if segment.around.extension_headers and protocol == TCP:
+        octets, protocol = bytes([DESTINATION]) + PADDED + bytes([protocol]) + PADDED + octets, HOP_BY_HOP
+    return ipv6(octets, protocol, source=source, destination=target, hops=ttl)
+
+
+def tcp_packet(segment: Segment, copy: int = 0) -> bytes:
     """The segment from the IP header on."""
-    tcp = TCP(
-        sport=segment.source.port,
-        dport=segment.target.port,
+    octets = tcp(
+        segment.source.port,
+        segment.target.port,
         seq=segment.seq % WRAP,
         ack=segment.ack % WRAP,
-        flags=segment.flags,
+        flags=sum(1 << FLAGS.index(letter) for letter in segment.flags),
         window=segment.window,
-        options=segment.options,
+        options=b"".join(OPTIONS[name](value) for name, value in segment.options),
+        payload=segment.payload,
     )
-    ip: Any
-    if segment.around.v6:
-        ip = IPv6(src=segment.source.address, dst=segment.target.address, hlim=segment.source.ttl)
-        if segment.around.extension_headers:
-            ip = ip / IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt()
-    else:
-        ip = IP(src=segment.source.address, dst=segment.target.address, ttl=segment.source.ttl, id=segment.ip_id)
-    return ip / tcp / Raw(segment.payload) if segment.payload else ip / tcp
+    return in_ip(segment, TCP, octets, 16, segment.source.ttl - copy, segment.ip_id)
 
 
-def icmp_layers(segment: Segment, about: Segment) -> Any:
+def icmp_packet(segment: Segment, about: Segment, copy: int = 0) -> bytes:
     """A router's "host unreachable" that quotes the other segment."""
-    quoted = bytes(tcp_layers(about))
+    quoted, ttl = tcp_packet(about), segment.source.ttl - copy if copy else 64
     if segment.around.v6:
-        return IPv6(src=segment.source.address, dst=segment.target.address) / ICMPv6DestUnreach(code=3) / quoted
+        return in_ip(segment, ICMPV6, bytes([1, 3, 0, 0, 0, 0, 0, 0]) + quoted, 2, ttl, 1)
     # IPv4 routers promise no more than the header and eight octets (RFC 792).
-    return IP(src=segment.source.address, dst=segment.target.address) / ICMP(type=3, code=1) / quoted[:28]
+    return in_ip(segment, ICMP, bytes([3, 1, 0, 0, 0, 0, 0, 0]) + quoted[:28], 2, ttl, 1)
 
 
 def frame_bytes(segment: Segment, copy: int = 0) -> bytes:
     """The captured frame; a second copy has been one hop further."""
-    ether = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
-    if segment.around.vlan is not None:
-        ether = ether / Dot1Q(vlan=segment.around.vlan)
-    layers = tcp_layers(segment) if segment.error_about is None else icmp_layers(segment, segment.error_about)
-    if copy:
-        name = "hlim" if segment.around.v6 else "ttl"
-        setattr(layers, name, segment.source.ttl - copy)
-    return bytes(ether / layers)
+    about = segment.error_about
+    packet = tcp_packet(segment, copy) if about is None else icmp_packet(segment, about, copy)
+    frame = ethernet(packet)
+    if segment.around.vlan is None:
+        return frame
+    return frame[:12] + struct.pack("!HH", VLAN, segment.around.vlan) + frame[12:]
 
 
 COPY_AFTER_NS = 1_000_000

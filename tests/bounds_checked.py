@@ -1,0 +1,34 @@
+"""Compile the kernels with bounds checks, here and now; then print as JSON how often each of them was compiled, and
+for each capture whether the two engines agree. Run with NUMBA_BOUNDSCHECK=1 and a cache that is empty.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from analyzer.kernels.engine import machine
+from analyzer.kernels.engine.registry import KERNELS
+from analyzer.pipeline.run import analyze
+
+made: dict[str, Any] = {}
+make_dispatchers = machine.make_dispatchers
+
+
+def kept(numba: Any, entry_points: tuple[str, ...]) -> dict[str, Any]:
+    """Every kernel as numba holds it."""
+    made.update(make_dispatchers(numba, entry_points))
+    return made
+
+
+machine.make_dispatchers = kept
+agree = {}
+for path in sys.argv[1:]:
+    plain, compiled = (analyze(path, engine=engine) for engine in ("plain", "compiled"))
+    agree[path] = list(plain.flows) == list(compiled.flows) and plain.captures == compiled.captures
+import numba  # noqa: E402 - where it is missing the analysis has said so
+
+annotated = {name: [machine.signature(numba, KERNELS[name])] for name in made}
+signatures = {name: dispatcher.signatures == annotated[name] for name, dispatcher in made.items()}
+print(json.dumps({"agree": agree, "signatures": signatures}))

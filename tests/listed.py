@@ -1,0 +1,14 @@
+"""The table of test files in tests/README.md."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+README = Path(__file__).parent / "README.md"
+ROW = re.compile(r"^\| `(test_\w+\.py)` \| .+ \| ([\d.]+) \|$", re.MULTILINE)
+
+
+def seconds_of_files() -> dict[str, float]:
+    """How long each test file takes."""
+    return {name: float(seconds) for name, seconds in ROW.findall(README.read_text(encoding="utf-8"))}
