@@ -28,21 +28,20 @@ AHEAD      how many packets before its turn what a packet needs of the tables is
 
 from __future__ import annotations
 
-from analyzer.kernels.arithmetic import seq_diff
+from analyzer.kernels.arithmetic import MASK_32, seq_diff
 from analyzer.kernels.engine.registry import Ints, kernel
 from analyzer.kernels.track.copies import hash_copy, is_copy, is_late_copy
 from analyzer.kernels.track.flows import (
     FAR,
     challenge,
     find_stream,
-    hash_key,
     is_of_older_life,
     prefetch_flow,
-    source_is_low,
 )
 from analyzer.kernels.track.hearing import hear, heard_unseen, note_echo, received
 from analyzer.kernels.track.heartbeats import heartbeat
 from analyzer.kernels.track.history import advance, fingerprint, idle_gap, window_of
+from analyzer.kernels.track.keys import hash_key, source_is_low
 from analyzer.kernels.track.probes import (
     NOT_A_PROBE,
     log_probe,
@@ -127,7 +126,7 @@ def renumber(packets: Ints, row: int, flows: Ints, x: int) -> None:
     """A second SYN-ACK with another number: it counts if the first has not been acknowledged."""
     if flows[x + KNOWN] & HAS_UNA == 0:
         flows[x + ISN] = packets[row + SEQ]
-        flows[x + NXT] = (packets[row + SEQ] + 1) & 0xFFFFFFFF
+        flows[x + NXT] = (packets[row + SEQ] + 1) & MASK_32
 
 
 @kernel
