@@ -19,6 +19,7 @@ from typing import IO, Any
 
 import forked
 from results import ROOT
+from typer.main import get_command
 
 from analyzer.cli import app
 
@@ -70,9 +71,15 @@ def inside(*arguments: str | Path) -> str:
     """Standard output of a command that succeeds, run within this process: for tests that need many."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        status = app([str(argument) for argument in arguments], standalone_mode=False)
+        status = _command()([str(argument) for argument in arguments], standalone_mode=False)
     assert not status
     return out.getvalue()
+
+
+@cache
+def _command() -> Any:
+    """The commands, which typer would make anew for each call."""
+    return get_command(app)
 
 
 def as_json(*arguments: str | Path) -> dict[str, Any]:
