@@ -29,7 +29,8 @@ from typing import Any, TextIO
 LONGEST_S = 120
 NUMBER = struct.Struct("i")
 MOST_OCTETS = 1 << 17  # of a request
-IMPORTED = ("analyzer.cli", "analyzer.pipeline.run", "analyzer.live.session", "llvmlite.binding", "typer.rich_utils")
+OURS = ("analyzer.cli", "analyzer.pipeline.run", "analyzer.live.session")
+OF_OTHERS = ("llvmlite.binding", "typer.rich_utils", "jinja2", "matplotlib.figure", "matplotlib.backends.backend_agg")
 
 
 class Forks:
@@ -38,7 +39,8 @@ class Forks:
     def __init__(self, environment: dict[str, str]) -> None:
         self._wire, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         number = theirs.fileno()
-        self._process = subprocess.Popen([sys.executable, __file__, str(number)], pass_fds=[number], env=environment)
+        alone = {**environment, "OPENBLAS_NUM_THREADS": "1"}  # what has threads is not to be forked
+        self._process = subprocess.Popen([sys.executable, __file__, str(number)], pass_fds=[number], env=alone)
         theirs.close()
         atexit.register(self.close)
 
@@ -123,11 +125,9 @@ def _anew(stream: TextIO, mode: str) -> TextIO:
 
 
 def main() -> None:
-    for name in IMPORTED:
-        import_module(name)
     from analyzer.live.preload import MODULES
 
-    for name in MODULES:
+    for name in (*OURS, *OF_OTHERS, *MODULES):
         import_module(name)
     gc.freeze()  # or the end of each process would look for garbage in all that
     with socket.socket(fileno=int(sys.argv[1])) as wire:

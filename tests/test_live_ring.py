@@ -44,7 +44,10 @@ def test_what_was_written_says_the_same(path: Path, tmp_path: Path) -> None:
     assert [again["captures"][0][name] for name in same] == [live["captures"][0][name] for name in same]
 
 
-@pytest.mark.parametrize("name", ["dead-peer", "several-interfaces", "any-interface", "big-endian-nanoseconds"])
+NAMES = ["dead-peer", "several-interfaces", "any-interface", "big-endian-nanoseconds", "cut-snaplen"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_octet_and_every_time_is_kept(name: str, tmp_path: Path) -> None:
     [path] = (ROOT / "captures" / name).glob("capture.*")
     assert keepalive("live", "-", "--write", tmp_path, stdin=path.read_bytes()).returncode == 0
