@@ -6,11 +6,11 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 CLIENT, SERVER, PORT = "10.99.7.1", "10.99.7.2", 7000
-KEEPALIVE = (2, 1, 3)  # time, interval, probes
+KEEPALIVE, QUICK = (2, 1, 3), (1, 1, 2)  # time, interval, probes
 # The far end has static neighbours: it vanishes by losing its address, and nothing on the wire says so.
 SERVE = f"""
 import socket, time
@@ -22,11 +22,11 @@ print("serving", flush=True)
 time.sleep(30)
 """
 CALL = f"""
-import contextlib, socket
+import contextlib, socket, sys
 connection = socket.create_connection(("{SERVER}", {PORT}))
 connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-for option, value in zip((socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT), {KEEPALIVE}):
-    connection.setsockopt(socket.IPPROTO_TCP, option, value)
+for option, value in zip((socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT), sys.argv[1:]):
+    connection.setsockopt(socket.IPPROTO_TCP, option, int(value))
 connection.send(b"hello")
 connection.recv(10)
 print("idle", flush=True)
@@ -81,13 +81,14 @@ def two_hosts() -> Iterator[Hosts]:
 
 
 @contextlib.contextmanager
-def talking(hosts: Hosts) -> Iterator[subprocess.Popen[bytes]]:
+def talking(hosts: Hosts, keepalive: Sequence[int] = KEEPALIVE) -> Iterator[subprocess.Popen[bytes]]:
     """A connection with keepalive, idle from the beginning of the block on; yields the client's process."""
     with contextlib.ExitStack() as stack:
         processes = []
         for host, program, says in ((hosts.server, SERVE, None), (hosts.client, CALL, b"idle\n")):
             process = subprocess.Popen(
-                ["ip", "netns", "exec", host, sys.executable, "-c", program], stdout=subprocess.PIPE
+                ["ip", "netns", "exec", host, sys.executable, "-c", program, *map(str, keepalive)],
+                stdout=subprocess.PIPE,
             )
             stack.callback(_end, process)
             processes.append(process)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -40,8 +41,11 @@ def running(
     prefix: tuple[str, ...] = (),
     stdin: IO[bytes] | None = None,
     variables: Variables | None = None,
+    patch: str = "",
 ) -> Iterator[subprocess.Popen[bytes]]:
-    command = [*prefix, *KEEPALIVE, "live", *arguments]
+    """`live`, at whose start this statement is executed."""
+    program = f"import analyzer.cli, analyzer.live.session; {patch}; analyzer.cli.main()"
+    command = [*prefix, *([sys.executable, "-c", program] if patch else KEEPALIVE), "live", *arguments]
     pipe = subprocess.PIPE
     process = subprocess.Popen(
         command, stdin=stdin or pipe, stdout=pipe, stderr=pipe, env=environment(variables), bufsize=0

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from captures_in_bytes import captured, pcap
-from commands import KEEPALIVE, Variables, as_json, environment, inside, keepalive, output
+from commands import KEEPALIVE, Variables, as_json, environment, inside, keepalive, output, until_drained
 from frames_in_bytes import ethernet, ipv6, tcp
 from results import EVERY_CAPTURE, ROOT
 from talks_in_bytes import ethernet_talk
@@ -214,11 +214,11 @@ def test_a_progress_bar_is_drawn_on_standard_error_alone() -> None:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     )
     assert child.stdin
-    for part in (data[:500], data[500:]):
-        child.stdin.write(part)
-        child.stdin.flush()
-        time.sleep(1.2)
-    out, _ = child.communicate(timeout=60)
+    child.stdin.write(data[:500])
+    child.stdin.flush()
+    until_drained(child.stdin)
+    time.sleep(1.1)  # it is drawn when the work has lasted a second
+    out, _ = child.communicate(data[500:], timeout=60)
     assert (child.returncode, out) == (0, silent.stdout)
     assert silent.stderr == b""
 

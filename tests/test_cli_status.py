@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 from captures_in_bytes import captured, pcap
-from commands import KEEPALIVE, environment, keepalive
+from commands import KEEPALIVE, environment, keepalive, until_drained
 from frames_in_bytes import ethernet, ipv4, tcp
 from results import ROOT
 from talks_in_bytes import ethernet_talk
@@ -154,11 +151,6 @@ def test_70_for_a_defect_of_ours() -> None:
     assert "internal error" in said
 
 
-def drained(pipe: int) -> bool:
-    """Whether the reader has taken everything out of a pipe."""
-    return bool(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0] == 0)
-
-
 def test_130_when_interrupted_while_reading_a_pipe() -> None:
     child = subprocess.Popen(
         [*KEEPALIVE, "analyze", "-"],
@@ -168,10 +160,7 @@ def test_130_when_interrupted_while_reading_a_pipe() -> None:
     assert child.stdin
     child.stdin.write(pcap(ethernet_talk())[:500])
     child.stdin.flush()
-    for _ in range(1000):
-        if drained(child.stdin.fileno()):
-            break
-        time.sleep(0.01)
+    until_drained(child.stdin)
     time.sleep(0.1)
     child.send_signal(signal.SIGINT)
     out, said = child.communicate(timeout=30)

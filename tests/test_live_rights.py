@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,18 +10,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commands import environment, keepalive
-from live_network import talking, two_hosts
+from live_network import QUICK, talking, two_hosts
 from living import below, capturing, ended, event, lines, running, said
 from results import ROOT, TRUTHS
 
 NOBODY, ASKER, GROUP = 65534, 4321, 8765
+FORMS = ("text", "json", "ndjson", "csv")
 SUDO = {"SUDO_UID": str(ASKER), "SUDO_GID": str(GROUP)}
 CAPTURES = [str(path) for truth in TRUTHS for path in sorted(truth.parent.glob("capture.*"))]
 
@@ -97,7 +97,7 @@ def test_a_signal_to_the_whole_group_brings_the_result(number: signal.Signals) -
         with running("-i", hosts.interface, "--format", "ndjson", prefix=prefix) as process:
             assert said(process) == b"keepalive: near: capturing\n"
             with talking(hosts):
-                event(process, "answered")
+                event(process, "connection-opened")
                 os.kill(keeper_of(process.pid), number)
                 os.killpg(process.pid, number)
                 assert process.stdout is not None
@@ -230,54 +230,51 @@ def essence(form: str, octets: bytes) -> Any:
     return text[text.index("#  client") :] if form == "text" else text
 
 
-@contextmanager
-def a_dead_peer(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`live`, after it has seen one."""
-    with two_hosts() as hosts:
-        prefix = ("ip", "netns", "exec", hosts.client)
-        with running("-i", hosts.interface, *arguments, prefix=prefix) as process:
-            assert said(process) == b"keepalive: near: capturing\n"
-            with talking(hosts) as client:
-                hosts.vanish()
-                client.wait(timeout=20)
-            yield process
-
-
-@pytest.mark.parametrize("form", ["text", "json", "ndjson", "csv"])
-def test_the_result_is_complete_without_rights(form: str, tmp_path: Path) -> None:
+def test_the_result_is_complete_without_rights(tmp_path: Path) -> None:
     """The folders are root's alone; so may be those that Python and this program lie in."""
-    out, ring = tmp_path / "out", tmp_path / "ring"
-    with a_dead_peer("--format", form, "-o", str(out), "--write", str(ring)) as process:
-        assert status(process.pid)["Uid"].split() == [str(NOBODY)] * 4
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
-        assert process.stderr is not None
-        assert process.stderr.read() == b""
-    [written] = ring.iterdir()
-    again = keepalive("analyze", written, "--format", form).stdout
-    assert essence(form, out.read_bytes()) == essence(form, again)
-    assert b"dead_peer" in again
-    assert out.stat().st_mode & 0o777 == 0o600
+    with two_hosts() as hosts, contextlib.ExitStack() as stack:
+        prefix = ("ip", "netns", "exec", hosts.client)
+        outs = {form: tmp_path / form for form in FORMS}
+        ways = []
+        for form, out in outs.items():
+            arguments = ("-i", hosts.interface, "--format", form, "-o", str(out), "--write", f"{out}-ring")
+            ways.append(stack.enter_context(running(*arguments, prefix=prefix)))
+        for process in ways:
+            assert said(process) == b"keepalive: near: capturing\n"
+        with talking(hosts, QUICK) as client:
+            hosts.vanish()
+            client.wait(timeout=20)
+        for process in ways:
+            assert status(process.pid)["Uid"].split() == [str(NOBODY)] * 4
+            process.send_signal(signal.SIGINT)
+        for process in ways:
+            assert process.wait(timeout=30) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
+    for form, out in outs.items():
+        [written] = Path(f"{out}-ring").iterdir()
+        again = keepalive("analyze", written, "--format", form).stdout
+        assert essence(form, out.read_bytes()) == essence(form, again)
+        assert b"dead_peer" in again
+        assert out.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("form", ["text", "json", "ndjson", "csv"])
-def test_after_the_preloading_nothing_is_loaded_any_more(form: str) -> None:
-    """Of every recording the result is the same with all that is installed closed to the process."""
-    program = [sys.executable, str(ROOT / "tests" / "unreadable.py"), form, *CAPTURES]
+def unreadable(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, str(ROOT / "tests" / "unreadable.py"), *arguments]
+    return subprocess.run(program, capture_output=True, text=True, env=environment(), check=False)
 
-    def results(*more: str) -> list[str]:
-        run = subprocess.run([*program, *more], capture_output=True, text=True, env=environment(), check=False)
+
+def test_after_the_preloading_nothing_is_loaded_any_more() -> None:
+    """Of every recording the result is the same in every form, with all that is installed closed to the process."""
+    closed, open_ = unreadable(*CAPTURES), unreadable(*CAPTURES, "--open")
+    for run in (closed, open_):
         assert (run.returncode, run.stderr) == (0, "")
-        return run.stdout.splitlines()
-
-    assert len(results()) == len(CAPTURES)
-    assert results() == results("--open")
+    assert len(closed.stdout.splitlines()) == len(CAPTURES) * len(FORMS)
+    assert closed.stdout == open_.stdout
 
 
-def test_without_it_something_is(tmp_path: Path) -> None:
-    program = [sys.executable, str(ROOT / "tests" / "unreadable.py"), "json", CAPTURES[0], "--unloaded"]
-    run = subprocess.run(program, capture_output=True, text=True, env=environment(), check=False)
-    assert "PermissionError: import of" in run.stderr
+def test_without_it_something_is() -> None:
+    assert "PermissionError: import of" in unreadable(CAPTURES[0], "--unloaded").stderr
 
 
 @pytest.mark.parametrize(("before", "says"), [("", b""), ("rights._keep_doors_open = lambda: None", b"ModuleNotFound")])

@@ -44,7 +44,10 @@ def test_what_was_written_says_the_same(path: Path, tmp_path: Path) -> None:
     assert [again["captures"][0][name] for name in same] == [live["captures"][0][name] for name in same]
 
 
-@pytest.mark.parametrize("name", ["dead-peer", "several-interfaces", "any-interface", "big-endian-nanoseconds"])
+NAMES = ["dead-peer", "several-interfaces", "any-interface", "big-endian-nanoseconds", "cut-snaplen"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_octet_and_every_time_is_kept(name: str, tmp_path: Path) -> None:
     [path] = (ROOT / "captures" / name).glob("capture.*")
     assert keepalive("live", "-", "--write", tmp_path, stdin=path.read_bytes()).returncode == 0
@@ -100,7 +103,7 @@ def test_what_was_written_before_a_sudden_end_is_whole(tmp_path: Path) -> None:
 
 def test_a_dead_peer_seen_live_is_in_the_files(tmp_path: Path) -> None:
     with capturing("--write", str(tmp_path)) as (hosts, process):
-        with talking(hosts) as client:
+        with talking(hosts, (1, 1, 3)) as client:
             event(process, "answered")
             hosts.vanish()
             event(process, "dead-peer")

@@ -1,8 +1,8 @@
 """After `preload`: live analyses of captures with nothing loaded or read that lies in an installation.
 
-    python tests/unreadable.py FORMAT CAPTURE... [--open | --unloaded]
+    python tests/unreadable.py CAPTURE... [--open | --unloaded]
 
-Prints a digest of each capture's result; with --open that of one to which everything is open.
+Prints a digest of each capture's result in each form; with --open those of a process to which everything is open.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from analyzer.live.preload import preload
 from analyzer.live.session import Live
 from analyzer.live.sources import OfOthers
 
+FORMS = [form for form in Format if form is not Format.parquet]
 CLOSED = tuple(str(Path(folder).resolve()) for folder in (sys.prefix, sys.base_prefix, Path(analyzer.__file__).parent))
 
 
@@ -43,27 +45,32 @@ def deny(event: str, arguments: tuple[Any, ...]) -> None:
         raise PermissionError(f"open of {arguments[0]}")
 
 
-def result(path: str, form: Format) -> str:
-    out = io.StringIO()
+def results(path: str) -> Iterator[str]:
+    """One analysis, whose events and result are told in every form."""
     run = Live(plain(), idle_after=10**10, notify=lambda text: None, most=2)
     try:
-        _tell_events(run, io.StringIO(), form=form, utc=False)
+        for form in FORMS:
+            _tell_events(run, io.StringIO(), form=form, utc=False)
         run.intake.read("standard input", File(path))
         run.run()
-        _tell_result(run.finish(), out, form=form, drawn=False, limit=0, utc=False, color=False)
+        analysis = run.finish()
+        for form in FORMS:
+            out = io.StringIO()
+            _tell_result(analysis, out, form=form, drawn=False, limit=0, utc=False, color=False)
+            yield f"{form} {hashlib.sha256(out.getvalue().encode()).hexdigest()}"
     finally:
         run.close()
-    return hashlib.sha256(out.getvalue().encode()).hexdigest()
 
 
 def main() -> None:
-    form, paths = Format(sys.argv[1]), [path for path in sys.argv[2:] if not path.startswith("--")]
     if not {"--open", "--unloaded"} & set(sys.argv):
         preload()
     if "--open" not in sys.argv:
         sys.addaudithook(deny)
-    for path in paths:
-        print(path, result(path, form))
+    for path in sys.argv[1:]:
+        if not path.startswith("--"):
+            for line in results(path):
+                print(path, line)
 
 
 if __name__ == "__main__":
