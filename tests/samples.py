@@ -14,7 +14,8 @@ from results import CAPTURES
 
 LONG = os.environ.get("KEEPALIVE_LONG") == "1"
 PCAPNG = SECTION_HEADER.to_bytes(4, "little")
-ALL_OF_THE_FIRST = 128  # octets: a file's own header, and the head of its first record
+ALL_OF_THE_FIRST = 2048 if LONG else 128  # octets: the second has a file's own header, and the head of its first record
+RECORDS = 100
 AROUND = (-1, 0, 1, 7, 8, 15, 16)  # a record's end; kind and length of a pcapng block; head of a pcap record
 
 
@@ -59,7 +60,5 @@ CAPTURES_OF_EACH_VERDICT = _each(of_each("verdict"))
 
 def edges(octets: bytes) -> list[int]:
     """Places in a capture: around the ends of all records and of their heads, and everywhere in the first."""
-    if LONG:
-        return list(range(len(octets) + 1))
-    places = {begin + by for begin in boundaries(octets) for by in AROUND} | set(range(ALL_OF_THE_FIRST))
+    places = {begin + by for begin in boundaries(octets)[:RECORDS] for by in AROUND} | set(range(ALL_OF_THE_FIRST))
     return sorted(place for place in places if 0 <= place <= len(octets))
