@@ -38,7 +38,7 @@ captures: lab-packages ## record the captures again, or ONLY="CASE ..." of them 
 	python3 captures/lab/record.py $(if $(ONLY),--only $(ONLY))
 
 first-contact: $(VENV)/ready lab-packages ## record connections drawn at random, and see how many are understood (root, Linux)
-	cd tests && ../$(BIN)/python first_contact.py $(SEED)
+	$(BIN)/python tests/support/first_contact.py $(SEED)
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --no-header --no-annotate --extra test pyproject.toml -o requirements.lock

@@ -44,73 +44,8 @@ LZ4_MAGIC = b"\x04\x22\x4d\x18"
 XZ_MAGIC = b"\xfd7zXZ\x00"
 BZIP2_MAGIC = b"BZh"
 
-# Link types (tcpdump.org "Link-layer header types").
-LINKTYPE_NULL = 0
-LINKTYPE_ETHERNET = 1
-LINKTYPE_IEEE802_5 = 6
-LINKTYPE_PPP = 9
-LINKTYPE_FDDI = 10
-LINKTYPE_RAW_12 = 12  # DLT_RAW as Linux and BSD write it
-LINKTYPE_RAW_14 = 14  # DLT_RAW as OpenBSD writes it
-LINKTYPE_PPP_HDLC = 50
-LINKTYPE_PPP_ETHER = 51
-LINKTYPE_ATM_RFC1483 = 100
-LINKTYPE_RAW = 101
-LINKTYPE_C_HDLC = 104
-LINKTYPE_IEEE802_11 = 105
-LINKTYPE_FRELAY = 107
-LINKTYPE_LOOP = 108
-LINKTYPE_ENC = 109
-LINKTYPE_LINUX_SLL = 113
-LINKTYPE_PFLOG = 117
-LINKTYPE_IP_OVER_FC = 122
-LINKTYPE_SUNATM = 123
-LINKTYPE_ARCNET_LINUX = 129
-LINKTYPE_APPLE_IP_OVER_IEEE1394 = 138
-LINKTYPE_PPP_PPPD = 166
-LINKTYPE_PPP_WITH_DIR = 204
-LINKTYPE_C_HDLC_WITH_DIR = 205
-LINKTYPE_FRELAY_WITH_DIR = 206
-LINKTYPE_MPLS = 219
-LINKTYPE_IPV4 = 228
-LINKTYPE_IPV6 = 229
-LINKTYPE_NFLOG = 239
-LINKTYPE_NETANALYZER = 240
-LINKTYPE_IPOIB = 242
-LINKTYPE_PKTAP = 258
-LINKTYPE_ETHERNET_MPACKET = 274
-LINKTYPE_LINUX_SLL2 = 276
-LINKTYPE_DSA_TAG_BRCM = 281
-LINKTYPE_DSA_TAG_BRCM_PREPEND = 282
-LINKTYPE_DSA_TAG_DSA = 283
-LINKTYPE_DSA_TAG_EDSA = 284
-
-# The kernels decode the frames of all these.
-_DECODED = {
-    number: name.removeprefix("LINKTYPE_") for name, number in list(globals().items()) if name.startswith("LINKTYPE_")
-}
-DECODED_LINK_TYPES = frozenset(_DECODED)
-_LINK_TYPE_NAMES = {
-    **_DECODED,
-    LINKTYPE_RAW_12: "RAW",
-    LINKTYPE_RAW_14: "RAW",
-    119: "IEEE802_11_PRISM",
-    127: "IEEE802_11_RADIOTAP",
-    192: "PPI",
-}
-# LINK_TYPE is NO_IP once a frame of another is known to hold no IP.
-NO_IP = -1
-NO_LINK_TYPE = -2  # one of another numbering that has no counterpart
-
-DECODED_NAMES = frozenset(_LINK_TYPE_NAMES[number] for number in _DECODED)
-
-
-def link_type_name(number: int) -> str:
-    """The link type's name as tcpdump.org lists it, without LINKTYPE_; its number where we know no name."""
-    return _LINK_TYPE_NAMES.get(number, str(number))
-
-
 # Ethertypes (IEEE 802 Numbers, IANA).
+SMALLEST_ETHERTYPE = 0x0600  # below it the field is a length (IEEE 802.3 3.2.6)
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_IPV6 = 0x86DD
 ETHERTYPE_TRANSPARENT_ETHERNET = 0x6558
@@ -141,6 +76,88 @@ ETHERTYPE_WCCP = 0x883E  # in GRE
 ETHERTYPE_ARUBA_FIRST = 0x8200
 ETHERTYPE_ARUBA_LAST = 0x8370
 ETHERTYPE_QINQ_OLD = 0x9100  # before IEEE 802.1ad
+
+# Those link types (tcpdump.org "Link-layer header types") that code speaks of.
+LINKTYPE_NULL = 0
+LINKTYPE_ETHERNET = 1
+LINKTYPE_IEEE802_5 = 6
+LINKTYPE_FDDI = 10
+LINKTYPE_RAW = 101
+LINKTYPE_IEEE802_11 = 105
+LINKTYPE_LOOP = 108
+LINKTYPE_PFLOG = 117
+LINKTYPE_ARCNET_LINUX = 129
+LINKTYPE_NFLOG = 239
+LINKTYPE_PKTAP = 258
+# LINK_TYPE is NO_IP once a frame of another is known to hold no IP.
+NO_IP = -1
+NO_LINK_TYPE = -2  # one of another numbering that has no counterpart
+
+# What stands for an ethertype in the table of link types where there is none.
+IP_BY_VERSION = 0xFFFF  # IPv4 or IPv6, as the first nibble says
+OWN_KERNEL = -1  # no header of fixed size: read by a function in kernels/decode/links.py
+LEFT_TO_SCAPY = -2
+
+# Every link type that we know: its name at tcpdump.org, how many octets stand before the packet, and what tells the
+# packet's protocol: below SMALLEST_ETHERTYPE, where among those octets the ethertype stands; from there on, the
+# ethertype that all frames of this link type would have.
+LINK_TYPES = {
+    LINKTYPE_NULL: ("NULL", 0, OWN_KERNEL),
+    LINKTYPE_ETHERNET: ("ETHERNET", 14, 12),
+    LINKTYPE_IEEE802_5: ("IEEE802_5", 0, OWN_KERNEL),
+    9: ("PPP", 0, ETHERTYPE_PPP),
+    LINKTYPE_FDDI: ("FDDI", 0, OWN_KERNEL),
+    12: ("RAW", 0, IP_BY_VERSION),  # DLT_RAW as Linux and BSD write it
+    14: ("RAW", 0, IP_BY_VERSION),  # DLT_RAW as OpenBSD writes it
+    50: ("PPP_HDLC", 0, ETHERTYPE_PPP),
+    51: ("PPP_ETHER", 0, ETHERTYPE_PPPOE_SESSION),
+    100: ("ATM_RFC1483", 0, ETHERTYPE_JUMBO_LLC),
+    LINKTYPE_RAW: ("RAW", 0, IP_BY_VERSION),
+    104: ("C_HDLC", 0, ETHERTYPE_PPP),
+    LINKTYPE_IEEE802_11: ("IEEE802_11", 0, OWN_KERNEL),
+    107: ("FRELAY", 0, ETHERTYPE_FRAME_RELAY),
+    LINKTYPE_LOOP: ("LOOP", 0, OWN_KERNEL),
+    109: ("ENC", 12, IP_BY_VERSION),  # behind family, SPI and flags of OpenBSD's IPsec
+    113: ("LINUX_SLL", 16, 14),
+    LINKTYPE_PFLOG: ("PFLOG", 0, OWN_KERNEL),
+    119: ("IEEE802_11_PRISM", 0, LEFT_TO_SCAPY),
+    122: ("IP_OVER_FC", 16, ETHERTYPE_JUMBO_LLC),  # behind two addresses of eight octets (RFC 2625)
+    123: ("SUNATM", 4, ETHERTYPE_JUMBO_LLC),  # behind the kind, and the channel
+    127: ("IEEE802_11_RADIOTAP", 0, LEFT_TO_SCAPY),
+    LINKTYPE_ARCNET_LINUX: ("ARCNET_LINUX", 0, OWN_KERNEL),
+    138: ("APPLE_IP_OVER_IEEE1394", 18, 16),
+    166: ("PPP_PPPD", 2, ETHERTYPE_PPP),  # direction stands where the address would
+    192: ("PPI", 0, LEFT_TO_SCAPY),
+    204: ("PPP_WITH_DIR", 1, ETHERTYPE_PPP),
+    205: ("C_HDLC_WITH_DIR", 1, ETHERTYPE_PPP),
+    206: ("FRELAY_WITH_DIR", 1, ETHERTYPE_FRAME_RELAY),
+    219: ("MPLS", 0, ETHERTYPE_MPLS),
+    228: ("IPV4", 0, IP_BY_VERSION),
+    229: ("IPV6", 0, IP_BY_VERSION),
+    LINKTYPE_NFLOG: ("NFLOG", 0, OWN_KERNEL),
+    240: ("NETANALYZER", 4 + 14, 4 + 12),
+    242: ("IPOIB", 44, 40),  # behind a global route header
+    LINKTYPE_PKTAP: ("PKTAP", 0, OWN_KERNEL),
+    274: ("ETHERNET_MPACKET", 8 + 14, 8 + 12),  # behind the preamble
+    276: ("LINUX_SLL2", 20, 0),
+    # What a switch tells its CPU: before the frame, or between addresses and ethertype (Linux net/dsa).
+    281: ("DSA_TAG_BRCM", 4 + 14, 4 + 12),
+    282: ("DSA_TAG_BRCM_PREPEND", 4 + 14, 4 + 12),
+    283: ("DSA_TAG_DSA", 4 + 14, 4 + 12),
+    284: ("DSA_TAG_EDSA", 8 + 14, 8 + 12),
+}
+DECODED_LINK_TYPES = frozenset(number for number, row in LINK_TYPES.items() if row[2] != LEFT_TO_SCAPY)
+DECODED_NAMES = frozenset(LINK_TYPES[number][0] for number in DECODED_LINK_TYPES)
+# For kernels, by number: the octets before the packet, and what tells its protocol.
+_ROWS = [LINK_TYPES.get(number, ("", 0, LEFT_TO_SCAPY)) for number in range(max(LINK_TYPES) + 1)]
+LINK_HEADERS = tuple(header for _, header, _ in _ROWS)
+LINK_PROTOCOLS = tuple(protocol for _, _, protocol in _ROWS)
+
+
+def link_type_name(number: int) -> str:
+    """The link type's name as tcpdump.org lists it, without LINKTYPE_; its number where we know no name."""
+    return LINK_TYPES[number][0] if number in LINK_TYPES else str(number)
+
 
 # 802.2: source and destination service access points.
 LLC_IP = 0x0606

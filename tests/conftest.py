@@ -6,7 +6,7 @@ import math
 
 import pytest
 from hypothesis import settings
-from listed import seconds_of_files
+from listed import TESTS, seconds_of_files
 from results import kernels_of
 from samples import LONG
 
@@ -23,7 +23,7 @@ settings.load_profile("long" if LONG else "short")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest come first: so several workers end at the same time."""
     seconds = seconds_of_files()
-    items.sort(key=lambda item: -seconds.get(item.path.name, math.inf))
+    items.sort(key=lambda item: -seconds.get(item.path.relative_to(TESTS).as_posix(), math.inf))
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,10 @@ class PcapngWriter:
         return _block(PCAPNG_SECTION_HEADER, body + program + _option(PCAPNG_END_OF_OPTIONS))
 
     def records(self, records: Records, name: str, digits: int, comments: Comments | None = None) -> bytes:
-        """All packets of a batch, as captured at `name` in so many decimals of a second; comments by frame number."""
+        """All packets of a batch, as captured at `name` in so many decimals of a second; comments by frame number.
+
+        Raises OSError for a link type above MAX_LINK_TYPE, for which the format has no room; so does `packet`.
+        """
         parts: list[bytes | memoryview] = []
         octets = memoryview(records.buffer)
         rows = records.rows[: records.size * RECORD_SIZE]

@@ -47,6 +47,7 @@ class Format(Protocol):
     def scan(self, buffer: bytearray, start: int, end: int, records: Ints) -> tuple[int, int, int]:
         """Find records in [start, end); return why it stopped, where it stopped, and how many there are.
 
+        Each takes RECORD_SIZE words of `records`; why is NEED_MORE, NEED_ROOM, ... (`kernels/records.py`).
         Raises CaptureError, its offset relative to the buffer, where the bytes make no sense.
         """
 

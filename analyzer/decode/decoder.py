@@ -34,7 +34,7 @@ class Decoder:
         self._rows = kernels.ints(0)
 
     def feed(self, records: Records) -> Packets:
-        """Decode a batch."""
+        """Decode a batch: a row of PACKET_SIZE words for each record with a TCP segment or an ICMP error about one."""
         if len(self._rows) < records.size * PACKET_SIZE:
             self._rows = self._kernels.ints(records.size * PACKET_SIZE)
         before = [self._counts[i] for i in range(COUNTS_SIZE)]

@@ -48,7 +48,10 @@ class Attempts(NamedTuple):
 
 
 def failed(facts: Facts, how: Handshake, scans: list[Column]) -> list[Attempts]:
-    """The services with connections that failed so, but for those that a scan asked for."""
+    """The services with connections that failed so, but for those that a scan asked for.
+
+    `scans` is what `find_scans` gives; who is still waiting at the end of the capture has not failed.
+    """
     chosen, counted = facts.handshake == how, np.ones(len(facts), bool)
     if how == Handshake.NO_ANSWER:
         counted = facts.end - facts.tracks.flows[:, FIRST_TIME] > STILL_WAITING_NS
@@ -74,7 +77,10 @@ def _superseded(facts: Facts) -> Mask:
 
 
 def find_scans(facts: Facts) -> list[Column]:
-    """The connections of each host that asked for many ports of a host, or one port of many hosts, mostly in vain."""
+    """Of each host that asked for many ports of a host, or one port of many hosts, mostly in vain: those not made.
+
+    An array of streams, in order, per host.
+    """
     unmade = np.isin(facts.handshake, (int(Handshake.REFUSED), int(Handshake.NO_ANSWER)))
     if unmade.sum() < MANY_DOORS:
         return []

@@ -15,7 +15,10 @@ FACTOR = -7046029254386353131
 
 
 def by_service(flows: Column, streams: Column) -> list[Column]:
-    """These streams, in groups with one server address and port each."""
+    """These streams, in groups with one server address and port each; `flows` is the whole table.
+
+    Groups come in the order of their first stream, each in the order of `streams`; so do those of the next two.
+    """
     _, servers = hosts(flows, streams)
     return _gather(streams, _mixed(servers, _server_ports(flows, streams)))
 
@@ -31,7 +34,7 @@ def by_service_and_path(flows: Column, streams: Column) -> list[Column]:
 
 
 def path_keys(flows: Column, streams: Column) -> Column:
-    """A number for each stream that is the same for the same addresses of client and server."""
+    """A number for each stream, (streams,), that is the same for the same addresses of client and server: a hash."""
     if len(streams) > FLOWS_AT_A_TIME:
         parts = np.array_split(streams, len(streams) // FLOWS_AT_A_TIME + 1)
         return np.concatenate([path_keys(flows, part) for part in parts])
@@ -49,7 +52,7 @@ def _client_is_low(flows: Column, streams: Column) -> Column:
 
 
 def hosts(flows: Column, streams: Column) -> tuple[Column, Column]:
-    """A number for the address of each stream's client, and for its server's."""
+    """A number, a hash, for the address of each stream's client, and for its server's: (streams,) each."""
     low = _mixed(flows[streams, LOW_HI], flows[streams, LOW_LO])
     high = _mixed(flows[streams, HIGH_HI], flows[streams, HIGH_LO])
     client_is_low = _client_is_low(flows, streams)

@@ -19,7 +19,10 @@ UNKNOWN, SAME, OTHER = range(3)
 
 
 def reset_hops(facts: Facts) -> Narrow:
-    """For the first RST of each connection: its TTL is one of its sender's, another, or there is no telling."""
+    """For the first RST of each connection: its TTL is one of its sender's, another, or there is no telling.
+
+    (flows,) of SAME, OTHER and UNKNOWN. FINGERPRINT holds the TTLs that were seen.
+    """
     flows = facts.tracks.flows
     found = np.full(len(facts), UNKNOWN, np.int8)
     stream, side, resets = ending_resets(facts.tracks)

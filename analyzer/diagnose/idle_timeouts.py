@@ -90,7 +90,10 @@ class Memory(NamedTuple):
 def find_memories(
     facts: Facts, judged: Callable[..., Column], silence: Silence, limits: Sequence[Limit]
 ) -> list[Memory]:
-    """The paths (client address, server address) of which that can be said; `judged` gives streams by verdict."""
+    """The paths (client address, server address) of which that can be said; `judged` gives streams by verdict.
+
+    That is `Context.judged`, which raises ValueError for a verdict that there is not.
+    """
     device = distinct(np.concatenate((judged("middlebox_reset"), _reset_at_a_limit(limits))))
     suspects = distinct(np.concatenate((judged(*FATAL), device)))
     dead = suspects

@@ -64,7 +64,10 @@ class Closings(NamedTuple):
 
 
 def idle_limits(facts: Facts, closings: Closings, hops: Narrow) -> list[Limit]:
-    """Where the time without data is the same, and nothing of that service was idle for longer."""
+    """Where the time without data is the same, and nothing of that service was idle for longer.
+
+    `hops`, (flows,), is what `reset_hops` gives.
+    """
     found = []
     for group, side in _by_side(facts, closings, closings.idle >= SHORTEST_NS):
         idle = closings.idle[group]

@@ -105,7 +105,7 @@ class Silence:
         return alive
 
     def heard_while_dead(self, streams: Column) -> Mask:
-        """Which of these unheard connections were dead while their path carried another, both ways.
+        """Which of these unheard connections were dead while their path carried another, both ways: (streams,).
 
         Between the first thing sent in vain and the last, the other must have been heard: no gap, nor a run of probes
         or of retransmissions, may span all that time (an outage).

@@ -253,7 +253,7 @@ PLACES = {verdict.word: place for place, verdict in enumerate(VERDICTS)}
 
 
 def judge(facts: Facts, idle_after: int) -> Narrow:
-    """The verdict of every connection, as its place in VERDICTS, in order of stream; `idle_after` in nanoseconds."""
+    """The verdict of every connection, as its place in VERDICTS: (flows,); `idle_after` in nanoseconds."""
     places = np.concatenate([_judge(part, idle_after) for part in facts.parts()])
     places[_dropped(facts, places)] = PLACES["middlebox_drop"]
     return places

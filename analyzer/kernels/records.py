@@ -5,6 +5,7 @@ from __future__ import annotations
 from analyzer.kernels.arithmetic import MASK_16, MASK_32, SEQ_HALF, be32
 from analyzer.kernels.engine.registry import Buffer, Ints, kernel
 from analyzer.tables.fields import CAPLEN, LINK_TYPE, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
+from analyzer.tcp import SECOND
 from analyzer.wire import PCAPNG_ENHANCED_PACKET, PCAPNG_PACKET, PCAPNG_SIMPLE_PACKET
 
 ENHANCED_HEAD = 28  # block type, length, interface, timestamp (2 words), captured length, original length
@@ -78,7 +79,7 @@ def scan_records(buf: Buffer, scan: Ints, records: Ints) -> int:
         records[row + OFFSET] = at + head
         records[row + CAPLEN] = caplen
         records[row + ORIGLEN] = origlen
-        records[row + RECORD_TIME] = u32(buf, second, big) * 1000000000 + u32(buf, second + 4, big) * scan[SUBSECOND_NS]
+        records[row + RECORD_TIME] = u32(buf, second, big) * SECOND + u32(buf, second + 4, big) * scan[SUBSECOND_NS]
         records[row + LINK_TYPE] = scan[LINK]
         scan[BLANK] = scan[BLANK] + 1 if blank else 0
         at += size
@@ -99,11 +100,11 @@ def ticks_to_ns(high: int, low: int, interfaces: Ints, row: int) -> int:
         ns = max(-limit, min(ticks, limit)) * interfaces[row + IF_MULTIPLY] // interfaces[row + IF_DIVIDE]
     else:
         fraction = ticks & ((1 << bits) - 1)
-        seconds = max(-MAX_TIME // 1000000000, min(ticks >> bits, MAX_TIME // 1000000000))
+        seconds = max(-MAX_TIME // SECOND, min(ticks >> bits, MAX_TIME // SECOND))
         if bits > 32:  # keeps fraction * 10**9 within 63 bits; less than 0.3 ns is lost
             fraction >>= bits - 32
             bits = 32
-        ns = seconds * 1000000000 + ((fraction * 1000000000) >> bits)
+        ns = seconds * SECOND + ((fraction * SECOND) >> bits)
     return max(-MAX_TIME, min(ns + interfaces[row + IF_OFFSET_NS], MAX_TIME))
 
 

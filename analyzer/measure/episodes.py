@@ -38,7 +38,7 @@ from analyzer.tables.fields import (
 
 
 def make_keepalive(side: int, rows: Column, gave_up: bool) -> Keepalive:
-    """The keepalive probes of one endpoint, from its rows of the probe log in order.
+    """The keepalive probes of one endpoint, from its rows of the probe log in order: (probes, PROBE_SIZE).
 
     `gave_up` says that the connection ended by this endpoint's keepalive timer.
     """
@@ -86,7 +86,7 @@ class LazyEpisodes(Episodes):
     __hash__ = None  # type: ignore[assignment]
 
     def steady(self) -> Column | None:
-        """See model.Episodes."""
+        """See model.Episodes: (gaps, 6), nanoseconds since 1970 and frames; None if one is otherwise."""
         rows = self._rows
         marks, since = rows[:, PROBE_MARKS], rows[:, PROBE_SINCE]
         answer, gap = marks & ANSWER, marks & GAP_END

@@ -14,6 +14,7 @@ from analyzer.tables.fields import (
     BEAT_LENGTH,
     BEAT_LONGEST,
     BEAT_PROTOCOL,
+    BEAT_REPLY,
     BEATS_ANSWERED,
     BEATS_IN_RHYTHM,
     BEATS_MASK,
@@ -56,6 +57,7 @@ def _beating(tracks: Tracks) -> Mask:
     shortest, longest = gaps & BEAT_GAP_MASK, gaps >> BEAT_LONGEST & BEAT_GAP_MASK
     # As the kernel's is_settled.
     uneven = ((longest - shortest) * BEATS_UNEVEN - 1) // np.maximum(shortest, 1)
+    uneven = np.where(beat >> BEAT_REPLY & 0xFF != 0, (uneven + 1) // 2, uneven)
     rhythm = (sent >= BEATS_IN_RHYTHM + np.maximum(uneven, 0)) & (shortest >= SHORTEST_MS)
     rhythm &= (gaps >> BEATS_ODD & BEATS_ODD_MASK) * MOST_ODD <= sent
     return np.asarray(

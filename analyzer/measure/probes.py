@@ -97,7 +97,7 @@ def measure_probes(tracks: Tracks, unheard: UnheardRuns) -> ProbeMeasures:
 
 
 def classify(log: Column) -> Narrow:
-    """ProbeKind of each row."""
+    """ProbeKind of each row of the probe log: (probes,). Pace tells those of a closed window (RFC 9293 3.8.6.1)."""
     flags = np.empty(len(log), np.uint8)
     np.bitwise_and(log[:, PROBE_MARKS], FLAGS, out=flags, casting="unsafe")
     kind = np.full(len(log), int(ProbeKind.KEEPALIVE), np.int8)
@@ -160,7 +160,11 @@ class _Runs(NamedTuple):
 
 
 def trailing_runs(tracks: Tracks, kind: Narrow) -> _Runs:
-    """Of each endpoint's last keepalive probes that nothing answered: how many, the gap between the last two, when."""
+    """Of each endpoint's last keepalive probes that nothing answered: how many, the gap between the last two, when.
+
+    `kind` is what `classify` gives of the log. All three are (flows, 2), times in nanoseconds: `interval` is 0 where
+    there is one or none, `last` where it never probed.
+    """
     parts = [_trailing_runs(some, kind) for _, some in tracks.parts()]
     return _Runs(*[np.concatenate(columns) for columns in zip(*parts, strict=True)])
 

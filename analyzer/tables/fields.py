@@ -200,7 +200,7 @@ BEAT_PROTOCOL = 57  # shift, the rest: HEARTBEAT; 0 where only a rhythm tells
 BEAT_LONGEST, BEAT_GAP_MASK = 26, (1 << 26) - 1
 BEATS_ODD, BEATS_ODD_MASK = 52, 0xFF  # eight bits: how often another length came in their place, or was drawn by one
 # With this many at one pace, data of an unknown protocol is taken for heartbeats; with one more for each eighth that
-# their gaps differ beyond the first.
+# their gaps differ beyond the first, or for two where each drew the same reply.
 BEATS_IN_RHYTHM = 5
 BEATS_UNEVEN = 8
 

@@ -27,13 +27,18 @@ server; `4 probes, 3 answered` are keepalive probes in this recording.
 
 def write(captures: Path, known: Mapping[str, Scenario]) -> None:
     """Write it beside the recordings that are there."""
+    (captures / "README.md").write_text(gallery(captures, known), encoding="utf-8")
+
+
+def gallery(captures: Path, known: Mapping[str, Scenario]) -> str:
+    """The text."""
     rows = []
     for name, scenario in sorted(known.items()):
         truth_path = captures / name / "truth.json"
         if truth_path.exists():
             truth = json.loads(truth_path.read_text(encoding="utf-8"))
             rows.append(f"| [{name}]({name}/) | {scenario.title} | {words(truth)} | {scenario.look_at} |")
-    (captures / "README.md").write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
+    return HEAD + "\n".join(rows) + "\n"
 
 
 def words(truth: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from endpoints import Keepalive
 from kernel import release, timer_hz
-from stage import Capture, Stage
+from stage import Capture, Scenario, Stage
 from truth import ROLES, Evidence
 
 WIDTH = 110
@@ -32,25 +32,29 @@ def readme(stage: Stage, found: Sequence[Evidence]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def renewed(text: str, scenario: Scenario) -> str:
+    """A text with what its scenario dictates now, in place of what it dictated before."""
+    parts = text.split("\n\n")
+    made = parts[3].split("\n- ")
+    made[1:4] = _bullets(_dictated(scenario)).removeprefix("- ").split("\n- ")
+    parts[0], parts[1], parts[3] = f"# {scenario.name}", textwrap.fill(scenario.title, WIDTH), "\n- ".join(made)
+    parts[5] = textwrap.fill(scenario.look_at, WIDTH)
+    return "\n\n".join(parts)
+
+
 def _bullets(lines: Iterable[str]) -> str:
     return "\n".join(textwrap.fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in lines)
 
 
 def _making(stage: Stage, found: Sequence[Evidence]) -> Iterable[str]:
-    scenario = stage.scenario
     hz = f", {timer_hz()} ticks a second" if timer_hz() else ""
-    yield f"`python3 captures/lab/record.py --only {scenario.name}` on Linux {release()}{hz}."
-    yield f"The events in time are in `captures/lab/{scenario.play.__module__.replace('.', '/')}.py`."
-    if scenario.single_host:
-        yield "Client and server live in one network namespace and talk over its loopback device."
-    else:
-        yield "Client, router and server are network namespaces in a row, joined by veth pairs."
-    yield f"Recorded {_place(scenario.capture)}."
+    yield f"`python3 captures/lab/record.py --only {stage.scenario.name}` on Linux {release()}{hz}."
+    yield from _dictated(stage.scenario)
     for number, one in enumerate(found[:MOST_CONNECTIONS]):
         for role in ROLES:
             keepalive = one.talk.end(role).keepalive
             if keepalive:
-                yield f"Connection {number}, {role}: {_settings(keepalive)}."
+                yield settings_line(number, role, keepalive)
     if not any(one.talk.end(role).keepalive for one in found for role in ROLES):
         yield "No socket had keepalive switched on."
     yield from stage.notes
@@ -61,6 +65,15 @@ def _making(stage: Stage, found: Sequence[Evidence]) -> Iterable[str]:
         yield f"Packets dropped by rules of the router: {', '.join(rules) or 'none'}."
 
 
+def _dictated(scenario: Scenario) -> Iterable[str]:
+    yield f"The events in time are in `captures/lab/{scenario.play.__module__.replace('.', '/')}.py`."
+    if scenario.single_host:
+        yield "Client and server live in one network namespace and talk over its loopback device."
+    else:
+        yield "Client, router and server are network namespaces in a row, joined by veth pairs."
+    yield f"Recorded {_place(scenario.capture)}."
+
+
 def _place(capture: Capture) -> str:
     where = {"both": "on the loopback device", "router": "in the router"}.get(
         capture.vantage, f"at the {capture.vantage}"
@@ -69,11 +82,12 @@ def _place(capture: Capture) -> str:
     return f"{where} with `{options}`" + (", begun after the connection was made" if capture.starts_later else "")
 
 
-def _settings(keepalive: Keepalive) -> str:
+def settings_line(number: int, role: str, keepalive: Keepalive) -> str:
+    """What was set on one end of a connection."""
     text = f"TCP_KEEPIDLE {keepalive.time}, TCP_KEEPINTVL {keepalive.intvl}, TCP_KEEPCNT {keepalive.probes}"
     if keepalive.user_timeout_s is not None:
         text += f", TCP_USER_TIMEOUT {keepalive.user_timeout_s:g} s"
-    return text
+    return f"Connection {number}, {role}: {text}."
 
 
 def _frames(found: Sequence[Evidence]) -> Iterable[str]:

@@ -13,12 +13,14 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import checks
+import dictated
 import draw
 import gallery
 import network
@@ -78,8 +80,7 @@ def publish(stage: Stage, found: Sequence[truth.Evidence], target: Path) -> None
     else:
         shutil.copyfile(stage.capture_path(), target / stage.capture_path().name)
     whole = readers.with_packets(truth.truth(stage, found), stage, found)
-    text = json.dumps(whole, indent=2, ensure_ascii=False)
-    (target / "truth.json").write_text(text + "\n", encoding="utf-8")
+    (target / "truth.json").write_text(as_text(whole), encoding="utf-8")
     readme.write(target / "README.md", stage, found)
 
 
@@ -127,30 +128,80 @@ def _report(job: Future[str], scenario: Scenario) -> bool:
     return False
 
 
-def main() -> int:
-    """The front door."""
+def renew(chosen: Sequence[Scenario], out: Path) -> Iterator[Path]:
+    """Write what these scenarios dictate into the recordings that are there; the files that were other than that."""
+    for folder, scenario in ((out / scenario.name, scenario) for scenario in chosen):
+        if not folder.exists():
+            print(f"{scenario.name}: not recorded yet", file=sys.stderr)
+            continue
+        for path, made in ((folder / "truth.json", renewed_truth), (folder / "README.md", readme.renewed)):
+            before = path.read_text(encoding="utf-8")
+            after = made(before, scenario)
+            if after != before:
+                path.write_text(after, encoding="utf-8")
+                yield path
+
+
+def renewed_truth(text: str, scenario: Scenario) -> str:
+    """A truth file with what its scenario dictates now."""
+    return as_text(dictated.renewed(json.loads(text), scenario))
+
+
+def as_text(whole: dict[str, Any]) -> str:
+    """A truth as it stands in its file."""
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def parse_arguments() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """What is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="record these cases alone")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these cases alone")
     parser.add_argument("--random", type=int, metavar="SEED", help="record scenarios drawn at random instead")
     parser.add_argument("--count", type=int, help="how many of those (default: one of each kind)")
     parser.add_argument("--kinds", nargs="+", metavar="KIND", default=(), help="draw these kinds alone")
     parser.add_argument("--out", type=Path, default=CAPTURES, help="folder of the cases (default: captures)")
     parser.add_argument("--keep", action="store_true", help="keep the witnesses' recordings and say where")
     parser.add_argument("--list", action="store_true", help="list the cases and leave")
+    parser.add_argument(
+        "--findings",
+        action="store_true",
+        help="record nothing, which needs no root: rewrite what scenarios dictate of recordings that are there, namely "
+        "in truth.json scenario, capture, vantage, findings, not_shown, shown_instead and chance, in README.md title, "
+        "play, place and what to look at; and the page of all recordings",
+    )
     arguments = parser.parse_args()
+    if arguments.random is not None and arguments.findings:
+        parser.error("--findings is of recordings that are there; --random makes others")
     if arguments.random is not None and arguments.out == CAPTURES:
         parser.error("--random needs --out: what is drawn is no case to keep")
     if set(arguments.kinds) - set(draw.every_kind()):
         parser.error(f"kinds are {', '.join(draw.every_kind())}")
+    return parser, arguments
+
+
+def main() -> int:
+    """The front door."""
+    parser, arguments = parse_arguments()
     drawn = draw.draw(arguments.random, arguments.count, arguments.kinds) if arguments.random is not None else None
     known = all_scenarios() if drawn is None else {scenario.name: scenario for scenario in drawn}
-    if arguments.list:
-        for name, scenario in known.items():
-            print(f"{name:34} {scenario.title}")
-        return 0
     unknown = set(arguments.only or []) - set(known)
     if unknown:
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
+    chosen = [known[name] for name in arguments.only or known]
+    if arguments.list:
+        for scenario in chosen:
+            print(f"{scenario.name:34} {scenario.title}")
+        return 0
+    if arguments.findings:
+        for path in renew(chosen, arguments.out):
+            print(path)
+        gallery.write(arguments.out, known)
+        return 0
+    return record_all(chosen, known, arguments)
+
+
+def record_all(chosen: Sequence[Scenario], known: Mapping[str, Scenario], arguments: argparse.Namespace) -> int:
+    """Record these, unless told to stop; the exit status."""
     stopping = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -160,10 +211,10 @@ def main() -> int:
         signal.signal(number, stop)
     remove_leftovers()
     began = time.monotonic()
-    failed = run_all([known[name] for name in arguments.only or known], arguments.out, arguments.keep, stopping)
+    failed = run_all(chosen, arguments.out, arguments.keep, stopping)
     if arguments.random is None:
         gallery.write(arguments.out, known)
-    print(f"{len(arguments.only or known) - failed} recorded in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    print(f"{len(chosen) - failed} recorded in {time.monotonic() - began:.0f} s", file=sys.stderr)
     return 130 if stopping.is_set() else int(bool(failed))
 
 

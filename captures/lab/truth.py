@@ -1,10 +1,11 @@
 """The truth about a recording, from what the script set, the kernel's counters and tables, and far ends."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import dictated
 from endpoints import Endpoint, Keepalive, Talk
 from kernel import release, timer_hz
 from recorder import SAME_PACKET_S, Segment, read_segments, without_repeats
@@ -40,32 +41,6 @@ class Evidence:
     def window_probes(self, role: str) -> list[Sighting]:
         """The published zero-window probes of one sender."""
         return [one for one in self.probes[role] if one.published and one.zero_window]
-
-
-# The finding that each verdict calls for.
-FINDINGS = {
-    "dead_peer": "dead-peer",
-    "lost_state": "lost-state",
-    "middlebox_reset": "middlebox-reset",
-    "middlebox_drop": "one-way-loss",
-    "retransmission_timeout": "retransmission-timeout",
-    "close_wait_leak": "close-wait-leak",
-    "zero_window_stall": "zero-window-stall",
-    "app_hung": "app-hung",
-    "unprotected": "unprotected-idle",
-    "aborted": "endpoint-reset",
-    "refused": "connection-refused",
-    "no_answer": "connection-unanswered",
-}
-# What another finding about the same connections explains, and has as a note.
-EXPLAINED = {
-    "keepalive-exhausted-but-alive": {"dead-peer"},
-    "middlebox-idle-timeout": {
-        *("middlebox-reset", "keepalive-slower-than-middlebox", "dead-peer", "one-way-loss", "retransmission-timeout"),
-    },
-    "proxy-idle-close": {"endpoint-reset"},
-    "one-way-loss": {"dead-peer", "keepalive-exhausted-but-alive"},
-}
 
 
 def gather(stage: Stage) -> list[Evidence]:
@@ -227,54 +202,9 @@ def _settings(keepalive: Keepalive | None, stretched: int) -> dict[str, int | fl
 
 def truth(stage: Stage, found: Sequence[Evidence]) -> dict[str, Any]:
     """The whole truth file."""
-    scenario = stage.scenario
-    return {
-        "scenario": scenario.name,
-        "capture": scenario.capture.published_name,
-        "vantage": scenario.capture.vantage,
-        "kernel": release(),
-        "hz": timer_hz(),
-        "connections": [connection(one, scenario.capture.stretched) for one in found],
-        "findings": _standing({*scenario.findings, *_findings_of_verdicts(found)}, scenario.standing),
-        "not_shown": sorted({*scenario.not_shown, *scenario.shown_instead, *_settings_not_shown(found)}),
-        "shown_instead": scenario.shown_instead,
-        "chance": list(scenario.chance),
-        "sources": sources(stage),
-    }
-
-
-def _standing(findings: set[str], standing: Sequence[str]) -> list[str]:
-    """Those that nothing else explains, and those that stand for other connections."""
-    return sorted(findings.difference(*(EXPLAINED.get(one, set()) for one in findings)) | set(standing))
-
-
-def _findings_of_verdicts(found: Sequence[Evidence]) -> Iterator[str]:
-    """What is to be told of each connection, because of how it fared."""
-    for one in found:
-        if one.talk.verdict in FINDINGS:
-            yield FINDINGS[one.talk.verdict]
-
-
-def _settings_not_shown(found: Sequence[Evidence]) -> Iterator[str]:
-    """The settings that no reader of this recording could tell from it."""
-    for number, one in enumerate(found):
-        for role in ROLES:
-            path = f"connections.{number}.settings.{role}"
-            fates = [probe.fate for probe in one.keepalives(role)]
-            keepalive = one.talk.end(role).keepalive
-            if keepalive is None:
-                continue
-            if not fates:
-                yield path
-                continue
-            ending = one.talk.ending
-            # Answered rounds show max(time, intvl); only what follows an unanswered probe shows intvl alone.
-            if "unanswered" not in fates:
-                yield f"{path}.tcp_keepalive_intvl"
-            if (ending.by, ending.why) != (role, "keepalive_exhausted"):
-                yield f"{path}.tcp_keepalive_probes"
-            if keepalive.user_timeout_s is not None and (ending.by, ending.why) != (role, "user_timeout"):
-                yield f"{path}.user_timeout_s"
+    connections = [connection(one, stage.scenario.capture.stretched) for one in found]
+    seen = {"kernel": release(), "hz": timer_hz(), "connections": connections, "sources": sources(stage)}
+    return dictated.renewed(seen, stage.scenario)
 
 
 def sources(stage: Stage) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from soak import Soak
 
-sys.path.append(str(Path(__file__).parent.parent))
+sys.path.append(str(Path(__file__).parents[1] / "support"))
 from browser import browser
 
 CONNECTIONS = Soak(seconds=500, short_each=19, long=500, dying=40)

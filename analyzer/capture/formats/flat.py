@@ -76,7 +76,7 @@ class FlatFormat:
         return 0, 0
 
     def scan(self, buffer: bytearray, start: int, end: int, records: Ints) -> tuple[int, int, int]:
-        """Find records in [start, end); see `reader.Format.scan`."""
+        """Find records in [start, end); see `reader.Format.scan`, and what it raises."""
         if self._head is None:
             if end - start < self.header_size:
                 return NEED_MORE, start, 0

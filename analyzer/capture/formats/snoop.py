@@ -31,7 +31,7 @@ class SnoopFormat(FlatFormat):
     header_size = SNOOP_HEADER_SIZE
 
     def read_header(self, header: bytes) -> Head:
-        """See FlatFormat."""
+        """See FlatFormat; raises CaptureError for another version than that of RFC 1761."""
         version, link = struct.unpack(">II", header[8:16])
         if version != SNOOP_VERSION:
             raise CaptureError(f"snoop version {version}, of which we know {SNOOP_VERSION} alone", offset=0)

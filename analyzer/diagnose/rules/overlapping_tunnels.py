@@ -12,7 +12,7 @@ from analyzer.tables.fields import EVENT_TUNNEL, HANDSHAKE, MIXED_TUNNELS
 
 
 def mixes_tunnels(facts: Facts) -> Mask:
-    """Connections whose segments came in several tunnels, with sequence numbers that do not fit together."""
+    """Connections whose segments came in several tunnels, with numbers that do not fit together: (flows,)."""
     mixed: Mask = (facts.tracks.flows[:, HANDSHAKE] & MIXED_TUNNELS) != 0
     return mixed
 

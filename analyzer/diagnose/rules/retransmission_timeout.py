@@ -64,7 +64,7 @@ def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
         seen = flow.packets[1 - side] > 0
         answer = f"{peer} acknowledged none of it" if seen else f"no acknowledgement of {peer} is in this capture"
         yield Claim(
-            summary=f"{sender} sent the same again {times(row[x + RESENT])} in {seconds(lasted)} {then}; {answer}"
+            summary=f"{sender} sent the same again {times(row[x + RESENT])} in {seconds(lasted)}, {then}; {answer}"
             f"{said}",
             remedy=_remedy(context, flow, side),
             frames=tuple(frame for frame in (row[REQUEST_FRAME] or row[x + FIN_FRAME],) if frame),

@@ -43,10 +43,10 @@ from analyzer.wire import (
     PPP_IPV6,
     PPP_MPLS,
     PPP_MPLS_MULTICAST,
+    SMALLEST_ETHERTYPE,
 )
 
 MAX_HEADERS = 16  # tags, labels and the like in one frame
-SMALLEST_ETHERTYPE = 0x0600  # below it the field is a length (IEEE 802.3 3.2.6)
 ETHERNET_HEADER = 14
 UNNUMBERED = 0x03  # the control field of frame relay (RFC 2427 2)
 # MACsec's first octet (IEEE 802.1AE 9.5): encrypted, changed otherwise, with the sender's channel.

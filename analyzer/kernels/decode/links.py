@@ -11,50 +11,26 @@ from analyzer.wire import (
     AF_INET6,
     ARCNET_IPV4,
     ARCNET_IPV4_OLD,
+    ETHERTYPE_FRAME_RELAY,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
-    ETHERTYPE_MPLS,
-    ETHERTYPE_PPPOE_SESSION,
-    LINKTYPE_APPLE_IP_OVER_IEEE1394,
+    ETHERTYPE_JUMBO_LLC,
+    ETHERTYPE_PPP,
+    IP_BY_VERSION,
+    LINK_HEADERS,
+    LINK_PROTOCOLS,
     LINKTYPE_ARCNET_LINUX,
-    LINKTYPE_ATM_RFC1483,
-    LINKTYPE_C_HDLC,
-    LINKTYPE_C_HDLC_WITH_DIR,
-    LINKTYPE_DSA_TAG_BRCM,
-    LINKTYPE_DSA_TAG_BRCM_PREPEND,
-    LINKTYPE_DSA_TAG_DSA,
-    LINKTYPE_DSA_TAG_EDSA,
-    LINKTYPE_ENC,
     LINKTYPE_ETHERNET,
-    LINKTYPE_ETHERNET_MPACKET,
     LINKTYPE_FDDI,
-    LINKTYPE_FRELAY,
-    LINKTYPE_FRELAY_WITH_DIR,
     LINKTYPE_IEEE802_5,
-    LINKTYPE_IP_OVER_FC,
-    LINKTYPE_IPOIB,
-    LINKTYPE_IPV4,
-    LINKTYPE_IPV6,
-    LINKTYPE_LINUX_SLL,
-    LINKTYPE_LINUX_SLL2,
     LINKTYPE_LOOP,
-    LINKTYPE_MPLS,
-    LINKTYPE_NETANALYZER,
     LINKTYPE_NFLOG,
     LINKTYPE_NULL,
     LINKTYPE_PFLOG,
     LINKTYPE_PKTAP,
-    LINKTYPE_PPP,
-    LINKTYPE_PPP_ETHER,
-    LINKTYPE_PPP_HDLC,
-    LINKTYPE_PPP_PPPD,
-    LINKTYPE_PPP_WITH_DIR,
-    LINKTYPE_RAW,
-    LINKTYPE_RAW_12,
-    LINKTYPE_RAW_14,
-    LINKTYPE_SUNATM,
     NFLOG_PAYLOAD,
     NO_IP,
+    SMALLEST_ETHERTYPE,
 )
 
 # IEEE 802.5 3.2: access and frame control, two addresses; the frame's type, and the bit of the sender's address that
@@ -89,14 +65,6 @@ def null_family(buf: Buffer, at: int, end: int) -> int:
     if buf[at + 1] != 0 or buf[at + 2] != 0:
         return -1 - NOT_IP
     return address_family((buf[at] | buf[at + 3]) & 0xFF, at + 4)  # either end: the other three octets are zero
-
-
-@kernel
-def sll2(buf: Buffer, at: int, end: int) -> int:
-    """The header after a "cooked" header of version 2: the protocol comes first, the whole is 20 octets."""
-    if at + 20 > end:
-        return -1 - TRUNCATED
-    return ((at + 20) << 16) | be16(buf, at)
 
 
 @kernel
@@ -138,35 +106,6 @@ def fddi(buf: Buffer, at: int, end: int) -> int:
 
 
 @kernel
-def in_cells(buf: Buffer, at: int, end: int, link: int) -> int:
-    """As `link_layer`, for ATM and Fibre Channel, which carry LLC, and for frame relay."""
-    if link == LINKTYPE_SUNATM:
-        at += 4  # the kind, and the channel
-    if link == LINKTYPE_IP_OVER_FC:
-        at += 16  # two addresses of eight octets (RFC 2625)
-    if link == LINKTYPE_FRELAY_WITH_DIR:
-        at += 1
-    if link == LINKTYPE_FRELAY or link == LINKTYPE_FRELAY_WITH_DIR:
-        return frame_relay(buf, at, end)
-    return llc(buf, at, end)
-
-
-@kernel
-def before_ethertype(link: int) -> int:
-    """Where the ethertype stands in frames like Ethernet's, with something else in them; -1 for other link types."""
-    if link == LINKTYPE_NETANALYZER:
-        return 4 + 12
-    if link == LINKTYPE_ETHERNET_MPACKET:
-        return 8 + 12  # behind the preamble
-    if link == LINKTYPE_APPLE_IP_OVER_IEEE1394:
-        return 16
-    # What a switch tells its CPU: before the frame, or between addresses and ethertype (Linux net/dsa).
-    if link == LINKTYPE_DSA_TAG_BRCM or link == LINKTYPE_DSA_TAG_BRCM_PREPEND or link == LINKTYPE_DSA_TAG_DSA:
-        return 4 + 12
-    return 8 + 12 if link == LINKTYPE_DSA_TAG_EDSA else -1
-
-
-@kernel
 def nflog(buf: Buffer, at: int, end: int) -> int:
     """The packet in a Linux NFLOG message: the payload among its attributes, in the byte order of its writer."""
     if at + 4 > end:
@@ -186,52 +125,53 @@ def nflog(buf: Buffer, at: int, end: int) -> int:
 
 
 @kernel
-def seldom_frame(buf: Buffer, at: int, end: int, link: int) -> int:
-    """As `link_layer`, for link types that hardly any capture has."""
-    if link == LINKTYPE_C_HDLC_WITH_DIR:
-        return ppp(buf, at + 1, end)
+def pflog(buf: Buffer, at: int, end: int) -> int:
+    """The packet behind OpenBSD's log of its filter: the header's length, filled up to four octets, and the family."""
+    if at + 4 > end:
+        return -1 - TRUNCATED
+    return address_family(buf[at + 1] | 0, at + ((buf[at] + 3) & ~3))
+
+
+@kernel
+def own_kernel(buf: Buffer, at: int, end: int, link: int) -> int:
+    """What a frame carries whose header is not of one size: those that the table has as OWN_KERNEL."""
+    if link == LINKTYPE_NULL or link == LINKTYPE_LOOP:
+        return null_family(buf, at, end)
+    if link == LINKTYPE_PFLOG:
+        return pflog(buf, at, end)
+    if link == LINKTYPE_NFLOG:
+        return nflog(buf, at, end)
     if link == LINKTYPE_IEEE802_5:
         return token_ring(buf, at, end)
     if link == LINKTYPE_FDDI:
         return fddi(buf, at, end)
-    if link == LINKTYPE_ENC:
-        return raw_ip(buf, at + 12, end)  # behind family, SPI and flags of OpenBSD's IPsec
-    if link == LINKTYPE_ATM_RFC1483 or link == LINKTYPE_SUNATM or link == LINKTYPE_IP_OVER_FC:
-        return in_cells(buf, at, end, link)
-    if link == LINKTYPE_FRELAY or link == LINKTYPE_FRELAY_WITH_DIR:
-        return in_cells(buf, at, end, link)
-    ethertype = before_ethertype(link)
-    if ethertype >= 0:
-        return ethertype_at(buf, at + ethertype, end)
-    return -1 - NOT_IP if link == NO_IP else -1 - UNSUPPORTED_LINK_TYPE
+    if link == LINKTYPE_ARCNET_LINUX:
+        return arcnet(buf, at, end)
+    return -1 - UNSUPPORTED_LINK_TYPE
 
 
 @kernel
-def seldom_link(buf: Buffer, at: int, end: int, link: int) -> int:
-    """As `link_layer`, for link types that few captures have."""
-    if link == LINKTYPE_PPP or link == LINKTYPE_PPP_HDLC or link == LINKTYPE_C_HDLC:
-        return ppp(buf, at, end)
-    if link == LINKTYPE_PPP_WITH_DIR:
-        return ppp(buf, at + 1, end)
-    if link == LINKTYPE_PPP_PPPD:
-        return ppp(buf, at + 2, end)  # direction stands where the address would
-    if link == LINKTYPE_PPP_ETHER:
-        return (at << 16) | ETHERTYPE_PPPOE_SESSION
-    if link == LINKTYPE_MPLS:
-        return (at << 16) | ETHERTYPE_MPLS
-    if link == LINKTYPE_ARCNET_LINUX:
-        return arcnet(buf, at, end)
-    if link == LINKTYPE_IPOIB:
-        if at + 44 > end:
+def by_table(buf: Buffer, at: int, end: int, link: int) -> int:
+    """What stands behind the header of this link type, as the table of link types (`wire.LINK_TYPES`) has it."""
+    if link < 0 or link >= len(LINK_PROTOCOLS):
+        return -1 - NOT_IP if link == NO_IP else -1 - UNSUPPORTED_LINK_TYPE
+    protocol = LINK_PROTOCOLS[link]
+    if protocol < 0:
+        return own_kernel(buf, at, end, link)
+    behind = at + LINK_HEADERS[link]
+    if protocol < SMALLEST_ETHERTYPE:
+        if behind > end:
             return -1 - TRUNCATED
-        return ((at + 44) << 16) | be16(buf, at + 40)  # behind a global route header
-    if link == LINKTYPE_PFLOG:
-        if at + 4 > end:
-            return -1 - TRUNCATED
-        return address_family(buf[at + 1] | 0, at + ((buf[at] + 3) & ~3))
-    if link == LINKTYPE_NFLOG:
-        return nflog(buf, at, end)
-    return seldom_frame(buf, at, end, link)
+        return (behind << 16) | be16(buf, at + protocol)
+    if protocol == IP_BY_VERSION:
+        return raw_ip(buf, behind, end)
+    if protocol == ETHERTYPE_PPP:
+        return ppp(buf, behind, end)
+    if protocol == ETHERTYPE_JUMBO_LLC:
+        return llc(buf, behind, end)
+    if protocol == ETHERTYPE_FRAME_RELAY:
+        return frame_relay(buf, behind, end)
+    return (behind << 16) | protocol
 
 
 @kernel
@@ -242,16 +182,6 @@ def link_layer(buf: Buffer, at: int, end: int, link: int) -> int:
             return -1 - TRUNCATED
         link = le32(buf, at + 8)
         at += le32(buf, at)
-    if link == LINKTYPE_ETHERNET:
+    if link == LINKTYPE_ETHERNET:  # nearly all there are
         return past(buf, ethertype_at(buf, at + 12, end), end)
-    if link == LINKTYPE_LINUX_SLL:
-        return past(buf, ethertype_at(buf, at + 14, end), end)
-    if link == LINKTYPE_LINUX_SLL2:
-        return past(buf, sll2(buf, at, end), end)
-    if link == LINKTYPE_NULL or link == LINKTYPE_LOOP:
-        return null_family(buf, at, end)
-    if link == LINKTYPE_RAW or link == LINKTYPE_RAW_12 or link == LINKTYPE_RAW_14:
-        return raw_ip(buf, at, end)
-    if link == LINKTYPE_IPV4 or link == LINKTYPE_IPV6:
-        return raw_ip(buf, at, end)
-    return past(buf, seldom_link(buf, at, end, link), end)
+    return past(buf, by_table(buf, at, end, link), end)

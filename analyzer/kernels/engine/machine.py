@@ -5,6 +5,10 @@ kept is object code, one file per entry point; llvmlite (which numba is built on
 called by numba's native convention (numba/core/callconv.py, CPUCallConv): a status is returned, and the parameters
 are where to put the result, where to put an exception, then every argument, an array as its seven fields
 (numba/core/datamodel/models.py, ArrayModel). Kernels neither allocate nor raise, so nothing else of numba is needed.
+
+The documented way, `numba.cfunc`, makes object code that names functions of numba and of Python for the path of an
+error, which no process without numba has; and there a kernel that went out of bounds would return as if it had not.
+So the convention is checked instead, where the code is made (`check_convention`).
 """
 
 from __future__ import annotations
@@ -42,8 +46,23 @@ def compile_kernels(numba: Any, names: Iterable[str]) -> dict[str, Code]:
         kinds = signature(numba, KERNELS[name])
         module = _llvm().parse_assembly(dispatchers[name].inspect_llvm(kinds))
         symbol = dispatchers[name].overloads[kinds].fndesc.llvm_func_name
+        check_convention(module, symbol, _arguments(KERNELS[name]))
         codes[name] = Code(symbol, machine.emit_object(module))
     return codes
+
+
+def check_convention(module: Any, symbol: str, kinds: list[str]) -> None:
+    """See that a function is called as `_function` calls it, and calls nothing that only numba has.
+
+    Raises ImportError: a later numba may have another convention, and its code must not be run.
+    """
+    taken = ["i64" if str(argument.type) == "i64" else "ptr" for argument in module.get_function(symbol).arguments]
+    array = ["ptr", "ptr", "i64", "i64", "ptr", "i64", "i64"]
+    given = ["ptr", "ptr", *(word for kind in kinds for word in (array if kind in ITEM_SIZES else ["i64"]))]
+    missing = [function.name for function in module.functions if function.is_declaration]
+    missing = [name for name in missing if not name.startswith("llvm.")]
+    if taken != given or missing:
+        raise ImportError(f"numba compiles {symbol} to {taken}, calling {missing}: a convention that we do not know")
 
 
 def make_dispatchers(numba: Any, entry_points: tuple[str, ...]) -> dict[str, Any]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from analyzer.kernels.arithmetic import mix, seq_diff
+from analyzer.kernels.arithmetic import MASK_32, seq_diff
 from analyzer.kernels.engine.prefetch import prefetch
 from analyzer.kernels.engine.registry import Ints, kernel
+from analyzer.kernels.track.keys import LO, key_ports, source_is_low
 from analyzer.tables.fields import (
     ACKNO,
     CHALLENGED,
     CLIENT_IS_LOW,
     DPORT,
     DST_HI,
-    DST_LO,
     END_TIME,
     ENDPOINT_SIZE,
     FIRST_FRAME,
@@ -29,6 +29,7 @@ from analyzer.tables.fields import (
     ISN,
     KEY_HASH,
     KEY_PORTS,
+    KIND,
     KNOWN,
     LAST_RX,
     LAST_TIME,
@@ -51,7 +52,6 @@ from analyzer.tables.fields import (
     SEQ,
     SPORT,
     SRC_HI,
-    SRC_LO,
     STATE,
     TIME,
     TUNNEL,
@@ -69,38 +69,6 @@ CHALLENGED_NS = 1_000_000_000
 
 
 @kernel
-def source_is_low(packets: Ints, row: int) -> bool:
-    """Whether the sender is the numerically lower endpoint of its connection.
-
-    Every other packet comes from the other end, which no processor can foresee: hence no branches.
-    """
-    hi, other_hi = packets[row + SRC_HI], packets[row + DST_HI]
-    lo, other_lo = packets[row + SRC_LO], packets[row + DST_LO]
-    by_port = packets[row + SPORT] <= packets[row + DPORT]
-    return (hi < other_hi) | (hi == other_hi) & ((lo < other_lo) | (lo == other_lo) & by_port)
-
-
-@kernel
-def key_hash(seed: int, low_hi: int, low_lo: int, high_hi: int, high_lo: int, ports: int, tunnel: int) -> int:
-    """A hash of the key; the seed differs per run, so that no capture can be made to collide."""
-    h = mix(mix(seed, low_lo), high_lo)
-    if tunnel > TUNNEL_SPLIT:
-        h = mix(h, tunnel)
-    if low_hi != 0 or high_hi != 0:
-        h = mix(mix(h, low_hi), high_hi)
-    h = mix(h, ports)
-    return h ^ (h >> 17)
-
-
-@kernel
-def key_ports(packets: Ints, row: int, low: bool) -> int:
-    """Both ports of the key, the lower endpoint's first."""
-    if low:
-        return (packets[row + SPORT] << 16) | packets[row + DPORT]
-    return (packets[row + DPORT] << 16) | packets[row + SPORT]
-
-
-@kernel
 def find_slot(packets: Ints, row: int, low: bool, h: int, flows: Ints, slots: Ints) -> int:
     """The slot that holds this key, or the empty slot where it belongs (linear probing)."""
     mask = len(slots) - 1
@@ -110,10 +78,10 @@ def find_slot(packets: Ints, row: int, low: bool, h: int, flows: Ints, slots: In
     while slots[slot] != 0:
         entry = slots[slot]
         if entry >> 32 == tag:
-            f = ((entry & 0xFFFFFFFF) - 1) * FLOW_SIZE
+            f = ((entry & MASK_32) - 1) * FLOW_SIZE
             if (
-                flows[f + LOW_LO] == packets[row + src + 1]
-                and flows[f + HIGH_LO] == packets[row + dst + 1]
+                flows[f + LOW_LO] == packets[row + src + LO]
+                and flows[f + HIGH_LO] == packets[row + dst + LO]
                 and flows[f + KEY_PORTS] == key_ports(packets, row, low)
                 and flows[f + LOW_HI] == packets[row + src]
                 and flows[f + HIGH_HI] == packets[row + dst]
@@ -132,7 +100,7 @@ def rehash(flows: Ints, count: int, slots: Ints) -> int:
     for stream in range(count):
         f = stream * FLOW_SIZE
         slot = flows[f + HASH] & mask
-        while slots[slot] != 0 and (slots[slot] & 0xFFFFFFFF) != flows[f + PREVIOUS]:
+        while slots[slot] != 0 and (slots[slot] & MASK_32) != flows[f + PREVIOUS]:
             slot = (slot + 1) & mask
         slots[slot] = (flows[f + HASH] >> 32 << 32) | (stream + 1)
     return count
@@ -174,9 +142,9 @@ def new_flow(packets: Ints, row: int, low: bool, h: int, previous: int, flows: I
     f = stream * FLOW_SIZE
     src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
     flows[f + LOW_HI] = packets[row + src]
-    flows[f + LOW_LO] = packets[row + src + 1]
+    flows[f + LOW_LO] = packets[row + src + LO]
     flows[f + HIGH_HI] = packets[row + dst]
-    flows[f + HIGH_LO] = packets[row + dst + 1]
+    flows[f + HIGH_LO] = packets[row + dst + LO]
     flows[f + KEY_PORTS] = key_ports(packets, row, low)
     flows[f + HASH] = h
     flows[f + ROLES] = CLIENT_IS_LOW if sender_is_client(packets, row) == low else 0
@@ -245,27 +213,9 @@ def challenge(packets: Ints, row: int, flows: Ints, y: int) -> int:
 
 
 @kernel
-def hash_key(packets: Ints, row: int, slots: Ints, seed: int) -> None:
-    """Note the hash of a packet's key in its row, and have the slot where its connection is found brought near."""
-    low = source_is_low(packets, row)
-    src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
-    h = key_hash(
-        seed,
-        packets[row + src],
-        packets[row + src + 1],
-        packets[row + dst],
-        packets[row + dst + 1],
-        key_ports(packets, row, low),
-        packets[row + TUNNEL],
-    )
-    packets[row + KEY_HASH] = h
-    prefetch(slots, h & (len(slots) - 1))
-
-
-@kernel
 def prefetch_flow(packets: Ints, row: int, flows: Ints, slots: Ints) -> None:
     """Have what most packets need of their connection's row brought near: first words, round trips, heartbeats."""
-    f = ((slots[packets[row + KEY_HASH] & (len(slots) - 1)] & 0xFFFFFFFF) - 1) * FLOW_SIZE
+    f = ((slots[packets[row + KEY_HASH] & (len(slots) - 1)] & MASK_32) - 1) * FLOW_SIZE
     if f >= 0:
         x = f + HEAD_SIZE
         y = x + ENDPOINT_SIZE
@@ -279,8 +229,8 @@ def find_stream(packets: Ints, row: int, flows: Ints, slots: Ints, counts: Ints)
     low = source_is_low(packets, row)
     h = packets[row + KEY_HASH]
     slot = find_slot(packets, row, low, h, flows, slots)
-    stream = (slots[slot] & 0xFFFFFFFF) - 1
-    if packets[row] != 0:  # KIND: an ICMP error
+    stream = (slots[slot] & MASK_32) - 1
+    if packets[row + KIND] != 0:  # an ICMP error
         return stream
     if stream >= 0:
         f = stream * FLOW_SIZE

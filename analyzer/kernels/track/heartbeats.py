@@ -138,6 +138,8 @@ def is_settled(flows: Ints, x: int) -> bool:
         return True
     shortest = max(1, shortest_gap(flows, x))
     uneven = ((longest_gap(flows, x) - shortest) * BEATS_UNEVEN - 1) // shortest
+    if (beat >> BEAT_REPLY) & 0xFF != 0:  # each drew the same reply
+        uneven = (uneven + 1) // 2
     return beats_sent(beat) >= BEATS_IN_RHYTHM + max(0, uneven)
 
 

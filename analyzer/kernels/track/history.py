@@ -52,7 +52,7 @@ from analyzer.tables.fields import (
     WINDOW_MASK,
     ZERO_SINCE,
 )
-from analyzer.tcp import RST, SHORTEST_TIMER_NS, SYN
+from analyzer.tcp import FIN, RST, SHORTEST_TIMER_NS, SYN
 
 # An idle gap shorter than this tells nothing about a middlebox.
 GAP_NS = 1_000_000_000
@@ -134,9 +134,9 @@ def resent(flows: Ints, x: int, seq: int, end: int, time: int) -> None:
 def advance(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> bool:
     """Move NXT by this segment, or count it as sent again; return whether it carries something new."""
     flags = packets[row + FLAGS]
-    length = packets[row + LEN] + (flags & 1) + ((flags & SYN) >> 1)
+    length = packets[row + LEN] + (flags & FIN) + ((flags & SYN) >> 1)
     seq = packets[row + SEQ]
-    end = (seq + length) & 0xFFFFFFFF
+    end = (seq + length) & MASK_32
     known = flows[x + KNOWN]
     time = packets[row + TIME]
     ahead = 1

@@ -184,19 +184,19 @@ def log_probe(packets: Ints, row: int, flows: Ints, x: int, prober: int, bits: i
     """Append a probe to the log; its caller has seen to it that there is room."""
     if bits & HELD_BACK and flows[x + KNOWN] & HAS_NXT and seq_diff(packets[row + SEQ], flows[x + NXT]) > 0:
         flows[x + LAST_RX] = NEVER  # what it sent was not captured, nor what it heard after that
-    index = counts[PROBE_COUNT]
-    counts[PROBE_COUNT] = index + 1
-    p = index * PROBE_SIZE
+    index = counts[PROBE_COUNT] + 1
+    counts[PROBE_COUNT] = index
+    p = (index - 1) * PROBE_SIZE
     probes[p + PROBE_FRAME] = packets[row + FRAME]
     probes[p + PROBE_TIME] = packets[row + TIME]
     probes[p + PROBE_WHO] = prober << PROBER_SHIFT | packets[row + SEQ]
     probes[p + PROBE_MARKS] = packets[row + ACKNO] << MARK_BITS | bits
     probes[p + PROBE_SINCE] = flows[x + LAST_RX]
     probes[p + PROBE_BEFORE] = flows[x + LAST_PROBE]
-    flows[x + LAST_PROBE] = index + 1
+    flows[x + LAST_PROBE] = index
     flows[x + RUN] += 1
     if bits & HELD_BACK:
-        flows[x + HELD] = index + 1
+        flows[x + HELD] = index
         flows[x + KNOWN] |= HOLDS_BACK
 
 

@@ -1,22 +1,47 @@
-"""The tracker's loop: one segment after another changes the two endpoints of its connection and adds to the logs."""
+"""The tracker's loop: one segment after another changes the two endpoints of its connection and adds to the logs.
+
+A segment is judged by what its connection's row holds so far, changes it, and is forgotten. `track` leaves out second
+copies (copies.py) and finds the connection (flows.py). `on_segment` then asks: is it of the connection before this one;
+does it show whether its sender heard what passed (hearing.py); what does a RST answer (resets.py), what an ACK
+acknowledge (states.py), a probe among it (answers.py); is it a probe itself, one below NXT with nothing outstanding
+(RFC 9293 3.8.4; probes.py), or something new or sent again (history.py), which its receiver accepts (hearing.py), a
+heartbeat (heartbeats.py), a request or a reply (requests.py); what does it make of its sender's state (states.py)?
+
+What kernels mean by short names; columns and their bits are told in tables/fields.py:
+
+row        where the packet's row begins in `packets`, to which a column is added: packets[row + SEQ]
+stream, f  the connection's number, and where its row begins in `flows`
+x, y       where one endpoint's part of that row begins, and where its peer's does: x has sent the segment, or is the
+           one that the docstring is about
+side       of x, where it is the sender: 0 for the client, 1 for the server
+endpoint   stream * 2 + side: how the logs name an endpoint; as `prober` the one that sent a probe
+p, e       where a row begins in `probes`, and in `events`
+index      of a probe: 1 + its number in `probes`, as LAST_PROBE, HELD and PROBE_BEFORE have it; 0 is none
+low        whether the sender is the numerically lower of the two addresses and ports, which the key has first
+NXT, UNA   one past the highest number that x sent, probes excluded, and the highest that y acknowledged: SND.NXT and
+           SND.UNA of RFC 9293 3.3.1, as far as captured. HAS_NXT, HAS_UNA: known at all; NXT_IS_GUESS: not for sure
+LAST_RX    when the TCP of x last accepted a segment: its idle clock runs from there
+RUN        how many probes x has sent since then
+HELD       its last probe that was held back (HELD_BACK): `settle_held` says what it was, once NXT is known for sure
+AHEAD      how many packets before its turn what a packet needs of the tables is asked for
+"""
 
 from __future__ import annotations
 
-from analyzer.kernels.arithmetic import seq_diff
+from analyzer.kernels.arithmetic import MASK_32, seq_diff
 from analyzer.kernels.engine.registry import Ints, kernel
 from analyzer.kernels.track.copies import hash_copy, is_copy, is_late_copy
 from analyzer.kernels.track.flows import (
     FAR,
     challenge,
     find_stream,
-    hash_key,
     is_of_older_life,
     prefetch_flow,
-    source_is_low,
 )
 from analyzer.kernels.track.hearing import hear, heard_unseen, note_echo, received
 from analyzer.kernels.track.heartbeats import heartbeat
 from analyzer.kernels.track.history import advance, fingerprint, idle_gap, window_of
+from analyzer.kernels.track.keys import hash_key, source_is_low
 from analyzer.kernels.track.probes import (
     NOT_A_PROBE,
     log_probe,
@@ -101,7 +126,7 @@ def renumber(packets: Ints, row: int, flows: Ints, x: int) -> None:
     """A second SYN-ACK with another number: it counts if the first has not been acknowledged."""
     if flows[x + KNOWN] & HAS_UNA == 0:
         flows[x + ISN] = packets[row + SEQ]
-        flows[x + NXT] = (packets[row + SEQ] + 1) & 0xFFFFFFFF
+        flows[x + NXT] = (packets[row + SEQ] + 1) & MASK_32
 
 
 @kernel

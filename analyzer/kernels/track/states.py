@@ -228,7 +228,7 @@ def on_fin(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> None:
     move(flows, x, SENDS_FIN)
     if flows[x + KNOWN] & SENT_FIN == 0:
         flows[x + KNOWN] |= SENT_FIN
-        flows[x + FIN_END] = (packets[row + SEQ] + packets[row + LEN] + 1) & 0xFFFFFFFF
+        flows[x + FIN_END] = (packets[row + SEQ] + packets[row + LEN] + 1) & MASK_32
         flows[x + FIN_TIME] = packets[row + TIME]
         flows[x + FIN_FRAME] = packets[row + FRAME]
         end_gap(flows, x, GAP_OWN_FIN, packets[row + TIME], probes)

@@ -109,7 +109,11 @@ class SettingsOnDemand:
 
 
 def rows_of(rows: Column, first: Column, streams: Column) -> tuple[Column, Column]:
-    """The rows of some streams alone, and where those of each of their endpoints begin."""
+    """The rows of some streams alone, and where those of each of their endpoints begin: (2 * streams + 1,).
+
+    `rows` are places in the probe log, gathered by endpoint (stream * 2 + side); `first` says of all connections where
+    each endpoint's begin among them, and has their number at the end: (2 * flows + 1,).
+    """
     begins, middles, ends = first[2 * streams], first[2 * streams + 1], first[2 * streams + 2]
     lengths = np.stack((middles - begins, ends - middles), axis=1)
     own = np.concatenate(([0], np.cumsum(lengths.reshape(-1))))
@@ -117,7 +121,11 @@ def rows_of(rows: Column, first: Column, streams: Column) -> tuple[Column, Colum
 
 
 def estimate_settings(facts: Facts, streams: Column, rows: Column, first: Column) -> Settings:
-    """The settings of the endpoints of these streams; `rows` and `first` are theirs."""
+    """The settings of the endpoints of these streams: (2 * streams,), times in seconds.
+
+    `rows` and `first` are theirs, as from `rows_of`. What Linux's timers do with a setting (net/ipv4/tcp_timer.c) is
+    told in `wheel` and `pending`.
+    """
     count = len(first) - 1
     log = facts.tracks.probes[rows]
     prober = np.repeat(np.arange(count), np.diff(first))

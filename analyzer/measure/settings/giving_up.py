@@ -12,7 +12,10 @@ from analyzer.tables.fields import LAST_PROBE, NEVER, PROBE_SINCE, PROBE_TIME, R
 
 
 def last_gaps(facts: Facts, streams: Column) -> tuple[Column, Seconds]:
-    """Endpoints that gave up by their keepalive timer, and the time from their last probe to their RST."""
+    """Endpoints that gave up by their keepalive timer, and the seconds from their last probe to their RST.
+
+    Both have one entry per giving up; an endpoint is (place in `streams`) * 2 + side.
+    """
     why = facts.why[streams]
     ended = np.flatnonzero(why == Why.KEEPALIVE_EXHAUSTED)
     side = facts.by[streams][ended] - 1
@@ -21,7 +24,11 @@ def last_gaps(facts: Facts, streams: Column) -> tuple[Column, Seconds]:
 
 
 def counts(facts: Facts, streams: Column, gave_up: Column) -> Setting:
-    """A run that ended in the prober's RST is as long as its count, unless TCP_USER_TIMEOUT cut it short."""
+    """A run that ended in the prober's RST is as long as its count, unless TCP_USER_TIMEOUT cut it short.
+
+    (2 * streams,), of which those in `gave_up` (see `last_gaps`) alone are known: at least that many, and just as many
+    where the run began within the capture.
+    """
     trailing = facts.trailing[streams].reshape(-1)
     least, length = np.full((2, len(trailing)), np.nan)
     least[gave_up] = trailing[gave_up]
@@ -37,6 +44,7 @@ def user_timeouts(
     """What TCP_USER_TIMEOUT would have been, if it ended a run: passed at the RST, not yet at the timer before.
 
     Linux looks at each probe timer whether the silence has lasted as long (net/ipv4/tcp_timer.c tcp_keepalive_timer()).
+    Given and returned in seconds by endpoint, (2 * streams,): how much it exceeds, and is at most; nan where unknown.
     """
     above, most = np.full((2, len(path)), np.nan)
     last = facts.tracks.endpoints(LAST_PROBE, streams).reshape(-1)[gave_up] - 1

@@ -13,7 +13,7 @@ def was_pending(gaps: Seconds, low: Seconds, high: Seconds, near: Seconds) -> Ma
 
     Linux sets it to the interval then, and traffic does not set it anew (net/ipv4/tcp_timer.c tcp_keepalive_timer):
     where the interval is the longer, such a wait lies anywhere between the idle time and it. `gaps` are those between
-    two probes; `low` and `high` are answered rounds.
+    two probes; `low` and `high` are answered rounds. All are in seconds, (probes,), nan or inf where there is none.
     """
     slack = slot(np.nan_to_num(high), worst=True) + near + 2 * JITTER_S
     with np.errstate(invalid="ignore"):

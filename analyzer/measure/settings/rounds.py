@@ -66,12 +66,12 @@ class Rounds(NamedTuple):
         return value
 
     def where(self, chosen: Mask | Column) -> Rounds:
-        """Some of them."""
+        """Those that a mask, (rounds,), or their places choose."""
         columns: list[Any] = [column[chosen] for column in self]
         return Rounds(*columns)
 
     def strays(self, seconds: int, interval: tuple[float, float], count: int) -> Column:
-        """How many rounds of each endpoint no timer of so many seconds shows."""
+        """How many rounds of each endpoint no timer of so many seconds shows, its interval within bounds: (count,)."""
         shown = allows(seconds, self.lengths, interval)
         if not shown.all():
             shown |= self._since_answer(seconds) | self._unsettled(seconds, count)

@@ -37,6 +37,7 @@ def gather(
     """Those samples of each endpoint that one setting explains: the shortest, or those of the setting it has now.
 
     `unproven` tells whose answers no timestamp shows to have been heard, `interval` what tcp_keepalive_intvl may be.
+    `prober` and `values` (seconds) have a row per sample; the rest has one per endpoint, (count,), as what is returned.
     """
     usable = values >= SHORTEST_S
     prober, values = prober[usable], values[usable]

@@ -35,7 +35,7 @@ class Setting(NamedTuple):
 
 
 def to_seconds(nanoseconds: Column) -> Seconds:
-    """Times in seconds."""
+    """Times in nanoseconds as seconds, in their shape."""
     return np.asarray(nanoseconds / SECOND)
 
 

@@ -33,7 +33,8 @@ JITTER_S = 0.008
 def allows(seconds: float, rounds: Seconds, interval: tuple[float, float]) -> Mask:
     """Which of these answered rounds a tcp_keepalive_time of so many seconds shows at some rate of ticks.
 
-    `interval` bounds tcp_keepalive_intvl. Timers that keep milliseconds (Windows, the BSDs) show it as it is.
+    The mask is as long as `rounds`, in seconds; `interval` bounds tcp_keepalive_intvl. Timers that keep milliseconds
+    (Windows, the BSDs) show it as it is.
     """
     lengths = _lengths(int(seconds), interval)
     place = np.searchsorted(lengths, rounds - JITTER_S)

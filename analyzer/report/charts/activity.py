@@ -34,7 +34,7 @@ class Activity:
         self._wanted = np.unique(np.asarray(frames, np.int64))
 
     def add(self, rows: Column, by_server: Mask, left_out: Column) -> None:
-        """Take note of packets, but for those in the sorted frames `left_out`."""
+        """Take note of packets, rows of (packets, PACKET_SIZE), but for those in the frames `left_out`."""
         seen = rows[np.isin(rows[:, FRAME], self._wanted)]
         self.times_of.update(zip(seen[:, FRAME].tolist(), seen[:, TIME].tolist(), strict=True))
         chosen = (rows[:, KIND] == 0) & ~np.isin(rows[:, FRAME], left_out) & np.isin(rows[:, STREAM], self._streams)
@@ -45,7 +45,7 @@ class Activity:
         np.maximum.at(self._last, place, rows[:, TIME])
 
     def times(self, stream: int, side: int | None = None) -> Column:
-        """When this end, or either, sent something: each slot's first and last, in order."""
+        """When this end, or either, sent something: each slot's first and last, in order, in nanoseconds."""
         place = int(np.searchsorted(self._streams, stream))
         sides = slice(None) if side is None else slice(side, side + 1)
         first, last = self._first[place, sides].min(axis=0), self._last[place, sides].max(axis=0)

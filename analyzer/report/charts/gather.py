@@ -40,7 +40,10 @@ def named(analysis: Analysed) -> str:
 
 
 def probing_frames(facts: Facts, streams: Column, *, answers: bool) -> Column:
-    """The frames of the probes of these connections, and of what answered them where that is wanted; sorted."""
+    """The frames of the probes of these streams, and of what answered them where that is wanted.
+
+    Sorted, each once; 0 is among them where `answers` is set and a probe had none.
+    """
     frames = []
     for kind in (ProbeKind.KEEPALIVE, ProbeKind.ZERO_WINDOW):
         probes = probes_of(facts, streams, kind)

@@ -50,7 +50,7 @@ ARROWS = {
 
 
 def ladder(analysis: Analysed, streams: list[int], utc: bool) -> Figure:
-    """See Charts.ladder."""
+    """See Charts.ladder; raises UsageError where the packets cannot be read a second time."""
     if not streams:
         return empty_figure()
     stream = most_telling(analysis, streams)

@@ -45,7 +45,7 @@ def counted_up(saw: Saw) -> Line:
 
 
 def height_at(saw: Saw, times: Column) -> Numbers:
-    """Time since the last received segment, at these times, in seconds."""
+    """Seconds since the last received segment at these times (nanoseconds), as many; 0 before the first."""
     marks = _marks(saw)
     if not len(marks):
         return np.zeros(len(times))

@@ -46,7 +46,7 @@ class Segments:
         self.count = 0
 
     def add(self, rows: Column, by_server: Mask) -> None:
-        """Take note of packets."""
+        """Take note of packets, rows of (packets, PACKET_SIZE), and which of them the server sent."""
         for row, side in zip(rows.tolist(), by_server.tolist(), strict=True):
             segment = self._segment(row, int(side))
             self.count += 1
