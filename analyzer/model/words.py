@@ -16,24 +16,24 @@ class ProbeKind(IntEnum):
 class Handshake(IntEnum):
     """How a connection began."""
 
-    COMPLETE = 0
-    NO_ANSWER = 1
-    REFUSED = 2
-    PARTIAL = 3
-    SIMULTANEOUS = 4
-    NOT_CAPTURED = 5
+    COMPLETE = 0  # SYN, SYN-ACK and an ACK of it
+    NO_ANSWER = 1  # a SYN, and nothing of the other end
+    REFUSED = 2  # a RST in answer to the SYN
+    PARTIAL = 3  # some of it
+    SIMULTANEOUS = 4  # a SYN of either end; whether each was acknowledged is another question
+    NOT_CAPTURED = 5  # the connection is older than the capture
 
 
 class How(IntEnum):
     """How a connection ended."""
 
-    OPEN = 0
-    FIN = 1
+    OPEN = 0  # not at all, as far as the capture shows
+    FIN = 1  # of both ends
     RST = 2
-    HALF_CLOSED = 3
-    NO_ANSWER = 4
+    HALF_CLOSED = 3  # a FIN of one end
+    NO_ANSWER = 4  # to the SYN
     REFUSED = 5
-    TIMEOUT = 6
+    TIMEOUT = 6  # what was sent again and again was given up, without a RST
 
 
 class Why(IntEnum):

@@ -137,8 +137,8 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     RESENT,  # how often it sent its oldest unacknowledged segment again
     LAST_TIME,
     LAST_WINDOW,  # as it last advertised, unscaled; above ADVANCE_LEN the length of the segment that last moved NXT
-    PACKETS,
-    BYTES,
+    PACKETS,  # probes among them
+    BYTES,  # of data, also what was sent again
     ADVANCE_TIME,  # when a segment last moved NXT
     LAST_DATA,  # when it last sent new data
     FINGERPRINT,  # fields below

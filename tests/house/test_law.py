@@ -135,8 +135,8 @@ def test_every_reason_verdict_and_rule_is_explained(word: str) -> None:
 def test_every_rule_says_what_to_look_at() -> None:
     for name, rule in load_rules().items():
         first, *rest = rule.explanation.strip().splitlines()
-        assert first.endswith("."), name
-        assert any("Look at" in line for line in rest), name
+        assert first.endswith("."), f"{name}: the first line of the docstring ends with a full stop"
+        assert any("Look at" in line for line in rest), f"{name}: the docstring has a line `Look at: ...`"
 
 
 def test_the_readme_mentions_every_command() -> None:

@@ -188,9 +188,7 @@ def test_charts_leave_matplotlib_as_they_found_it() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_pictures_are_as_those_that_were_looked_at(tmp_path: Path, name: str) -> None:
     make(name, tmp_path / name)
-    assert difference(KEPT / name, tmp_path / name) is None, (
-        "look at python tests/support/kept_pictures.py --write"
-    )
+    assert difference(KEPT / name, tmp_path / name) is None, "look at python tests/support/kept_pictures.py --write"
 
 
 def test_a_picture_of_something_else_is_told_apart(tmp_path: Path) -> None:
