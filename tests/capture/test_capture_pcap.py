@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from captures_in_bytes import SECOND, Captured, captured, pcap, pcap_header, pcap_record
+from frames_in_bytes import UNKNOWN_LINK
 from results import packets_of, result
 from talks_in_bytes import PROBES_ANSWERED, PROBES_LOST, as_captured, ethernet_talk
 
@@ -70,7 +71,7 @@ def test_the_upper_bits_of_the_link_type_are_not_the_link_type(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("link", "name"),
     [(0, "NULL"), (12, "RAW"), (14, "RAW"), (101, "RAW"), (108, "LOOP"), (113, "LINUX_SLL"), (228, "IPV4"),
-     (229, "IPV6"), (276, "LINUX_SLL2"), (147, "147")],
+     (229, "IPV6"), (276, "LINUX_SLL2"), (UNKNOWN_LINK, str(UNKNOWN_LINK))],
 )  # fmt: skip
 def test_link_types_have_the_names_of_tcpdump_org(tmp_path: Path, link: int, name: str) -> None:
     path = tmp_path / "link.pcap"

@@ -6,6 +6,7 @@ import random
 
 import frames_in_bytes as frames
 from decoded import Frame, decode, only_row
+from frames_in_bytes import UNKNOWN_LINK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judge import judged, random_frame
@@ -67,7 +68,7 @@ def test_no_octets_can_crash_the_decoder_or_make_its_engines_disagree(batch: lis
 def test_the_decoder_reads_nothing_outside_its_frame(frame: Frame) -> None:
     """Alone in its buffer, plain Python would notice; between others, the result would change."""
     alone = decode([frame])
-    filler = (147, b"\xff" * 64)
+    filler = (UNKNOWN_LINK, b"\xff" * 64)
     between = decode([filler, frame, filler])
     assert [row[3:] for row in between.rows] == [row[3:] for row in alone.rows]
 

@@ -23,6 +23,7 @@ from frames_in_bytes import (
     SERVER6,
     TCP,
     UDP,
+    UNKNOWN_LINK,
     VLAN,
     authentication_header,
     ethernet,
@@ -106,7 +107,7 @@ def test_a_frame_cut_anywhere_before_the_tcp_window_is_truncated(link: str) -> N
         assert [row.seq for row in decode([(number, whole[: start + 16])]).rows] == [77]
 
 
-@pytest.mark.parametrize("number", [147, 163, 277, 0x03FFFFFF])
+@pytest.mark.parametrize("number", [UNKNOWN_LINK, 163, 277, 0x03FFFFFF])
 def test_other_link_types_are_unsupported(number: int) -> None:
     assert only_reason(ethernet(V4), number) == "unsupported_link_type"
 
@@ -235,7 +236,7 @@ def test_ipv4_identification_and_addresses_are_read_unsigned() -> None:
 
 def test_every_reason_is_counted_in_one_batch() -> None:
     samples = {
-        "unsupported_link_type": (147, bytes(60)),
+        "unsupported_link_type": (UNKNOWN_LINK, bytes(60)),
         "not_ip": (1, ethernet(bytes(46), ethertype=ARP)),
         "not_tcp": (1, ethernet(ipv4(bytes(8), UDP))),
         "ip_fragment": (1, ethernet(ipv4(bytes(40), fragment=9))),

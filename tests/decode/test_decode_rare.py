@@ -7,7 +7,22 @@ from collections.abc import Callable
 
 import pytest
 from decoded import Row, decode, only_reason, only_row
-from frames_in_bytes import CLIENT, CLIENT6, IPV4, IPV6, MACS, SERVER, SERVER6, UDP, VLAN, ethernet, ipv4, ipv6, tcp
+from frames_in_bytes import (
+    CLIENT,
+    CLIENT6,
+    IPV4,
+    IPV6,
+    MACS,
+    SERVER,
+    SERVER6,
+    UDP,
+    UNKNOWN_LINK,
+    VLAN,
+    ethernet,
+    ipv4,
+    ipv6,
+    tcp,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -227,7 +242,7 @@ def test_no_octets_can_crash_the_decoder_or_have_it_read_on(
     damaged = bytearray(octets)
     for place, value in damage:
         damaged[place % len(damaged)] = value
-    one = (link, bytes(damaged[: max(cut, 1)]))
-    filler = (147, b"\xff" * 64)
+    one = (link, bytes(damaged[:cut]))
+    filler = (UNKNOWN_LINK, b"\xff" * 64)
     alone, between = decode([one]), decode([filler, one, filler])
     assert [row[3:] for row in between.rows] == [row[3:] for row in alone.rows]

@@ -152,6 +152,8 @@ def test_every_link_type_leads_to_its_ip(link: int, before_v4: str, before_v6: s
 def test_every_link_type_that_is_decoded_has_a_frame_in_these_tests() -> None:
     framed = {link for link, *_ in [*HEADS, *LINKS.values(), *RARE.values()]}
     elsewhere = {105, 129, 228, 229}  # 802.11 and ARCNET below; raw IP of one version in test_decode_layers
+    unseen = DECODED_LINK_TYPES - framed - elsewhere
+    assert not unseen, f"link types {unseen} have no frame in LINKS, RARE or HEADS: see CONTRIBUTING, A link type"
     assert framed | elsewhere == DECODED_LINK_TYPES
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from commands import as_json, inside, keepalive
-from frames_in_bytes import ARP, UDP, ethernet, ipv4, tcp
+from frames_in_bytes import ARP, UDP, UNKNOWN_LINK, ethernet, ipv4, tcp
 
 from analyzer.wire import link_type_name
 
@@ -20,7 +20,7 @@ def capture(path: Path, link: int, *frames: bytes) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(("link", "name"), [(147, "147"), (65_537, "65537"), (220, "220")])
+@pytest.mark.parametrize(("link", "name"), [(UNKNOWN_LINK, str(UNKNOWN_LINK)), (65_537, "65537"), (220, "220")])
 def test_a_link_type_that_is_not_decoded_is_named(tmp_path: Path, link: int, name: str) -> None:
     path = capture(tmp_path / "a.pcap", link, SEGMENT, SEGMENT)
     assert f"2 packets of link type {name}, which is not decoded" in inside("analyze", path)

@@ -80,6 +80,8 @@ def decode(frames: Sequence[Frame], snaplen: int | None = None) -> Decoded:
     """Decode frames, cut at `snaplen`, as one batch; both engines must say the same."""
     plain = _decode(frames, snaplen, "plain")
     assert _decode(frames, snaplen, "compiled") == plain
+    for frame in frames:  # each alone, where what is read beyond its end is an IndexError
+        _decode([frame], snaplen, "plain")
     assert len(plain.rows) + sum(plain.skipped.values()) == len(frames)
     return plain
 

@@ -12,6 +12,7 @@ ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION, MOBILITY = 0, 43, 44, 51, 60, 135
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 MACS = bytes.fromhex("020000000001020000000002")
+UNKNOWN_LINK = 65_000  # the number of a link type that nobody has
 
 
 def tcp(

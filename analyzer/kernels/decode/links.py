@@ -134,7 +134,7 @@ def pflog(buf: Buffer, at: int, end: int) -> int:
 
 @kernel
 def own_kernel(buf: Buffer, at: int, end: int, link: int) -> int:
-    """What a frame carries whose header is not of one size: those that the table has as OWN_KERNEL."""
+    """What a frame carries whose header is not of one size: OWN_KERNEL in the table, but for PKTAP and 802.11."""
     if link == LINKTYPE_NULL or link == LINKTYPE_LOOP:
         return null_family(buf, at, end)
     if link == LINKTYPE_PFLOG:
