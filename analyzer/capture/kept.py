@@ -58,9 +58,6 @@ class _Tee(io.RawIOBase):
     def __init__(self, raw: Any, copy: Any) -> None:
         self._raw, self._copy = raw, copy
 
-    def readable(self) -> bool:
-        return True
-
     def fileno(self) -> int:
         """Of the one that is read."""
         number: int = self._raw.fileno()

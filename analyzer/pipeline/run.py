@@ -78,11 +78,6 @@ class Run:
         self._tracker.use(kernels)
         self._timeline.use(kernels)
 
-    @property
-    def same_traffic(self) -> bool:
-        """Whether two of the captures hold the same traffic."""
-        return self._timeline.same_traffic
-
     def tracks(self) -> tuple[Tracks, int, list[Span]]:
         """The tables that tracking has filled, the time of the last packet of any kind, and when somebody listened."""
         return self._tracker.finish(), self._timeline.end, running(self.captures)

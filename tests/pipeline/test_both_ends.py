@@ -66,6 +66,15 @@ def test_probes_that_did_not_arrive_are_told(tmp_path: Path) -> None:
     assert len(finding.evidence.frames) == 3
 
 
+def test_a_reset_that_did_not_arrive_is_told(tmp_path: Path) -> None:
+    talk = quiet().rst(CLIENT)
+    other = Conversation(ports=(50_000, 80), start=60).handshake()
+    server = [*talk.segments[:-1], *other.segments]
+    [finding] = findings(tmp_path, [*talk.segments, *other.segments], server)
+    assert finding.rule == "lost-between-ends"
+    assert "1 segments of 192.0.2.10:40000 left it and did not reach 198.51.100.20:5432 (the RST" in finding.summary
+
+
 def test_an_answer_that_did_not_arrive_belongs_to_the_server(tmp_path: Path) -> None:
     talk = quiet()
     probe = talk.ask(CLIENT)

@@ -59,8 +59,6 @@ def moments_of(flow: Flow) -> Iterator[Moment]:
         yield Moment(ending.time, flow, f"reset{who}{REASONS[ending.why].clause}", ending.frame, urgent=True)
     elif ending.how is How.FIN:
         yield Moment(ending.time, flow, "closed by both ends")
-    elif ending.how is How.HALF_CLOSED:
-        yield Moment(ending.time, flow, f"closed{who} alone", urgent=True)
     elif ending.how in (How.TIMEOUT, How.REFUSED):
         text = "refused" if ending.how is How.REFUSED else f"given up{who}: what it sent was never acknowledged"
         yield Moment(ending.time, flow, text, ending.frame, urgent=True)
