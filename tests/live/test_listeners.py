@@ -9,8 +9,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from living import IDLE_AFTER, MANY, File
 from results import ROOT
-from test_watch import IDLE_AFTER, MANY, File
 
 from analyzer.errors import OutputError, UsageError
 from analyzer.kernels import plain
