@@ -9,7 +9,7 @@ import numpy as np
 from analyzer.diagnose.groups import by_service, hosts
 from analyzer.model.columns import Facts
 from analyzer.model.words import Handshake
-from analyzer.tables.arrays import Column, Mask, distinct
+from analyzer.tables.arrays import Column, Mask, are_among, distinct
 from analyzer.tables.fields import CLIENT_IS_LOW, FIRST_TIME, KEY_PORTS, PREVIOUS, ROLES
 
 # Who asks for so many ports or hosts, and is let in to few of them, looks for what there is.
@@ -81,7 +81,7 @@ def find_scans(facts: Facts) -> list[Column]:
 
     An array of streams, in order, per host.
     """
-    unmade = np.isin(facts.handshake, (int(Handshake.REFUSED), int(Handshake.NO_ANSWER)))
+    unmade = are_among(facts.handshake, (int(Handshake.REFUSED), int(Handshake.NO_ANSWER)))
     if unmade.sum() < MANY_DOORS:
         return []
     flows = facts.tracks.flows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.model.columns import Facts, Tracks
-from analyzer.tables.arrays import Column, Mask
+from analyzer.tables.arrays import Column, Mask, are_among
 from analyzer.tables.fields import (
     BEAT,
     BEAT_GAP_MASK,
@@ -82,7 +82,7 @@ def _hung(facts: Facts, streams: Column, idle_after: int) -> Mask:
     drew = roles >> DREW + word & 1 != 0
     left = (roles >> LEFT + word & 1 != 0) | (roles >> LEFT + (roles >> FIRST_WORD & WORD_MASK) & 1 != 0)
     usual = drew & (turns >= REPLIES_BEFORE) & (went_on <= WENT_ON_AT_MOST)
-    first = (turns == 0) & (handshake & SAW_SYN != 0) & ~np.isin(_service(flows, streams), SILENT_PORTS)
+    first = (turns == 0) & (handshake & SAW_SYN != 0) & ~are_among(_service(flows, streams), SILENT_PORTS)
     # Where the server greets, a short word may be an answer to that.
     first &= (facts.tracks.endpoints(BYTES, streams)[:, 1] == 0) | (word == LARGE_WORD)
     likely = (first | (turns > 0)) & (went_on == 0) & _asked_twice(facts, streams)

@@ -10,7 +10,7 @@ from analyzer.diagnose.groups import by_service
 from analyzer.diagnose.hops import OTHER
 from analyzer.model.columns import Facts
 from analyzer.model.words import How
-from analyzer.tables.arrays import Column, Mask, Narrow
+from analyzer.tables.arrays import Column, Mask, Narrow, are_among
 from analyzer.tables.fields import (
     FIN_FRAME,
     FIN_TIME,
@@ -137,7 +137,7 @@ def _closings(facts: Facts) -> Closings:
     side = np.where(reset, flows[:, RESET_SIDE] - 1, np.argmin(first, axis=1)).clip(0, 1)
     here = np.arange(len(facts))
     time = np.where(reset, flows[:, RESET_TIME], fin[here, side])
-    ended = np.isin(facts.how, (How.FIN, How.HALF_CLOSED, How.RST)) & (time > 0) & (data > 0) & (data <= time)
+    ended = are_among(facts.how, (How.FIN, How.HALF_CLOSED, How.RST)) & (time > 0) & (data > 0) & (data <= time)
     begun = ended & (flows[:, HANDSHAKE] & SAW_SYN != 0)
     return Closings(
         time=np.where(ended, time, 0),

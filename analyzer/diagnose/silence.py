@@ -134,7 +134,7 @@ class Silence:
     @cached_property
     def _accepted(self) -> Mask:
         """Connections that somebody took: (flows,)."""
-        return np.asarray(~np.isin(self._facts.how, (How.REFUSED, How.NO_ANSWER)), bool)
+        return np.asarray(~are_among(self._facts.how, (How.REFUSED, How.NO_ANSWER)), bool)
 
     @cached_property
     def _two_way_until(self) -> Column:

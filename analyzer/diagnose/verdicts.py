@@ -12,7 +12,7 @@ from analyzer.diagnose.hung import hung, unheard_beats
 from analyzer.diagnose.silence import Silence
 from analyzer.model.columns import Facts
 from analyzer.model.words import How, Why
-from analyzer.tables.arrays import Column, Mask, Narrow
+from analyzer.tables.arrays import Column, Mask, Narrow, are_among
 from analyzer.tables.fields import (
     ADVANCE_TIME,
     BEAT,
@@ -58,7 +58,7 @@ class Verdict(NamedTuple):
 
 
 def _is_open(facts: Facts) -> Mask:
-    return np.isin(facts.how, (How.OPEN, How.HALF_CLOSED))
+    return are_among(facts.how, (How.OPEN, How.HALF_CLOSED))
 
 
 def _peer(column: NDArray[Any]) -> Column:
@@ -85,7 +85,7 @@ def _by_sender_of_reset(facts: Facts, column: NDArray[Any]) -> Column:
 def _lost_state(facts: Facts, idle_after: int) -> Mask:
     closed = _by_sender_of_reset(facts, facts.tracks.endpoints(KNOWN)) & SENT_FIN != 0
     challenged = (facts.how == How.RST) & (facts.tracks.flows[:, RESET_WHY] == RESET_REPLY_TO_ACK)
-    answered = np.isin(facts.why, (Why.REPLY_TO_PROBE, Why.REPLY_TO_DATA))
+    answered = are_among(facts.why, (Why.REPLY_TO_PROBE, Why.REPLY_TO_DATA))
     # A lone ACK and its RST are no connection that anybody lost: a scan looks the same.
     was_seen = _by_sender_of_reset(facts, facts.tracks.endpoints(FINGERPRINT)) != 0
     known = was_seen | facts.reset.any(axis=1)
@@ -141,7 +141,7 @@ def _retransmission_timeout(facts: Facts, idle_after: int) -> Mask:
 def gave_up_resending(facts: Facts) -> Mask:
     """Connections whose RST ended a run of retransmissions of its own sender, which nothing acknowledged: (flows,)."""
     resent = _by_sender_of_reset(facts, facts.tracks.endpoints(RESENT))
-    own = np.isin(facts.tracks.flows[:, RESET_WHY], (RESET_ABORT, RESET_GIVEN_UP)) & ~facts.forged
+    own = are_among(facts.tracks.flows[:, RESET_WHY], (RESET_ABORT, RESET_GIVEN_UP)) & ~facts.forged
     return np.asarray((facts.how == How.RST) & own & (facts.why == Why.NONE) & (resent >= GAVE_UP_RESENDING))
 
 

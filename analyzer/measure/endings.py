@@ -13,7 +13,7 @@ from analyzer.measure.settings.timers import PACE, SLACK_NS
 from analyzer.measure.settings.unheard import UnheardRuns
 from analyzer.model.columns import Tracks, listened
 from analyzer.model.words import Handshake, How, Why
-from analyzer.tables.arrays import Column, Mask, Narrow, Short
+from analyzer.tables.arrays import Column, Mask, Narrow, Short, are_among
 from analyzer.tables.fields import (
     ADVANCE_TIME,
     FIN_FRAME,
@@ -97,7 +97,7 @@ def _endings(tracks: Tracks, listening: Listening, trailing: Short, interval: Co
     fin_time = tracks.endpoints(FIN_TIME)
     both_fins = fin.all(axis=1) & ((reset_side == 0) | (fin_time.max(axis=1) < flows[:, RESET_TIME]))
     silent = _fell_silent(tracks, listening)
-    made = ~np.isin(handshake, (int(Handshake.NO_ANSWER), int(Handshake.REFUSED)))
+    made = ~are_among(handshake, (int(Handshake.NO_ANSWER), int(Handshake.REFUSED)))
     conditions = [
         handshake == Handshake.REFUSED,
         (handshake == Handshake.NO_ANSWER) | _left_half_open(tracks, handshake, listening),
@@ -116,13 +116,13 @@ def _endings(tracks: Tracks, listening: Listening, trailing: Short, interval: Co
     first_fin = np.where(fin[:, 0] & (~fin[:, 1] | client_first), 1, 2)
     who_silent = np.where(silent[:, 0], 1, 2)
     by = np.select(
-        [np.isin(how, (How.REFUSED, How.RST)), np.isin(how, (How.FIN, How.HALF_CLOSED)), how == How.TIMEOUT],
+        [are_among(how, (How.REFUSED, How.RST)), are_among(how, (How.FIN, How.HALF_CLOSED)), how == How.TIMEOUT],
         [reset_side, first_fin, who_silent],
         0,
     )
     last_resent = tracks.endpoints(RESENT_LAST).max(axis=1)
     ended = np.select(
-        [np.isin(how, (How.REFUSED, How.RST)), how == How.FIN, how == How.TIMEOUT],
+        [are_among(how, (How.REFUSED, How.RST)), how == How.FIN, how == How.TIMEOUT],
         [flows[:, RESET_TIME], fin_time.max(axis=1), last_resent],
         0,
     )
@@ -216,7 +216,7 @@ def _reasons(tracks: Tracks, trailings: Short, intervals: Column, last_probes: C
             given_up,
             why == RESET_REPLY_TO_PROBE,
             why == RESET_REPLY_TO_DATA,
-            np.isin(why, (RESET_ABORT, RESET_GIVEN_UP)) & ~_gave_up_resending(tracks),
+            are_among(why, (RESET_ABORT, RESET_GIVEN_UP)) & ~_gave_up_resending(tracks),
         ],
         [int(Why.KEEPALIVE_EXHAUSTED), int(Why.REPLY_TO_PROBE), int(Why.REPLY_TO_DATA), int(Why.ABORT)],
         int(Why.NONE),

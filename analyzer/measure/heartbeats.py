@@ -6,7 +6,7 @@ import numpy as np
 
 from analyzer.model.columns import Facts, Tracks
 from analyzer.model.flows import SIDES, Heartbeat
-from analyzer.tables.arrays import Column, Mask
+from analyzer.tables.arrays import Column, Mask, are_among
 from analyzer.tables.fields import (
     BEAT,
     BEAT_GAP_MASK,
@@ -82,7 +82,7 @@ def _payload(tracks: Tracks, beat: Column, sent: Column) -> Mask:
 def _polls(tracks: Tracks) -> Mask:
     """Connections to services that are asked for readings at an even pace, and have no heartbeats: (flows, 1)."""
     ports = tracks.flows[:, [KEY_PORTS]]
-    return np.asarray(np.isin(ports >> 16, POLLED) | np.isin(ports & 0xFFFF, POLLED))
+    return np.asarray(are_among(ports >> 16, POLLED) | are_among(ports & 0xFFFF, POLLED))
 
 
 def protocol_of(beat: Column) -> Column:

@@ -5,6 +5,7 @@ Without the parts of numpy that take long to import: a small capture is analysed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ else:
     Column = Narrow = Short = Mask = Any
 
 
+FEW = 16  # values, of which comparing with each is faster than looking them up
+
+
 def distinct(values: Column) -> Column:
     """Each value once, in order: numpy's unique() imports masked arrays, which takes longer than a small capture."""
     import numpy as np
@@ -29,12 +33,15 @@ def distinct(values: Column) -> Column:
     return np.asarray(ordered[first])
 
 
-def are_among(values: Column, some: Column) -> Mask:
-    """Which of these values are among some, for numbers of any size; see `distinct`."""
+def are_among(values: Column | Narrow, some: Column | Sequence[int]) -> Mask:
+    """Which of these values are among some, for numbers of any size; numpy's isin() calls unique(), see `distinct`."""
     import numpy as np
 
+    if len(some) <= FEW:
+        among = np.zeros(np.shape(values), bool)
+        for one in some:
+            among |= values == one
+        return among
     ordered = np.sort(some)
-    if not len(ordered):
-        return np.zeros(len(values), bool)
     place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
     return np.asarray(ordered[place] == values)

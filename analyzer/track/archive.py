@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from analyzer.model.columns import Tracks
-from analyzer.tables.arrays import Column, Mask
+from analyzer.tables.arrays import Column, Mask, are_among
 from analyzer.tables.fields import EVENT_ENDPOINT, EVENT_SIZE, FLOW_SIZE, PROBE_BEFORE, PROBE_SIZE
 from analyzer.track.renumber import (
     pieces,
@@ -178,7 +178,7 @@ class Archive:
         numbers = self._probes.numbers(len(stays))
         before = whole.probes[:, PROBE_BEFORE] - 1
         before_them = np.array(list(self._before), np.int64)
-        still = before_them[np.isin(before_them, numbers[stays])].tolist()
+        still = before_them[are_among(before_them, numbers[stays])].tolist()
         cut = np.flatnonzero(stays & (before >= 0) & ~stays[before])
         new = zip(numbers[cut].tolist(), (numbers[before[cut]] + 1).tolist(), strict=True)
         self._before = {number: self._before[number] for number in still} | dict(new)

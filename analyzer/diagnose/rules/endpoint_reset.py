@@ -9,7 +9,7 @@ import numpy as np
 from analyzer.diagnose.hops import OTHER, SAME
 from analyzer.diagnose.phrases import connections, ends
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.tables.arrays import Column
+from analyzer.tables.arrays import Column, are_among
 from analyzer.tables.fields import (
     KNOWN,
     RESENT,
@@ -45,7 +45,7 @@ def endpoint_reset(context: Context) -> Iterator[Claim]:
         flows, resent = context.facts.tracks.flows[service], context.facts.tracks.endpoints(RESENT, service)
         by = np.maximum(flows[:, RESET_SIDE] - 1, 0)
         gave_up = (flows[:, RESET_WHY] == RESET_GIVEN_UP) | (resent[np.arange(len(service)), by] > 0)
-        replied = np.isin(flows[:, RESET_WHY], REPLIES)
+        replied = are_among(flows[:, RESET_WHY], REPLIES)
         hops = context.reset_hops[service]
         own = ~gave_up & ~replied
         yield from _claim(context, service[own & (hops == SAME)], "hop limit of its sender's other packets")

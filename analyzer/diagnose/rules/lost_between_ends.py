@@ -10,6 +10,7 @@ from analyzer.diagnose.phrases import TWO_CAPTURES, ends
 from analyzer.diagnose.registry import Claim, Context, survey
 from analyzer.model.flows import SIDES
 from analyzer.model.words import ProbeKind
+from analyzer.tables.arrays import are_among
 from analyzer.tables.fields import PROBE_FRAME
 
 
@@ -31,7 +32,7 @@ def lost_between_ends(context: Context) -> Iterator[Claim]:
         flow = context.flow(apart.stream)
         sender, receiver = ends(flow, SIDES[apart.side])
         kinds = []
-        count = int(np.isin(apart.frames, probes).sum())
+        count = int(are_among(np.array(apart.frames, np.int64), probes).sum())
         if count:
             kinds.append(f"{count} probes")
         if apart.resets:
