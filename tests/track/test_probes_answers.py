@@ -197,3 +197,12 @@ def test_an_episode_starts_when_the_prober_last_received() -> None:
     assert entry is not None
     assert entry.episodes[0].start <= heard < entry.episodes[0].start + probed.rtt + 1
     assert [probe.time for probe in entry.episodes[0].probes] == [probed.now - 10 * 10**9, probed.now - 5 * 10**9]
+
+
+def test_a_second_acknowledgement_leaves_the_answer_to_the_first() -> None:
+    talk = Conversation().handshake().data(CLIENT, 100).data(SERVER, 300).idle(15).probe(CLIENT).idle(0.4)
+    talk.acknowledge(SERVER)
+    entry = keepalive(only_flow(talk), CLIENT)
+    assert entry is not None
+    [probe] = entry.episodes[0].probes
+    assert (probe.frame, probe.answer_frame) == (8, 9)

@@ -162,6 +162,11 @@ def test_one_acknowledged_octet_sent_again_at_once_is_a_spurious_retransmission(
     assert only_flow(resent).keepalive == ()
 
 
+def test_one_octet_that_is_all_there_was_to_send_again_is_no_probe_where_only_one_direction_was_captured() -> None:
+    resent = talk().capture_begins().data(CLIENT, 1, arrives=False).idle(3).resend(CLIENT, acked=False)
+    assert only_flow(resent).keepalive == ()
+
+
 def test_one_octet_at_the_start_of_a_capture_that_is_answered_is_a_probe() -> None:
     probed = talk().idle(15).capture_begins().probe(CLIENT, octets=1).idle(15).probe(CLIENT, octets=1)
     assert probes_of(only_flow(probed), CLIENT) == built_probes(probed, CLIENT)
