@@ -21,7 +21,7 @@ RECORD = Path(__file__).parents[2] / "captures" / "lab" / "record.py"
 
 
 def main() -> int:
-    """Record, compare, print; the exit status is the number that was not understood."""
+    """Record, compare, print; the exit status is the number that was not understood, or 1 where nothing was recorded."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seed", type=int, nargs="?", default=int(time.time()))
     parser.add_argument("--count", type=int, help="how many connections (default: one of each kind)")
@@ -39,7 +39,7 @@ def main() -> int:
         failed += bool(wrong)
         print(f"{path.parent.name}: {wrong or 'understood'}")
     print(f"seed {arguments.seed}: {len(truths) - failed} of {len(truths)} understood; the recordings are in {folder}")
-    return failed
+    return failed if truths else 1
 
 
 if __name__ == "__main__":
