@@ -21,7 +21,7 @@ RECORD = Path(__file__).parents[2] / "captures" / "lab" / "record.py"
 
 
 def main() -> int:
-    """Record, compare, print; the exit status is the number that was not understood, or 1 where nothing was recorded."""
+    """Record, compare, print; the exit status is how many were not understood, or 1 where nothing was recorded."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seed", type=int, nargs="?", default=int(time.time()))
     parser.add_argument("--count", type=int, help="how many connections (default: one of each kind)")
