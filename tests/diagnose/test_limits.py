@@ -206,6 +206,20 @@ def test_names_fit_the_side_and_the_service(by: str, service: int, name: str | N
     assert (name in summary) if name else ("as of" not in summary)
 
 
+@pytest.mark.parametrize(("sooner", "fires"), [((20.0, 33.0, 47.0), True), ((20.0, 26.0, 33.0, 47.0), False)])
+def test_half_of_those_that_an_end_closes_must_be_at_its_limit(sooner: tuple[float, ...], fires: bool) -> None:
+    waits = (300.05, 300.05, 300.05, *sooner)
+    talks = [at(40_000 + i, 2.0 * i).idle(wait).fin(SERVER).fin(CLIENT) for i, wait in enumerate(waits)]
+    assert ("proxy-idle-close" in findings(*talks)) is fires
+
+
+@pytest.mark.parametrize(("sooner", "fires"), [((31, 47, 62), True), ((31, 39, 47, 62), False)])
+def test_half_of_those_that_an_end_closes_must_be_of_one_age(sooner: tuple[int, ...], fires: bool) -> None:
+    ages = (90, 90, 90, *sooner)
+    talks = [aged(40_000 + i, age, reset=False, start=5.5 * i, last=1 + 1.3 * i) for i, age in enumerate(ages)]
+    assert ("age-not-idle" in findings(*talks)) is fires
+
+
 # -- proxies
 
 
