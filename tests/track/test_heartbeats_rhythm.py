@@ -111,6 +111,15 @@ def test_a_pace_that_is_less_even_needs_more_of_them(reply: int | None, enough: 
     assert only_heartbeat(beats(opened(), waits[:enough], 40, reply)).sent == enough
 
 
+@pytest.mark.parametrize("reply", [None, 40])
+def test_the_first_that_is_told_is_the_one_that_settles_it(reply: int | None) -> None:
+    """Their gaps differ by more than an eighth, and less than two: the sixth."""
+    waits = [10, 12, 10, 12, 10, 12, 10]
+    assert none_in(beats(opened(), waits[:5], 40, reply))
+    seven = only_heartbeat(beats(opened(), waits, 40, reply))
+    assert (seven.sent, len(seven.frames)) == (7, 2)
+
+
 def test_the_first_data_of_a_connection_may_be_a_heartbeat() -> None:
     talk = beat(Conversation().handshake(), 24, 24)
     assert only_heartbeat(beats(talk, [9] * 5, 24, 24)).sent == 6
