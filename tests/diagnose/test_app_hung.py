@@ -48,6 +48,14 @@ def test_the_same_request_without_a_reply_is_hung(form: dict[str, Any], replied:
     assert confidence(talk) == ["likely" if replied >= 3 else "possible"]
 
 
+@pytest.mark.parametrize(("replied", "said"), [(0, "healthy"), (5, "app_hung")])
+def test_where_the_last_probe_has_no_answer_only_a_history_tells(replied: int, said: str) -> None:
+    """It may be the host that is gone, and not its application that hangs."""
+    talk = quiet(begun(replied).data(CLIENT, 150))
+    assert verdict(talk) == "app_hung"
+    assert verdict(talk.idle(15).probe(CLIENT, answered=False)) == said
+
+
 def test_a_request_that_follows_a_reply_of_another_length_waits() -> None:
     """As prompt as an acknowledgement, and as small, but such requests were replied to before."""
     talk = begun(4, octets=46).data(CLIENT, 60).data(SERVER, 900).data(CLIENT, 46)
