@@ -20,20 +20,22 @@ lint: $(VENV)/ready
 	$(BIN)/mypy analyzer tests captures/lab
 	$(BIN)/lint-imports
 
-# The kernels are compiled first, once: what waits for a message of theirs should not wait for that.
-check: $(VENV)/ready
+# Once, before the tests: what waits for a message of theirs should not wait for that.
+.PHONY: kernels
+kernels: $(VENV)/ready
 	$(BIN)/python -c 'from analyzer.kernels import compiled_if_possible; compiled_if_possible(print)'
+
+check: kernels
 	$(BIN)/python -m pytest -n 2
 
-test-long: $(VENV)/ready tools ## the tests with everything tried of which otherwise a sample is; takes over an hour
+test-long: kernels tools ## the tests with everything tried of which otherwise a sample is; takes over an hour
 	KEEPALIVE_LONG=1 $(BIN)/python -m pytest -n 2
 
 # Compiled kernels run unseen: what is counted of kernels ran plain. So do programs that a test ends by SIGKILL. Left out
 # is what reaches nothing that the rest does not. Whoever has given up all rights writes what it ran to that folder, too.
 NOT_COUNTED := house/test_notebooks house/test_package house/test_readme live/test_soak
-coverage: $(VENV)/ready tools ## statements and branches that the tests reach, by package, and modules below 95 %
+coverage: kernels tools ## statements and branches that the tests reach, by package, and modules below 95 %
 	rm -rf build/coverage && mkdir -p build && mkdir -m 1777 build/coverage
-	$(BIN)/python -c 'from analyzer.kernels import compiled_if_possible; compiled_if_possible(print)'
 	-$(BIN)/python -m coverage run -m pytest -q -n 2 $(NOT_COUNTED:%=--ignore=tests/%.py)
 	-$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage json -q -o - | $(BIN)/python tests/support/coverage_table.py

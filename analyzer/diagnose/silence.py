@@ -59,31 +59,25 @@ class Silence:
         return np.asarray((self._facts.trailing >= UNHEARD) | (self._facts.tracks.endpoints(RESENT) >= UNHEARD))
 
     @cached_property
-    def paths(self) -> Column:
-        """A small number for each connection that is the same for the same two hosts: (flows,)."""
+    def _paths(self) -> tuple[Column, Column, Column]:
+        """The number of each connection's path; all connections by path, each path's in order; where each's begin."""
         keys = path_keys(self._facts.tracks.flows, np.arange(len(self._facts)))
         order = np.argsort(keys, kind="stable")
         numbers = np.zeros(len(keys), np.int64)
         numbers[order[1:]] = np.cumsum(np.diff(keys[order]) != 0)
-        return numbers
-
-    @cached_property
-    def _by_path(self) -> tuple[Column, Column]:
-        """All connections by their path, and where each path's begin."""
-        order = np.argsort(self.paths, kind="stable")
-        return order, np.searchsorted(self.paths[order], np.arange(len(order) + 1))
+        return numbers, order, np.searchsorted(numbers[order], np.arange(len(order) + 1))
 
     def on_path_of(self, stream: int) -> Column:
         """All connections between the hosts of this one, itself included, in order."""
-        order, first = self._by_path
-        path = int(self.paths[stream])
-        return order[first[path] : first[path + 1]]
+        numbers, order, first = self._paths
+        return order[first[numbers[stream]] : first[numbers[stream] + 1]]
 
     def on_paths_of(self, streams: Column) -> Column:
         """All connections between the hosts of these, in order."""
-        is_asked = np.zeros(len(self._facts), bool)  # no more paths than connections
-        is_asked[self.paths[streams]] = True
-        return np.flatnonzero(is_asked[self.paths])
+        numbers = self._paths[0]
+        is_asked = np.zeros(len(numbers), bool)  # no more paths than connections
+        is_asked[numbers[streams]] = True
+        return np.flatnonzero(is_asked[numbers])
 
     @cached_property
     def alive_elsewhere(self) -> Mask:
@@ -101,7 +95,7 @@ class Silence:
         asking = self.unheard & ~spoke_later
         for side in range(2):
             candidates = np.flatnonzero(asking[:, side])
-            alive[candidates] |= self._overlapped(candidates, self.on_paths_of(candidates), side)
+            alive[candidates] |= self._overlapped(candidates, side)
         return alive
 
     def heard_while_dead(self, streams: Column) -> Mask:
@@ -148,46 +142,46 @@ class Silence:
         in_vain = np.asarray(self.unheard.any(axis=1), bool)
         return np.asarray(np.where(in_vain[:, None], passed, heard))
 
-    def _overlapped(self, candidates: Column, related: Column, side: int) -> Mask:
-        """Of the candidates, whose endpoint `side` is unheard: those with a related one that was heard meanwhile."""
-        facts, flows, keys = self._facts, self._facts.tracks.flows, self.paths
+    def _overlapped(self, candidates: Column, side: int) -> Mask:
+        """Of the candidates, whose endpoint `side` is unheard: those with one beside that was heard meanwhile."""
+        facts, flows, paths = self._facts, self._facts.tracks.flows, self._paths[0][candidates]
         silent_since = np.maximum(self._last[:, 1 - side], flows[:, OPEN_GAP_END] * (self.last_gap > 0))
         made = self._accepted & (facts.tracks.endpoints(PACKETS)[:, 1 - side] > 1)
         # A peer that asks in its turn is alive, and knows its connections, whether or not it hears.
         until = np.maximum(self._two_way_until[:, side], facts.last_probe[:, 1 - side])
         found = np.zeros(len(candidates), bool)
-        related = related[made[related]]
-        # By path, then by beginning: of those that began in time, the one whose peer was heard last decides.
-        related = related[np.lexsort((flows[related, FIRST_TIME], keys[related]))]
-        for key in distinct(keys[candidates]).tolist():
-            mine = np.flatnonzero(keys[candidates] == key)
-            others = related[keys[related] == key]
+        for path in distinct(paths).tolist():
+            mine = np.flatnonzero(paths == path)
+            others = self.on_path_of(int(candidates[mine[0]]))
+            others = others[made[others]]
             if not len(others):
                 continue
+            # By beginning: of those that began in time, the one whose peer was heard last decides.
+            others = others[np.argsort(flows[others, FIRST_TIME], kind="stable")]
             heard = np.maximum.accumulate(until[others])
             chosen = candidates[mine]
             began = np.searchsorted(flows[others, FIRST_TIME], self._last[chosen, side], side="right")
             found[mine] = (began > 0) & (heard[np.maximum(began, 1) - 1] > silent_since[chosen])
         if found.any():
-            self._doubt(candidates, related, side, silent_since, until, found)
+            self._doubt(candidates, made, side, silent_since, until, found)
         return found
 
     def _doubt(
-        self, candidates: Column, related: Column, side: int, silent_since: Column, until: Column, found: Mask
+        self, candidates: Column, made: Mask, side: int, silent_since: Column, until: Column, found: Mask
     ) -> None:
         """Of those found, leave out whose peer was heard only when it had been given up, and may be another by then.
 
         It is the same if it still knows a connection that was made before.
         """
-        facts, flows, keys, last = self._facts, self._facts.tracks.flows, self.paths, self._last[:, side]
+        facts, flows, last = self._facts, self._facts.tracks.flows, self._last[:, side]
         asked = candidates[found]
         asleep = _probing_gaps(facts, last[asked] - silent_since[asked])
         forgot = (facts.how == How.RST) & (facts.by == 2 - side)
         for place in np.flatnonzero(found)[:MOST_ASKED].tolist():
             stream = int(candidates[place])
             dead, given_up = int(silent_since[stream]), int(last[stream])
-            others = related[keys[related] == keys[stream]]
-            others = others[(flows[others, FIRST_TIME] <= given_up) & (until[others] > dead)]
+            others = self.on_path_of(stream)
+            others = others[made[others] & (flows[others, FIRST_TIME] <= given_up) & (until[others] > dead)]
             alive = (until[others] <= given_up) | ~_asleep(flows, asleep, others, side, dead, given_up)
             alive |= (flows[others, FIRST_TIME] <= dead) & ~forgot[others]
             found[place] = alive.any()

@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[2] / "captures" / "lab"))
 from truths import disagreements
 
 RECORD = Path(__file__).parents[2] / "captures" / "lab" / "record.py"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from compare import leaves
 from results import result
 
 SIDES = ("client", "server")
@@ -40,16 +40,6 @@ def claims(flow: Json) -> Json:
         "verdict": flow["verdict"],
         "settings": {side: {name: entries[side].get(name) for name in SETTINGS} for side in SIDES},
     }
-
-
-def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of a tree with its dotted path."""
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else None
-    if items is None:
-        yield path, node
-        return
-    for key, value in items:
-        yield from leaves(value, f"{path}.{key}" if path else str(key))
 
 
 def is_hidden(path: str, not_shown: list[str]) -> bool:
