@@ -20,7 +20,6 @@ from analyzer.diagnose.limits import Closings, Limit, all_closings, idle_limits
 from analyzer.diagnose.lost import Lost, lost_probes
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.verdicts import VERDICTS
-from analyzer.diagnose.waits import Waits, first_probes
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import SEVERITIES, Apart, Evidence, Finding
@@ -59,11 +58,6 @@ class Context:
     def silence(self) -> Silence:
         """What other connections show about the silence on each."""
         return Silence(self.facts)
-
-    @functools.cached_property
-    def waits(self) -> Waits:
-        """How long probers had waited: the first probe of each silence."""
-        return first_probes(self.facts)
 
     @functools.cached_property
     def scans(self) -> list[Column]:

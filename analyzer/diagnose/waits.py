@@ -25,10 +25,11 @@ class Waits(NamedTuple):
         return Waits(*[column[which] for column in self])
 
 
-def first_probes(facts: Facts) -> Waits:
-    """Those keepalive probes that follow no other in their silence, in order."""
+def first_probes(facts: Facts, which: Mask) -> Waits:
+    """Those of some rows of the log, (probes,), that are keepalive probes and follow no other in their silence."""
     log = facts.tracks.probes
-    rows = np.flatnonzero((facts.probe_kind == ProbeKind.KEEPALIVE) & (log[:, PROBE_SINCE] != NEVER))
+    rows = np.flatnonzero(which & (facts.probe_kind == ProbeKind.KEEPALIVE))
+    rows = rows[log[rows, PROBE_SINCE] != NEVER]
     before = log[rows, PROBE_BEFORE]
     rows = rows[(before == 0) | (log[before - 1, PROBE_SINCE] != log[rows, PROBE_SINCE])]
     waited = log[rows, PROBE_TIME] - log[rows, PROBE_SINCE]

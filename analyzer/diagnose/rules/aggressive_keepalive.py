@@ -8,7 +8,9 @@ import numpy as np
 
 from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.waits import first_probes
 from analyzer.tables.arrays import are_among, distinct
+from analyzer.tables.probe import probers
 from analyzer.tcp import SHORTEST_TIMER_NS
 
 MANY = 10
@@ -30,7 +32,7 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
     Raise the idle time of the prober (Linux: TCP_KEEPIDLE, net.ipv4.tcp_keepalive_time), and its interval with it.
     """
     facts = context.facts
-    waits = context.waits.chosen(facts.answered.reshape(-1)[context.waits.endpoints] >= MANY)
+    waits = first_probes(facts, facts.answered.reshape(-1)[probers(facts.tracks.probes)] >= MANY)
     # Who waited longer at any time probes so often only because the answers do not arrive.
     is_slow = np.zeros(2 * len(facts), bool)
     is_slow[waits.endpoints[waits.waited > OFTEN_NS]] = True

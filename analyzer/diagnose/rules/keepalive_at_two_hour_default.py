@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import how_to_probe_there
+from analyzer.diagnose.waits import first_probes
 from analyzer.tables.arrays import are_among, distinct
+from analyzer.tables.fields import PROBE_SINCE, PROBE_TIME
 from analyzer.tcp import SECOND
 
 # net.ipv4.tcp_keepalive_time 7200 (RFC 1122 4.2.3.6), and how late its timer may be at 100 ticks a second: 328 s.
@@ -28,8 +30,9 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
     Set TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT on the socket, or lower the sysctls net.ipv4.tcp_keepalive_time,
     tcp_keepalive_intvl and tcp_keepalive_probes for all sockets that ask for keepalive.
     """
-    waits = context.waits
-    waits = waits.chosen((waits.waited >= DEFAULT_NS - SECOND) & (waits.waited <= DEFAULT_NS + LATENESS_NS))
+    log = context.facts.tracks.probes
+    waited = log[:, PROBE_TIME] - log[:, PROBE_SINCE]
+    waits = first_probes(context.facts, (waited >= DEFAULT_NS - SECOND) & (waited <= DEFAULT_NS + LATENESS_NS))
     frame_of = dict(zip((waits.endpoints >> 1).tolist(), waits.frames.tolist(), strict=True))
     for group in context.by_service(distinct(waits.endpoints >> 1)):
         waited = waits.waited[are_among(waits.endpoints >> 1, group)]
