@@ -11,6 +11,7 @@ from analyzer.model.columns import Facts
 from analyzer.model.flows import Flow
 from analyzer.model.words import ProbeKind
 from analyzer.report.charts.activity import Activity
+from analyzer.report.charts.alike import Alike
 from analyzer.report.charts.probes import UNANSWERED, Probes, probes_of
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
@@ -21,7 +22,6 @@ from analyzer.tables.fields import (
     EVENT_TIME,
     EVENT_ZERO_WINDOW,
     FIN_TIME,
-    NEVER,
     RESENT,
     RESENT_FIRST,
     RESENT_LAST,
@@ -45,8 +45,9 @@ class ShownLane:
     resets: Sequence[int]
     resent: Sequence[tuple[int, int]]
     closed_window: Sequence[tuple[int, int]]
-    unheard: Sequence[tuple[int, int]]  # from what a prober last heard to when it heard again, or the end
+    unheard: Sequence[tuple[int, int]]  # from the first probe without a reply to when one came, or the end
     findings: Sequence[tuple[str, int]]  # the letter of a rule, and where its evidence begins
+    alike: int = 1  # connections that would have the same lane
 
     @property
     def known_until(self) -> int | None:
@@ -56,12 +57,13 @@ class ShownLane:
 
 def make_lanes(
     facts: Facts,
-    flows: Sequence[Flow],
+    groups: Sequence[Alike],
     severity_of: Mapping[str, str],
     activity: Activity,
     findings: dict[int, list[tuple[str, int]]],
 ) -> list[ShownLane]:
-    """The lanes of these connections, in this order."""
+    """A lane for each of these groups, that of its first connection, in this order."""
+    flows = [group.flow for group in groups]
     streams = np.array([flow.stream for flow in flows], np.int64)
     probes, window = probes_of(facts, streams), probes_of(facts, streams, ProbeKind.ZERO_WINDOW)
     fins, events = facts.tracks.endpoints(FIN_TIME), _events(facts, streams)
@@ -78,8 +80,9 @@ def make_lanes(
             resent=_runs(facts, events, flow.stream),
             closed_window=_closed(facts, events, flow.stream),
             findings=findings.get(flow.stream, []),
+            alike=len(streams_alike),
         )
-        for flow in flows
+        for flow, streams_alike in groups
     ]
 
 
@@ -111,15 +114,15 @@ def _closed(facts: Facts, events: Column, stream: int) -> list[tuple[int, int]]:
 
 
 def unheard_of(probes: Probes, end: int) -> list[tuple[int, int]]:
-    """From when to when probers asked and heard nothing: until something ended the silence, or to the end."""
+    """From when to when probers probed and got no reply: from the first such probe to a reply, or to the end."""
     found = []
     unanswered = probes.fate == UNANSWERED
     for prober in np.unique(probes.prober).tolist():
         mine = probes.prober == prober
         for since in np.unique(probes.since[mine & unanswered]).tolist():
             later = probes.since[mine & (probes.since > since)]
-            run = probes.time[mine & (probes.since == since)]
-            answered = probes.time[mine & (probes.since == since) & ~unanswered]
+            first = int(probes.time[mine & (probes.since == since) & unanswered].min())
+            answered = probes.time[mine & (probes.since == since) & ~unanswered & (probes.time > first)]
             until = answered.max() if len(answered) else later.min() if len(later) else end
-            found.append((int(since if since != NEVER else run.min()), int(until)))
+            found.append((first, int(until)))
     return found

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SERVICES = 20
 ROW_IN = 0.5
-POINTS = 600
+POINTS = 300
 FULL = 0.8  # of a row's height
 TICKS = 1 / 200
 
@@ -61,7 +61,7 @@ def _draw_service(axes: Axes, y: int, facts: Facts, service: Service, span: Span
     if bad.any():
         axes.fill_between(
             x, y, y - bad * scale, step="post", facecolor=ORANGE, edgecolor=BLACK, hatch="/////", linewidth=0.6,
-            label="of these in trouble, now or later",
+            label="of these, ended badly or will",
         )  # fmt: skip
     lost = probes.probes_of(facts, service.streams)
     times = np.sort(span.x(lost.time[lost.fate == probes.UNANSWERED]))
@@ -74,7 +74,8 @@ def _name(axes: Axes, y: int, service: Service, most: int) -> None:
     count = len(service.streams)
     place = {"transform": axes.get_yaxis_transform(), "clip_on": False}
     write(axes, -0.008, y - 0.5, style.shortened(service.name, 46), ha="right", fontweight="bold", **place)
-    write(axes, -0.008, y - 0.18, f"{count} connections, at most {most} at once", ha="right", color=GREY, **place)
+    connections = "1 connection" if count == 1 else f"{count} connections, at most {most} at once"
+    write(axes, -0.008, y - 0.18, connections, ha="right", color=GREY, **place)
     words = [f"{number} {word}" for word, number in service.counts.items() if number][:3]
     more = sum(1 for number in service.counts.values() if number) - len(words)
     words += [f"… {more} more"] if more > 0 else []

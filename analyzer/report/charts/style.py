@@ -53,7 +53,7 @@ class Mark(NamedTuple):
 
 
 HANDSHAKE = Mark("handshake", ">", BLUE, 6.0, filled=True)
-NEVER_MADE = Mark("SYN, never accepted", ">", BLUE, 6.0)
+NEVER_MADE = Mark("SYN, handshake failed", ">", BLUE, 6.0)
 ANSWERED = Mark("probe, answered", "o", GREEN, 5.0)
 UNANSWERED = Mark("probe, unanswered", "x", RED, 6.0, order=5.0)
 RESET_BY = Mark("probe, answered by RST", "D", PURPLE, 10.0)
@@ -107,13 +107,13 @@ def new_figure(height_in: float, width_in: float = WIDTH_IN, margins: Margins | 
     return figure
 
 
-def write_figure(figure: Figure, out: IO[bytes], form: str) -> None:
-    """Write a figure as one of FORMATS; the same figure gives the same octets."""
+def write_figure(figure: Figure, out: IO[bytes], form: str, dpi: int = DPI) -> None:
+    """Write a figure as one of FORMATS; the same figure gives the same bytes."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     with styled():
         if form != "svg":
-            figure.savefig(out, format=form, metadata=METADATA[form])
+            figure.savefig(out, format=form, metadata=METADATA[form], dpi=dpi)
             return
         # A report has a hundred of these, and savefig draws each twice, to find first where things go.
         engine = figure.get_layout_engine()
@@ -149,6 +149,12 @@ def title(axes: Axes, text: str, below: str = "") -> None:
     if below:
         place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
         axes.annotate(clean(below), (0, 1), (0, 6), fontsize=SMALL, color=GREY, va="bottom", parse_math=False, **place)
+
+
+def retitle(figure: Figure, text: str) -> None:
+    """Give the first chart of a figure another title; its second line stays."""
+    first = figure.axes[0]
+    first.set_title(clean(text), loc="left", fontsize=10, fontweight="bold", parse_math=False)
 
 
 def plot_marks(axes: Axes, mark: Mark, x: Any, y: Any) -> None:

@@ -12,11 +12,13 @@ import numpy as np
 from analyzer.model.findings import SEVERITIES, URGENT, Finding
 from analyzer.model.words import Handshake
 from analyzer.report.charts import lanes, notes, overview, probes, style
+from analyzer.report.charts.alike import Alike, grouped
 from analyzer.report.charts.axis import Span, time_axis
 from analyzer.report.charts.gather import activity_of, empty_figure, named, span_of
 from analyzer.report.charts.lanes import ShownLane
 from analyzer.report.charts.style import BLACK, BLUE, GREY, ORANGE, PALE, RED, SKY, Mark, plot_marks, write
 from analyzer.tables.arrays import Column
+from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +36,9 @@ NARROWEST = 1 / 500
 MARKS_APART = 1 / 250
 WORDS = {"high": BLACK, "medium": BLACK, "low": GREY, "info": GREY}
 NOT_MADE = (Handshake.NO_ANSWER, Handshake.REFUSED)
-UNHEARD, CLOSED = "asked, nothing heard", "window closed"
+UNHEARD, CLOSED = "probing, no reply", "window closed"
+LOOKED_AT = 20  # times as many connections as lanes are looked at, whether they are alike
+APART = 1 / 25  # of the axis: connections whose moments are closer may share a lane
 
 
 def timeline(analysis: Analysed, streams: list[int], limit: int, utc: bool) -> Figure:
@@ -42,15 +46,14 @@ def timeline(analysis: Analysed, streams: list[int], limit: int, utc: bool) -> F
     if not streams:
         return empty_figure()
     span = span_of(analysis.facts, streams, utc)
-    many = len(streams) > limit
     ordered = analysis.worst_first(streams)
-    listed = [s for s in ordered if not many or analysis.severity_of(s) in URGENT]
-    listed = listed[:limit]
+    groups, many = _groups(analysis, ordered, span, limit)
     services = _services(analysis, ordered) if many else []
-    flags = [one for one in analysis.findings if one.stream is not None and one.stream in set(listed)]
+    listed = {group.flow.stream for group in groups}
+    flags = [one for one in analysis.findings if one.stream in listed]
     letters = _letters(flags)
-    shown = _lanes(analysis, listed, span, flags, letters)
-    told = [(letter, _heading(rule, flags)) for rule, letter in letters.items()]
+    shown = _lanes(analysis, groups, span, flags, letters)
+    told = [(letter, _heading(rule, flags, len(groups) < len(streams))) for rule, letter in letters.items()]
     heights = [
         *([overview.height_of(services) + AXIS_IN] if many else []),
         *([height_of(shown) + AXIS_IN] if shown else []),
@@ -60,6 +63,17 @@ def timeline(analysis: Analysed, streams: list[int], limit: int, utc: bool) -> F
     parts = list(figure.subplots(len(heights), squeeze=False, height_ratios=heights)[:, 0])
     _draw(parts, analysis, services, shown, told, span)
     return figure
+
+
+def _groups(analysis: Analysed, ordered: list[int], span: Span, limit: int) -> tuple[list[Alike], bool]:
+    """The worst of these connections, those alike together, and whether there are too many for a lane each."""
+    apart = round(APART * span.length * SECOND)
+    if len(ordered) <= limit * LOOKED_AT:
+        groups = grouped(analysis.flows_of(ordered), apart)
+        if len(groups) <= limit:
+            return groups, False
+    urgent = [stream for stream in ordered if analysis.severity_of(stream) in URGENT][: limit * LOOKED_AT]
+    return grouped(analysis.flows_of(urgent), apart)[:limit], True
 
 
 def _draw(
@@ -81,25 +95,25 @@ def _draw(
     if shown:
         axes = parts.pop(0)
         draw_timeline(axes, shown, span, capture_end=facts.end)
-        plural = "s" * (len(shown) > 1)
-        style.title(axes, f"The {len(shown)} worst" if services else f"{len(shown)} connection{plural} of {name}")
+        count = sum(lane.alike for lane in shown)
+        one = f"{count} connection{'s' * (count > 1)}"
+        style.title(axes, f"The {one} in the worst state" if services else f"{one} of {name}")
     if told:
         notes.draw_notes(parts.pop(0), told)
 
 
 def _lanes(
-    analysis: Analysed, streams: list[int], span: Span, flags: Sequence[Finding], letters: dict[str, str]
+    analysis: Analysed, groups: list[Alike], span: Span, flags: Sequence[Finding], letters: dict[str, str]
 ) -> list[lanes.ShownLane]:
     first_frames = {id(one): one.evidence.frames[0] for one in flags if one.evidence.frames}
-    activity = activity_of(analysis, streams, span, list(first_frames.values()), answers=True)
-    flows = list(analysis.flows_of(streams))
-    starts = {flow.stream: flow.start for flow in flows}
+    starts = {group.flow.stream: group.flow.start for group in groups}
+    activity = activity_of(analysis, list(starts), span, list(first_frames.values()), answers=True)
     placed: dict[int, list[tuple[str, int]]] = {}
     for one in flags:
         assert one.stream is not None
         time = activity.times_of.get(first_frames.get(id(one), 0), starts[one.stream])
         placed.setdefault(one.stream, []).append((letters[one.rule], time))
-    return lanes.make_lanes(analysis.facts, flows, analysis.severities, activity, placed)
+    return lanes.make_lanes(analysis.facts, groups, analysis.severities, activity, placed)
 
 
 def _letters(flags: Sequence[Finding]) -> dict[str, str]:
@@ -111,11 +125,12 @@ def _letters(flags: Sequence[Finding]) -> dict[str, str]:
     return dict(zip(ordered, [*ascii_uppercase, *(f"A{letter}" for letter in ascii_uppercase)], strict=False))
 
 
-def _heading(rule: str, flags: Sequence[Finding]) -> str:
-    """What a letter means: the rule, and what was found of the first connection."""
+def _heading(rule: str, flags: Sequence[Finding], folded: bool) -> str:
+    """What a letter means: the rule, and what was found of the first connection; `folded` where lanes are left out."""
     mine = [one for one in flags if one.rule == rule]
-    more = f", and of {len(mine) - 1} more" if len(mine) > 1 else ""
-    return f"{mine[0].severity.upper()} {rule} (stream {mine[0].stream}{more}): {mine[0].summary}."
+    more = f" and {len(mine) - 1} more lane{'s' * (len(mine) > 2)}" if len(mine) > 1 else ""
+    where = f"stream {mine[0].stream}{', for example' if folded and not more else more}"
+    return f"{mine[0].severity.upper()} {rule} ({where}): {mine[0].summary}."
 
 
 def _services(analysis: Analysed, ordered: list[int]) -> list[overview.Service]:
@@ -175,7 +190,9 @@ def draw_timeline(axes: Axes, lanes: Sequence[ShownLane], span: Span, *, capture
             _outside(axes, 0, y - 0.2 if row.alone else y + 0.1, style.shortened(row.service, LABEL), fontweight="bold")
         if row.lane is not None:
             flow = row.lane.flow
-            _outside(axes, 0, y + 0.2 * row.alone, f"#{flow.stream}  {style.shortened(str(flow.client), LABEL)}")
+            times = f"  ×{row.lane.alike}" if row.lane.alike > 1 else ""
+            name = f"#{flow.stream}  {style.shortened(str(flow.client), LABEL)}{times}"
+            _outside(axes, 0, y + 0.2 * row.alone, name, fontweight="bold" if times else "normal")
             _draw_lane(axes, y, row.lane, span, capture_end)
     if span.start <= capture_end <= span.end:
         style.end_of_capture(axes, span.x(capture_end))
@@ -194,7 +211,7 @@ def _draw_lane(axes: Axes, y: float, lane: ShownLane, span: Span, capture_end: i
     weight = "bold" if lane.severity == "high" else "normal"
     _outside(axes, 1, y, flow.verdict, fontweight=weight, color=WORDS[lane.severity])
     end = capture_end if lane.known_until is None else max(lane.known_until, flow.end)
-    axes.plot(span.x(np.array([flow.start, end])), [y, y], color=GREY, linewidth=1.0, zorder=2, label="open, idle")
+    axes.plot(span.x(np.array([flow.start, end])), [y, y], color=GREY, linewidth=1.0, zorder=2, label="idle")
     for since, until in lane.unheard:
         place = span.x(np.array([since, until]))
         axes.plot(place, [y, y], color=RED, linewidth=2.4, linestyle=(0, (2, 1)), zorder=2.5, label=UNHEARD)
