@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from analyzer.commands.result import Format, write_result
 from analyzer.errors import CaptureError, UsageError
-from analyzer.report.text import printable
+from analyzer.report.layout import printable
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis

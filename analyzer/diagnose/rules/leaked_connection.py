@@ -16,7 +16,11 @@ FEWEST = 4
 STEPS = 4
 
 
-@survey("leaked-connection", severity="medium")
+@survey(
+    "leaked-connection",
+    severity="medium",
+    title="{whom} opened {connections} one after another and left them idle",
+)
 def leaked_connection(context: Context) -> Iterator[Claim]:
     """Connections to one service become more and more, and none of them is used again.
 
@@ -46,6 +50,8 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
             source="RFC 9293 3.6: a connection lasts until both ends close it",
             confidence="possible",
             streams=tuple(group.tolist()),
+            at=int(began[0]),
+            whom=flow.client.address,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.phrases import connections, seconds
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.model.columns import Facts
 from analyzer.tables.arrays import Column, Mask
@@ -35,7 +35,11 @@ FEWEST_PIECES = 3
 LONGEST_DEFAULT_NS = 7_600_000_000_000
 
 
-@survey("unprotected-idle", severity="medium")
+@survey(
+    "unprotected-idle",
+    severity="medium",
+    title="{connections} to {whom} stayed idle without a keepalive probe",
+)
 def unprotected_idle(context: Context) -> Iterator[Claim]:
     """Idle connections that nobody asks after.
 
@@ -103,4 +107,5 @@ def _claim(group: Column, which: str, how: str, context: Context) -> Claim:
         source="RFC 9293 3.8.4: keepalive is off unless the application asks for it",
         confidence="likely" if silent > LONGEST_DEFAULT_NS else "possible",
         streams=tuple(group.tolist()),
+        at=earliest(rows[:, END_TIME]),
     )
