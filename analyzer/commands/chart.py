@@ -22,6 +22,7 @@ from analyzer.commands.options import (
     SplitTunnels,
     Start,
     Streams,
+    Title,
     Utc,
     Verbose,
     Verdicts,
@@ -36,8 +37,16 @@ if TYPE_CHECKING:
     from analyzer.report.charts.style import Figure
 
 
+class Theme(StrEnum):
+    """The colours of a chart; `auto` follows the reader, which only an SVG can."""
+
+    light = "light"
+    dark = "dark"
+    auto = "auto"
+
+
 class Kind(StrEnum):
-    """What is drawn."""
+    """What to draw."""
 
     timeline = "timeline"
     idle = "idle"
@@ -60,10 +69,13 @@ def chart(
     verdict: Verdicts = None,
     start: Start = None,
     end: End = None,
-    limit: Annotated[int, typer.Option(min=0, help="Connections, or hosts, with a row of their own; 0 is all")] = LIMIT,
+    limit: Annotated[int, typer.Option(min=0, help="At most N rows; 0 means all")] = LIMIT,
     countdown: Annotated[
-        bool, typer.Option("--countdown", help="idle: the time until the timer fires, as `ss -o` shows it")
+        bool, typer.Option("--countdown", help="idle: show the time until the timer fires, as `ss -o` does")
     ] = False,
+    title: Title = None,
+    theme: Annotated[Theme, typer.Option(help="Colours; auto follows the reader (.svg only)")] = Theme.light,
+    dpi: Annotated[int, typer.Option(min=20, max=1200, help="Dots per inch of a .png")] = 110,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
     same_traffic: SameTraffic = Join.auto,
@@ -72,14 +84,17 @@ def chart(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Draw one chart of captures.
+    """Draw one chart.
 
-    timeline: a lane per connection, the worst first. idle: the idle timer of one connection. intervals: every gap
-    between probes. ladder: the segments of one connection that decide. hosts: settings and verdicts side by side.
-    idle and ladder take the worst of the connections that are selected.
+    timeline: a lane per connection, or per group of alike connections, worst first.
+    idle: the idle timer of one connection. intervals: every gap between probes.
+    ladder: the key segments of one connection. hosts: settings and verdicts side by side.
+    idle and ladder show the worst of the selected connections.
     """
     selection = selected(stream, host, port, verdict, start, end)
     form = _form(output)
+    if theme is Theme.auto and form != "svg":
+        raise UsageError(f"-o {output}: only an .svg follows the reader's theme; use --theme light or dark")
     if countdown and kind is not Kind.idle:
         raise UsageError("--countdown is for --kind idle")
     check_output(output, captures)
@@ -94,9 +109,9 @@ def chart(
         verbose=verbose,
     )
     figure = _draw(analysis, kind, selection.streams_of(analysis), limit, countdown, utc)
-    octets = _octets(figure, form)
+    picture = _picture(figure, form, title, theme, dpi)
     with binary_output(output) as out:
-        out.write(octets)
+        out.write(picture)
 
 
 def _form(output: str) -> str:
@@ -121,10 +136,15 @@ def _draw(analysis: Analysis, kind: Kind, streams: list[int], limit: int, countd
     return charts.hosts(streams, limit=limit)
 
 
-def _octets(figure: Figure, form: str) -> bytes:
+def _picture(figure: Figure, form: str, title: str | None, theme: Theme, dpi: int) -> bytes:
     """The picture, made before a file is touched."""
-    from analyzer.report.charts.style import write_figure
+    from analyzer.report.charts.style import retitle, write_figure
+    from analyzer.report.charts.themes import darken, following
 
+    if title is not None:
+        retitle(figure, title)
+    if theme is Theme.dark:
+        darken(figure)
     out = io.BytesIO()
-    write_figure(figure, out, form)
-    return out.getvalue()
+    write_figure(figure, out, form, dpi)
+    return following(out.getvalue().decode()).encode() if theme is Theme.auto else out.getvalue()

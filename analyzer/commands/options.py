@@ -45,3 +45,4 @@ Utc = Annotated[bool, typer.Option("--utc", help="Times in UTC instead of local 
 Progress = Annotated[bool | None, typer.Option(help="A progress bar on standard error")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More notes on standard error")]
+Title = Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Title, instead of the captures' names")]

@@ -83,7 +83,7 @@ def hosts(analysis: Analysed, streams: list[int], limit: int) -> Figure:
     draw_settings(left, pairs)
     draw_verdicts(right, pairs)
     note = f"; the worst {len(pairs)} of {total}" if total > len(pairs) else ""
-    below = f"by client and service, worst first{note}; ► is not as the service's other clients"
+    below = f"by client and service, worst first{note}; ► differs from the service's other clients"
     style.title(left, f"Settings and verdicts in {named(analysis)}", below)
     return figure
 
@@ -190,7 +190,7 @@ def draw_settings(axes: Axes, pairs: Sequence[Pair]) -> None:
     ]
     if not values:
         axes.set_xticks([])
-        write(axes, 0.5, 0.5, "no setting is known", transform=axes.transAxes, ha="center", color=GREY)
+        write(axes, 0.5, 0.5, "no setting known", transform=axes.transAxes, ha="center", color=GREY)
         return
     axes.set_xscale("log")
     low, high = min(values) / 1.5, max(values) * 1.5

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HEIGHT_IN = 4.2
 # Around it: labels of the height, names of its levels, the title, labels of time and the legend.
-MARGINS = style.Margins(left=0.8, right=2.6, top=0.55, bottom=1.0, between=0.6)
+MARGINS = style.Margins(left=1.1, right=2.6, top=0.55, bottom=1.0, between=0.6)
 MOST_DEADLINES = 10
 DUE = ":"
 CLOSE = 0.04  # of the height: names of lines that are closer do not fit beside them
@@ -46,7 +46,7 @@ def idle(analysis: Analysed, streams: list[int], countdown: bool, utc: bool) -> 
         chosen = f", the worst of {other + 1}" if other else ""
         below = f"stream {stream} of {named(analysis)}{chosen}: {flow.client} to {flow.server}, {flow.verdict}"
         if not len(saw.probes.time):
-            below += "; it sent no probe"
+            below += "; no probe"
         elif countdown and counted_down(saw) is None:
             below += "; counted up: tcp_keepalive_time is not known"
         style.title(axes, f"Idle timer of the {who}, {end}", below)
@@ -154,7 +154,11 @@ def _settings(saw: Saw) -> list[Level]:
     for place in range(1, min(asked, MOST_DEADLINES)):
         found.append(Level(idle + place * pause, f"probe {place + 1} due", GREY, DUE))
     if number is not None:
-        found.append(Level(idle + asked * pause, f"gives up: {asked} times {pause:g} s later", BLACK, "--"))
+        found.append(
+            Level(
+                idle + asked * pause, f"gives up after {asked} probe{'s' * (asked > 1)}, {pause:g} s apart", BLACK, "--"
+            )
+        )
     return found
 
 
@@ -175,7 +179,7 @@ def _longest_run(saw: Saw) -> int:
 def _middleboxes() -> list[Level]:
     """Idle timeouts that are met again and again, the shortest first."""
     known = sorted((box.idle_timeout_s, box.drawn_as) for box in middleboxes() if box.drawn_as)
-    return [Level(seconds, f"{who}: forgotten after {seconds} s", BROWN, "-.") for seconds, who in known]
+    return [Level(seconds, f"idle timeout of {who}: {seconds} s", BROWN, "-.") for seconds, who in known]
 
 
 def _draw_levels(axes: Axes, levels: Sequence[Level], top: float) -> None:

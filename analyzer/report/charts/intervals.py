@@ -31,9 +31,9 @@ NAMES = ("tcp_keepalive_time", "tcp_keepalive_intvl", "former_tcp_keepalive_time
 PROGRAMS = 1  # named of those with one default
 # By fate, and by whether an unanswered probe went before: what shows tcp_keepalive_intvl is filled.
 MARKS = (
-    (probes.ANSWERED, False, Mark("answered, after something heard", "o", GREEN, 5.0)),
+    (probes.ANSWERED, False, Mark("answered, first probe of an idle period", "o", GREEN, 5.0)),
     (probes.ANSWERED, True, Mark("answered, after an unanswered probe", "o", GREEN, 6.0, filled=True)),
-    (probes.UNANSWERED, False, Mark("unanswered, after something heard", "x", RED, 6.0)),
+    (probes.UNANSWERED, False, Mark("unanswered, first probe of an idle period", "x", RED, 6.0)),
     (probes.UNANSWERED, True, Mark("unanswered, after an unanswered probe", "X", RED, 7.5, filled=True)),
     (probes.RESET, False, style.RESET_BY._replace(name="answered by RST", size=6.0)),
     (
@@ -75,9 +75,9 @@ def intervals(analysis: Analysed, streams: list[int], utc: bool) -> Figure:
     draw_distribution(right, gaps)
     draw_intervals(left, gaps, span, settings, _defaults(shown), beside=right)
     count = len(np.unique(probes.prober))
-    who = "one prober" if count == 1 else f"{count} probers"
+    who = "1 prober" if count == 1 else f"{count} probers"
     lost = int((probes.fate == UNANSWERED).sum())
-    below = f"{len(probes.time)} probes of {who}, {lost} unanswered"
+    below = f"{len(probes.time)} probe{'s' * (len(probes.time) != 1)} of {who}, {lost} unanswered"
     style.title(left, f"Gaps between keepalive probes in {named(analysis)}", below)
     return figure
 
@@ -156,7 +156,7 @@ def draw_intervals(
 ) -> None:
     """How long probers had waited before each probe, with the settings behind it and known defaults.
 
-    Their names stand right of `beside`, where another chart of this height lies between.
+    Their names are right of `beside`, where another chart of this height lies between.
     """
     time_axis(axes, span)
     style.bare(axes)
@@ -164,7 +164,7 @@ def draw_intervals(
     axes.set_yscale("log")
     axes.set_ylim(low, high)
     _name_seconds(axes, low, high)
-    axes.set_ylabel("waited before the probe", fontsize=style.SMALL)
+    axes.set_ylabel("wait before the probe", fontsize=style.SMALL)
     x = span.x(gaps.time)
     for fate, again, mark in MARKS:
         chosen = _apart(x, gaps.seconds, (gaps.fate == fate) & (gaps.again == again), span.length, (low, high))
@@ -254,10 +254,10 @@ def _draw_settings(axes: Axes, settings: Sequence[Setting], low: float, high: fl
         value = estimate.value if estimate.value is not None else (bounds[0] * bounds[1]) ** 0.5
         if not low <= value <= high:
             continue
-        text = f"{name} " + (f"{value:g} s" if estimate.value is not None else "somewhere here")
+        text = f"{name} {value:g} s" if estimate.value is not None else f"{name} in"
         style.bounds(axes, max(bounds[0], low), min(bounds[1], high), HATCHES[place % 2])
         axes.axhline(value, color=BLACK, linewidth=1.0, linestyle=("-", "--")[place % 2], zorder=2)
-        lines.append((value, f"{text} ({estimate.low or 0:.4g} to {_number(estimate.high)})", BLACK))
+        lines.append((value, f"{text} ({estimate.low or 0:.4g} to {_number(estimate.high)} s)", BLACK))
     return lines
 
 

@@ -20,6 +20,7 @@ LIGHT_GREEN, BROWN = "#a6dccd", "#8a5a00"
 WIDTH_IN = 11.0
 DPI = 110
 TEXT, SMALL = 8.0, 7.0  # points
+TITLE = "title"  # marks the title of a chart
 FORMATS = ("png", "svg", "pdf")
 # Nothing in these that changes from one run to the next.
 METADATA: dict[str, dict[str, None]] = {
@@ -145,7 +146,10 @@ def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> Any:
 
 def title(axes: Axes, text: str, below: str = "") -> None:
     """What a chart shows, and in a second line of what."""
-    axes.set_title(clean(text), loc="left", fontsize=10, fontweight="bold", parse_math=False, pad=18 if below else 6)
+    made = axes.set_title(
+        clean(text), loc="left", fontsize=10, fontweight="bold", parse_math=False, pad=18 if below else 6
+    )
+    made.set_gid(TITLE)
     if below:
         place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
         axes.annotate(clean(below), (0, 1), (0, 6), fontsize=SMALL, color=GREY, va="bottom", parse_math=False, **place)
@@ -153,8 +157,8 @@ def title(axes: Axes, text: str, below: str = "") -> None:
 
 def retitle(figure: Figure, text: str) -> None:
     """Give the first chart of a figure another title; its second line stays."""
-    first = figure.axes[0]
-    first.set_title(clean(text), loc="left", fontsize=10, fontweight="bold", parse_math=False)
+    for made in figure.findobj(lambda one: one.get_gid() == TITLE)[:1]:
+        made.set(text=clean(text))
 
 
 def plot_marks(axes: Axes, mark: Mark, x: Any, y: Any) -> None:

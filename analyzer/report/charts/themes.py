@@ -21,8 +21,10 @@ DARK = {
 COLOUR = re.compile(r"(fill|stroke): #([0-9a-f]{6})\b")
 # What a page need not hold: who made it, names of groups, the font in each text, more than tenths of a point.
 METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
-NEEDLESS = re.compile(r' id="(?:figure|axes|patch|line2d|text|matplotlib|xtick|ytick|legend|\w+Collection)[\w.]*"'
-                      r"|; font-family: 'DejaVu Sans'")
+NEEDLESS = re.compile(
+    r' id="(?:figure|axes|patch|line2d|text|matplotlib|xtick|ytick|legend|title|\w+Collection)[\w.]*"'
+    r"|; font-family: 'DejaVu Sans'"
+)
 PLACES = re.compile(r' (?:d|x|y|transform)="[^"]*"')
 FRACTION = re.compile(r"(\.\d)\d+")
 # Artists have these colours, each with a method of its own to read and to set it.

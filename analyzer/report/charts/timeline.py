@@ -33,12 +33,12 @@ LABEL = 46  # characters
 # Segments closer than this part of the axis are one bar.
 MERGED = 1 / 300
 NARROWEST = 1 / 500
-MARKS_APART = 1 / 250
+MARKS_APART = 1 / 120
 WORDS = {"high": BLACK, "medium": BLACK, "low": GREY, "info": GREY}
 NOT_MADE = (Handshake.NO_ANSWER, Handshake.REFUSED)
 UNHEARD, CLOSED = "probing, no reply", "window closed"
 LOOKED_AT = 20  # times as many connections as lanes are looked at, whether they are alike
-APART = 1 / 25  # of the axis: connections whose moments are closer may share a lane
+APART = 1 / 12  # of the axis: connections whose moments are closer may share a lane
 
 
 def timeline(analysis: Analysed, streams: list[int], limit: int, utc: bool) -> Figure:
@@ -192,7 +192,7 @@ def draw_timeline(axes: Axes, lanes: Sequence[ShownLane], span: Span, *, capture
             flow = row.lane.flow
             times = f"  ×{row.lane.alike}" if row.lane.alike > 1 else ""
             name = f"#{flow.stream}  {style.shortened(str(flow.client), LABEL)}{times}"
-            _outside(axes, 0, y + 0.2 * row.alone, name, fontweight="bold" if times else "normal")
+            _outside(axes, 0, y + 0.2 * row.alone, name)
             _draw_lane(axes, y, row.lane, span, capture_end)
     if span.start <= capture_end <= span.end:
         style.end_of_capture(axes, span.x(capture_end))
