@@ -36,7 +36,7 @@ def tell_formats(captures: Sequence[CaptureFacts], note: Callable[[str], None]) 
 
 
 @contextlib.contextmanager
-def progress_bar(wanted: bool | None, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(wanted: bool | None, quiet: bool, work: str = "reading") -> Iterator[Callable[[int, int], None]]:
     """A progress bar on standard error once the work has lasted a second, on a terminal or when asked for."""
     import time
 
@@ -49,17 +49,17 @@ def progress_bar(wanted: bool | None, quiet: bool) -> Iterator[Callable[[int, in
 
         def advance(done: int, total: int) -> None:
             if not bars and time.monotonic() - began > 1:
-                bars.append(_rich_bar(stack, total))
+                bars.append(_rich_bar(stack, work, total))
             for bar in bars:
                 bar(done, total)
 
         yield advance
 
 
-def _rich_bar(stack: contextlib.ExitStack, total: int) -> Callable[[int, int], None]:
+def _rich_bar(stack: contextlib.ExitStack, work: str, total: int) -> Callable[[int, int], None]:
     from rich.console import Console
     from rich.progress import Progress
 
     bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
-    task = bar.add_task("reading", total=total or None)
+    task = bar.add_task(work, total=total or None)
     return lambda done, total: bar.update(task, completed=done)

@@ -52,10 +52,10 @@ def _moment(nanoseconds: int, utc: bool) -> datetime:
 
 
 def duration(nanoseconds: int) -> str:
-    """A span of time in the two units that matter: `950 ms`, `13.2 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`."""
+    """A span of time in the two units that matter: `0.07 ms`, `13.2 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`."""
     s = nanoseconds / SECOND
     if s < 1:
-        return f"{s * 1000:.0f} ms"
+        return f"{s * 1000:.0f} ms" if s >= 0.01 else f"{s * 1000:.2g} ms"
     if s < 60:
         return f"{s:.1f} s"
     minutes, rest = divmod(round(s), 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 from collections.abc import Iterator
@@ -24,6 +25,28 @@ class Browser:
     def run(self, script: str) -> Any:
         """What a script returns."""
         return self.driver.execute_script(script)
+
+    def resize(self, width: int, height: int = 900) -> None:
+        """As on a screen of this size; a window of its own cannot be as narrow as a phone."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._command("Emulation.setDeviceMetricsOverride", size)
+
+    def prefer(self, scheme: str) -> None:
+        """As for a reader who prefers `light` or `dark`."""
+        self._command("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+
+    def printed(self, width_in: float, height_in: float) -> bytes:
+        """The page as PDF, on paper of this size."""
+        paper = {"paperWidth": width_in, "paperHeight": height_in, "printBackground": True, "preferCSSPageSize": False}
+        return base64.b64decode(self._command("Page.printToPDF", paper)["data"])
+
+    def picture(self) -> bytes:
+        """The whole page, as PNG."""
+        made = self._command("Page.captureScreenshot", {"captureBeyondViewport": True})
+        return base64.b64decode(made["data"])
+
+    def _command(self, name: str, arguments: dict[str, Any]) -> Any:
+        return self.driver.execute_cdp_cmd(name, arguments)
 
     def asked_for(self) -> list[str]:
         """The address of everything that was asked for since this was last called."""

@@ -47,7 +47,7 @@ def ladder(analysis: Analysed, streams: list[int], utc: bool) -> Figure:
     axes = figure.subplots()
     draw_ladder(axes, rungs, frame_text=analysis.frame_text, utc=utc)
     chosen = f", the worst of {len(streams)}" if len(streams) > 1 else ""
-    below = f"{len(rungs.segments)} of {rungs.count} segments; not to scale; seq and ack relative to the first"
+    below = f"{len(rungs.segments)} of {rungs.total} segments; not to scale; seq and ack relative to the first"
     style.title(axes, f"Stream {stream} of {named(analysis)}{chosen}: {rungs.flow.verdict}", below)
     return figure
 

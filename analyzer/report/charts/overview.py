@@ -37,18 +37,17 @@ class Service:
 
 def height_of(services: Sequence[Service]) -> float:
     """Inches that the rows take."""
-    return ROW_IN * min(len(services), SERVICES) + 0.3
+    return ROW_IN * len(services) + 0.3
 
 
 def draw_overview(axes: Axes, facts: Facts, services: Sequence[Service], span: Span) -> None:
     """Connections open at each time, by service, the worst first; hatched are those that ended, or will end, badly."""
-    shown = services[:SERVICES]
     time_axis(axes, span)
-    axes.set_ylim(len(shown) - 0.8, -1.0)
+    axes.set_ylim(len(services) - 0.8, -1.0)
     axes.set_yticks([])
     style.bare(axes)
     axes.spines["left"].set_visible(False)
-    for y, service in enumerate(shown):
+    for y, service in enumerate(services):
         _draw_service(axes, y, facts, service, span)
     style.legend(axes)
 

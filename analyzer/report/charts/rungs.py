@@ -28,11 +28,11 @@ FLAGS = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"))
 
 
 class Rungs(NamedTuple):
-    """The segments of a connection that decide, of `count`; remarks by frame, and lines about how it ended."""
+    """The segments of a connection that decide, of `total`; remarks by frame, and lines about how it ended."""
 
     flow: Flow
     segments: Sequence[Segment]
-    count: int
+    total: int
     remarks: Mapping[int, Remark]
     closing: Sequence[str]
 

@@ -49,20 +49,28 @@ def timeline(analysis: Analysed, streams: list[int], limit: int, utc: bool) -> F
     ordered = analysis.worst_first(streams)
     groups, many = _groups(analysis, ordered, span, limit)
     services = _services(analysis, ordered) if many else []
+    busiest = [_service(analysis, group) for group in services[: min(limit, overview.SERVICES)]]
     listed = {group.flow.stream for group in groups}
     flags = [one for one in analysis.findings if one.stream in listed]
     letters = _letters(flags)
     shown = _lanes(analysis, groups, span, flags, letters)
     told = [(letter, _heading(rule, flags, len(groups) < len(streams))) for rule, letter in letters.items()]
     heights = [
-        *([overview.height_of(services) + AXIS_IN] if many else []),
+        *([overview.height_of(busiest) + AXIS_IN] if many else []),
         *([height_of(shown) + AXIS_IN] if shown else []),
         *([notes.height_of(told)] if told else []),
     ]
     figure = style.new_figure(sum(heights) + TITLE_IN)
     parts = list(figure.subplots(len(heights), squeeze=False, height_ratios=heights)[:, 0])
-    _draw(parts, analysis, services, shown, told, span)
+    _draw(parts, analysis, services, busiest, shown, told, span)
     return figure
+
+
+def in_lanes(analysis: Analysed, streams: list[int], limit: int) -> list[int]:
+    """The connections that have a lane: those whose packets a timeline needs."""
+    span = span_of(analysis.facts, streams, utc=True)
+    groups, _ = _groups(analysis, analysis.worst_first(streams), span, limit)
+    return [group.flow.stream for group in groups]
 
 
 def _groups(analysis: Analysed, ordered: list[int], span: Span, limit: int) -> tuple[list[Alike], bool]:
@@ -79,7 +87,8 @@ def _groups(analysis: Analysed, ordered: list[int], span: Span, limit: int) -> t
 def _draw(
     parts: list[Axes],
     analysis: Analysed,
-    services: list[overview.Service],
+    services: list[list[int]],
+    busiest: list[overview.Service],
     shown: list[lanes.ShownLane],
     told: list[tuple[str, str]],
     span: Span,
@@ -87,10 +96,10 @@ def _draw(
     facts, name = analysis.facts, named(analysis)
     if services:
         axes = parts.pop(0)
-        overview.draw_overview(axes, facts, services, span)
-        count = sum(len(service.streams) for service in services)
-        more = len(services) - overview.SERVICES
-        note = f"; the worst {overview.SERVICES} of {len(services)} services" if more > 0 else ""
+        overview.draw_overview(axes, facts, busiest, span)
+        count = sum(map(len, services))
+        more = len(services) - len(busiest)
+        note = f"; the worst {len(busiest)} of {len(services)} services" if more > 0 else ""
         style.title(axes, f"{count} connections of {name}", f"how many were open at each time{note}")
     if shown:
         axes = parts.pop(0)
@@ -133,19 +142,18 @@ def _heading(rule: str, flags: Sequence[Finding], folded: bool) -> str:
     return f"{mine[0].severity.upper()} {rule} ({where}): {mine[0].summary}."
 
 
-def _services(analysis: Analysed, ordered: list[int]) -> list[overview.Service]:
-    """The services of these connections, those with the worst first."""
+def _services(analysis: Analysed, ordered: list[int]) -> list[list[int]]:
+    """These connections by service, those with the worst first."""
     rank = {stream: place for place, stream in enumerate(ordered)}
-    found = []
-    for group in analysis.by_service(np.sort(np.array(ordered, np.int64))):
-        mine = group.tolist()
-        counts = analysis.verdict_counts(mine)
-        bad = [s for s in mine if analysis.severity_of(s) == "high"]
-        name = str(analysis.flow(mine[0]).server)
-        found.append(
-            (min(rank[stream] for stream in mine), overview.Service(name, group, counts, np.array(bad, np.int64)))
-        )
-    return [service for _, service in sorted(found, key=lambda pair: pair[0])]
+    groups: list[list[int]] = [group.tolist() for group in analysis.by_service(np.sort(np.array(ordered, np.int64)))]
+    return sorted(groups, key=lambda group: min(rank[stream] for stream in group))
+
+
+def _service(analysis: Analysed, group: list[int]) -> overview.Service:
+    bad = [stream for stream in group if analysis.severity_of(stream) == "high"]
+    name = str(analysis.flow(group[0]).server)
+    streams, troubled = np.array(group, np.int64), np.array(bad, np.int64)
+    return overview.Service(name, streams, analysis.verdict_counts(group), troubled)
 
 
 class Row(NamedTuple):
@@ -190,7 +198,7 @@ def draw_timeline(axes: Axes, lanes: Sequence[ShownLane], span: Span, *, capture
             _outside(axes, 0, y - 0.2 if row.alone else y + 0.1, style.shortened(row.service, LABEL), fontweight="bold")
         if row.lane is not None:
             flow = row.lane.flow
-            times = f"  ×{row.lane.alike}" if row.lane.alike > 1 else ""
+            times = f"  x {row.lane.alike}" if row.lane.alike > 1 else ""
             name = f"#{flow.stream}  {style.shortened(str(flow.client), LABEL)}{times}"
             _outside(axes, 0, y + 0.2 * row.alone, name)
             _draw_lane(axes, y, row.lane, span, capture_end)

@@ -5,68 +5,96 @@ from __future__ import annotations
 import io
 import os
 import shlex
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from analyzer.errors import UsageError
-from analyzer.model.findings import URGENT
+from analyzer.model.findings import URGENT, Finding
+from analyzer.report.causes import causes
 from analyzer.report.files import created
 from analyzer.report.incident import About, Page, Picture, compose, write_html
+from analyzer.report.incident.ladders import frames_of, ladder_of
+from analyzer.report.incident.moments import Known, Moment, together
+from analyzer.report.times import zone
+from analyzer.tables.fields import FIN_FRAME, FIN_TIME, FIRST_FRAME
 from analyzer.version import __version__
 
 if TYPE_CHECKING:
+    from analyzer.model.flows import Flow, HostSettings
     from analyzer.report.analysed import Analysed
     from analyzer.report.charts.style import Figure
 
-HELD = 40  # connections whose packets charts are made of: lanes of the timeline, and those below
-WORST = 30  # connections with a part, and charts, of their own
-TROUBLED = 2000  # whose decisive moments are told
-HOSTS = 100
+LANES = 12  # of the timeline
+OWN = 12  # connections with a part of their own
+EACH = 3  # of them for one cause
+IDLE = 1  # of them with a chart of the idle timer: those that probed, the worst first
+TROUBLED = 1000  # whose moments are told
+HOSTS = 30
+COMPARED = 1000  # connections: of more, charts that compare them all say little and take long
 SHOWN = 10  # connections in a notebook's summary
+ROWS_A_STEP = 500
 TITLES = {
-    "timeline": (
-        "Who was alive, and when",
-        "A lane for each connection, the worst first.",
-    ),
-    "intervals": (
-        "Between probes",
-        "How long probers waited before each probe, and how often so.",
-    ),
+    "timeline": ("What happened", "A lane for each connection or group of alike connections, the worst first."),
+    "intervals": ("Between probes", "How long probers waited before each probe, and how often."),
     "hosts": ("Hosts side by side", "Settings and verdicts of each client's connections to each service."),
-    "idle": ("Idle timer", "Time since its prober last received something, against time, with the probes on it."),
-    "ladder": ("Decisive moments", "The segments that decide, between client and server, with their frame numbers."),
+    "idle": ("Idle timer", "Time since the prober last received a packet, against time, with its probes."),
 }
+Step = Callable[[], None]
 
 
 def incident_page(
-    analysis: Analysed, streams: Sequence[int], command: str, *, charts: bool = True, utc: bool = False
+    analysis: Analysed,
+    streams: Sequence[int],
+    command: str,
+    *,
+    charts: bool = True,
+    utc: bool = False,
+    title: str = "",
+    step: Step = lambda: None,
 ) -> Page:
-    """What the report on these connections says, with charts where there is room for them."""
+    """What the report on these connections says, with charts where there is room for them.
+
+    `step` is called now and then: as often as `steps_of` says, until the page is written.
+    """
     chosen = set(streams)
+    findings = [one for one in analysis.findings if not one.concerned or not chosen.isdisjoint(one.concerned)]
     ordered = analysis.worst_first(list(streams))
-    worst = ordered[:WORST]
-    troubled = [s for s in ordered if analysis.severity_of(s) in URGENT]
-    if analysis.again is not None and charts:
-        analysis.again.hold(ordered[:HELD])
+    own = _with_a_part(findings, ordered, chosen)
+    drawn = charts and bool(streams)
+    if drawn and analysis.again is not None:
+        analysis.again.hold(sorted({*own, *_in_lanes(analysis, streams)}))
+    worst = list(analysis.flows_of(own))
+    hosts = [host for host in analysis.hosts(HOSTS) if not chosen.isdisjoint(host.streams)]
+    first = next((one.first_time for one in analysis.captures if one.first_time is not None), 0)
     return compose(
         about=About(
             severities=analysis.severities,
-            meanings=analysis.meanings,
             counts=analysis.verdict_counts(list(streams)),
             frame_text=analysis.frame_text,
             command=command,
             version=__version__,
+            title=title,
+            utc=utc or zone(first, utc=False) == "UTC",
+            end=analysis.facts.end,
+            filters=len(analysis.captures) == 1,
         ),
         captures=analysis.captures,
-        flows=analysis.flows_of(streams),
-        worst=list(analysis.flows_of(worst)),
-        troubled=list(analysis.flows_of(sorted(troubled[:TROUBLED]))),
-        findings=[one for one in analysis.findings if one.stream is None or one.stream in chosen],
-        hosts=islice((host for host in analysis.hosts(HOSTS) if not chosen.isdisjoint(host.streams)), HOSTS),
-        pictures=_pictures(analysis, streams, utc) if charts and streams else [],
-        pictures_of={stream: _pictures_of(analysis, stream, utc) for stream in worst} if charts else {},
+        flows=_stepwise(analysis.flows_of(streams), step),
+        own=worst,
+        moments=_moments(analysis, ordered, own if drawn else []),
+        findings=findings,
+        hosts=hosts,
+        story=_picture("timeline", analysis.charts.timeline(streams, limit=LANES, utc=utc), step) if drawn else None,
+        pictures=list(_pictures(analysis, streams, hosts, utc, step)) if drawn else [],
+        rungs={stream: ladder_of(analysis, stream, utc) for stream in own} if drawn else {},
+        pictures_of=dict(_idle_of(analysis, worst, utc, step)) if drawn else {},
     )
+
+
+def steps_of(connections: int) -> int:
+    """About how many steps `incident_page` and the writing of the page take."""
+    return 3 + IDLE + connections // ROWS_A_STEP
 
 
 def write_report(analysis: Analysed, path: str) -> None:
@@ -89,27 +117,66 @@ def notebook_summary(analysis: Analysed) -> str:
     return summary(analysis.verdict_counts(streams), analysis.flows_of(worst), analysis.findings)
 
 
-def _pictures(analysis: Analysed, streams: Sequence[int], utc: bool) -> list[Picture]:
-    """Those of all connections together."""
-    charts = analysis.charts
-    return [
-        _picture("timeline", charts.timeline(streams, utc=utc)),
-        *([_picture("intervals", charts.intervals(streams, utc=utc))] if analysis.facts.probes[streams].any() else []),
-        _picture("hosts", charts.hosts(streams)),
-    ]
+def _with_a_part(findings: Sequence[Finding], ordered: Sequence[int], chosen: set[int]) -> list[int]:
+    """Connections to look at: examples of each urgent cause in turn, then the worst."""
+    urgent = [cause for cause in causes(findings) if cause.severity in URGENT]
+    some = [[stream for stream in cause.streams if stream in chosen][:EACH] for cause in urgent]
+    examples = [stream for turn in zip_longest(*some) for stream in turn if stream is not None]
+    return list(dict.fromkeys([*examples, *ordered]))[:OWN]
 
 
-def _pictures_of(analysis: Analysed, stream: int, utc: bool) -> list[Picture]:
-    """Those of one connection: its segments, and where somebody probed its idle timer."""
-    pictures = [_picture("ladder", analysis.charts.ladder([stream], utc=utc))]
-    if analysis.facts.probes[stream].any():
-        pictures.append(_picture("idle", analysis.charts.idle([stream], utc=utc)))
-    return pictures
+def _in_lanes(analysis: Analysed, streams: Sequence[int]) -> list[int]:
+    """The connections whose packets the timeline needs."""
+    from analyzer.report.charts.timeline import in_lanes
+
+    return in_lanes(analysis, list(streams), LANES)
 
 
-def _picture(kind: str, figure: Figure) -> Picture:
+def _moments(analysis: Analysed, ordered: Sequence[int], held: Sequence[int]) -> list[list[Moment]]:
+    """The key moments of those in trouble, with frames; those of packets only for the connections that are held."""
+    troubled = [stream for stream in ordered if analysis.severity_of(stream) in URGENT][:TROUBLED]
+    tracks = analysis.facts.tracks
+
+    def known(stream: int) -> Known:
+        ends = slice(stream, stream + 1)
+        fins = zip(*(tracks.endpoints(field, ends)[0].tolist() for field in (FIN_TIME, FIN_FRAME)), strict=True)
+        client, server = ((time, frame) if frame else None for time, frame in fins)
+        return Known(int(tracks.flows[stream, FIRST_FRAME]) or None, (client, server))
+
+    return frames_of(analysis, together(analysis.flows_of(sorted(troubled)), known), held)
+
+
+def _stepwise(flows: Iterable[Flow], step: Step) -> Iterator[Flow]:
+    for place, flow in enumerate(flows):
+        if place % ROWS_A_STEP == ROWS_A_STEP - 1:
+            step()
+        yield flow
+
+
+def _pictures(
+    analysis: Analysed, streams: Sequence[int], hosts: Sequence[HostSettings], utc: bool, step: Step
+) -> Iterator[Picture]:
+    """Those of all connections together, where there is something to compare."""
+    if len(streams) > COMPARED:
+        return
+    charts, probes = analysis.charts, analysis.facts.probes[list(streams)]
+    if (probes > 0).sum() > 1:
+        yield _picture("intervals", charts.intervals(streams, utc=utc), step)
+    if len({host.address for host in hosts}) > 1:
+        yield _picture("hosts", charts.hosts(streams, limit=LANES), step)
+
+
+def _idle_of(analysis: Analysed, own: Sequence[Flow], utc: bool, step: Step) -> Iterator[tuple[int, list[Picture]]]:
+    """The idle timers of the first connections with probes."""
+    for flow in islice((one for one in own if one.keepalive), IDLE):
+        yield flow.stream, [_picture("idle", analysis.charts.idle([flow.stream], utc=utc), step)]
+
+
+def _picture(kind: str, figure: Figure, step: Step) -> Picture:
     from analyzer.report.charts.style import write_figure
+    from analyzer.report.charts.themes import inline
 
     out = io.BytesIO()
     write_figure(figure, out, "svg")
-    return Picture(*TITLES[kind], out.getvalue().decode())
+    step()
+    return Picture(*TITLES[kind], inline(out.getvalue().decode()))

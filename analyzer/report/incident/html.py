@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import TextIO
 
-from analyzer.report.incident.page import Page, Row
+from analyzer.report.charts.themes import variables
+from analyzer.report.incident.nouns import Page, Row
+from analyzer.report.incident.page import places_line, verdicts_line
 
 
 def write_html(page: Page, out: TextIO) -> None:
@@ -22,17 +24,22 @@ def write_html(page: Page, out: TextIO) -> None:
     from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    style, script = _part("page.css"), _part("page.js")
+    light, dark = variables()
+    style = _part("page.css").replace("--light: 0;", light).replace("--dark: 0;", dark)
+    script = _part("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     template = environment.from_string(_part("page.html"))
     stream = template.stream(
         page=page,
         about=page.about,
+        connections=sum(page.about.counts.values()),
         style=Markup(style),
         script=Markup(script),
         digest=digest,
         data=_data(page),
-        svg=lambda picture: Markup(bare_svg(picture.svg)),
+        svg=lambda picture: Markup(picture.svg),
+        verdicts=verdicts_line(page.about),
+        places=places_line,
     )
     stream.enable_buffering(64)
     out.writelines(stream)
@@ -43,26 +50,30 @@ def _part(name: str) -> str:
 
 
 def _data(page: Page) -> Iterator[object]:
-    """The table as JSON, which cannot end the element that it stands in."""
+    """The table as JSON, which cannot end the element that it is in.
+
+    Texts of a row, which are those of many others, are numbers of a list that follows the rows.
+    """
     from markupsafe import Markup
 
-    yield Markup(f'{{"severities": {_json(dict(page.about.severities))}, "rows": [')
-    yield from (Markup(piece) for piece in _joined(page.rows))
-    yield Markup("]}")
-
-
-def _joined(rows: Iterable[Row]) -> Iterator[str]:
+    base = min((one.row.start for one in page.details), default=0)
+    head = {"severities": dict(page.about.severities), "base": base, "date": page.date}
+    yield Markup(_json(head)[:-1] + ',"rows":[')
+    texts: dict[str, int] = {}
     separator = "\n"
-    for row in rows:
-        yield separator + _json(list(row))
+    for row in page.rows:
+        yield Markup(separator + _json(_encoded(row, base, texts)))
         separator = ",\n"
+    yield Markup(f'],"texts":{_json(list(texts))}}}')
+
+
+def _encoded(row: Row, base: int, texts: dict[str, int]) -> list[object]:
+    shared = [row.server, row.verdict, row.probes, row.ending, *(text for pair in row.details for text in pair)]
+    numbers = [texts.setdefault(text, len(texts)) for text in shared]
+    lasted = -row.lasted - 1 if row.open else row.lasted
+    return [row.stream, row.client, row.start - base, lasted, row.packets, *row.sent, *numbers]
 
 
 def _json(value: object) -> str:
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def bare_svg(svg: str) -> str:
-    """The element itself, for a page: without the XML declaration and document type that a file begins with."""
-    return svg[svg.index("<svg") :].strip()

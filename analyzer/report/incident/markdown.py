@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TextIO
 
-from analyzer.report.incident.page import Page
+from analyzer.report.incident.nouns import Page, Row, Told
+from analyzer.report.incident.page import places_line, verdicts_line
 from analyzer.report.layout import printable
+from analyzer.report.times import duration
 
 MOST_ROWS = 100
 # What Markdown, and the HTML that it may hold, takes for more than text.
@@ -26,28 +28,27 @@ def escaped(text: str) -> str:
 
 
 def _lines(page: Page) -> Iterator[str]:
-    yield f"# Incident report: {escaped(page.title)}"
+    yield f"# {escaped(page.title)}"
     yield ""
-    yield escaped(page.span)
+    files = f"{escaped(page.files)}: " if page.about.title else ""
+    yield f"{files}{escaped(page.span)}. {escaped(verdicts_line(page.about))}."
     yield ""
     yield "## Summary"
     yield ""
-    yield from (f"- **{severity}**: {escaped(sentence)}" for severity, sentence in page.summary)
+    yield escaped(page.impact)
+    if page.first:
+        yield ""
+        yield f"**Do first:** {escaped(page.first)}"
+    if page.events:
+        yield ""
+        yield f"Key events ({', '.join(filter(None, (page.date, page.zone)))}):"
+        yield ""
+        yield from (f"- {one.when.shown} {escaped(one.ends)}: {escaped(one.text)}" for one in page.events)
+    yield from _causes("Causes", page.causes)
+    if page.minor:
+        yield from _causes("Minor findings", page.minor)
     yield from _happenings(page)
-    yield from _findings(page)
-    yield ""
-    yield "## Connections"
-    yield ""
-    yield from _table(
-        ("#", "client", "server", "verdict", "lasted", "packets", "probes", "end"),
-        (
-            (str(r.stream), r.client, r.server, r.verdict, f"{r.lasted_s} s", str(r.packets), r.probes, r.ending)
-            for r in islice(page.rows, MOST_ROWS)
-        ),
-    )
-    left = sum(page.about.counts.values()) - MOST_ROWS
-    if left > 0:
-        yield f"\n... and {left} more"
+    yield from _connections(page)
     yield ""
     yield "## Captures"
     for facts in page.captures:
@@ -62,32 +63,56 @@ def _happenings(page: Page) -> Iterator[str]:
     yield "## What happened when"
     yield ""
     if not page.happenings:
-        yield "No connection is in trouble as far as the capture shows."
+        yield "No connection has a visible problem."
         return
-    rows = ((h.when.utc, h.when.local, _streams(h.streams), h.ends, h.text, h.frame) for h in page.happenings)
-    yield from _table(("UTC", f"local ({page.zone})", "#", "connection", "what", "frame"), rows)
+    times = [", ".join(filter(None, (page.date, page.zone))), *(["UTC"] if page.both_zones else [])]
+    rows = ((*one.when[: len(times)], one.text, one.ends, _streams(one.streams), one.frame) for one in page.happenings)
+    yield from _table((*times, "what", "connection", "#", "frame"), rows)
     if page.left_out:
         yield f"\n... and {page.left_out} more"
 
 
-def _findings(page: Page) -> Iterator[str]:
+def _causes(heading: str, causes: Sequence[Told]) -> Iterator[str]:
     yield ""
-    yield "## Findings"
-    for group in page.groups:
-        one = group.finding
+    yield f"## {heading}"
+    if not causes:
         yield ""
-        yield f"### {one.severity}: {one.rule} ({one.confidence})"
+        yield "No problem found."
+    for one in causes:
         yield ""
-        yield f"{escaped(one.summary)}."
+        yield f"### {one.severity}: {escaped(one.sentence)}"
         yield ""
-        yield f"- Seen: {escaped(one.evidence.observed)}"
-        yield f"- Expected: {escaped(one.evidence.expected)}"
-        yield f"- Mend: {escaped(one.remedy)}"
-        yield from (f"- Also: {escaped(note)}" for note in one.notes)
-        if group.streams:
-            yield f"- Connections: {_streams(group.streams, 40)}"
-        yield f"- Wireshark: {_code(one.evidence.display_filter)}"
-        yield f"- Source: {escaped(one.evidence.source)}"
+        yield f"{escaped(one.rule)}{f' ({escaped(one.aside)})' if one.aside else ''}"
+        yield ""
+        yield f"- Fix: {escaped(' '.join((one.fix, *one.more)))}"
+        if len(one.places) > 1:
+            yield f"- Where: {escaped(places_line(one))}"
+        if one.streams:
+            yield f"- Connections: {_streams(one.streams, 40)}"
+        if one.filter:
+            yield f"- Wireshark: {_code(one.filter)}"
+        for found, frames in one.findings:
+            yield f"- Seen: {escaped(found.evidence.observed)}; expected: {escaped(found.evidence.expected)}"
+            yield from (f"- Also: {escaped(note)}" for note in found.notes)
+            if frames:
+                yield f"- Frames: {_code(found.evidence.display_filter)}"
+        yield from (f"- Source: {escaped(found.evidence.source)}" for found, _ in one.findings[:1])
+
+
+def _connections(page: Page) -> Iterator[str]:
+    yield ""
+    yield "## Connections"
+    yield ""
+    headings = ("#", "client", "server", "verdict", "lasted", "packets", "probes", "end")
+    yield from _table(headings, map(_cells, islice(page.rows, MOST_ROWS)))
+    left = sum(page.about.counts.values()) - MOST_ROWS
+    if left > 0:
+        yield f"\n... and {left} more"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    lasted = ("> " if row.open else "") + duration(row.lasted * 1000)
+    return (str(row.stream), row.client, row.server, row.verdict, lasted, str(row.packets), row.probes, row.ending)
 
 
 def _table(headings: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:

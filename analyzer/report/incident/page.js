@@ -1,11 +1,14 @@
 "use strict";
 // All that comes from the capture is put into the page as text (textContent), never as markup.
 (() => {
-  const { severities, rows } = JSON.parse(document.getElementById("data").textContent);
-  const [STREAM, CLIENT, SERVER, VERDICT, START, LASTED, PACKETS, OCTETS, PROBES, END, DETAILS] = Array(11).keys();
-  const NUMBERS = new Set([STREAM, LASTED, PACKETS, OCTETS]);
-  const URGENCY = ["info", "low", "medium", "high"];
-  const PAGE = 200;
+  const { severities, base, date, rows: packed, texts } = JSON.parse(document.getElementById("data").textContent);
+  const [STREAM, CLIENT, SERVER, VERDICT, START, LASTED, PACKETS, BYTES, PROBES, END, SENT, OPEN, DETAILS] = Array(13).keys();
+  // Texts are numbers of a list; how long an open connection lasted is below zero.
+  const rows = packed.map(([stream, client, start, lasted, packets, up, down, server, verdict, probes, end, ...pairs]) => [
+    stream, client, texts[server], texts[verdict], base + start, lasted < 0 ? -lasted - 1 : lasted, packets, up + down,
+    texts[probes], texts[end], [up, down], lasted < 0, pairs]);
+  const NUMBERS = new Set([STREAM, LASTED, PACKETS, BYTES]), URGENCY = ["info", "low", "medium", "high"];
+  const PAGE = 200, ADDRESS = 21; // rows at a time; characters of an IPv4 address and a port
   const table = document.getElementById("table"), body = table.tBodies[0], more = document.getElementById("more");
   const filter = document.getElementById("filter"), verdict = document.getElementById("verdict");
   const count = document.getElementById("count"), chosen = document.getElementById("chosen");
@@ -14,15 +17,52 @@
   const urgency = (row) => URGENCY.indexOf(severities[row[VERDICT]]);
   const address = (text) => text.replace(/\d+/g, (digits) => digits.padStart(5, "0"));
   const key = (row) => column === VERDICT ? urgency(row) : column === CLIENT || column === SERVER ? address(row[column]) : row[column];
-  const time = (ms) => new Date(ms).toISOString().replace("T", " ").replace("Z", "");
-  const span = (s) => s < 60 ? s + " s" : s < 3600 ? Math.floor(s / 60) + " min " + Math.round(s % 60) + " s"
-    : Math.floor(s / 3600) + " h " + Math.round(s % 3600 / 60) + " min";
+  const time = (ms) => { const text = new Date(ms).toISOString().replace("T", " ").replace("Z", ""); return date ? text.slice(11) : text; };
+  function span(us) {
+    const s = Math.round(us / 1e6);
+    if (us < 1e6) return (us < 1e4 ? Number((us / 1000).toPrecision(2)) : Math.round(us / 1000)) + " ms";
+    if (us < 6e7) return Math.min(us / 1e6, 59.9).toFixed(1) + " s";
+    if (s < 3600) return Math.floor(s / 60) + " min" + (s % 60 ? " " + s % 60 + " s" : "");
+    const min = Math.floor(s / 60), h = Math.floor(min / 60);
+    return h < 24 ? h + " h" + (min % 60 ? " " + min % 60 + " min" : "") : Math.floor(h / 24) + " d" + (h % 24 ? " " + h % 24 + " h" : "");
+  }
+  const lasted = (row) => row[LASTED] ? (row[OPEN] ? "> " : "") + span(row[LASTED]) : "-";
 
   function element(name, text, className) {
     const made = document.createElement(name);
     if (text !== undefined) made.textContent = text;
     if (className) made.className = className;
     return made;
+  }
+
+  function copier(text) {
+    const made = element("button", undefined, "copy");
+    made.type = "button";
+    made.dataset.copy = text;
+    made.title = "Copy " + text;
+    made.setAttribute("aria-label", made.title);
+    return made;
+  }
+
+  async function copy(button) {
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+    } catch {
+      const field = element("textarea", button.dataset.copy);
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+      button.focus();
+    }
+    button.classList.add("done");
+    setTimeout(() => button.classList.remove("done"), 1500);
+  }
+
+  // Whatever is folded around it is opened.
+  function reveal(part) {
+    for (let one = part; one; one = one.parentElement) if (one.tagName === "DETAILS") one.open = true;
+    part.scrollIntoView();
   }
 
   function cell(row, at) {
@@ -36,10 +76,11 @@
       const made = element("td", undefined, "number"), link = element("a", value);
       link.href = "#stream-" + value;
       link.dataset.stream = value;
-      made.append(link);
+      made.append(link, copier("tcp.stream == " + value));
       return made;
     }
-    return element("td", at === START ? time(value) : at === LASTED ? span(value) : value, NUMBERS.has(at) ? "number" : "");
+    const kind = NUMBERS.has(at) ? "number" : at === PROBES || at === END ? "text" : (at === CLIENT || at === SERVER) && value.length > ADDRESS ? "long" : "";
+    return element("td", at === START ? time(value) : at === LASTED ? lasted(row) : value, kind);
   }
 
   function append() {
@@ -71,11 +112,17 @@
     append();
   }
 
+  function facts(row) {
+    const pairs = row[DETAILS].map((text) => texts[text]);
+    const more = pairs.flatMap((name, at) => at % 2 ? [] : [[name, pairs[at + 1]]]);
+    return [["began", time(row[START])], ["lasted", lasted(row)], ["end", row[END]], ["probes", row[PROBES]], ...more,
+      ["sent", "client " + row[SENT][0] + " bytes, server " + row[SENT][1] + " bytes"]];
+  }
+
   function open(stream) {
     const part = document.getElementById("stream-" + stream);
     if (part && part.tagName === "DETAILS") {
-      part.open = true;
-      part.scrollIntoView();
+      reveal(part);
       part.querySelector("summary").focus({ preventScroll: true });
       return;
     }
@@ -85,13 +132,13 @@
     const summary = element("summary"), list = element("dl");
     heading.append(element("span", row[VERDICT], "mark " + severities[row[VERDICT]]));
     summary.append(heading);
-    for (const [name, value] of [["began", time(row[START]) + " UTC"], ["end", row[END]], ["probes", row[PROBES]], ...row[DETAILS]]) {
+    for (const [name, value] of facts(row)) {
       list.append(element("dt", name), element("dd", value));
     }
     made.append(summary, list);
     made.open = true;
     chosen.replaceChildren(made);
-    chosen.scrollIntoView();
+    reveal(made);
     summary.focus({ preventScroll: true });
   }
 
@@ -109,6 +156,15 @@
     renew();
   });
   document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]"), larger = event.target.closest(".enlarge");
+    if (button) return void copy(button);
+    if (larger) {
+      const large = larger.closest("figure").querySelector(".chart").classList.toggle("large");
+      larger.textContent = large ? "Fit" : "Enlarge";
+      return;
+    }
+    const target = event.target.closest("nav a");
+    if (target) reveal(document.getElementById(target.hash.slice(1)));
     const marked = event.target.closest("[data-stream]");
     if (!marked || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
@@ -118,6 +174,8 @@
   verdict.addEventListener("change", renew);
   more.addEventListener("click", append);
   addEventListener("beforeprint", () => { while (shown < Math.min(found.length, 1000)) append(); });
+  for (const button of document.querySelectorAll(".enlarge")) button.hidden = false;
+  if (location.hash) { const part = document.getElementById(location.hash.slice(1)); if (part) reveal(part); }
   document.getElementById("controls").hidden = table.hidden = false;
   renew();
 })();
