@@ -184,11 +184,12 @@ def test_elsewhere_nothing_is_coloured_or_shortened() -> None:
     assert ESCAPE not in text
 
 
-def test_quiet_and_verbose_change_standard_error_alone(tmp_path: Path) -> None:
+def test_quiet_changes_standard_error_alone_and_verbose_adds_evidence(tmp_path: Path) -> None:
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(pcap(ethernet_talk())[:-5])
-    plain, quiet, verbose = (keepalive("analyze", cut, *options) for options in ([], ["-q"], ["-v"]))
-    assert plain.stdout == quiet.stdout == verbose.stdout
+    forms = ([], ["-q"], ["-v"], ["--findings", "full"])
+    plain, quiet, verbose, full = (keepalive("analyze", cut, *options) for options in forms)
+    assert plain.stdout == quiet.stdout != verbose.stdout == full.stdout
     assert plain.returncode == quiet.returncode == verbose.returncode == 0
     assert quiet.stderr == b""
     offset = len(pcap(ethernet_talk()[:-1]))
