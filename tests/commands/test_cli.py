@@ -187,7 +187,7 @@ def test_elsewhere_nothing_is_coloured_or_shortened() -> None:
 def test_quiet_changes_standard_error_alone_and_verbose_adds_evidence(tmp_path: Path) -> None:
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(pcap(ethernet_talk())[:-5])
-    forms = ([], ["-q"], ["-v"], ["--findings", "full"])
+    forms: tuple[list[str], ...] = ([], ["-q"], ["-v"], ["--findings", "full"])
     plain, quiet, verbose, full = (keepalive("analyze", cut, *options) for options in forms)
     assert plain.stdout == quiet.stdout != verbose.stdout == full.stdout
     assert plain.returncode == quiet.returncode == verbose.returncode == 0
