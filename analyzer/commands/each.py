@@ -59,6 +59,8 @@ def write_each(
     utc: bool,
     color: bool,
     out: TextIO,
+    *,
+    full: bool = False,
 ) -> Iterator[Analysis]:
     """Write each result and hand it on.
 
@@ -72,7 +74,7 @@ def write_each(
             out.write(("\n" if number else "") + f"{heading}\n{'=' * len(heading)}\n")
         elif form is Format.json:
             out.write(",\n" if number else "[\n")
-        write_result(analysis, selection, form, limit, utc, color, out)
+        write_result(analysis, selection, form, limit, utc, color, out, full=full)
         number += 1
         yield analysis
     if form is Format.json:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from analyzer.analysis import Analysis
@@ -100,7 +101,7 @@ def idle_nanoseconds(idle_after_s: float) -> int:
 
 
 def analyze(
-    *paths: str,
+    *named: str | Path | Iterable[str | Path],
     idle_after_s: float = IDLE_AFTER_S,
     split_tunnels: bool = False,
     both_ends: bool = False,
@@ -110,7 +111,7 @@ def analyze(
     notify: Callable[[str], None] = lambda text: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Analysis:
-    """Analyse one or several captures as one timeline; `-` is standard input.
+    """Analyse one or several captures, or lists of them, as one timeline; `-` is standard input.
 
     With `split_tunnels` tunnel ids tell connections apart. With `both_ends` the captures are two, of one path, the
     client's first: what only one of them holds becomes findings. `same_traffic` says when captures are taken for one
@@ -120,6 +121,8 @@ def analyze(
     many octets have been read of how many (0: nobody knows).
     Raises UsageError, or CaptureError when none of the captures could be read.
     """
+    several = ([one] if isinstance(one, (str, Path)) else one for one in named)
+    paths = tuple(str(path) for some in several for path in some)
     if not paths:
         raise UsageError("no capture was named")
     idle_after = idle_nanoseconds(idle_after_s)

@@ -44,15 +44,19 @@ class Row(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """Connections of one verdict that are not listed, and to how many other servers they are."""
+    """Connections that are not listed: how many, of which verdict, and to how many other servers."""
 
-    verdict: str
     connections: int
-    servers: int
+    verdict: str = ""
+    servers: int = 0
+
+    def __str__(self) -> str:
+        servers = f", to {self.servers} other server{'s' * (self.servers > 1)}" if self.servers else ""
+        return f"... and {self.connections} more {self.verdict}".rstrip() + servers
 
 
-def folded(analysis: Analysed, streams: Sequence[int], lines: int) -> Iterator[Row | Rest]:
-    """The worst connections first, in about so many lines, at least one of each verdict.
+def folded(analysis: Analysed, streams: Sequence[int], lines: int, most: int) -> Iterator[Row | Rest]:
+    """The worst connections first, in about so many lines, one of each verdict at the least, and `most` at the most.
 
     Connections of one verdict to one server are one row; servers for which there is no room are counted.
     """
@@ -63,14 +67,17 @@ def folded(analysis: Analysed, streams: Sequence[int], lines: int) -> Iterator[R
         by_server = [group.tolist() for group in analysis.by_service(np.array(alike))]
         groups[verdict] = sorted(by_server, key=lambda group: -len(group))
     left = lines - sum(_lines(some, 1) for some in groups.values())
-    for verdict, some in groups.items():
+    unlisted = dict(list(groups.items())[most:])
+    for verdict, some in list(groups.items())[:most]:
         shown = 1
         while shown < len(some) and (more := _lines(some, shown + 1) - _lines(some, shown)) <= left:
             left -= more
             shown += 1
         yield from (Row(group[0], len(group) - 1) for group in some[:shown])
         if some[shown:]:
-            yield Rest(verdict, sum(map(len, some[shown:])), len(some) - shown)
+            yield Rest(sum(map(len, some[shown:])), verdict, len(some) - shown)
+    if unlisted:
+        yield Rest(sum(len(group) for some in unlisted.values() for group in some))
 
 
 def _lines(groups: Sequence[Sequence[int]], shown: int) -> int:
@@ -94,8 +101,7 @@ def table_lines(analysis: Analysed, rows: Sequence[Row | Rest], layout: Layout) 
     margin = " " * (len(head[0]) + 2)
     for row in rows:
         if isinstance(row, Rest):
-            servers = f", to {row.servers} other server{'s' * (row.servers > 1)}"
-            yield f"{margin}... and {row.connections} more {row.verdict}{servers}"
+            yield f"{margin}{row}"
             continue
         line, flow = next(lines)
         line[place] = layout.style(line[place], COLOURS[analysis.severities[flow.verdict]])

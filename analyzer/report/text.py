@@ -46,17 +46,18 @@ def write_text(
         room = len(streams) if layout.lines is None else layout.lines - len(lines) - 2
         rows = _rows(analysis, streams, layout, room)
         lines += ["", *table_lines(analysis, rows, layout)]
-    pooled = [host_line(host) for host in islice(hosts, HOSTS_LISTED) if len(host.streams) > 1 and settings_of(host)]
+    known = (host for host in islice(hosts, HOSTS_LISTED) if len(host.streams) > 1 and settings_of(host))
+    pooled = [line for host in known for line in paragraph(host_line(host), _wide(layout), "  ", "    ")]
     if pooled and (layout.lines is None or len(lines) + len(pooled) + 2 <= layout.lines):
-        lines += ["", "Settings that several connections show together:", *(f"  {line}" for line in pooled)]
+        lines += ["", "Keepalive settings by host (idle time/interval/count):", *pooled]
     out.writelines(f"{line}\n" for line in lines)
 
 
 def _rows(analysis: Analysed, streams: Sequence[int], layout: Layout, room: int) -> list[Row | Rest]:
     """All of them where they have room, or where all were asked for; else folded."""
-    if layout.lines is None or len(streams) <= room:
+    if layout.lines is None or len(streams) <= min(room, layout.lines):
         return [Row(stream, 0) for stream in analysis.worst_first(list(streams))]
-    return list(folded(analysis, streams, room))
+    return list(folded(analysis, streams, room, layout.lines))
 
 
 def _head(analysis: Analysed, found: Sequence[Cause], counts: dict[str, int], layout: Layout) -> Iterator[str]:
@@ -92,7 +93,7 @@ def _in_short(found: Sequence[Cause], layout: Layout, room: int | None) -> Itera
         return
     parts = [_short(cause, layout) for cause in found]
     shown = [{HEADING} for _ in parts]
-    spare = None if room is None else room - len(parts)
+    spare = None if room is None else room - sum(len(block[HEADING]) for block in parts)
     for part in (FIX, SEEN):
         for place, block in enumerate(parts):
             if spare is None or len(block[part]) <= spare:
@@ -110,14 +111,16 @@ def _short(cause: Cause, layout: Layout) -> dict[str, list[str]]:
     if len(cause.findings) > 1:
         seen = (f"For example stream {one.stream}: " if one.stream is not None else "For example: ") + one.summary
     return {
-        HEADING: [f"{_mark(cause, layout)} {cause.rule}: {_about(cause)}, {cause.confidence}"],
+        HEADING: _heading(cause.severity, f"{cause.rule}: {_about(cause)}, {cause.confidence}", layout),
         SEEN: paragraph(_sentence(seen), layout.prose, "  ", "    "),
         FIX: paragraph(f"Fix: {first_sentence(cause.fixes[0])}", layout.prose, "  ", "    "),
     }
 
 
-def _mark(cause: Cause, layout: Layout) -> str:
-    return layout.style(cause.severity.upper(), COLOURS[cause.severity])
+def _heading(severity: str, text: str, layout: Layout) -> list[str]:
+    """The severity, in its colour, and what it is about."""
+    first, *rest = paragraph(f"{severity.upper()} {text}", layout.prose, "", "  ")
+    return [layout.style(severity.upper(), COLOURS[severity]) + first.removeprefix(severity.upper()), *rest]
 
 
 def _about(cause: Cause) -> str:
@@ -162,8 +165,7 @@ def _group_lines(group: Sequence[Finding], captures: Sequence[CaptureFacts], lay
         where = f"stream {finding.stream}"
     elif finding.streams:
         where = f"{len(finding.streams)} streams"
-    mark = layout.style(finding.severity.upper(), COLOURS[finding.severity])
-    yield f"{mark} {finding.rule} ({where}, {finding.confidence})"
+    yield from _heading(finding.severity, f"{finding.rule} ({where}, {finding.confidence})", layout)
     body = [
         _sentence(finding.summary),
         f"Seen: {finding.evidence.observed}; expected: {finding.evidence.expected}.",

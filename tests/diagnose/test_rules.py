@@ -360,8 +360,10 @@ def test_findings_of_one_cause_stand_together_in_the_text(tmp_path: Path) -> Non
     path = tmp_path / "capture.pcap"
     path.write_bytes(pcap_bytes([segment for talk in talks for segment in talk.segments]))
     text = inside("analyze", path)
+    assert text.count("HIGH dead-peer: 5 connections") == 1
+    text = inside("analyze", path, "--findings", "full")
     assert text.count("HIGH dead-peer") == 1
-    assert "The same of 4 more to 198.51.100.20:5432: streams 1, 2, 3, 4" in text
+    assert "4 more like it to 198.51.100.20:5432: streams 1, 2, 3, 4" in text
     assert len([one for one in analyze(str(path)).findings if one.rule == "dead-peer"]) == 5
 
 
