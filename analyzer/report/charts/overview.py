@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SERVICES = 20
 ROW_IN = 0.5
-POINTS = 300
+POINTS = 200
 FULL = 0.8  # of a row's height
 TICKS = 1 / 200
 

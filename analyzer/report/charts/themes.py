@@ -26,7 +26,7 @@ NEEDLESS = re.compile(
     r"|; font-family: 'DejaVu Sans'"
 )
 PLACES = re.compile(r' (?:d|x|y|transform)="[^"]*"')
-FRACTION = re.compile(r"(\.\d)\d+")
+FRACTION = re.compile(r"(?<=\.\d)\d+")
 # Artists have these colours, each with a method of its own to read and to set it.
 COLOURED = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 
@@ -75,7 +75,7 @@ def following(svg: str) -> str:
 def inline(svg: str) -> str:
     """The element for a page that has `variables`, and says which font: small, and dark where the page is."""
     bare = METADATA.sub("", svg[svg.index("<svg") :]).strip()
-    bare = PLACES.sub(lambda found: FRACTION.sub(r"\1", found[0]).replace(" \n", ""), NEEDLESS.sub("", bare))
+    bare = PLACES.sub(lambda found: FRACTION.sub("", found[0]).replace(" \n", ""), NEEDLESS.sub("", bare))
     return _with_variables(re.sub(r"\n *", "", bare))
 
 
