@@ -118,7 +118,7 @@ def test_probes_and_their_answers_are_no_traffic(tmp_path: Path) -> None:
     assert np.diff(traffic).max() > 34 * S
 
 
-def test_the_silence_while_it_was_asked_is_marked_to_the_end(tmp_path: Path) -> None:
+def test_probing_without_a_reply_is_marked_from_the_first_such_probe_to_the_end(tmp_path: Path) -> None:
     analysis = analysed(tmp_path, lost())
     flow = analysis.flow(0)
     assert flow.ending.time is not None
@@ -126,16 +126,16 @@ def test_the_silence_while_it_was_asked_is_marked_to_the_end(tmp_path: Path) -> 
     assert probes.fate.tolist() == [ANSWERED, UNANSWERED, UNANSWERED, UNANSWERED]
     [(since, until)] = unheard_of(probes, flow.ending.time)
     assert until == flow.ending.time
-    assert since == probes.since[-1]
-    assert abs((until - since) - 25 * S) < S
+    assert since == probes.time[1]  # the peer was not asked before: until then the connection is idle
+    assert abs((until - since) - 15 * S) < S
 
 
-def test_a_silence_that_ended_is_marked_up_to_there(tmp_path: Path) -> None:
+def test_probing_that_got_a_reply_is_marked_up_to_there(tmp_path: Path) -> None:
     talk = Conversation(rtt=0.02).handshake().data(CLIENT).idle(10).probes(CLIENT, 2, every=5, answered=False)
     analysis = analysed(tmp_path, talk.probe(CLIENT).idle(10).probe(CLIENT).idle(3))
     probes = probes_of(analysis.facts, np.array([0]))
     [(since, until)] = unheard_of(probes, analysis.facts.end)
-    assert (since, until) == (probes.since[0], probes.time[2])
+    assert (since, until) == (probes.time[0], probes.time[2])
 
 
 def moved(talk: Conversation, address: str, server: str = "198.51.100.20") -> list[Segment]:
@@ -145,6 +145,36 @@ def moved(talk: Conversation, address: str, server: str = "198.51.100.20") -> li
         return replace(one, address=address if one.address == "192.0.2.10" else server)
 
     return [replace(one, source=host(one.source), target=host(one.target)) for one in talk.segments]
+
+
+def dying(number: int, start: float = 0.0, probes: int = 3) -> Conversation:
+    """One of many that lose their peer."""
+    talk = Conversation(ports=(40_000 + number, 5432), start=start, rtt=0.02).handshake().data(CLIENT).idle(10)
+    return talk.probes(CLIENT, probes, every=5, answered=False).rst(CLIENT)
+
+
+def lanes_of(*talks: Conversation | list[Segment], tmp_path: Path) -> list[str]:
+    return [text for text in words(analysed(tmp_path, *talks).charts.timeline()) if text.startswith("#")]
+
+
+def test_connections_that_fared_alike_share_a_lane(tmp_path: Path) -> None:
+    assert lanes_of(*(dying(n, 0.1 * n) for n in range(5)), tmp_path=tmp_path) == ["#0  192.0.2.10:40000  x 5"]
+
+
+@pytest.mark.parametrize("other", [dying(1, start=9), dying(1, probes=4)], ids=["later", "one more probe"])
+def test_connections_that_did_not_have_a_lane_each(other: Conversation, tmp_path: Path) -> None:
+    names = lanes_of(dying(0), other, tmp_path=tmp_path)
+    assert sorted(names) == ["#0  192.0.2.10:40000", "#1  192.0.2.10:40001"]
+
+
+def test_another_host_has_a_lane_of_its_own(tmp_path: Path) -> None:
+    names = lanes_of(dying(0), moved(dying(1), "192.0.2.77"), tmp_path=tmp_path)
+    assert sorted(names) == ["#0  192.0.2.10:40000", "#1  192.0.2.77:40001"]
+
+
+def test_many_alike_need_no_overview(tmp_path: Path) -> None:
+    said = words(analysed(tmp_path, *(dying(n, 0.01 * n) for n in range(60))).charts.timeline())
+    assert [text for text in said if text.startswith(("60 connections", "The "))] == ["60 connections of talk.pcap"]
 
 
 def test_lanes_stand_under_their_service_the_worst_first(tmp_path: Path) -> None:
@@ -213,7 +243,7 @@ def test_without_an_idle_time_nothing_is_counted_down(tmp_path: Path) -> None:
     assert counted_down(saw) is None
     quiet = Conversation().handshake().data(CLIENT).idle(20)
     said = words(analysed(tmp_path, quiet).charts.idle(countdown=True))
-    assert any("sent no probe" in text for text in said)
+    assert any(text.endswith("; no probe") for text in said)
 
 
 def test_the_settings_and_who_forgets_sooner_stand_beside_the_teeth(tmp_path: Path) -> None:
@@ -221,8 +251,12 @@ def test_the_settings_and_who_forgets_sooner_stand_beside_the_teeth(tmp_path: Pa
     said = words(analysed(tmp_path, talk.rst(CLIENT)).charts.idle(utc=True))
     assert "tcp_keepalive_time 300 s" in said
     assert "probe 2 due" in said
-    assert any(text.startswith("gives up: 4 times 75 s") for text in said)
-    assert [text for text in said if "forgotten after" in text and ("350" in text or "240" in text or "60 s" in text)]
+    assert any(text == "gives up after 4 probes, 75 s apart" for text in said)
+    assert [
+        text
+        for text in said
+        if text.startswith("idle timeout of") and ("350" in text or "240" in text or "60 s" in text)
+    ]
     assert not [text for text in said if "900" in text]
 
 
@@ -251,7 +285,7 @@ def test_inferred_settings_have_bounds_and_known_defaults_names(tmp_path: Path) 
     assert any(text.startswith("tcp_keepalive_time 10 s (") for text in said)
     assert any(text.startswith("tcp_keepalive_intvl 5 s (") for text in said)
     assert any(text.startswith("5 s: ") for text in said)
-    assert "4 probes of one prober, 3 unanswered" in said
+    assert "4 probes of 1 prober, 3 unanswered" in said
 
 
 # -- moments

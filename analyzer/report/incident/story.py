@@ -12,7 +12,7 @@ from analyzer.report.incident.nouns import Told
 SENTENCES = 2  # causes that the paragraph of impact tells
 EVENTS = 5
 SERVERS = 2  # more have an event of one kind together
-EXAMPLES = 5  # findings of a cause that are told
+EXAMPLES = 3  # findings of a cause that are told
 RANGES = 100  # of stream numbers in a filter
 
 
@@ -54,8 +54,8 @@ def _connections(total: int) -> str:
 
 def told(cause: Cause, total: int, day: int, utc: bool, filters: bool, frames: Callable[[Finding], str]) -> Told:
     """A cause as the report has it."""
-    different = {one.summary: one for one in reversed(cause.findings)}
-    own = [one for one in cause.findings if different[one.summary] is one]
+    different = {(one.service, one.evidence.observed): one for one in reversed(cause.findings)}
+    own = [one for one in cause.findings if different[one.service, one.evidence.observed] is one]
     first, *others = cause.fixes
     rest = first.removeprefix(first_sentence(first)).strip()
     return Told(
