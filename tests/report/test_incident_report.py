@@ -1,66 +1,21 @@
-"""`keepalive report`: what the page says, in a real browser; and the same for a ticket."""
+"""`keepalive report`: what the page says first, and what it says of each connection, in a real browser."""
 
 from __future__ import annotations
 
-import io
 import itertools
-import json
 import re
-import subprocess
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import pytest
-from browser import Browser, browser
-from commands import as_json, inside, keepalive
-from results import ROOT, recorded
+from browser import Browser
+from commands import as_json, inside
+from report_page import CROWD, DEAD_PEER, press, rows, search
+from results import recorded
 from samples import CAPTURES_OF_EACH_VERDICT
-from soak import Soak
 
 from analyzer.diagnose import VERDICTS
-from analyzer.report.incident import write_html, write_markdown
-from analyzer.report.incident.gather import incident_page
-from analyzer.report.incident.markdown import escaped
-from analyzer.report.incident.page import Page, Row
-
-CROWD = ROOT / "captures" / "crowd" / "capture.pcap"
-DEAD_PEER = ROOT / "captures" / "dead-peer" / "capture.pcap"
-OWNED = "<img src=x onerror=document.title='owned'><script>document.title='owned'<\u2215script>"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "crowd.html"
-    run = keepalive("report", CROWD, "--utc", "-o", path)
-    assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
-    assert path.stat().st_mode & 0o777 == 0o600
-    return path
-
-
-def rows(chromium: Browser) -> list[list[str]]:
-    """The cells of the table as they are shown."""
-    script = "return [...document.querySelectorAll('#table tbody tr')].map(r => [...r.cells].map(c => c.textContent))"
-    found: list[list[str]] = chromium.run(script)
-    return found
-
-
-def press(chromium: Browser, heading: str) -> None:
-    chromium.run(f"[...document.querySelectorAll('#table th button')].find(b => b.textContent === {heading!r}).click()")
-
-
-def search(chromium: Browser, text: str) -> str:
-    """Type into the filter; what is said of how many there are."""
-    said: str = chromium.run(
-        f"const f = document.getElementById('filter'); f.value = {json.dumps(text)}; "
-        "f.dispatchEvent(new Event('input')); return document.getElementById('count').textContent"
-    )
-    return said
+from analyzer.report.incident.story import stream_filter
 
 
 def test_nothing_leaves_the_page_and_nothing_goes_wrong_in_it(chromium: Browser, crowd: Path) -> None:
@@ -102,13 +57,15 @@ def test_a_line_of_the_table_opens_what_is_known(chromium: Browser, crowd: Path)
     chromium.open(crowd)
     whole = {row[0]: row for row in rows(chromium)}
     parts = chromium.run("return [...document.querySelectorAll('#details > details')].map(d => d.id)")
-    assert len(parts) == 30
+    assert len(parts) == 12
     other = next(stream for stream in whole if f"stream-{stream}" not in parts)
+    assert not chromium.run("return document.getElementById('details').open")
     for stream in (parts[5].removeprefix("stream-"), other):
         chromium.run(f"document.querySelector('#table a[data-stream=\"{stream}\"]').click()")
         opened = chromium.run("return document.activeElement.closest('details').open")
         said = chromium.run("return document.activeElement.closest('details').textContent")
         assert opened
+        assert chromium.run("return document.getElementById('details').open")
         assert f"#{stream} {whole[stream][1]}" in said
 
 
@@ -133,52 +90,12 @@ def test_what_the_page_says_is_what_the_result_says(chromium: Browser, crowd: Pa
     text = chromium.run("return document.body.textContent")
     for finding in result["findings"]:
         assert finding["rule"] in text
+        assert finding["remedy"] in re.sub(r"\s+Fix\s+", " ", text) or finding["remedy"].split(". ")[0] in text
     for verdict in {flow["verdict"] for flow in result["flows"]}:
         count = sum(flow["verdict"] == verdict for flow in result["flows"])
-        assert re.search(rf"\b{count} (of 200 connections: )?{verdict}\b", text)
+        assert re.search(rf"\b{count} {verdict}\b", text)
     assert "keepalive report" in text and "crowd" in text
-    assert "38 connections to 198.51.100.20:7100" in text  # when they lost their peer, in one line
-
-
-def hostile(page: Page) -> Page:
-    """The same page of somebody who names everything after markup."""
-    about = page.about._replace(command=OWNED)
-    bad = Row(0, OWNED, OWNED, "dead_peer", 0, 1.0, 1, 1, OWNED, OWNED, [(OWNED, OWNED)])
-    details = [one._replace(row=bad, meaning=OWNED) for one in page.details]
-    captures = [[(OWNED, OWNED)]]
-    hosts = [(OWNED, OWNED, OWNED, OWNED)]
-    happenings = [one._replace(ends=OWNED, text=OWNED, frame=OWNED) for one in page.happenings]
-    return page._replace(
-        about=about, title=OWNED, span=OWNED, summary=[("high", OWNED)], captures=captures, rows=[bad],
-        details=details, hosts=hosts, happenings=happenings,
-    )  # fmt: skip
-
-
-def test_what_a_capture_says_stays_text(chromium: Browser, tmp_path: Path) -> None:
-    path = tmp_path / "hostile.html"
-    page = hostile(incident_page(recorded(DEAD_PEER), [0], "keepalive report"))
-    with path.open("w", encoding="utf-8") as out:
-        write_html(page, out)
-    chromium.open(path)
-    title = chromium.run("return document.title")
-    assert title == f"Incident report: {OWNED}"
-    assert chromium.run("return document.querySelectorAll('img, iframe, object').length") == 0
-    assert chromium.run("return document.scripts.length") == 2
-    assert rows(chromium)[0][1] == OWNED
-    chromium.run("document.querySelector('#table tbody tr').click()")
-    assert chromium.run("return document.title") == title
-    assert chromium.complaints() == []
-
-
-def test_a_capture_with_a_hostile_name(chromium: Browser, tmp_path: Path) -> None:
-    capture = tmp_path / OWNED.replace("/", "")
-    capture.write_bytes(DEAD_PEER.read_bytes())
-    path = tmp_path / "report.html"
-    inside("report", capture, "-o", path)
-    chromium.open(path)
-    assert "owned'>" in chromium.run("return document.title")
-    assert chromium.run("return document.querySelectorAll('img').length") == 0
-    assert chromium.complaints() == []
+    assert "40 connections to 198.51.100.20:7100: reset by the client: its keepalive was exhausted" in text
 
 
 @CAPTURES_OF_EACH_VERDICT
@@ -197,86 +114,76 @@ def test_a_capture_without_connections_has_a_page(chromium: Browser, tmp_path: P
     capture.write_bytes(DEAD_PEER.read_bytes()[:24])
     inside("report", capture, "-o", out)
     chromium.open(out)
-    assert "There is no TCP connection" in chromium.run("return document.body.textContent")
+    assert "The capture holds no TCP connection." in chromium.run("return document.body.textContent")
     assert chromium.complaints() == []
 
 
-def test_the_table_lies_in_its_element_alone() -> None:
-    """JSON that cannot end the script that it stands in."""
-    page = hostile(incident_page(recorded(DEAD_PEER), [0], "x", charts=False))
-    out = io.StringIO()
-    write_html(page._replace(rows=[page.details[0].row._replace(client="</script><b>")]), out)
-    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', out.getvalue(), re.DOTALL)
-    assert data is not None
-    assert json.loads(data[1])["rows"][0][1] == "</script><b>"
+def test_the_summary_says_what_happened_in_a_few_sentences(chromium: Browser, crowd: Path) -> None:
+    chromium.open(crowd)
+    summary = chromium.run("return document.getElementById('summary').innerText")
+    assert "50 of 200 connections have a serious problem, 45 a lesser or possible problem, 105" in summary
+    assert "40 of 200 connections to 198.51.100.20:7100" in summary
+    assert "Do first:" in summary
+    assert not [meaning for meaning in recorded(CROWD).meanings.values() if meaning in summary]
+    bullets = chromium.run("return document.querySelectorAll('#summary li, #causes > article').length")
+    assert 5 < bullets <= 12
+    folded = chromium.run("return [...document.querySelectorAll('main > details')].filter(d => !d.open).length")
+    assert folded >= 6
 
 
-# -- for a ticket
-
-
-def test_markdown_says_the_same() -> None:
-    text = inside("report", CROWD, "--format", "markdown", "--utc")
+def test_a_cause_of_many_has_a_filter_for_all_of_its_connections(chromium: Browser, crowd: Path) -> None:
     result = as_json(CROWD)
-    assert text.startswith("# Incident report: ")
-    for finding in result["findings"]:
-        assert finding["rule"] in text
-    assert "... and 100 more" in text
-    tables = [line for line in text.splitlines() if line.startswith("| ")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {7, 9}
-
-
-def test_markdown_of_hostile_names_stays_text() -> None:
-    page = hostile(incident_page(recorded(DEAD_PEER), [0], "x", charts=False))
-    out = io.StringIO()
-    write_markdown(page, out)
-    for line in out.getvalue().splitlines():
-        assert not re.search(r"(?<!\\)<", re.sub(r"`+[^`]*`+", "", line)), line
+    leaking = next(one for one in result["findings"] if one["rule"] == "close-wait-leak")
+    chromium.open(crowd)
+    filters = chromium.run("return [...document.querySelectorAll('#causes [data-copy]')].map(b => b.dataset.copy)")
+    assert stream_filter(leaking["streams"]) in filters
+    rows_of_table = chromium.run("return [...document.querySelectorAll('#table .copy')].map(b => b.dataset.copy)")
+    assert set(rows_of_table) == {f"tcp.stream == {stream}" for stream in range(200)}
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
-    [("a|b", r"a\|b"), ("`x`", r"\`x\`"), ("\x1b[2J\n# x", r"\\x1b\[2J\\n# x"), ("[a](b)", r"\[a\](b)")],
+    ("streams", "says"),
+    [([4], "tcp.stream == 4"), ([1, 4, 5, 6], "tcp.stream in {1, 4..6}"), ([0, 1, 9], "tcp.stream in {0..1, 9}")],
 )
-def test_markdown_is_escaped(text: str, says: str) -> None:
-    assert escaped(text) == says
+def test_a_filter_is_as_short_as_it_can_be(streams: list[int], says: str) -> None:
+    assert stream_filter(streams) == says
 
 
-def test_the_command_in_the_report_makes_it_again(tmp_path: Path) -> None:
-    first = inside(
-        "report", CROWD, "--format", "markdown", "--stream", "3", "--host", "192.0.2.10", "--idle-after", "5"
+def test_the_closes_that_led_to_leaks_are_told_with_frames(chromium: Browser, crowd: Path) -> None:
+    chromium.open(crowd)
+    lines = chromium.run(
+        "return [...document.querySelectorAll('#when tbody tr')].map(r => [...r.cells].map(c => c.textContent))"
     )
-    made = re.search(r"`(keepalive report .*)`", first)
-    assert made is not None
-    words = [word.strip("'") for word in made[1].split()[1:]]
-    assert inside(*words, "--format", "markdown") == first
+    closes = [line for line in lines if line[1].startswith("closed by the server; the client does not close")]
+    assert closes and all(line[-1] for line in closes)
+    assert all(line[-1] for line in lines if line[1] in ("opened", "last packet from the server"))
 
 
-def test_where_nothing_can_be_written(tmp_path: Path) -> None:
-    run = keepalive("report", DEAD_PEER, "-o", tmp_path / "none" / "report.html")
-    assert run.returncode == 4
+def test_what_compares_one_with_itself_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "one.html"
+    inside("report", DEAD_PEER, "-o", path)
+    text = path.read_text()
+    assert "Idle timer" in text
+    assert "Hosts side by side" not in text and "Between probes" not in text
+    assert ">Local (" not in text
 
 
-def test_the_report_of_a_pipe_has_ladders(tmp_path: Path) -> None:
-    """Its packets are read twice all the same."""
-    path = tmp_path / "report.html"
-    assert keepalive("report", "-", "-o", path, stdin=DEAD_PEER.read_bytes()).returncode == 0
-    assert "Decisive moments" in path.read_text()
-    assert subprocess.run(["grep", "-c", "<svg", str(path)], capture_output=True, text=True, check=True).stdout.strip()
-
-
-def test_ten_thousand_connections(chromium: Browser, tmp_path: Path) -> None:
-    """A page that is small enough to send and soon to be seen; how long it takes is the benchmark's to say."""
-    capture, page = tmp_path / "capture.pcap", tmp_path / "report.html"
-    many = Soak(seconds=500, short_each=19, long=500, dying=40)
-    capture.write_bytes(b"".join(many.octets()))
-    inside("report", capture, "-o", page)
-    assert page.stat().st_size < 10_000_000
-    chromium.open(page)
-    paints = chromium.run("return performance.getEntriesByType('paint').map(e => e.startTime)")
-    assert max(paints) < 2000
-    assert search(chromium, "dead_peer") == "40 of 10000 connections"
-    assert len(rows(chromium)) == 40
-    search(chromium, "")
-    assert len(rows(chromium)) == 200  # the others when they are asked for
-    chromium.run("document.getElementById('more').click()")
-    assert len(rows(chromium)) == 400
+def test_utc_has_a_column_of_its_own_only_where_local_time_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chromium: Browser
+) -> None:
+    path = tmp_path / "one.html"
+    monkeypatch.setenv("TZ", "XYZ-5:30")
+    time.tzset()
+    try:
+        inside("report", DEAD_PEER, "-o", path)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    chromium.open(path)
+    headings = chromium.run("return [...document.querySelectorAll('#when th')].map(h => h.textContent)")
+    assert headings[:2] == ["2026-11-24, XYZ", "UTC"]
+    shown, utc = chromium.run(
+        "return [...document.querySelector('#when tbody tr').cells].slice(0, 2).map(c => c.textContent)"
+    )
+    assert (shown[:5], utc[:5]) == ("15:00", "09:30")
+    assert rows(chromium)[0][4] == shown
