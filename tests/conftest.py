@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -11,6 +14,9 @@ from results import kernels_of
 from samples import LONG
 
 from analyzer.kernels import Kernels
+
+if TYPE_CHECKING:
+    from browser import Browser
 
 pytest.register_assert_rewrite("observe")
 
@@ -31,3 +37,25 @@ def compiled() -> Kernels:
     """The kernels as machine code."""
     pytest.importorskip("numba")
     return kernels_of("compiled")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A browser without a window."""
+    from browser import browser
+
+    with browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of two hundred connections."""
+    from commands import keepalive
+    from report_page import CROWD
+
+    path = tmp_path_factory.mktemp("report") / "crowd.html"
+    run = keepalive("report", CROWD, "--utc", "-o", path)
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
+    assert path.stat().st_mode & 0o777 == 0o600
+    return path

@@ -31,7 +31,7 @@ EACH = 3  # of them for one cause
 IDLE = 1  # of them with a chart of the idle timer: those that probed, the worst first
 TROUBLED = 1000  # whose moments are told
 HOSTS = 30
-COMPARED = 1000  # connections: of more, charts that compare them all say little and take long
+COMPARED, PROBING = 1000, 100  # connections: charts that compare more of them say little and take long
 SHOWN = 10  # connections in a notebook's summary
 ROWS_A_STEP = 500
 TITLES = {
@@ -157,12 +157,10 @@ def _pictures(
     analysis: Analysed, streams: Sequence[int], hosts: Sequence[HostSettings], utc: bool, step: Step
 ) -> Iterator[Picture]:
     """Those of all connections together, where there is something to compare."""
-    if len(streams) > COMPARED:
-        return
     charts, probes = analysis.charts, analysis.facts.probes[list(streams)]
-    if (probes > 0).sum() > 1:
+    if 1 < (probes > 0).sum() <= PROBING:
         yield _picture("intervals", charts.intervals(streams, utc=utc), step)
-    if len({host.address for host in hosts}) > 1:
+    if len(streams) <= COMPARED and len({host.address for host in hosts}) > 1:
         yield _picture("hosts", charts.hosts(streams, limit=LANES), step)
 
 
