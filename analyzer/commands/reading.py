@@ -1,31 +1,13 @@
-"""Captures read for a command: what is selected of them, and what is told on standard error meanwhile."""
+"""Captures read for a command, and what is said on standard error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from analyzer.commands.console import noter, progress_bar, tell_formats, tell_problems
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
-    from analyzer.commands.selection import Selection
-
-
-def selected(
-    streams: Iterable[int] | None,
-    hosts: Iterable[str] | None,
-    ports: Iterable[int] | None,
-    verdicts: Iterable[str] | None,
-    start: str | None,
-    end: str | None,
-) -> Selection:
-    """What the options of a command select; raises UsageError for what makes no sense."""
-    from analyzer.commands.selection import Selection
-
-    chosen = Selection(tuple(streams or ()), tuple(hosts or ()), tuple(ports or ()), tuple(verdicts or ()), start, end)
-    chosen.check()
-    return chosen
 
 
 def read(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -15,8 +14,6 @@ from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
-    from analyzer.commands.selection import Selection
-    from analyzer.model.findings import Finding
 
 LIMIT = 40
 HOSTS_LISTED = 10
@@ -33,21 +30,20 @@ class Format(StrEnum):
 
 
 def check_folder(output: str | None, captures: list[str]) -> None:
-    """Raise UsageError where a folder of Parquet files is not named, or would overwrite a capture that is read."""
+    """Raise UsageError where a directory of Parquet files is not named, or would overwrite a capture that is read."""
     from analyzer.report.arrow import TABLES
 
     if output is None:
-        raise UsageError(f"--format parquet writes files into a folder: -o DIR, for {', '.join(TABLES)}")
+        raise UsageError(f"--format parquet writes files into a directory: -o DIR, for {', '.join(TABLES)}")
     for name in TABLES:
         check_output(_parquet(output, name), captures)
 
 
-def write_tables(analysis: Analysis, selection: Selection, folder: str) -> None:
-    """Write what was asked for of an analysis as Parquet files in this folder."""
+def write_tables(analysis: Analysis, streams: list[int], folder: str) -> None:
+    """Write these connections, and the findings of an analysis, as Parquet files in this directory."""
     from analyzer.report.arrow import TABLES, Tables
 
-    streams = selection.streams_of(analysis)
-    tables = Tables(analysis, streams, _findings_of(analysis, streams))
+    tables = Tables(analysis, streams)
     private_folder(folder)
     for name in TABLES:
         with binary_output(_parquet(folder, name)) as out:
@@ -58,19 +54,12 @@ def _parquet(folder: str, name: str) -> str:
     return str(Path(folder) / f"{name}.parquet")
 
 
-def _findings_of(analysis: Analysis, streams: list[int]) -> list[Finding]:
-    """Those about these connections, and about several together."""
-    chosen = set(streams)
-    return [one for one in analysis.findings if one.stream is None or one.stream in chosen]
-
-
 def write_result(
-    analysis: Analysis, selection: Selection, form: Format, limit: int, utc: bool, color: bool, out: TextIO
+    analysis: Analysis, streams: list[int], form: Format, limit: int, utc: bool, color: bool, out: TextIO
 ) -> None:
-    """Write what was asked for of an analysis, in the form that was asked for."""
-    streams = selection.streams_of(analysis)
+    """Write these connections, and the findings of an analysis, in the form that was asked for."""
     chosen = set(streams)
-    findings = _findings_of(analysis, streams)
+    findings = analysis.findings
     flows = analysis.flows_of(streams)
     most = HOSTS_LISTED if form is Format.text and len(streams) == len(analysis) else None
     hosts = (host for host in analysis.hosts(most) if not chosen.isdisjoint(host.streams))
@@ -89,8 +78,6 @@ def write_result(
     else:
         from analyzer.report.text import Layout, write_text
 
-        terminal = out.isatty()
-        coloured = terminal and color and "NO_COLOR" not in os.environ
         listed = analysis.worst_first(streams)[: limit or None]
         write_text(
             analysis.captures,
@@ -99,7 +86,7 @@ def write_result(
             analysis.verdict_counts(streams),
             findings,
             islice(hosts, HOSTS_LISTED),
-            Layout(terminal, utc, (lambda text, colour: typer.style(text, fg=colour)) if coloured else _unstyled),
+            Layout(out.isatty(), utc, (lambda text, colour: typer.style(text, fg=colour)) if color else _unstyled),
             out,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from analyzer.model.findings import SEVERITIES, Finding
+from analyzer.model.findings import SEVERITIES, Finding, streams_of
 
 # What each is explained by, the best first; what explains is itself no further than one step from what stands.
 EXPLAINED_BY = {
@@ -59,11 +59,6 @@ def explained(findings: Sequence[Finding]) -> list[Finding]:
         for one in sorted(standing):
             noted.setdefault(one, []).append(finding)
     return [_with(finding, noted.get(place, ())) for place, finding in enumerate(findings) if place not in gone]
-
-
-def streams_of(finding: Finding) -> Sequence[int]:
-    """The connections that it is about."""
-    return finding.streams if finding.stream is None else (finding.stream,)
 
 
 def _is_a_guess(finding: Finding) -> bool:

@@ -56,3 +56,13 @@ class Finding:
     streams: Sequence[int] = ()  # where they are several
     service: str = ""  # the server whose connections they are
     notes: Sequence[str] = ()  # what other rules say of the same event, which this one explains
+
+
+def streams_of(finding: Finding) -> Sequence[int]:
+    """The connections that it is about; none where it is about the capture."""
+    return finding.streams if finding.stream is None else (finding.stream,)
+
+
+def as_severe(finding: Finding, severity: str) -> bool:
+    """Whether it is this severe or worse."""
+    return SEVERITIES.index(finding.severity) >= SEVERITIES.index(severity)
