@@ -84,7 +84,7 @@ def main() -> None:
     except BrokenPipeError:  # whoever read has seen enough, which is no failure: `keepalive ... | head`
         status, closed = 0, True
     except OSError as error:
-        say(f"standard output: {error.strerror or error}")
+        say(f"{error.filename or 'standard output'}: {error.strerror or error}")
         status = EXIT_UNWRITABLE
     if closed or status == EXIT_UNWRITABLE:
         # The interpreter must not try again when it flushes at its end.

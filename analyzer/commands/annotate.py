@@ -19,7 +19,7 @@ from analyzer.commands.options import (
     Verbose,
 )
 from analyzer.commands.outcome import Outcome
-from analyzer.commands.outputs import binary_output, check_output
+from analyzer.commands.outputs import binary_output, check_binary, check_output
 from analyzer.commands.reading import read
 from analyzer.commands.selection import Selection
 
@@ -70,6 +70,7 @@ def read_packets(
 ) -> Analysis:
     """The analysis; what comes through a pipe is kept, for its packets are read a second time."""
     check_output(output, captures)
+    check_binary(output)
     return read(
         captures,
         idle_after=idle_after,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,12 +15,13 @@ def crosscheck(
     everything: Annotated[bool, typer.Option("--all", help="Also the frames on which both agree")] = False,
 ) -> None:
     """Wireshark's flags on probes and answers beside ours, with the reason for each difference (needs tshark)."""
+    from analyzer.capture import expand
     from analyzer.crosscheck.compare import crosscheck, crosscheck_text
     from analyzer.crosscheck.tshark import wireshark_flags
     from analyzer.pipeline.run import analyze as run
 
-    if capture == "-" or Path(capture).is_dir():
-        raise UsageError(f"{capture}: crosscheck reads one file, for tshark must read it, too")
+    if capture == "-" or expand(capture) != [capture]:
+        raise UsageError(f"{capture}: crosscheck reads one file, because tshark reads it, too")
     analysis = run(capture)
     assert analysis.again is not None
     opinions = crosscheck(analysis.facts, wireshark_flags(capture, say), analysis.again)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analyzer.commands.console import noter, progress_bar, tell_formats, tell_problems
+from analyzer.commands.unrelated import look_unrelated
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
@@ -38,6 +39,8 @@ def read(
             progress=advance,
         )
     tell_problems(analysis.captures, note)
+    if same_traffic == "auto" and not both_ends and look_unrelated(analysis):
+        note("the captures look unrelated: they share no packets and do not follow one another; --each reads them apart")
     if verbose:
         tell_formats(analysis.captures, note)
     return analysis

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from analyzer.commands.outputs import binary_output, check_output, private_folder
+from analyzer.commands.outputs import STANDARD_OUTPUT, binary_output, check_output, private_folder
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def check_folder(output: str | None, captures: list[str]) -> None:
     """Raise UsageError where a directory of Parquet files is not named, or would overwrite a capture that is read."""
     from analyzer.report.arrow import TABLES
 
-    if output is None:
+    if output in (None, STANDARD_OUTPUT):
         raise UsageError(f"--format parquet writes files into a directory: -o DIR, for {', '.join(TABLES)}")
     for name in TABLES:
         check_output(_parquet(output, name), captures)
