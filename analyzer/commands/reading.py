@@ -40,7 +40,8 @@ def read(
         )
     tell_problems(analysis.captures, note)
     if same_traffic == "auto" and not both_ends and look_unrelated(analysis):
-        note("the captures look unrelated: they share no packets and do not follow one another; --each reads them apart")
+        ends = ", or --both-ends for two ends of one path" if len(analysis.captures) == 2 else ""
+        note(f"the captures look unrelated (no packets in common, not one after the other): use --each{ends}")
     if verbose:
         tell_formats(analysis.captures, note)
     return analysis
