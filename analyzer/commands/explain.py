@@ -3,39 +3,82 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.errors import UsageError
+from analyzer.commands.groups import with_groups
+from analyzer.commands.options import Coloring
+from analyzer.commands.words import completed, known_word, rule_names, verdict_words
+
+if TYPE_CHECKING:
+    from analyzer.diagnose import Rule
+
+TOPICS = {
+    "verdicts": "The verdict of a connection: all words, and which of them is used where several fit.",
+    "skipped": "Why a frame is not part of the analysis.",
+}
+Style = Callable[[str, str], str]  # a text, and the severity that gives it its colour
 
 
+def _complete(incomplete: str) -> list[str]:
+    return completed(incomplete, [*TOPICS, *rule_names(), *verdict_words()])
+
+
+@with_groups
 def explain(
+    color: Coloring,
     topic: Annotated[
-        str | None, typer.Argument(metavar="[RULE]", help="A finding's rule, `verdicts` or `skipped`")
+        str | None,
+        typer.Argument(
+            metavar="[RULE]", autocompletion=_complete, help="The rule of a finding, a verdict, `verdicts` or `skipped`"
+        ),
     ] = None,
 ) -> None:
-    """What a finding means and how to mend it; without RULE a list."""
-    from analyzer.diagnose import VERDICTS, load_rules
+    """Explain what a finding or a verdict means, and how to fix it. Without RULE, list all rules."""
+    from analyzer.diagnose import load_rules
+    from analyzer.report.text import COLOURS
+
+    colored = color.on(sys.stdout)
+
+    def style(text: str, severity: str) -> str:
+        return typer.style(text, fg=COLOURS[severity]) if colored else text
 
     rules = load_rules()
-    if topic is None:
-        width = max(map(len, rules))
-        for rule in rules.values():
-            typer.echo(f"{rule.name:{width}} {inspect.cleandoc(rule.explanation).splitlines()[0]}")
-        typer.echo(f"{'verdicts':{width}} The verdict of a connection: which words there are, and which one stands.")
-        typer.echo(f"{'skipped':{width}} Why a frame took no part in the analysis.")
-    elif topic == "verdicts":
-        typer.echo("Where several fit, the first stands:")
-        for verdict in VERDICTS:
-            typer.echo(f"  {verdict.word:24} {verdict.meaning}")
-    elif topic == "skipped":
+    lines = _listed(rules, style) if topic is None else _explained(topic, rules, style)
+    for line in lines:
+        typer.echo(line, color=colored)
+
+
+def _listed(rules: dict[str, Rule], style: Style) -> Iterator[str]:
+    width = max(map(len, rules))
+    for rule in rules.values():
+        summary = inspect.cleandoc(rule.explanation).splitlines()[0]
+        yield f"{style(f'{rule.name:{width}}', rule.severity)} {summary}"
+    for topic, summary in TOPICS.items():
+        yield f"{topic:{width}} {summary}"
+
+
+def _explained(topic: str, rules: dict[str, Rule], style: Style) -> Iterator[str]:
+    """A rule where there is one, for it says more than the verdict of the same name."""
+    from analyzer.diagnose import VERDICTS
+
+    word = known_word(topic, [*(verdict.word for verdict in VERDICTS), *TOPICS, *rules], "explain ", "")
+    if word in rules:
+        rule = rules[word]
+        yield f"{style(word, rule.severity)} ({rule.severity})\n\n{inspect.cleandoc(rule.explanation)}"
+    elif word == "skipped":
         from analyzer.tables.fields import SKIP_REASONS
 
-        typer.echo("Frames that took no part in the analysis, by reason:")
+        yield "Frames that are not part of the analysis, by reason:"
         for reason, meaning in SKIP_REASONS.items():
-            typer.echo(f"  {reason:24} {meaning}")
-    elif topic in rules:
-        typer.echo(f"{topic} ({rules[topic].severity})\n\n{inspect.cleandoc(rules[topic].explanation)}")
+            yield f"  {reason:24} {meaning}"
     else:
-        raise UsageError(f"no rule is called {topic}; `keepalive explain` lists them")
+        several = word == "verdicts"
+        if several:
+            yield "Where several fit, the first is used:"
+        for verdict in VERDICTS:
+            if several or verdict.word == word:
+                yield f"{'  ' * several}{style(f'{verdict.word:24}', verdict.severity)} {verdict.meaning}"
