@@ -15,7 +15,7 @@ import typer
 
 from analyzer.capture.interface.backend import Backend
 from analyzer.capture.interface.rights import asker, give_up_rights, is_root
-from analyzer.commands.console import noter, say, tell_formats, tell_problems
+from analyzer.commands.console import noter, say, tell_captures
 from analyzer.commands.exits import EXIT_NO_CAPTURE
 from analyzer.commands.groups import with_groups
 from analyzer.commands.options import OWNER_ONLY, Coloring, Verbose
@@ -148,9 +148,7 @@ def live(
             with audience.screen(run, title, note, utc=utc, color=color.on(out)) if drawn else contextlib.nullcontext():
                 run.run(None if duration is None else time.monotonic() + duration)
             analysis = run.finish()
-        tell_problems(analysis.captures, note)
-        if verbose:
-            tell_formats(analysis.captures, note)
+        tell_captures(analysis.captures, note, verbose=verbose)
         tell_result(analysis, out)
 
 

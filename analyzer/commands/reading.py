@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analyzer.commands.console import noter, progress_bar, tell_formats, tell_problems
+from analyzer.commands.console import noter, progress_bar, tell_captures
 from analyzer.commands.unrelated import look_unrelated
 
 if TYPE_CHECKING:
@@ -38,10 +38,8 @@ def read(
             notify=note,
             progress=advance,
         )
-    tell_problems(analysis.captures, note)
+    tell_captures(analysis.captures, note, verbose=verbose)
     if same_traffic == "auto" and not both_ends and look_unrelated(analysis):
         ends = ", or --both-ends for two ends of one path" if len(analysis.captures) == 2 else ""
         note(f"the captures look unrelated (no packets in common, not one after the other): use --each{ends}")
-    if verbose:
-        tell_formats(analysis.captures, note)
     return analysis

@@ -48,7 +48,7 @@ def _plain(word: str) -> str:
 
 def completed(incomplete: str, words: Iterable[str]) -> list[str]:
     """What a shell offers for the beginning of one of these words."""
-    return [word for word in map(_plain, words) if word.startswith(_plain(incomplete))]
+    return [word for word in dict.fromkeys(map(_plain, words)) if word.startswith(_plain(incomplete))]
 
 
 def complete_verdict(incomplete: str) -> list[str]:
