@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, overload
@@ -77,6 +78,12 @@ class Analysis:
         from analyzer.diagnose import find
 
         return find(self.context)
+
+    def with_findings(self, findings: list[Finding]) -> Analysis:
+        """The same analysis, of which these findings alone are told."""
+        other = copy(self)
+        other.findings = findings
+        return other
 
     @property
     def flows(self) -> Flows:

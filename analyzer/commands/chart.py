@@ -9,26 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.commands.options import (
-    Captures,
-    End,
-    Hosts,
-    IdleAfter,
-    Join,
-    Ports,
-    Progress,
-    Quiet,
-    SameTraffic,
-    SplitTunnels,
-    Start,
-    Streams,
-    Utc,
-    Verbose,
-    Verdicts,
-)
+from analyzer.commands.groups import with_groups
+from analyzer.commands.options import Captures, IdleAfter, Join, Progress, Quiet, SameTraffic, SplitTunnels, Verbose
+from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import binary_output, check_output
-from analyzer.commands.reading import read, selected
+from analyzer.commands.reading import read
 from analyzer.commands.result import LIMIT
+from analyzer.commands.selection import Selection
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,16 +37,12 @@ class Kind(StrEnum):
 NEED_PACKETS = (Kind.timeline, Kind.idle, Kind.ladder)
 
 
+@with_groups
 def chart(
     captures: Captures,
+    selection: Selection,
     kind: Annotated[Kind, typer.Option(help="What to draw")],
     output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="Write here: .png, .svg or .pdf")],
-    stream: Streams = None,
-    host: Hosts = None,
-    port: Ports = None,
-    verdict: Verdicts = None,
-    start: Start = None,
-    end: End = None,
     limit: Annotated[int, typer.Option(min=0, help="Connections, or hosts, with a row of their own; 0 is all")] = LIMIT,
     countdown: Annotated[
         bool, typer.Option("--countdown", help="idle: the time until the timer fires, as `ss -o` shows it")
@@ -67,7 +50,6 @@ def chart(
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
     same_traffic: SameTraffic = Join.auto,
-    utc: Utc = False,
     progress: Progress = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -78,7 +60,6 @@ def chart(
     between probes. ladder: the segments of one connection that decide. hosts: settings and verdicts side by side.
     idle and ladder take the worst of the connections that are selected.
     """
-    selection = selected(stream, host, port, verdict, start, end)
     form = _form(output)
     if countdown and kind is not Kind.idle:
         raise UsageError("--countdown is for --kind idle")
@@ -93,7 +74,10 @@ def chart(
         quiet=quiet,
         verbose=verbose,
     )
-    figure = _draw(analysis, kind, selection.streams_of(analysis), limit, countdown, utc)
+    outcome = Outcome(selection, quiet)
+    shown, streams = outcome.select(analysis)
+    outcome.leave_without_match(only_connections=True)
+    figure = _draw(shown, kind, streams, limit, countdown, selection.utc)
     octets = _octets(figure, form)
     with binary_output(output) as out:
         out.write(octets)

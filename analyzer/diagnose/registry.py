@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,13 @@ class Context:
 
     def where(self, capture: int) -> str:
         """Words for which capture it is, where there are several."""
-        return f" of capture {capture}" if len(self.captures) > 1 else ""
+        return f" of {self.name_of(capture)}" if len(self.captures) > 1 else ""
+
+    def name_of(self, capture: int) -> str:
+        """The name of a capture file, with its directory where two have the same name."""
+        names = [Path(facts.path).name for facts in self.captures]
+        name = names[capture] if names.count(names[capture]) == 1 else self.captures[capture].path
+        return "".join(letter if letter.isprintable() else "?" for letter in name)
 
     def which(self, capture: int) -> str:
         """The same as the name of a thing."""

@@ -42,11 +42,12 @@ def lost_between_ends(context: Context) -> Iterator[Claim]:
         if apart.resets:
             kinds.append("the RST" if len(apart.resets) == 1 else f"{len(apart.resets)} RSTs")
         among = f" ({', '.join(kinds)} among them)" if kinds else ""
+        held, other = context.name_of(apart.capture), context.name_of(1 - apart.capture)
         yield Claim(
             summary=f"{len(apart.frames)} segments of {sender} left it and did not reach {receiver}{among}",
             remedy="Look at the devices between the two places of capture at these times.",
             frames=apart.frames,
-            observed=f"segments in capture {apart.capture} that capture {1 - apart.capture}, which was running, lacks",
+            observed=f"segments in {held} that are missing from {other}, which was capturing at the time",
             expected="the same segments at both ends",
             source=TWO_CAPTURES,
             confidence="likely",

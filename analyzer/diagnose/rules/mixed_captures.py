@@ -29,8 +29,8 @@ def mixed_captures(context: Context) -> Iterator[Claim]:
         if not capture.strangers:
             continue
         yield Claim(
-            summary=f"{connections(capture.strangers)} of capture {place} had the addresses and ports of others in "
-            f"capture {capture.stranger_to}",
+            summary=f"{connections(capture.strangers)} of {context.name_of(place)} had the addresses and ports of "
+            f"others in {context.name_of(capture.stranger_to)}",
             remedy="Look at captures of different hosts or times one by one: keepalive analyze --each.",
             frames=(),
             observed="sequence numbers of both ends far from those of the other capture, without a SYN between",

@@ -28,11 +28,12 @@ def reset_between_ends(context: Context) -> Iterator[Claim]:
             continue
         flow = context.flow(apart.stream)
         origin, receiver = ends(flow, SIDES[apart.side])
+        held, other = context.name_of(apart.capture), context.name_of(1 - apart.capture)
         yield Claim(
             summary=f"{receiver} got a RST in the name of {origin}, which {origin} did not send",
             remedy="Find the device between the two places of capture that made it, and its idle timeout.",
             frames=apart.resets,
-            observed=f"a RST in capture {apart.capture} that capture {1 - apart.capture}, nearer to its sender, lacks",
+            observed=f"an RST in {held} that is missing from {other}, which is nearer to its sender",
             expected="the same RST at both ends",
             source=TWO_CAPTURES,
             confidence="likely",
