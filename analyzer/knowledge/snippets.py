@@ -18,15 +18,15 @@ class Timing(NamedTuple):
 
     idle: int
     interval: int
-    count: int
+    probes: int
 
     @property
     def total(self) -> int:
         """The seconds of silence after which a dead peer is detected."""
-        return self.idle + self.interval * self.count
+        return self.idle + self.interval * self.probes
 
     def __str__(self) -> str:
-        return f"idle {self.idle} s, interval {self.interval} s, {self.count} probe{'s' * (self.count != 1)}"
+        return f"idle {self.idle} s, interval {self.interval} s, {self.probes} probe{'s' * (self.probes != 1)}"
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,15 @@ class Snippet:
     def filled(self, timing: Timing, port: int = 0) -> tuple[str, ...]:
         """The lines with these settings."""
         values = {
-            **timing._asdict(),
+            "idle": timing.idle,
+            "interval": timing.interval,
+            "count": timing.probes,
             "port": port or (self.ports or (80,))[0],
             "total_ms": timing.total * 1000,
             "idle_ms": timing.idle * 1000,
             "interval_ms": timing.interval * 1000,
             # A heartbeat that may be missed `count` times, and Redis, whose three probes are a third of it apart.
-            "every": max(1, min(timing.idle, timing.total // timing.count)),
+            "every": max(1, min(timing.idle, timing.total // timing.probes)),
             "half": max(1, min(timing.idle, timing.total // 2)),
         }
         return tuple(Template(line).substitute(values) for line in self.lines)
