@@ -1,4 +1,4 @@
-"""Words that findings share: durations, endpoints, and how to ask for keepalive in the language of a service."""
+"""Words that findings share: durations, numbers of things, endpoints."""
 
 from __future__ import annotations
 
@@ -6,60 +6,56 @@ from analyzer.model.flows import SIDES, Endpoint, Flow, Keepalive
 from analyzer.tcp import SECOND
 
 # How findings about two captures of one path are known.
-TWO_CAPTURES = "two captures of one path, compared by addresses, ports, numbers, IP ID and timestamps"
-# By the port of the server (IANA): what its own configuration calls idle time, interval and count.
-_SETTINGS = {
-    5432: "PostgreSQL: tcp_keepalives_idle = {0}, tcp_keepalives_interval = {1}, tcp_keepalives_count = {2} in "
-    "postgresql.conf; libpq: keepalives_idle={0} keepalives_interval={1} keepalives_count={2} in the connection string",
-    6379: "Redis: tcp-keepalive {0} in redis.conf; clients: their socket keepalive options",
-    22: "OpenSSH: ServerAliveInterval {0} in ssh_config, ClientAliveInterval {0} in sshd_config",
-    5672: "RabbitMQ: a heartbeat of {0} s, or keepalive = true among tcp_listen_options",
-    9092: "Kafka: socket.keepalive.enable=true, with sysctl net.ipv4.tcp_keepalive_time {0}, tcp_keepalive_intvl {1}",
-    80: "nginx: listen ... so_keepalive={0}s:{1}s:{2}; HAProxy: option clitcpka with clitcpka-idle {0}s, "
-    "clitcpka-intvl {1}s and clitcpka-cnt {2}, towards servers option srvtcpka with srvtcpka-idle, srvtcpka-intvl and "
-    "srvtcpka-cnt",
-}
-_SETTINGS.update(dict.fromkeys((443, 8080, 8443), _SETTINGS[80]))
-_GENERAL = (
-    "setsockopt SO_KEEPALIVE with TCP_KEEPIDLE {0}, TCP_KEEPINTVL {1}, TCP_KEEPCNT {2}; "
-    "Go: net.KeepAliveConfig{{Enable: true, Idle: {0} * time.Second, Interval: {1} * time.Second, Count: {2}}}"
-)
-# Microsoft: IPPROTO_TCP socket options, SIO_KEEPALIVE_VALS; the registry values are those of all sockets.
-_WINDOWS = (
-    "on Windows the socket options TCP_KEEPIDLE {0} and TCP_KEEPINTVL {1} (since Windows 10 1709), before that "
-    "WSAIoctl with SIO_KEEPALIVE_VALS, {0}000 and {1}000 ms; for all sockets that ask for keepalive the registry "
-    "values KeepAliveTime {0}000 and KeepAliveInterval {1}000 (ms) under Tcpip\\Parameters"
-)
-_WINDOWS_SERVICES = {1433: "SQL Server: Keep Alive {0}000 (ms) of the protocol TCP/IP in the Configuration Manager; "}
+TWO_CAPTURES = "two captures of one network path, matched by addresses, ports, sequence numbers, IP ID and timestamps"
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+# Up to this a duration is in seconds, below that in milliseconds.
+SECONDS_UP_TO, SECONDS_FROM = 120.0, 0.05
 
 
-def how_to_probe(port: int, idle: int = 60, interval: int = 10, count: int = 3, *, windows: bool = False) -> str:
-    """How to set such a keepalive, in the words of the service on this port, or of Windows."""
-    if windows:
-        return (_WINDOWS_SERVICES.get(port, "") + _WINDOWS).format(idle, interval)
-    return _SETTINGS.get(port, _GENERAL).format(idle, interval, count)
+def duration(nanoseconds: float) -> str:
+    """`0.3 ms`, `11.2 s`, `2 min 5 s`, `2 h 12 min`, `830 d 10 h`."""
+    length = nanoseconds / SECOND
+    if length < SECONDS_FROM:
+        return f"{max(length * 1000, 0.1):.1f} ms"
+    if length <= SECONDS_UP_TO:
+        return f"{length:.1f} s"
+    if length < HOUR_S - 0.5:
+        return _two(round(length), MINUTE_S, "min", "s")
+    if length < 2 * DAY_S:
+        return _two(round(length / MINUTE_S), 60, "h", "min")
+    return _two(round(length / HOUR_S), 24, "d", "h")
 
 
-def for_all_sockets(*, windows: bool = False) -> str:
-    """What sets the three for all sockets that ask for keepalive."""
-    if windows:
-        return "the registry values KeepAliveTime and KeepAliveInterval"
-    return "sysctl net.ipv4.tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes on Linux"
+def _two(number: int, large: int, name: str, rest: str) -> str:
+    """A number of small units in two units, the second where it is not zero."""
+    whole, left = divmod(number, large)
+    return f"{whole} {name}" + (f" {left} {rest}" if left else "")
 
 
-def seconds(nanoseconds: float) -> str:
-    """A time to a tenth of a second."""
-    return f"{nanoseconds / SECOND:.1f} s"
+def between(low: float, high: float) -> str:
+    """`7.0 s`, or `7.0 s to 9.2 s`, of two durations in nanoseconds."""
+    shortest, longest = duration(low), duration(high)
+    return shortest if shortest == longest else f"{shortest} to {longest}"
+
+
+def whole_seconds(number: float) -> str:
+    """A setting or a sum of settings: `75 s`, `2 h 11 min`, `9.35 s`."""
+    return f"{number:.4g} s" if number <= SECONDS_UP_TO else duration(number * SECOND)
+
+
+def several(number: int, one: str) -> str:
+    """`1 probe`, `3 probes`, `1,000 probes`."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
 def connections(number: int) -> str:
     """`1 connection`, `3 connections`."""
-    return f"{number} connection{'' if number == 1 else 's'}"
+    return several(number, "connection")
 
 
 def times(number: int) -> str:
-    """`once`, `3 times`."""
-    return "once" if number == 1 else f"{number} times"
+    """`once`, `twice`, `3 times`."""
+    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
 
 
 def other_side(side: str) -> str:

@@ -19,7 +19,7 @@ from analyzer.diagnose.hops import reset_hops
 from analyzer.diagnose.idle_timeouts import Memory, find_memories
 from analyzer.diagnose.limits import Closings, Limit, all_closings, idle_limits
 from analyzer.diagnose.lost import Lost, lost_probes
-from analyzer.diagnose.phrases import named
+from analyzer.diagnose.phrases import connections, named
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.verdicts import VERDICTS
 from analyzer.model.captures import CaptureFacts
@@ -72,6 +72,17 @@ class Context:
         if len(several) > 1:
             return f"{len(several)} {('clients', 'services')[side]}"
         return named(self.flow(int(streams[0])), SIDES[side])
+
+    def whose(self, streams: Column, side: int) -> str:
+        """The same, of a single connection with its port on either side."""
+        if len(streams) > 1:
+            return self.at_side(streams, side)
+        flow = self.flow(int(streams[0]))
+        return str((flow.client, flow.server)[side])
+
+    def of(self, streams: Column, side: int) -> str:
+        """These connections as the end at one side has them: `3 connections to ADDRESS:PORT`, `... from ADDRESS`."""
+        return f"{connections(len(streams))} {('to', 'from')[side]} {self.at_side(streams, 1 - side)}"
 
     @functools.cached_property
     def silence(self) -> Silence:
