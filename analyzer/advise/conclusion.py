@@ -1,0 +1,126 @@
+"""Which settings to take, and why, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analyzer.advise.groups import Group
+from analyzer.advise.timer import gives_up
+from analyzer.diagnose.systems import QUICK_S
+from analyzer.model.advice import Candidate, Kind, Limit, Replay
+from analyzer.report.times import duration
+from analyzer.tcp import SECOND
+
+SERVICES_NAMED = 2
+NOTHING = "The capture shows no failure that keepalive settings could have changed."
+FAULT = "the fault is elsewhere"
+SAYS = {
+    Kind.NEVER_CLOSED: "the application does not close its end",
+    Kind.STALLED: "the peer's kernel replies to probes, its application does not",
+}
+
+
+def conclude(
+    groups: Sequence[Group], limits: Sequence[Limit], replays: Sequence[Replay], *, given: bool
+) -> tuple[Candidate | None, str]:
+    """The settings to take, if any, and the sentence; `given`: a user named the settings."""
+    helped = [place for place, group in enumerate(groups) if group.failure.helped]
+    needy = [place for place in helped if groups[place].needs_change]
+    if not groups:
+        return None, NOTHING
+    if not helped:
+        return None, f"No keepalive setting helps: {_first_why(groups)}; {FAULT}."
+    good = "" if needy else _settings_are_good([groups[place] for place in helped])
+    if not replays or (good and not given):
+        return None, good + _doubt(groups)
+    best = min(replays, key=lambda one: _badness(one, groups, needy or helped))
+    gains = _gains(best, groups, needy or helped)
+    if good:
+        return None, good + (f" With {best.settings}, {_joined(gains)}." if gains else _doubt(groups))
+    if not gains:
+        return None, f"None of these settings changes what failed{_limit_to_keep(limits)}."
+    only = {groups[place].failure.kind for place in needy} == {Kind.UNPROTECTED}
+    which = "the unprotected connections to " if only else ""
+    text = f"Use {best.settings} for {which}{_services(groups, needy)}: {_joined(gains)}"
+    slower = [groups[place].failure.service for place in best.slower if not groups[place].needs_change]
+    if slower:
+        text += f"; keep the settings of {', '.join(dict.fromkeys(slower[:SERVICES_NAMED]))}, which are faster"
+    return best.settings, f"{text}."
+
+
+def _badness(one: Replay, groups: Sequence[Group], needy: Sequence[int]) -> tuple[float, ...]:
+    """The less, the better: lost connections first, then data that waits, what gets slower, and the cost."""
+    assert one.settings is not None
+    avoided = sum(one.outcomes[place].avoided + one.outcomes[place].unknown / 2 for place in needy)
+    waits = sum(
+        one.outcomes[place].noticed is None for place in needy if groups[place].failure.kind is Kind.UNACKNOWLEDGED_DATA
+    )
+    takes = gives_up(one.settings).nominal
+    slower = len(set(one.slower) & set(needy))
+    return -avoided, waits, slower, takes > QUICK_S, one.probes_per_hour or 0.0, takes
+
+
+def _gains(one: Replay, groups: Sequence[Group], places: Sequence[int]) -> list[str]:
+    """What these settings do for these groups."""
+    assert one.settings is not None
+    gains = []
+    of_kind = {kind: [place for place in places if groups[place].failure.kind is kind] for kind in Kind}
+    lost = of_kind[Kind.IDLE_DROP] + of_kind[Kind.LOST_STATE]
+    total = sum(len(groups[place].failed) for place in lost)
+    avoided = sum(one.outcomes[place].avoided for place in lost)
+    unknown = sum(one.outcomes[place].unknown for place in lost)
+    if avoided:
+        gains.append(f"probes keep {avoided} of {total} lost connections alive")
+    if unknown:
+        gains.append(f"probes may keep {unknown} of {total} lost connections alive (no limit is known that allows it)")
+    asked = of_kind[Kind.DEAD_PEER] + of_kind[Kind.UNPROTECTED]
+    takes = duration(round(gives_up(one.settings).nominal * SECOND)).replace(".0 s", " s")
+    if any(place not in one.slower for place in asked):
+        gains.append(f"a dead peer is noticed {takes} after its last packet")
+    if one.settings.user_timeout is not None and of_kind[Kind.UNACKNOWLEDGED_DATA]:
+        gains.append(f"unacknowledged data is given up after {one.settings.user_timeout:g} s")
+    return gains
+
+
+def _settings_are_good(helped: Sequence[Group]) -> str:
+    takes = [group.takes for group in helped if group.takes is not None and group.failure.kind is Kind.DEAD_PEER]
+    if takes:
+        return f"The settings seen are good: they notice a dead peer within {max(takes):g} s; {FAULT}."
+    noticed = [group.failure.noticed.longest for group in helped if group.failure.noticed]
+    if noticed:
+        return f"The settings seen are good: each failure was noticed within {max(noticed):.1f} s; {FAULT}."
+    return f"The capture is too short to show that other settings would help; {FAULT}."
+
+
+def _doubt(groups: Sequence[Group]) -> str:
+    """What a lost state may be instead."""
+    silent = [
+        group.failure.silence.shortest
+        for group in groups
+        if group.failure.kind is Kind.LOST_STATE and group.failure.silence
+    ]
+    if not silent:
+        return ""
+    return (
+        f" If a device on the path forgot the connection, probe more often than every {min(silent):.1f} s, "
+        "the shortest silence before such a loss."
+    )
+
+
+def _limit_to_keep(limits: Sequence[Limit]) -> str:
+    return f": use an idle time of at most {limits[0].safe_idle} s" if limits else ""
+
+
+def _first_why(groups: Sequence[Group]) -> str:
+    kinds = {group.failure.kind for group in groups}
+    return ", and ".join(says for kind, says in SAYS.items() if kind in kinds)
+
+
+def _services(groups: Sequence[Group], places: Sequence[int]) -> str:
+    names = list(dict.fromkeys(groups[place].failure.service for place in places))
+    more = len(names) - SERVICES_NAMED
+    return ", ".join(names[:SERVICES_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
