@@ -66,8 +66,8 @@ def _below(usual: Candidate, longest_idle: int | None) -> Candidate:
 
 
 def _within(seconds: float, longest_idle: int | None) -> Candidate:
-    """Two thirds of the time to wait, the rest for three probes."""
-    idle = min(max(1, int(seconds * 2 / 3)), longest_idle or LONGEST_S)
+    """Two thirds of the time to wait, the rest for three probes, a second apart at least."""
+    idle = min(max(1, min(int(seconds * 2 / 3), int(seconds) - 3)), longest_idle or LONGEST_S)
     return Candidate(idle, max(1, min(int((seconds - idle) / 3), idle)), 3)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analyzer.advise.groups import Group
+from analyzer.advise.replay import NOT_COUNTED
 from analyzer.advise.timer import gives_up
 from analyzer.diagnose.systems import QUICK_S
-from analyzer.model.advice import Candidate, Kind, Limit, Replay
+from analyzer.model.advice import Candidate, Kind, Limit, Outcome, Replay
 from analyzer.report.times import duration
 from analyzer.tcp import SECOND
 
@@ -34,11 +35,14 @@ def conclude(
     if not replays or (good and not given):
         return None, good + _doubt(groups)
     best = min(replays, key=lambda one: _badness(one, groups, needy or helped))
+    drops = [best.outcomes[place] for place in needy if groups[place].failure.kind is Kind.IDLE_DROP]
+    if drops and not any(outcome.avoided or outcome.unknown for outcome in drops):
+        return None, _keeps_nothing(drops, limits)
     gains = _gains(best, groups, needy or helped)
     if good:
         return None, good + (f" With {best.settings}, {_joined(gains)}." if gains else _doubt(groups))
     if not gains:
-        return None, f"None of these settings changes what failed{_limit_to_keep(limits)}."
+        return None, "None of these settings changes what failed."
     only = {groups[place].failure.kind for place in needy} == {Kind.UNPROTECTED}
     which = "the unprotected connections to " if only else ""
     text = f"Use {best.settings} for {which}{_services(groups, needy)}: {_joined(gains)}"
@@ -49,7 +53,10 @@ def conclude(
 
 
 def _badness(one: Replay, groups: Sequence[Group], needy: Sequence[int]) -> tuple[float, ...]:
-    """The less, the better: lost connections first, then data that waits, what gets slower, and the cost."""
+    """The less, the better: lost connections first, then data that waits, what gets slower, and the cost.
+
+    Of what costs the same the gentlest that is quick enough.
+    """
     assert one.settings is not None
     avoided = sum(one.outcomes[place].avoided + one.outcomes[place].unknown / 2 for place in needy)
     waits = sum(
@@ -57,7 +64,8 @@ def _badness(one: Replay, groups: Sequence[Group], needy: Sequence[int]) -> tupl
     )
     takes = gives_up(one.settings).nominal
     slower = len(set(one.slower) & set(needy))
-    return -avoided, waits, slower, takes > QUICK_S, one.probes_per_hour or 0.0, takes
+    slow = takes > QUICK_S
+    return -avoided, waits, slower, slow, round(one.probes_per_hour or 0.0, 3), takes if slow else -takes
 
 
 def _gains(one: Replay, groups: Sequence[Group], places: Sequence[int]) -> list[str]:
@@ -77,7 +85,8 @@ def _gains(one: Replay, groups: Sequence[Group], places: Sequence[int]) -> list[
     takes = duration(round(gives_up(one.settings).nominal * SECOND)).replace(".0 s", " s")
     if any(place not in one.slower for place in asked):
         gains.append(f"a dead peer is noticed {takes} after its last packet")
-    if one.settings.user_timeout is not None and of_kind[Kind.UNACKNOWLEDGED_DATA]:
+    data = of_kind[Kind.UNACKNOWLEDGED_DATA]
+    if one.settings.user_timeout is not None and any(place not in one.slower for place in data):
         gains.append(f"unacknowledged data is given up after {one.settings.user_timeout:g} s")
     return gains
 
@@ -86,9 +95,10 @@ def _settings_are_good(helped: Sequence[Group]) -> str:
     takes = [group.takes for group in helped if group.takes is not None and group.failure.kind is Kind.DEAD_PEER]
     if takes:
         return f"The settings seen are good: they notice a dead peer within {max(takes):g} s; {FAULT}."
-    noticed = [group.failure.noticed.longest for group in helped if group.failure.noticed]
-    if noticed:
-        return f"The settings seen are good: each failure was noticed within {max(noticed):.1f} s; {FAULT}."
+    ended = [group for group in helped if group.failure.noticed and not group.failure.unnoticed]
+    if len(ended) == len(helped):
+        longest = max(group.failure.noticed.longest for group in ended if group.failure.noticed)
+        return f"The settings seen are good: no failure went unnoticed for longer than {longest:.1f} s; {FAULT}."
     return f"The capture is too short to show that other settings would help; {FAULT}."
 
 
@@ -107,8 +117,12 @@ def _doubt(groups: Sequence[Group]) -> str:
     )
 
 
-def _limit_to_keep(limits: Sequence[Limit]) -> str:
-    return f": use an idle time of at most {limits[0].safe_idle} s" if limits else ""
+def _keeps_nothing(drops: Sequence[Outcome], limits: Sequence[Limit]) -> str:
+    """What would keep connections that a device forgets."""
+    if any(outcome.why == NOT_COUNTED for outcome in drops):
+        return f"No keepalive setting keeps the lost connections: {NOT_COUNTED}; send heartbeats of the application."
+    ask = f": use an idle time of at most {limits[0].safe_idle} s" if limits else ""
+    return f"None of these settings keeps the lost connections{ask}."
 
 
 def _first_why(groups: Sequence[Group]) -> str:

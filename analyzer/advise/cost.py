@@ -8,6 +8,7 @@ import numpy as np
 
 from analyzer.advise.asked import Advised
 from analyzer.advise.failures import Failed
+from analyzer.advise.timer import probes_sent
 from analyzer.errors import UsageError
 from analyzer.model.advice import Candidate, Kind
 from analyzer.model.columns import Facts
@@ -19,6 +20,7 @@ from analyzer.tables.probe import probers
 from analyzer.tcp import SECOND
 
 HOUR_S = 3600
+GIVEN_UP = (Kind.DEAD_PEER, Kind.UNACKNOWLEDGED_DATA)
 
 
 def seconds_of(facts: Facts) -> float:
@@ -71,7 +73,7 @@ class _Counter:
         self._counted = (probing & chosen[:, None]).reshape(-1)  # by endpoint: stream * 2 + side
         self._last = np.repeat(facts.tracks.flows[:, FIRST_TIME], 2)  # when it last received something
         self._left_out = _probing_frames(facts)
-        self._dead = {2 * one.stream + one.side: one.kind for one in failed if one.kind in (Kind.DEAD_PEER, *_MUTE)}
+        self._dead = {2 * one.stream + one.side: one for one in failed if one.kind in GIVEN_UP}
 
     def add(self, rows: Column) -> None:
         """Count in the silences that these packets end."""
@@ -96,28 +98,32 @@ class _Counter:
         Who is silent when the capture ends stays so, for all that is known: its share of a probe counts.
         """
         ended = np.repeat(np.where(self._facts.ended > 0, self._facts.ended, self._facts.end), 2)
+        for endpoint, one in self._dead.items():
+            if self._counted[endpoint]:
+                self._give_up(int(self._last[endpoint]), one)
+                self._counted[endpoint] = False
         silence = ended - self._last
-        for endpoint, kind in self._dead.items():
-            if self._counted[endpoint]:  # whose peer is dead gives up
-                self._count(silence[[endpoint]], most=kind is Kind.DEAD_PEER)
-        self._counted[list(self._dead)] = False
         open_ended = np.repeat(self._facts.ended == 0, 2)
         self._count(silence[self._counted & ~open_ended])
         share = silence[self._counted & open_ended].sum() / SECOND
         self.counts += [share / max(settings.idle, settings.interval) for settings in self._settings]
 
-    def _count(self, silences: Column, *, most: bool | None = None) -> None:
-        """Probes in silences (nanoseconds); `most`: those into a dead peer alone, or none at all where it is false."""
+    def _give_up(self, last: int, one: Failed) -> None:
+        """Count in the probes of a silence that a peer lived through, and those that found it dead.
+
+        No probe is sent while data is unacknowledged.
+        """
+        self._count(np.array([max(one.since - last, 0)]))
         for place, settings in enumerate(self._settings):
-            idle = settings.idle * SECOND
-            pause = (settings.interval if most else max(settings.idle, settings.interval)) * SECOND
-            number = np.where(silences >= idle, (silences - idle) // pause + 1, 0)
-            if most is not None:
-                number = np.minimum(number, settings.count if most else 0)
-            self.counts[place] += number.sum()
+            waited = (one.until - max(one.since, last)) / SECOND - settings.idle
+            if one.kind is Kind.DEAD_PEER and waited >= 0:
+                self.counts[place] += min(probes_sent(settings), waited // settings.interval + 1)
 
-
-_MUTE = (Kind.UNACKNOWLEDGED_DATA,)  # no probe while data is on its way
+    def _count(self, silences: Column) -> None:
+        """Count in the probes in silences of a peer that replies, in nanoseconds."""
+        for place, settings in enumerate(self._settings):
+            idle, spacing = settings.idle * SECOND, max(settings.idle, settings.interval) * SECOND
+            self.counts[place] += np.where(silences >= idle, (silences - idle) // spacing + 1, 0).sum()
 
 
 def _probing_frames(facts: Facts) -> Column:

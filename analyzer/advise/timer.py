@@ -18,20 +18,30 @@ from analyzer.model.advice import Candidate, Delay
 
 
 def gives_up(settings: Candidate) -> Delay:
-    """Seconds from the last packet received until a prober whose peer is dead gives up."""
-    limit = settings.user_timeout
+    """Seconds from the last packet received until a prober whose peer is dead gives up.
+
+    The latest is that of a last packet that replied to a probe: the timer runs for `interval` then, which may be longer
+    than `idle`.
+    """
+    due, limit = probes_sent(settings), settings.user_timeout
     if limit is None:
-        return Delay(_tick(settings, settings.count), _tick(settings, settings.count), _late(settings, settings.count))
-    due = max(1, math.ceil(round((limit - settings.idle) / settings.interval, 9)))
-    # Late timers may find it over one interval sooner.
+        return Delay(_tick(settings, due), _tick(settings, due), _late(settings, due))
+    # Late timers may find it over some intervals sooner.
     first = next(tick for tick in range(1, due + 1) if _late(settings, tick) >= limit)
     earliest = _tick(settings, due) if first == due else max(_tick(settings, first), limit)
     return Delay(_tick(settings, due), earliest, _late(settings, due))
 
 
+def probes_sent(settings: Candidate) -> int:
+    """How many probes a dead peer gets before it is given up."""
+    if settings.user_timeout is None:
+        return settings.count
+    return max(1, math.ceil(round((settings.user_timeout - settings.idle) / settings.interval, 9)))
+
+
 def first_probe(settings: Candidate) -> Delay:
     """Seconds from the last packet received to the first probe."""
-    return on_time(settings.idle)
+    return Delay(settings.idle, settings.idle, longest_silence(settings).latest)
 
 
 def longest_silence(settings: Candidate) -> Delay:
@@ -44,7 +54,7 @@ def longest_silence(settings: Candidate) -> Delay:
 
 def on_time(seconds: float) -> Delay:
     """When a timer of so many seconds fires."""
-    return Delay(seconds, seconds, seconds + _lateness(seconds))
+    return Delay(seconds, seconds, seconds + float(slot(np.array(seconds), worst=True)))
 
 
 def _tick(settings: Candidate, number: int) -> float:
@@ -52,9 +62,4 @@ def _tick(settings: Candidate, number: int) -> float:
 
 
 def _late(settings: Candidate, number: int) -> float:
-    return _tick(settings, number) + _lateness(settings.idle) + number * _lateness(settings.interval)
-
-
-def _lateness(seconds: float) -> float:
-    """At the tick rate at which it is latest."""
-    return float(slot(np.array(seconds), worst=True))
+    return longest_silence(settings).latest + number * on_time(settings.interval).latest

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TextIO
 
 from analyzer.model.advice import Advice, Between, Failure, Kind, Limit, Outcome, Replay
 from analyzer.report.times import duration
 from analyzer.tcp import SECOND
 
-FAILURES_LISTED, LIMITS_LISTED = 8, 3
+LISTED_OF_KIND, LIMITS_LISTED = 3, 3
 HEADINGS = {
     Kind.DEAD_PEER: "dead peer noticed",
     Kind.IDLE_DROP: "drops avoided",
@@ -42,12 +43,9 @@ def write_text(advice: Advice, width: int, out: TextIO) -> None:
         lines += ["", *_table(advice, width), "", *_wrapped(LEGEND, width)]
     if advice.failures:
         lines += ["", "What failed"]
-        for place, failure in enumerate(advice.failures[:FAILURES_LISTED]):
-            lines += _wrapped(f"{_told(failure)}{_why(advice, place)}", width, "  ", "    ")
-        more = advice.failures[FAILURES_LISTED:]
-        if more:
-            streams = sum(len(failure.streams) for failure in more)
-            lines.append(f"  and {_connections(streams)} in {len(more)} more groups (--format json lists them)")
+        for kind in NAMES:
+            for text in _of_kind(advice, kind):
+                lines += _wrapped(text, width, "  ", "    ")
     if advice.limits:
         lines += ["", "What the path allows"]
         for limit in advice.limits[:LIMITS_LISTED]:
@@ -120,12 +118,42 @@ def _avoided(outcomes: Sequence[Outcome], total: int) -> str:
 
 def _noticed(failures: Sequence[Failure]) -> str:
     """What happened."""
-    known = [failure.noticed for failure in failures if failure.noticed is not None]
+    known = _widest([failure.noticed for failure in failures])
     unnoticed = sum(failure.unnoticed for failure in failures)
-    if not known:
+    if known is None:
         return f"not in {_seconds(max(failure.watched for failure in failures))}"
-    text = _range(Between(min(one.shortest for one in known), max(one.longest for one in known)))
-    return f"{text}, {unnoticed} not" if unnoticed else text
+    return f"{_range(known)}, {unnoticed} not" if unnoticed else _range(known)
+
+
+def _of_kind(advice: Advice, kind: Kind) -> Iterator[str]:
+    """The failures of a kind, a line for each of the largest and one for the rest."""
+    places = [place for place, failure in enumerate(advice.failures) if failure.kind is kind]
+    for place in places[:LISTED_OF_KIND]:
+        yield f"{_told(advice.failures[place])}{_why(advice, place)}"
+    rest = [advice.failures[place] for place in places[LISTED_OF_KIND:]]
+    if rest:
+        yield _told(_together(rest))
+
+
+def _together(failures: Sequence[Failure]) -> Failure:
+    """Several failures of one kind as one."""
+    services = len({failure.service for failure in failures})
+    return replace(
+        failures[0],
+        service=f"{services} more service{'' if services == 1 else 's'}",
+        streams=tuple(stream for failure in failures for stream in failure.streams),
+        settings="",
+        noticed=_widest([failure.noticed for failure in failures]),
+        unnoticed=sum(failure.unnoticed for failure in failures),
+        watched=max(failure.watched for failure in failures),
+        silence=_widest([failure.silence for failure in failures]),
+        survived=None,
+    )
+
+
+def _widest(times: Sequence[Between | None]) -> Between | None:
+    known = [one for one in times if one is not None]
+    return Between(min(one.shortest for one in known), max(one.longest for one in known)) if known else None
 
 
 def _told(failure: Failure) -> str:
