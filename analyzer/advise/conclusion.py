@@ -80,7 +80,9 @@ def _gains(one: Replay, groups: Sequence[Group], places: Sequence[int]) -> list[
     if avoided:
         gains.append(f"probes keep {avoided} of {total} lost connections alive")
     if unknown:
-        gains.append(f"probes may keep {unknown} of {total} lost connections alive (no limit is known that allows it)")
+        gains.append(
+            f"probes may keep {unknown} of {total} lost connections alive (the limit of the path is not known)"
+        )
     asked = of_kind[Kind.DEAD_PEER] + of_kind[Kind.UNPROTECTED]
     takes = duration(round(gives_up(one.settings).nominal * SECOND)).replace(".0 s", " s")
     if any(place not in one.slower for place in asked):
@@ -94,12 +96,15 @@ def _gains(one: Replay, groups: Sequence[Group], places: Sequence[int]) -> list[
 def _settings_are_good(helped: Sequence[Group]) -> str:
     takes = [group.takes for group in helped if group.takes is not None and group.failure.kind is Kind.DEAD_PEER]
     if takes:
-        return f"The settings seen are good: they notice a dead peer within {max(takes):g} s; {FAULT}."
-    ended = [group for group in helped if group.failure.noticed and not group.failure.unnoticed]
-    if len(ended) == len(helped):
-        longest = max(group.failure.noticed.longest for group in ended if group.failure.noticed)
-        return f"The settings seen are good: no failure went unnoticed for longer than {longest:.1f} s; {FAULT}."
-    return f"The capture is too short to show that other settings would help; {FAULT}."
+        seen = f"they notice a dead peer about {max(takes):g} s after its last packet"
+        return f"The settings seen are good: {seen}; {FAULT}."
+    if any(group.failure.noticed is None or group.failure.unnoticed for group in helped):
+        return "The capture is too short to show whether other settings would help."
+    longest = {group.failure.kind: group.failure.noticed.longest for group in helped if group.failure.noticed}
+    resent = longest.pop(Kind.UNACKNOWLEDGED_DATA, 0.0)
+    said = [f"each failure was noticed within {max(longest.values()):.1f} s"] if longest else []
+    said += [f"the last retransmission came {resent:.1f} s after the peer's last packet"] if resent else []
+    return f"The settings seen are good: {', and '.join(said)}; {FAULT}."
 
 
 def _doubt(groups: Sequence[Group]) -> str:

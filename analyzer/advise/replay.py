@@ -10,13 +10,15 @@ from analyzer.diagnose.idle_timeouts import PATH_S, Memory
 from analyzer.model.advice import Candidate, Delay, Kind, Outcome
 from analyzer.tcp import SECOND
 
-DATA_PENDING = "data was unacknowledged: keepalive sends no probe then, TCP_USER_TIMEOUT sets the limit"
-DEAD_BEFORE = "sooner if the peer was dead before the data was sent"
+DATA_PENDING = "keepalive does not help here: data was unacknowledged; TCP_USER_TIMEOUT sets the limit"
+DEAD_BEFORE = "keepalive may have noticed it sooner, if the peer was dead before the data was sent"
 NOT_COUNTED = "the device does not count keepalive probes"
 NO_REMEDY = {
-    Kind.NEVER_CLOSED: "the application does not close its end: no keepalive setting changes that",
-    Kind.STALLED: "the peer's kernel replies to probes, the application does not: no keepalive setting shows that",
+    Kind.NEVER_CLOSED: "the application does not close its end; no keepalive setting changes that",
+    Kind.STALLED: "the peer's kernel replies to probes, its application does not; no keepalive setting shows that",
 }
+# What is true whatever was tried.
+ALWAYS = {**NO_REMEDY, Kind.UNACKNOWLEDGED_DATA: DATA_PENDING}
 
 
 def replay(settings: Candidate, kind: Kind, failed: Sequence[Failed]) -> Outcome:

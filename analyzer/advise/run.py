@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -12,12 +12,15 @@ from analyzer.advise.conclusion import conclude
 from analyzer.advise.cost import per_hour, seconds_of, seen_per_hour
 from analyzer.advise.failures import find_failed
 from analyzer.advise.groups import Group, gather, limits_of
-from analyzer.advise.replay import replay
+from analyzer.advise.replay import ALWAYS, replay
 from analyzer.advise.timer import longest_silence
+from analyzer.diagnose.explained import streams_of
 from analyzer.model.advice import Advice, Candidate, Kind, Limit, Outcome, Replay
 
 # Timers are late: a dead peer is not noticed later for less than this part more.
 LATER = 1.1
+# When a sender gives data up no packet shows. The gaps between retransmissions double: it was before the next was due.
+NOT_RESENT = 2.1
 
 
 def advise(
@@ -31,7 +34,11 @@ def advise(
     settings = list(dict.fromkeys(candidates)) if candidates else _proposed(groups, limits)
     which = np.arange(len(analysis.facts)) if chosen is None else np.array(sorted(chosen), np.int64)
     costs = per_hour(analysis, which, settings, failed) if settings else []
-    seen = Replay(None, tuple(Outcome() for _ in groups), seen_per_hour(analysis.facts, which))
+    seen = Replay(
+        None,
+        tuple(Outcome(why=ALWAYS.get(group.failure.kind, "")) for group in groups),
+        seen_per_hour(analysis.facts, which),
+    )
     replays = [_replay(one, groups, cost) for one, cost in zip(settings, costs, strict=True)]
     take, conclusion = conclude(groups, limits, replays, given=bool(candidates))
     return Advice(
@@ -39,6 +46,7 @@ def advise(
         connections=len(which),
         failures=tuple(group.failure for group in groups),
         limits=tuple(limits),
+        notes=tuple(_closed_at_a_limit(analysis, chosen)),
         replays=(seen, *replays),
         take=take,
         conclusion=conclusion,
@@ -54,6 +62,13 @@ def _proposed(groups: Sequence[Group], limits: Sequence[Limit]) -> list[Candidat
     unacknowledged = any(group.failure.kind is Kind.UNACKNOWLEDGED_DATA for group in groups)
     longest = min([_safe_idle(limit) for limit in limits], default=None)
     return proposals(longest, min(takes, default=None), unacknowledged=unacknowledged)
+
+
+def _closed_at_a_limit(analysis: Advised, streams: set[int] | None) -> Iterator[str]:
+    """Ends that close what carries no data for so long: probes are none."""
+    for finding in analysis.findings:
+        if finding.rule == "proxy-idle-close" and (streams is None or not streams.isdisjoint(streams_of(finding))):
+            yield f"{finding.summary}; keepalive probes do not count as data"
 
 
 def _safe_idle(limit: Limit) -> int:
@@ -77,5 +92,5 @@ def _is_slower(outcome: Outcome, group: Group) -> bool:
     noticed = group.failure.noticed
     seen = group.takes if group.takes is not None else noticed.longest if noticed else None
     if group.failure.kind is Kind.UNACKNOWLEDGED_DATA:
-        seen = noticed.longest if noticed else None
+        seen = noticed.longest * NOT_RESENT if noticed else None
     return seen is not None and outcome.noticed.nominal > seen * LATER

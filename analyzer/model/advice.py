@@ -108,6 +108,7 @@ class Advice:
     connections: int
     failures: tuple[Failure, ...]
     limits: tuple[Limit, ...]
+    notes: tuple[str, ...]  # what closes idle connections whatever the settings
     replays: tuple[Replay, ...]
     take: Candidate | None  # None: no change, or none that helps
     conclusion: str

@@ -31,7 +31,8 @@ NAMES = {
 }
 LEGEND = (
     "Settings are idle time/interval/count of keepalive probes in seconds; utN is TCP_USER_TIMEOUT. Times count from "
-    "the peer's last packet, or its last reply to a probe. Linux timers fire up to an eighth late."
+    "the peer's last packet, or its last reply to a probe; Linux timers fire up to an eighth late. Where neither end "
+    "probed, the probes counted are the client's."
 )
 BETWEEN = "  "
 
@@ -46,12 +47,13 @@ def write_text(advice: Advice, width: int, out: TextIO) -> None:
         for kind in NAMES:
             for text in _of_kind(advice, kind):
                 lines += _wrapped(text, width, "  ", "    ")
-    if advice.limits:
-        lines += ["", "What the path allows"]
-        for limit in advice.limits[:LIMITS_LISTED]:
-            lines += _wrapped(_limit(limit), width, "  ", "    ")
-        if len(advice.limits) > LIMITS_LISTED:
-            lines.append(f"  and {len(advice.limits) - LIMITS_LISTED} more paths with a longer limit")
+    if advice.limits or advice.notes:
+        lines += ["", "Limits"]
+        for text in (*map(_limit, advice.limits[:LIMITS_LISTED]), *advice.notes[:LIMITS_LISTED]):
+            lines += _wrapped(f"{text}.", width, "  ", "    ")
+        more = max(len(advice.limits) - LIMITS_LISTED, 0) + max(len(advice.notes) - LIMITS_LISTED, 0)
+        if more:
+            lines.append(f"  and {more} more (--format json lists them)")
     out.write("\n".join(lines) + "\n")
 
 
@@ -129,10 +131,10 @@ def _of_kind(advice: Advice, kind: Kind) -> Iterator[str]:
     """The failures of a kind, a line for each of the largest and one for the rest."""
     places = [place for place, failure in enumerate(advice.failures) if failure.kind is kind]
     for place in places[:LISTED_OF_KIND]:
-        yield f"{_told(advice.failures[place])}{_why(advice, place)}"
+        yield f"{_told(advice.failures[place])}.{_why(advice, place)}"
     rest = [advice.failures[place] for place in places[LISTED_OF_KIND:]]
     if rest:
-        yield _told(_together(rest))
+        yield f"{_told(_together(rest))}."
 
 
 def _together(failures: Sequence[Failure]) -> Failure:
@@ -175,11 +177,11 @@ def _told(failure: Failure) -> str:
 
 
 def _why(advice: Advice, place: int) -> str:
-    """What limits the settings that were tried, where that is not said in the table."""
-    if advice.failures[place].kind not in (Kind.UNACKNOWLEDGED_DATA, Kind.IDLE_DROP, Kind.NEVER_CLOSED, Kind.STALLED):
+    """What limits all settings, or those that were tried, where the table does not say so."""
+    if advice.failures[place].kind in (Kind.UNPROTECTED, Kind.LOST_STATE):
         return ""
-    tried = [one.outcomes[place].why for one in advice.replays if one.outcomes[place].why]
-    return f": {tried[0]}" if tried else ""
+    whys = [one.outcomes[place].why for one in advice.replays if one.outcomes[place].why]
+    return f" {whys[0][0].upper()}{whys[0][1:]}." if whys else ""
 
 
 def _limit(limit: Limit) -> str:
@@ -187,13 +189,17 @@ def _limit(limit: Limit) -> str:
     names = f" ({', '.join(limit.devices)})" if limit.devices else ""
     return (
         f"A device between {limit.client} and {limit.server} drops connections after {above}at most "
-        f"{_seconds(limit.fatal)} of silence{names}: set an idle time of at most {limit.safe_idle} s."
+        f"{_seconds(limit.fatal)} of silence{names}: set an idle time of at most {limit.safe_idle} s"
     )
 
 
 def _range(times: Between) -> str:
     shortest, longest = _seconds(times.shortest), _seconds(times.longest)
-    return longest if shortest == longest else f"{shortest} to {longest}"
+    if shortest == longest:
+        return longest
+    if longest.endswith(" s") and "min" not in longest:
+        shortest = shortest.removesuffix(" s")
+    return f"{shortest} to {longest}"
 
 
 def _seconds(seconds: float) -> str:

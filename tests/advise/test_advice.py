@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from advised import advice_on
 from conversation import CLIENT, SERVER, Conversation
 
+from analyzer import analyze
+from analyzer.advise import advise
 from analyzer.model.advice import Advice, Candidate, Failure, Kind, Outcome
 
 
@@ -49,7 +52,7 @@ def test_a_quick_prober_needs_no_advice() -> None:
     advice = advice_on(given_up(at(40_000), 30))
     assert advice.take is None
     assert advice.conclusion == (
-        "The settings seen are good: they notice a dead peer within 45 s; the fault is elsewhere."
+        "The settings seen are good: they notice a dead peer about 45 s after its last packet; the fault is elsewhere."
     )
     assert [one.settings for one in advice.replays] == [None]
     [failure] = advice.failures
@@ -130,6 +133,33 @@ def test_settings_that_come_too_late_are_answered_with_the_limit() -> None:
     assert advice.conclusion == "None of these settings keeps the lost connections: use an idle time of at most 90 s."
 
 
+def test_a_device_that_is_known_not_to_count_probes_is_not_kept_from_forgetting() -> None:
+    """Above 54.5 s and at most 56 s one limit alone is known, that of a router for HTTP."""
+    well = at(40_001).idle(54.5).data(CLIENT, 50).data(SERVER, 50).fin(CLIENT).fin(SERVER)
+    advice = advice_on(given_up(at(40_000), 56), well, busy(120), settings="20/5/3")
+    failure, outcome = only(advice)
+    assert failure.devices == ("Heroku router",)
+    assert (outcome.avoided, outcome.unknown, outcome.why) == (0, 0, "the device does not count keepalive probes")
+    assert advice.take is None and "send heartbeats of the application" in advice.conclusion
+
+
+def test_a_device_that_is_known_is_known_to_keep_what_probes_before_its_limit() -> None:
+    """Between 345 and 360 s all known limits are 350 s: 330 s is below that even late, but longer than 300 s."""
+    well = at(40_001).idle(345).data(CLIENT, 50).data(SERVER, 50).fin(CLIENT).fin(SERVER)
+    talks = [given_up(at(40_000), 360), well, busy(400)]
+    for settings, avoided in (("300/10/3", 1), ("349/10/3", 0)):
+        failure, outcome = only(advice_on(*talks, settings=settings))
+        assert failure.devices and outcome.avoided == avoided
+
+
+def test_a_limit_without_data_is_noted_and_left_out_of_what_failed() -> None:
+    talks = [at(40_000 + n, start=float(n)).idle(60).fin(SERVER).fin(CLIENT) for n in range(4)]
+    advice = advice_on(*talks, settings="10/5/3")
+    assert advice.failures == ()
+    [note] = advice.notes
+    assert "without data" in note and note.endswith("; keepalive probes do not count as data")
+
+
 def test_a_peer_that_lost_its_state_may_have_been_forgotten_on_the_path() -> None:
     talk = at(40_000).idle(30).probe(CLIENT, answered="rst")
     failure, outcome = only(advice_on(talk, settings="10/5/3"))
@@ -147,7 +177,7 @@ def test_keepalive_does_not_help_where_data_was_unacknowledged() -> None:
     failure, outcome = only(advice_on(in_vain(at(40_000).idle(1)), settings="5/1/3"))
     assert failure.kind is Kind.UNACKNOWLEDGED_DATA
     assert outcome.noticed is None
-    assert "TCP_USER_TIMEOUT" in outcome.why and "sooner" not in outcome.why
+    assert "TCP_USER_TIMEOUT" in outcome.why and "dead before" not in outcome.why
 
 
 def test_a_user_timeout_runs_from_the_first_retransmission() -> None:
@@ -159,7 +189,7 @@ def test_a_user_timeout_runs_from_the_first_retransmission() -> None:
 def test_a_peer_that_was_dead_before_the_data_may_have_been_noticed_sooner() -> None:
     _, outcome = only(advice_on(in_vain(at(40_000).idle(60)), settings="5/1/3"))
     assert outcome.noticed is None
-    assert "sooner if the peer was dead before the data was sent" in outcome.why
+    assert "sooner, if the peer was dead before the data was sent" in outcome.why
 
 
 def test_data_that_waits_for_long_is_advised_a_user_timeout() -> None:
@@ -203,6 +233,14 @@ def test_services_are_told_apart_and_the_largest_comes_first() -> None:
         ("6379", 3),
         ("5432", 1),
     ]
+
+
+def test_an_analysis_advises_itself(tmp_path: Path) -> None:
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(given_up(at(40_000), 30).pcap())
+    analysis = analyze(str(path))
+    assert analysis.advise([Candidate(5, 1, 3)]) == advise(analysis, [Candidate(5, 1, 3)])
+    assert analysis.advise().replays[0].settings is None
 
 
 # -- the cost

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from conversation import CLIENT, SERVER, Conversation
 from results import ROOT, recorded
 
 from analyzer.advise import advise
-from analyzer.model.advice import Advice
+from analyzer.model.advice import Advice, Between
 from analyzer.report.advice import write_text
 
 DEAD_PEER = ROOT / "captures" / "dead-peer" / "capture.pcap"
@@ -37,7 +38,7 @@ def text_of(advice: Advice, width: int = 100) -> list[str]:
 
 def test_the_answer_comes_first_and_the_settings_seen_before_others() -> None:
     lines = inside("advise", DEAD_PEER, "--settings", "2/1/3", "--settings", "1m/10s/3").splitlines()
-    assert lines[0].startswith("The settings seen are good: they notice a dead peer within 11 s")
+    assert lines[0].startswith("The settings seen are good: they notice a dead peer about 11 s after its last packet")
     table = [line.split("  ")[0] for line in lines[lines.index("") + 1 :]]
     assert table[:4] == ["settings", "as seen", "2/1/3", "60/10/3"]
     assert any(re.match(r"as seen +11\.2 s +1,\d{3}$", line) for line in lines)
@@ -99,6 +100,18 @@ def test_a_capture_is_not_overwritten(tmp_path: Path) -> None:
 def test_it_fits(name: str, width: int) -> None:
     lines = text_of(advise(recorded(ROOT / "captures" / name / "capture.pcap")), width)
     assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(
+    ("shortest", "longest", "text"),
+    [(9.0, 9.0, "9 s"), (9.0, 9.3, "9 to 9.3 s"), (0.2, 3.0, "200 ms to 3 s"), (5.0, 125.0, "5 s to 2 min 5 s"),
+     (5.0, 10_800.0, "5 s to 3 h")],
+)  # fmt: skip
+def test_a_range_names_its_unit_once(shortest: float, longest: float, text: str) -> None:
+    advice = advise(recorded(DEAD_PEER))
+    failure = replace(advice.failures[0], noticed=Between(shortest, longest))
+    lines = " ".join(text_of(replace(advice, failures=(failure,)), 200))
+    assert f"noticed {text} after the peer's last packet" in lines
 
 
 def test_many_services_are_a_few_lines() -> None:
