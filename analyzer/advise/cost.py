@@ -16,10 +16,10 @@ from analyzer.model.words import How, ProbeKind
 from analyzer.tables.arrays import Column, are_among, distinct
 from analyzer.tables.fields import ANSWER_FRAME, FIRST_TIME, FRAME, KIND, PROBE_FRAME, STREAM, TIME
 from analyzer.tables.flow import by_server
-from analyzer.tables.probe import probers
 from analyzer.tcp import SECOND
 
 HOUR_S = 3600
+NO_FRAME = np.iinfo(np.int64).max
 GIVEN_UP = (Kind.DEAD_PEER, Kind.UNACKNOWLEDGED_DATA)
 
 
@@ -78,7 +78,8 @@ class _Counter:
     def add(self, rows: Column) -> None:
         """Count in the silences that these packets end."""
         rows = rows[(rows[:, STREAM] >= 0) & (rows[:, KIND] == 0)]
-        rows = rows[~are_among(rows[:, FRAME], self._left_out)]
+        place = np.searchsorted(self._left_out, rows[:, FRAME])  # sorted, and with an end: no frame is beyond
+        rows = rows[self._left_out[place] != rows[:, FRAME]]
         receiver = 2 * rows[:, STREAM] + np.where(by_server(rows, self._facts.tracks.flows), 0, 1)
         counted = self._counted[receiver]
         receiver, times = receiver[counted], rows[counted, TIME]
@@ -127,7 +128,6 @@ class _Counter:
 
 
 def _probing_frames(facts: Facts) -> Column:
-    """The frames of keepalive probes, and of what answered them."""
-    log = facts.tracks.probes
-    rows = log[(facts.probe_kind == ProbeKind.KEEPALIVE) & (probers(log) >= 0)]
-    return distinct(np.concatenate((rows[:, PROBE_FRAME], rows[:, ANSWER_FRAME])))
+    """The frames of keepalive probes and of what answered them, in order; last a number that no frame has."""
+    rows = facts.tracks.probes[facts.probe_kind == ProbeKind.KEEPALIVE]
+    return distinct(np.concatenate((rows[:, PROBE_FRAME], rows[:, ANSWER_FRAME], [NO_FRAME])))

@@ -72,12 +72,9 @@ def _all_failed(analysis: Advised) -> Iterator[Failed]:
     yield from _of(context, ("dead_peer", "middlebox_drop"), _dead_peer)
     yield from _of(context, ("retransmission_timeout",), _unacknowledged)
     leaked, idle = (_named(analysis, rule) for rule in ("leaked-connection", "unprotected-idle"))
-    for stream in context.judged("close_wait_leak").tolist() + leaked:
-        yield _silent(facts, stream, Kind.NEVER_CLOSED)
-    for stream in idle:
-        yield _silent(facts, stream, Kind.UNPROTECTED)
-    for stream in context.judged(*STALLED).tolist():
-        yield _silent(facts, stream, Kind.STALLED)
+    yield from _silent(facts, context.judged("close_wait_leak").tolist() + leaked, Kind.NEVER_CLOSED)
+    yield from _silent(facts, idle, Kind.UNPROTECTED)
+    yield from _silent(facts, context.judged(*STALLED).tolist(), Kind.STALLED)
 
 
 def _of(context: Context, verdicts: tuple[str, ...], made: Callable[[Facts, int], Failed]) -> Iterator[Failed]:
@@ -122,10 +119,12 @@ def _unacknowledged(facts: Facts, stream: int) -> Failed:
     )
 
 
-def _silent(facts: Facts, stream: int, kind: Kind) -> Failed:
+def _silent(facts: Facts, streams: list[int], kind: Kind) -> Iterator[Failed]:
     """Open to the end, for as long as somebody listened."""
-    since = facts.tracks.flows[stream, END_TIME]
-    return Failed(stream, kind, 0, int(since), 0, int(since + facts.listened(np.array([since]))[0]))
+    since = facts.tracks.flows[streams, END_TIME] if streams else np.zeros(0, np.int64)
+    until = since + facts.listened(since)
+    for stream, last, end in zip(streams, since.tolist(), until.tolist(), strict=True):
+        yield Failed(stream, kind, 0, last, 0, end)
 
 
 def _endpoint(facts: Facts, stream: int, side: int, field: int) -> int:
