@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, overload
 
+from analyzer.model.advice import Advice, Candidate
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import SEVERITIES, Apart, Finding
@@ -188,6 +189,12 @@ class Analysis:
         from analyzer.report.arrow import Tables
 
         return Tables(self)
+
+    def advise(self, candidates: Sequence[Candidate] | None = None) -> Advice:
+        """What these keepalive settings, or those proposed, would have made of the failures."""
+        from analyzer.advise import advise
+
+        return advise(self, candidates)
 
     def to_json(self) -> str:
         """The text of `--format json`."""

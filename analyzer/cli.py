@@ -10,6 +10,7 @@ from typing import Annotated
 import click
 import typer
 
+from analyzer.commands.advise import advise
 from analyzer.commands.analyze import analyze
 from analyzer.commands.annotate import annotate
 from analyzer.commands.chart import chart
@@ -61,6 +62,7 @@ def root(
 app.command()(analyze)
 app.command()(chart)
 app.command()(report)
+app.command()(advise)
 app.command()(annotate)
 app.command()(extract)
 app.command()(live)
