@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from analyzer.advise.groups import Group
 from analyzer.advise.replay import NOT_COUNTED
 from analyzer.advise.timer import gives_up
-from analyzer.diagnose.systems import QUICK_S
+from analyzer.diagnose.advice import USUAL
 from analyzer.model.advice import Candidate, Kind, Limit, Outcome, Replay
-from analyzer.report.times import duration
+from analyzer.model.durations import duration
 from analyzer.tcp import SECOND
 
 SERVICES_NAMED = 2
@@ -64,7 +64,7 @@ def _badness(one: Replay, groups: Sequence[Group], needy: Sequence[int]) -> tupl
     )
     takes = gives_up(one.settings).nominal
     slower = len(set(one.slower) & set(needy))
-    slow = takes > QUICK_S
+    slow = takes > USUAL.total
     return -avoided, waits, slower, slow, round(one.probes_per_hour or 0.0, 3), takes if slow else -takes
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from analyzer.advise.asked import Advised
 from analyzer.diagnose import Context
-from analyzer.diagnose.explained import streams_of
 from analyzer.diagnose.idle_timeouts import SHORTEST_NS, Memory
 from analyzer.model.advice import Kind
 from analyzer.model.columns import Facts
@@ -82,7 +81,7 @@ def _of(context: Context, verdicts: tuple[str, ...], made: Callable[[Facts, int]
 
 
 def _named(analysis: Advised, rule: str) -> list[int]:
-    return [stream for one in analysis.findings if one.rule == rule for stream in streams_of(one)]
+    return [stream for one in analysis.findings if one.rule == rule for stream in one.concerned]
 
 
 def _dropped(facts: Facts, stream: int, gap: int, kind: Kind) -> Failed:

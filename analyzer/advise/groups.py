@@ -10,7 +10,7 @@ import numpy as np
 from analyzer.advise.asked import Advised
 from analyzer.advise.failures import Failed
 from analyzer.advise.timer import gives_up
-from analyzer.diagnose.systems import QUICK_S
+from analyzer.diagnose.advice import USUAL
 from analyzer.model.advice import Between, Candidate, Failure, Kind, Limit
 from analyzer.model.flows import SETTINGS, SIDES
 from analyzer.tcp import SECOND
@@ -82,8 +82,8 @@ def _needs_change(failure: Failure, takes: float | None) -> bool:
     if not failure.helped:
         return False
     if takes is not None and failure.kind is Kind.DEAD_PEER:
-        return takes > QUICK_S
-    return failure.watched > QUICK_S
+        return takes > USUAL.total
+    return failure.watched > USUAL.total
 
 
 def _settings_seen(analysis: Advised, failed: list[Failed]) -> tuple[list[str], float | None]:

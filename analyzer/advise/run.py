@@ -14,7 +14,6 @@ from analyzer.advise.failures import find_failed
 from analyzer.advise.groups import Group, gather, limits_of
 from analyzer.advise.replay import ALWAYS, replay
 from analyzer.advise.timer import longest_silence
-from analyzer.diagnose.explained import streams_of
 from analyzer.model.advice import Advice, Candidate, Kind, Limit, Outcome, Replay
 
 # Timers are late: a dead peer is not noticed later for less than this part more.
@@ -67,7 +66,7 @@ def _proposed(groups: Sequence[Group], limits: Sequence[Limit]) -> list[Candidat
 def _closed_at_a_limit(analysis: Advised, streams: set[int] | None) -> Iterator[str]:
     """Ends that close what carries no data for so long: probes are none."""
     for finding in analysis.findings:
-        if finding.rule == "proxy-idle-close" and (streams is None or not streams.isdisjoint(streams_of(finding))):
+        if finding.rule == "proxy-idle-close" and (streams is None or not streams.isdisjoint(finding.concerned)):
             yield f"{finding.summary}; keepalive probes do not count as data"
 
 

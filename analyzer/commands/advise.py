@@ -8,24 +8,22 @@ from typing import Annotated, TextIO
 
 import typer
 
+from analyzer.commands.groups import with_groups
 from analyzer.commands.options import (
+    OWNER_ONLY,
     Captures,
-    End,
-    Hosts,
     IdleAfter,
     Join,
-    Ports,
     Progress,
     Quiet,
     SameTraffic,
     SplitTunnels,
-    Start,
-    Streams,
     Verbose,
-    Verdicts,
 )
+from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import check_output, open_output
-from analyzer.commands.reading import read, selected
+from analyzer.commands.reading import read
+from analyzer.commands.selection import Selection
 
 PAGE_WIDTH = 100
 NARROWEST = 40
@@ -38,8 +36,10 @@ class AdviceFormat(StrEnum):
     json = "json"
 
 
+@with_groups
 def advise(
     captures: Captures,
+    selection: Selection,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,13 +49,9 @@ def advise(
         ),
     ] = None,
     form: Annotated[AdviceFormat, typer.Option("--format", help="How to write the advice")] = AdviceFormat.text,
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to this file")] = None,
-    stream: Streams = None,
-    host: Hosts = None,
-    port: Ports = None,
-    verdict: Verdicts = None,
-    start: Start = None,
-    end: End = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="OUT", help=f"Write to this file ({OWNER_ONLY})")
+    ] = None,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
     same_traffic: SameTraffic = Join.auto,
@@ -72,7 +68,6 @@ def advise(
     from analyzer.advise import parse
 
     candidates = [parse(text) for text in settings or ()]
-    selection = selected(stream, host, port, verdict, start, end)
     check_output(output, captures)
     analysis = read(
         captures,
@@ -84,7 +79,9 @@ def advise(
         quiet=quiet,
         verbose=verbose,
     )
-    advice = advise_on(analysis, candidates, selection.streams_of(analysis))
+    outcome = Outcome(selection, quiet)
+    shown, streams = outcome.select(analysis)
+    advice = advise_on(shown, candidates, streams)
     with open_output(output) as out:
         if form is AdviceFormat.json:
             from analyzer.report.advice import write_json
@@ -94,6 +91,7 @@ def advise(
             from analyzer.report.advice import write_text
 
             write_text(advice, _width(out), out)
+    outcome.leave()
 
 
 def _width(out: TextIO) -> int:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from analyzer.diagnose.idle_timeouts import Memory
-from analyzer.diagnose.phrases import named, several, whole_seconds
+from analyzer.diagnose.phrases import named, several
 from analyzer.diagnose.systems import is_windows, windows_settings
 from analyzer.knowledge.snippets import Timing, snippets_for
 from analyzer.model.columns import Facts
+from analyzer.model.durations import whole_seconds
 from analyzer.model.flows import SIDES, Estimate, Flow, Keepalive
 
 # Quick enough for nearly everybody, and rare enough for phones and firewalls. What is as quick needs no change.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, TextIO
 
 from analyzer.model.advice import Advice, Between, Failure, Kind, Limit, Outcome, Replay
-from analyzer.report.times import duration
+from analyzer.model.durations import duration
 from analyzer.tcp import SECOND
 
 LISTED_OF_KIND, LIMITS_LISTED = 3, 3

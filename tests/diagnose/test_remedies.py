@@ -15,7 +15,7 @@ from results import CAPTURES, EVERY_CAPTURE, recorded
 
 from analyzer.diagnose import VERDICTS, load_rules
 from analyzer.diagnose.advice import Takes, is_slow, settings, takes
-from analyzer.diagnose.phrases import between, duration, whole_seconds
+from analyzer.model.durations import between, duration, whole_seconds
 from analyzer.model.findings import Finding
 from analyzer.model.flows import Estimate
 from analyzer.tcp import SECOND

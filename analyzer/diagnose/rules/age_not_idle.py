@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.limits import age_limits
-from analyzer.diagnose.phrases import between, duration, ends
+from analyzer.diagnose.phrases import ends
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.model.durations import between, duration
 from analyzer.model.flows import SIDES
 
 

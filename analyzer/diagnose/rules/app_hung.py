@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.hung import is_known, replies
-from analyzer.diagnose.phrases import duration, named
+from analyzer.diagnose.phrases import named
 from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.fields import REQUEST_FRAME, REQUEST_TIME
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from analyzer.diagnose.advice import Takes, how_to_set, is_slow, proposed, settings, takes
 from analyzer.diagnose.errors_on_path import PathError, path_errors
 from analyzer.diagnose.heard import heard_of_peer, unanswered_at_the_end
-from analyzer.diagnose.phrases import duration, ends_of, named, several
+from analyzer.diagnose.phrases import ends_of, named, several
 from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Episode, Flow, Keepalive, Probe
 from analyzer.model.words import How, Outcome, Why
 from analyzer.tcp import SECOND

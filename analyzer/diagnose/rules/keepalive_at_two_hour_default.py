@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.advice import how_to_set, proposed
-from analyzer.diagnose.phrases import connections, duration
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.diagnose.waits import first_probes
 from analyzer.knowledge.snippets import snippet
+from analyzer.model.durations import duration
 from analyzer.model.flows import Flow
 from analyzer.tables.arrays import are_among, distinct
 from analyzer.tables.fields import PROBE_SINCE, PROBE_TIME

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.advice import how_to_set, proposed
-from analyzer.diagnose.phrases import connections, duration, ends_of
+from analyzer.diagnose.phrases import connections, ends_of
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.model.durations import duration
 from analyzer.model.flows import Flow, Keepalive
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import connections, duration
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.model.durations import duration
 from analyzer.tables.arrays import Column, distinct
 from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.advice import LATE, how_to_set, proposed
 from analyzer.diagnose.hops import OTHER, SAME, UNKNOWN
-from analyzer.diagnose.phrases import duration, ends, named
+from analyzer.diagnose.phrases import ends, named
 from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow
 from analyzer.model.words import Why
 from analyzer.tcp import SECOND

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.advice import how_to_set, proposed
 from analyzer.diagnose.idle_timeouts import Memory
-from analyzer.diagnose.phrases import between, connections, duration
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.model.durations import between, duration
 from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.fields import OPEN_GAP_END, REQUEST_FRAME, RESET_FRAME
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.advice import how_to_set, proposed
-from analyzer.diagnose.phrases import duration
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.columns import Facts
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import CHALLENGED, HANDSHAKE, HANDSHAKE_RTT, HEAD_SIZE, OLDER_RESET, SAW_ACK, SYN_TIME

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
-from analyzer.diagnose.phrases import between, duration, ends
+from analyzer.diagnose.phrases import ends
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.model.durations import between, duration
 from analyzer.model.flows import SIDES
 from analyzer.tcp import SECOND
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.advice import how_to_set, proposed
-from analyzer.diagnose.phrases import duration, several
+from analyzer.diagnose.phrases import several
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.model.columns import Facts
+from analyzer.model.durations import duration
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     ACKED_UNSEEN,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.phrases import duration, ends, named, several
+from analyzer.diagnose.phrases import ends, named, several
 from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, ZERO_SINCE
 
