@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, overload
 
+from analyzer.model.advice import Advice, Candidate
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import SEVERITIES, Apart, Finding
@@ -77,6 +79,12 @@ class Analysis:
         from analyzer.diagnose import find
 
         return find(self.context)
+
+    def with_findings(self, findings: list[Finding]) -> Analysis:
+        """The same analysis, of which these findings alone are told."""
+        other = copy(self)
+        other.findings = findings
+        return other
 
     @property
     def flows(self) -> Flows:
@@ -181,6 +189,12 @@ class Analysis:
         from analyzer.report.arrow import Tables
 
         return Tables(self)
+
+    def advise(self, candidates: Sequence[Candidate] | None = None) -> Advice:
+        """What these keepalive settings, or those proposed, would have made of the failures."""
+        from analyzer.advise import advise
+
+        return advise(self, candidates)
 
     def to_json(self) -> str:
         """The text of `--format json`."""

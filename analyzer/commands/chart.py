@@ -9,27 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analyzer.commands.groups import with_groups
 from analyzer.commands.options import (
     Captures,
-    End,
-    Hosts,
     IdleAfter,
     Join,
-    Ports,
     Progress,
     Quiet,
     SameTraffic,
     SplitTunnels,
-    Start,
-    Streams,
     Title,
-    Utc,
     Verbose,
-    Verdicts,
 )
+from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import binary_output, check_output
-from analyzer.commands.reading import read, selected
+from analyzer.commands.reading import read
 from analyzer.commands.result import LIMIT
+from analyzer.commands.selection import Selection
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,16 +55,12 @@ class Kind(StrEnum):
 NEED_PACKETS = (Kind.timeline, Kind.idle, Kind.ladder)
 
 
+@with_groups
 def chart(
     captures: Captures,
+    selection: Selection,
     kind: Annotated[Kind, typer.Option(help="What to draw")],
     output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="Write here: .png, .svg or .pdf")],
-    stream: Streams = None,
-    host: Hosts = None,
-    port: Ports = None,
-    verdict: Verdicts = None,
-    start: Start = None,
-    end: End = None,
     limit: Annotated[int, typer.Option(min=0, help="At most N rows; 0 means all")] = LIMIT,
     countdown: Annotated[
         bool, typer.Option("--countdown", help="idle: show the time until the timer fires, as `ss -o` does")
@@ -79,7 +71,6 @@ def chart(
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
     same_traffic: SameTraffic = Join.auto,
-    utc: Utc = False,
     progress: Progress = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -91,7 +82,6 @@ def chart(
     ladder: the key segments of one connection. hosts: settings and verdicts side by side.
     idle and ladder show the worst of the selected connections.
     """
-    selection = selected(stream, host, port, verdict, start, end)
     form = _form(output)
     if theme is Theme.auto and form != "svg":
         raise UsageError(f"-o {output}: only an .svg follows the reader's theme; use --theme light or dark")
@@ -108,7 +98,10 @@ def chart(
         quiet=quiet,
         verbose=verbose,
     )
-    figure = _draw(analysis, kind, selection.streams_of(analysis), limit, countdown, utc)
+    outcome = Outcome(selection, quiet)
+    shown, streams = outcome.select(analysis)
+    outcome.leave_without_match(only_connections=True)
+    figure = _draw(shown, kind, streams, limit, countdown, selection.utc)
     picture = _picture(figure, form, title, theme, dpi)
     with binary_output(output) as out:
         out.write(picture)

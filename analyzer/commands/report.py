@@ -6,36 +6,28 @@ import itertools
 import shlex
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from analyzer.commands.console import noter, progress_bar
+from analyzer.commands.groups import with_groups
 from analyzer.commands.options import (
     Captures,
-    End,
-    Hosts,
     IdleAfter,
     Join,
-    Ports,
     Progress,
     Quiet,
     SameTraffic,
     SplitTunnels,
-    Start,
-    Streams,
     Title,
-    Utc,
     Verbose,
-    Verdicts,
 )
+from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import check_output, open_output
-from analyzer.commands.reading import read, selected
+from analyzer.commands.reading import read
+from analyzer.commands.selection import Selection
 from analyzer.errors import UsageError
-
-if TYPE_CHECKING:
-    from analyzer.commands.selection import Selection
-
 
 PAGE = "incident.html"  # where nobody names a file
 
@@ -47,8 +39,10 @@ class ReportFormat(StrEnum):
     markdown = "markdown"
 
 
+@with_groups
 def report(
     captures: Captures,
+    selection: Selection,
     output: Annotated[
         str | None,
         typer.Option(
@@ -66,16 +60,9 @@ def report(
         bool,
         typer.Option("--both-ends", help="Two captures of one path, the client's first: what one end never received"),
     ] = False,
-    stream: Streams = None,
-    host: Hosts = None,
-    port: Ports = None,
-    verdict: Verdicts = None,
-    start: Start = None,
-    end: End = None,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
     same_traffic: SameTraffic = Join.auto,
-    utc: Utc = False,
     progress: Progress = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -88,7 +75,6 @@ def report(
     from analyzer.report.incident import write_html, write_markdown
     from analyzer.report.incident.gather import incident_page, steps_of
 
-    selection = selected(stream, host, port, verdict, start, end)
     drawn = form is ReportFormat.html
     named = _output(output, drawn)
     check_output(named, captures)
@@ -103,16 +89,18 @@ def report(
         quiet=quiet,
         verbose=verbose,
     )
+    outcome = Outcome(selection, quiet)
+    shown, streams = outcome.select(analysis)
+    outcome.leave_without_match()
     command = _command(captures, selection, idle_after, split_tunnels, same_traffic, both_ends, title)
-    streams = selection.streams_of(analysis)
     with progress_bar(progress, quiet, "writing") as advance:
         steps, done = steps_of(len(streams)), itertools.count(1)
         page = incident_page(
-            analysis,
+            shown,
             streams,
             command,
             charts=drawn,
-            utc=utc,
+            utc=selection.utc,
             title=title or "",
             step=lambda: advance(next(done), steps),
         )
@@ -141,19 +129,13 @@ def _command(
     title: str | None,
 ) -> str:
     """The command that makes the same report, without where it was written."""
-    words = ["keepalive", "report", *captures]
+    words = ["keepalive", "report", *captures, *selection.words()]
     for option, values in (
-        ("--stream", selection.streams),
-        ("--host", selection.hosts),
-        ("--port", selection.ports),
-        ("--verdict", selection.verdicts),
-        ("--start", [] if selection.start is None else [selection.start]),
-        ("--end", [] if selection.end is None else [selection.end]),
         ("--same-traffic", [] if join is Join.auto else [join.value]),
         ("--title", [] if title is None else [title]),
         ("--idle-after", [] if idle_after == 10.0 else [f"{idle_after:g}"]),
     ):
         for value in values:
-            words += [option, str(value)]
+            words += [option, value]
     flags = [("--split-tunnels", split_tunnels), ("--both-ends", both_ends)]
     return shlex.join([*words, *(name for name, wanted in flags if wanted)])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.analysis import Analysis
+from analyzer.capture import expand
 from analyzer.capture.kept import Spool
 from analyzer.errors import CaptureError, UsageError
 from analyzer.kernels import Kernels, cached, compiled, compiled_if_possible, plain
@@ -128,8 +129,8 @@ def analyze(
     idle_after = idle_nanoseconds(idle_after_s)
     if engine not in ENGINES:
         raise UsageError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
-    if both_ends and (len(paths) != 2 or "-" in paths):
-        raise UsageError("--both-ends compares two capture files: name the client's and the server's")
+    if both_ends:
+        paths = _both(paths)
     if same_traffic not in JOIN:
         raise UsageError(f"--same-traffic {same_traffic} is none of {', '.join(JOIN)}")
     options = {"split_tunnels": split_tunnels, "join": same_traffic, "translated": both_ends}
@@ -139,6 +140,17 @@ def analyze(
     run.read_all()
     _check_read(run.captures, notify)
     return _measured(run, paths, kept, idle_after, split_tunnels=split_tunnels, both_ends=both_ends)
+
+
+def _both(paths: Sequence[str]) -> tuple[str, ...]:
+    """The two captures of a path; raises UsageError where they are not two files, or a directory with two."""
+    if len(paths) == 1:
+        paths = expand(paths[0])
+    if len(paths) != 2 or "-" in paths:
+        raise UsageError(
+            "--both-ends compares two capture files, the client's first: name both, or a directory with these two"
+        )
+    return tuple(paths)
 
 
 def _check_read(captures: Sequence[CaptureFacts], notify: Callable[[str], None]) -> None:

@@ -89,7 +89,7 @@ def test_limit_cuts_the_list_and_not_the_counts(limit: int, listed: int) -> None
 
 
 def test_the_worst_come_first() -> None:
-    text = output("analyze", FOUR_ENDS, DEAD_PEER, "--limit", "1")
+    text = output("analyze", "-q", FOUR_ENDS, DEAD_PEER, "--limit", "1")
     assert table_of(text)[1][3] == "dead_peer"
 
 
@@ -254,7 +254,8 @@ def test_every_command_has_help() -> None:
 def test_help_of_analyze_names_every_option() -> None:
     text = output("analyze", "--help")
     selectors = ["--stream", "--host", "--port", "--verdict", "--start", "--end", "--limit"]
-    output_options = ["--format", "--output", "-o", "--utc", "--no-color"]
+    selectors += ["--severity", "--rule", "--ignore"]
+    output_options = ["--format", "--output", "-o", "--utc", "--color", "--no-color"]
     others = ["--idle-after", "--fail-on", "--progress", "--no-progress", "--quiet", "-q", "--verbose", "-v"]
     assert [option for option in selectors + output_options + others if option not in text] == []
 

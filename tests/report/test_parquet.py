@@ -17,8 +17,8 @@ from results import ROOT
 from samples import CAPTURES_OF_EACH_KIND
 
 from analyzer.model.flows import SIDES
-from analyzer.report.arrow import BOUNDS, ESTIMATES, TABLES
-from analyzer.report.csv import COLUMNS
+from analyzer.report.arrow import TABLES
+from analyzer.report.csv import BOUNDS, COLUMNS, ESTIMATES
 
 DEAD_PEER, CROWD = (ROOT / "captures" / name / "capture.pcap" for name in ("dead-peer", "crowd"))
 Rows = list[dict[str, Any]]

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import connections, seconds
+from analyzer.diagnose.advice import how_to_set, proposed
+from analyzer.diagnose.phrases import several
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
-from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.model.columns import Facts
+from analyzer.model.durations import duration
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     ACKED_UNSEEN,
@@ -24,7 +25,7 @@ from analyzer.tables.fields import (
     SAW_SYN,
 )
 
-GENERAL = "SO_KEEPALIVE on the socket, with a time of minutes"
+GENERAL = "Check first whether the capture contains all of their packets."
 # A handshake, or a question and an answer.
 FEWEST_PACKETS = 3
 # Who was silent for so many times as long as ever before has missed its turns.
@@ -41,25 +42,29 @@ LONGEST_DEFAULT_NS = 7_600_000_000_000
     title="{connections} to {whom} stayed idle without a keepalive probe",
 )
 def unprotected_idle(context: Context) -> Iterator[Claim]:
-    """Idle connections that nobody asks after.
+    """Idle connections without keepalive probes.
 
-    They are open and were silent to the end of the capture, without a keepalive probe or a heartbeat of the
-    application. If a peer or the path died, neither end would know until it has something to send; a server that only
-    waits would hold them for ever. An idle time longer than the silence seen here (Linux: two hours) looks the same.
+    They are open, and were silent until the end of the capture without a keepalive probe or an application heartbeat.
+    If a peer or the network path failed, neither side would notice until it sends data. A server that only waits for
+    data would hold them indefinitely. Keepalive with an idle time longer than this silence (Linux default: two hours)
+    looks the same.
 
     Look at: `ss -tno` on both hosts, which shows whether a keepalive timer runs.
 
-    Ask for keepalive on the socket (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) at the end that waits,
-    or close what is idle.
+    Enable keepalive on the socket (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) on the side that waits
+    for data, or close idle connections.
     """
     streams = context.judged("unprotected")
     shown = _is_shown(context.facts, streams)
     for group in context.by_service(streams[shown]):
         flow = context.flow(int(group[0]))
-        yield _claim(group, f"to {flow.server} silent", how_to_probe_there(context.facts, flow), context)
+        timing = proposed(context.memories, int(group[0]))
+        how = how_to_set(context.facts, flow, timing)
+        yield _claim(
+            group, f"to {flow.server}", f"With {timing} a dead peer is detected after {timing.total} s. {how}", context
+        )
     if not shown.all():
-        some = "that may well be in use silent"
-        yield _claim(streams[~shown], some, GENERAL, context)._replace(severity="low")
+        yield _claim(streams[~shown], "that may be in use", GENERAL, context)._replace(severity="low")
 
 
 def _is_shown(facts: Facts, streams: Column) -> Mask:
@@ -99,12 +104,13 @@ def _claim(group: Column, which: str, how: str, context: Context) -> Claim:
     rows = context.facts.tracks.flows[group]
     silent = int(context.facts.listened(rows[:, END_TIME]).max())
     return Claim(
-        summary=f"{connections(len(group))} {which} for up to {seconds(silent)} at the end, and never probed",
-        remedy=f"Ask for keepalive at the end that waits: {how}.",
+        summary=f"{several(len(group), 'idle connection')} {which}: no keepalive probe in {'up to ' * (len(group) > 1)}"
+        f"{duration(silent)} of silence. Keepalive may be off, or its idle time may be longer",
+        remedy=f"Enable keepalive on the side that waits for data, or close connections that stay idle. {how}",
         frames=tuple(rows[:MAX_FRAMES, FIRST_FRAME].tolist()),
-        observed=f"no probe and no heartbeat in {seconds(silent)} of silence",
-        expected="keepalive probes, heartbeats, or an idle connection closed",
-        source="RFC 9293 3.8.4: keepalive is off unless the application asks for it",
+        observed=f"no probe and no heartbeat in {duration(silent)} of silence",
+        expected="keepalive probes, heartbeats, or a closed connection",
+        source="RFC 9293 3.8.4: keepalive is off unless the application enables it",
         confidence="likely" if silent > LONGEST_DEFAULT_NS else "possible",
         streams=tuple(group.tolist()),
         at=earliest(rows[:, END_TIME]),

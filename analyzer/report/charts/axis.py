@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from analyzer.model.durations import duration
 from analyzer.report.charts.style import SMALL, clean
-from analyzer.report.times import clock, duration, zone
+from analyzer.report.times import clock, zone
 from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ def seconds_axis(axes: Axes, top: float) -> None:
 
 
 def _span_of_time(seconds: float, step: float) -> str:
-    if step >= 1 or not seconds:
-        return duration(round(seconds) * SECOND).replace(".0 s", " s").replace("0 ms", "0")
+    if not seconds:
+        return "0"
+    if step >= 1:
+        return duration(round(seconds) * SECOND).replace(".0 s", " s")
     return f"{seconds:.6g} s"

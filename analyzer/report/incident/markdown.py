@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TextIO
 
+from analyzer.model.durations import duration
 from analyzer.report.incident.nouns import Page, Row, Told
 from analyzer.report.incident.page import places_line, verdicts_line
 from analyzer.report.layout import printable
-from analyzer.report.times import duration
 
 MOST_ROWS = 100
 # What Markdown, and the HTML that it may hold, takes for more than text.

@@ -18,13 +18,17 @@
   const address = (text) => text.replace(/\d+/g, (digits) => digits.padStart(5, "0"));
   const key = (row) => column === VERDICT ? urgency(row) : column === CLIENT || column === SERVER ? address(row[column]) : row[column];
   const time = (ms) => { const text = new Date(ms).toISOString().replace("T", " ").replace("Z", ""); return date ? text.slice(11) : text; };
+  function two(number, large, name, rest) {
+    return Math.floor(number / large) + " " + name + (number % large ? " " + number % large + " " + rest : "");
+  }
+
+  // As analyzer/model/durations.py has it.
   function span(us) {
-    const s = Math.round(us / 1e6);
-    if (us < 1e6) return (us < 1e4 ? Number((us / 1000).toPrecision(2)) : Math.round(us / 1000)) + " ms";
-    if (us < 6e7) return Math.min(us / 1e6, 59.9).toFixed(1) + " s";
-    if (s < 3600) return Math.floor(s / 60) + " min" + (s % 60 ? " " + s % 60 + " s" : "");
-    const min = Math.floor(s / 60), h = Math.floor(min / 60);
-    return h < 24 ? h + " h" + (min % 60 ? " " + min % 60 + " min" : "") : Math.floor(h / 24) + " d" + (h % 24 ? " " + h % 24 + " h" : "");
+    const s = us / 1e6;
+    if (s < 0.05) return Math.max(us / 1000, 0.1).toFixed(1) + " ms";
+    if (s <= 120) return s.toFixed(1) + " s";
+    if (s < 3599.5) return two(Math.round(s), 60, "min", "s");
+    return s < 172800 ? two(Math.round(s / 60), 60, "h", "min") : two(Math.round(s / 3600), 24, "d", "h");
   }
   const lasted = (row) => row[LASTED] ? (row[OPEN] ? "> " : "") + span(row[LASTED]) : "-";
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from analyzer.model.captures import CaptureFacts
+from analyzer.model.durations import duration
 from analyzer.model.findings import URGENT, Finding
 from analyzer.model.flows import Flow, HostSettings
 from analyzer.report.causes import causes
@@ -14,7 +15,7 @@ from analyzer.report.incident.nouns import About, Detail, Happening, Page, Pictu
 from analyzer.report.incident.rows import row_of
 from analyzer.report.incident.story import impact, that_matter, told
 from analyzer.report.phrases import setting_values, settings_text
-from analyzer.report.times import clock, duration, zone
+from analyzer.report.times import clock, zone
 from analyzer.tcp import SECOND
 
 MOST_MOMENTS = 200

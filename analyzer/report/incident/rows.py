@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from analyzer.model.durations import duration
 from analyzer.model.flows import SETTINGS, Estimate, Flow, Keepalive
 from analyzer.model.words import How
 from analyzer.report.connections import ending_text, probes_text, profile_names
 from analyzer.report.incident.nouns import About, Row
-from analyzer.report.times import duration
 from analyzer.tcp import SECOND
 
 QUARTER = 900  # seconds: clocks are changed at whole ones
