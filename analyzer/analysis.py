@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -190,11 +190,11 @@ class Analysis:
 
         return Tables(self)
 
-    def advise(self, candidates: Sequence[Candidate] | None = None) -> Advice:
-        """What these keepalive settings, or those proposed, would have made of the failures."""
+    def advise(self, candidates: Sequence[Candidate] | None = None, streams: Iterable[int] | None = None) -> Advice:
+        """What these keepalive settings, or those proposed, would have made of the failures, or of those of streams."""
         from analyzer.advise import advise
 
-        return advise(self, candidates)
+        return advise(self, candidates, streams)
 
     def to_json(self) -> str:
         """The text of `--format json`."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from analyzer.model.advice import Advice, Candidate
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import Finding
@@ -77,6 +78,9 @@ class Analysed(Shown, Protocol):
 
     def by_service(self, streams: Column) -> list[Column]:
         """These streams, gathered by the server's address and port."""
+
+    def advise(self, candidates: Sequence[Candidate] | None = None, streams: Iterable[int] | None = None) -> Advice:
+        """What these keepalive settings, or those proposed, would have made of the failures, or of those of streams."""
 
     def by_service_and_path(self, streams: Column) -> list[Column]:
         """These streams, gathered by the addresses of client and server and the server's port."""

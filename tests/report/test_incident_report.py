@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from browser import Browser
 from commands import as_json, inside
-from report_page import CROWD, DEAD_PEER, press, rows, search
+from report_page import CROWD, DEAD_PEER, ROOT, press, rows, search
 from results import recorded
 from samples import CAPTURES_OF_EACH_VERDICT
 
 from analyzer.diagnose import VERDICTS
-from analyzer.report.incident.story import stream_filter
+from analyzer.report.incident.story import RANGES, stream_filter
 
 
 def test_nothing_leaves_the_page_and_nothing_goes_wrong_in_it(chromium: Browser, crowd: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_cause_of_many_has_a_filter_for_all_of_its_connections(chromium: Brows
     leaking = next(one for one in result["findings"] if one["rule"] == "close-wait-leak")
     chromium.open(crowd)
     filters = chromium.run("return [...document.querySelectorAll('#causes [data-copy]')].map(b => b.dataset.copy)")
-    assert stream_filter(leaking["streams"]) in filters
+    assert stream_filter(leaking["streams"])[0] in filters
     rows_of_table = chromium.run("return [...document.querySelectorAll('#table .copy')].map(b => b.dataset.copy)")
     assert set(rows_of_table) == {f"tcp.stream == {stream}" for stream in range(200)}
 
@@ -146,7 +146,24 @@ def test_a_cause_of_many_has_a_filter_for_all_of_its_connections(chromium: Brows
     [([4], "tcp.stream == 4"), ([1, 4, 5, 6], "tcp.stream in {1, 4..6}"), ([0, 1, 9], "tcp.stream in {0..1, 9}")],
 )
 def test_a_filter_is_as_short_as_it_can_be(streams: list[int], says: str) -> None:
-    assert stream_filter(streams) == says
+    assert stream_filter(streams) == (says, len(streams))
+
+
+def test_a_filter_says_for_how_many_it_is() -> None:
+    says, count = stream_filter(range(0, 1000, 2))
+    assert (count, len(re.findall(r"\d+", says))) == (RANGES, RANGES)
+    assert stream_filter(()) == ("", 0)
+
+
+def test_what_other_settings_would_have_done_is_a_part() -> None:
+    text = inside("report", CROWD, "--format", "markdown")
+    advice = inside("advise", CROWD)
+    assert "## What other keepalive settings would have done" in text
+    for line in advice.splitlines():
+        if re.match(r"(settings|as seen|\d+/\d+/\d+) ", line):
+            assert f"    {line}" in text
+    healthy = inside("report", ROOT / "captures" / "answered-keepalives-with-data" / "capture.pcap", "--format", "markdown")
+    assert "other keepalive settings" not in healthy
 
 
 def test_the_closes_that_led_to_leaks_are_told_with_frames(chromium: Browser, crowd: Path) -> None:

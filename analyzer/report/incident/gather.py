@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.errors import UsageError
 from analyzer.model.findings import URGENT, Finding
+from analyzer.report.advice import write_text as write_advice
 from analyzer.report.causes import causes
 from analyzer.report.files import created
 from analyzer.report.incident import About, Page, Picture, compose, write_html
@@ -32,6 +33,7 @@ IDLE = 1  # of them with a chart of the idle timer: those that probed, the worst
 TROUBLED = 1000  # whose moments are told
 HOSTS = 30
 COMPARED, PROBING = 1000, 100  # connections: charts that compare more of them say little and take long
+ADVICE_WIDTH = 96  # characters
 SHOWN = 10  # connections in a notebook's summary
 ROWS_A_STEP = 500
 TITLES = {
@@ -85,6 +87,7 @@ def incident_page(
         moments=_moments(analysis, ordered, own if drawn else []),
         findings=findings,
         hosts=hosts,
+        advice=_advice(analysis, streams),
         story=_picture("timeline", analysis.charts.timeline(streams, limit=LANES, utc=utc), step) if drawn else None,
         pictures=list(_pictures(analysis, streams, hosts, utc, step)) if drawn else [],
         rungs={stream: ladder_of(analysis, stream, utc) for stream in own} if drawn else {},
@@ -115,6 +118,17 @@ def notebook_summary(analysis: Analysed) -> str:
     streams = list(range(len(analysis)))
     worst = analysis.worst_first(streams)[:SHOWN]
     return summary(analysis.verdict_counts(streams), analysis.flows_of(worst), analysis.findings)
+
+
+def _advice(analysis: Analysed, streams: Sequence[int]) -> str:
+    """What other settings would have done, in lines, where something failed and it does not take long to say."""
+    if len(streams) > COMPARED:
+        return ""
+    advice = analysis.advise(streams=streams)
+    out = io.StringIO()
+    if advice.failures:
+        write_advice(advice, ADVICE_WIDTH, out)
+    return out.getvalue()
 
 
 def _with_a_part(findings: Sequence[Finding], ordered: Sequence[int], chosen: set[int]) -> list[int]:

@@ -47,6 +47,11 @@ def _lines(page: Page) -> Iterator[str]:
     yield from _causes("Causes", page.causes)
     if page.minor:
         yield from _causes("Minor findings", page.minor)
+    if page.advice:
+        yield ""
+        yield "## What other keepalive settings would have done"
+        yield ""
+        yield from (f"    {printable(line)}".rstrip() for line in page.advice.splitlines())
     yield from _happenings(page)
     yield from _connections(page)
     yield ""
@@ -90,7 +95,8 @@ def _causes(heading: str, causes: Sequence[Told]) -> Iterator[str]:
         if one.streams:
             yield f"- Connections: {_streams(one.streams, 40)}"
         if one.filter:
-            yield f"- Wireshark: {_code(one.filter)}"
+            first = f" (the first {one.filtered} connections)" if one.filtered < len(one.streams) else ""
+            yield f"- Wireshark{first}: {_code(one.filter)}"
         for found, frames in one.findings:
             yield f"- Seen: {escaped(found.evidence.observed)}; expected: {escaped(found.evidence.expected)}"
             yield from (f"- Also: {escaped(note)}" for note in found.notes)

@@ -67,7 +67,8 @@ class Told(NamedTuple):
     findings: Sequence[tuple[Finding, str]]  # those that say something of their own, with their frames
     left_out: int  # of those
     streams: Sequence[int]
-    filter: str  # of Wireshark, for all of its connections
+    filter: str  # of Wireshark, for its connections
+    filtered: int  # how many of them it is for
 
 
 class Happening(NamedTuple):
@@ -116,6 +117,7 @@ class Page(NamedTuple):
     events: Sequence[Happening]
     causes: Sequence[Told]
     minor: Sequence[Told]
+    advice: str  # what other settings would have done; empty where nothing failed, or where it takes long
     story: Picture | None
     happenings: Sequence[Happening]
     left_out: int  # of those

@@ -57,6 +57,7 @@ def told(cause: Cause, total: int, day: int, utc: bool, filters: bool, frames: C
     different = {(one.service, one.evidence.observed): one for one in reversed(cause.findings)}
     own = [one for one in cause.findings if different[one.service, one.evidence.observed] is one]
     first, *others = cause.fixes
+    shown, filtered = stream_filter(cause.streams) if filters else ("", 0)
     rest = first.removeprefix(first_sentence(first)).strip()
     return Told(
         severity=cause.severity,
@@ -69,22 +70,24 @@ def told(cause: Cause, total: int, day: int, utc: bool, filters: bool, frames: C
         findings=[(one, frames(one)) for one in own[:EXAMPLES]],
         left_out=len(cause.findings) - len(own[:EXAMPLES]),
         streams=cause.streams,
-        filter=stream_filter(cause.streams) if filters and cause.streams else "",
+        filter=shown,
+        filtered=filtered,
     )
 
 
-def stream_filter(streams: Sequence[int]) -> str:
-    """A display filter for these connections, which are in order: `tcp.stream in {1, 4..6}`; of very many the first."""
-    if len(streams) == 1:
-        return f"tcp.stream == {streams[0]}"
+def stream_filter(streams: Sequence[int]) -> tuple[str, int]:
+    """A display filter for these connections, which are in order: `tcp.stream in {1, 4..6}`; and for how many it is."""
+    if len(streams) < 2:
+        return (f"tcp.stream == {streams[0]}" if streams else ""), len(streams)
     runs: list[list[int]] = []
     for stream in streams:
         if runs and stream == runs[-1][1] + 1:
             runs[-1][1] = stream
         else:
             runs.append([stream, stream])
-    parts = (f"{first}..{last}" if first < last else str(first) for first, last in runs[:RANGES])
-    return f"tcp.stream in {{{', '.join(parts)}}}"
+    shown = runs[:RANGES]
+    parts = (f"{first}..{last}" if first < last else str(first) for first, last in shown)
+    return f"tcp.stream in {{{', '.join(parts)}}}", sum(last - first + 1 for first, last in shown)
 
 
 def that_matter(moments: Sequence[Sequence[Moment]], severity_of: Callable[[Moment], str]) -> list[list[Moment]]:
