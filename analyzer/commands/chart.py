@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analyzer.commands.groups import with_groups
-from analyzer.commands.options import Captures, IdleAfter, Join, Progress, Quiet, SameTraffic, SplitTunnels, Verbose
+from analyzer.commands.options import (
+    OWNER_ONLY,
+    Captures,
+    IdleAfter,
+    Join,
+    Progress,
+    Quiet,
+    SameTraffic,
+    SplitTunnels,
+    Verbose,
+)
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import binary_output, check_output
 from analyzer.commands.reading import read
@@ -41,11 +51,13 @@ NEED_PACKETS = (Kind.timeline, Kind.idle, Kind.ladder)
 def chart(
     captures: Captures,
     selection: Selection,
-    kind: Annotated[Kind, typer.Option(help="What to draw")],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="Write here: .png, .svg or .pdf")],
-    limit: Annotated[int, typer.Option(min=0, help="Connections, or hosts, with a row of their own; 0 is all")] = LIMIT,
+    kind: Annotated[Kind, typer.Option(help="Kind of chart")],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="OUT", help=f"Write here: .png, .svg or .pdf ({OWNER_ONLY})")
+    ],
+    limit: Annotated[int, typer.Option(min=0, help="Connections or hosts that get a row each; 0: all")] = LIMIT,
     countdown: Annotated[
-        bool, typer.Option("--countdown", help="idle: the time until the timer fires, as `ss -o` shows it")
+        bool, typer.Option("--countdown", help="idle: draw the time until the timer fires, as `ss -o` prints it")
     ] = False,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
@@ -56,9 +68,9 @@ def chart(
 ) -> None:
     """Draw one chart of captures.
 
-    timeline: a lane per connection, the worst first. idle: the idle timer of one connection. intervals: every gap
-    between probes. ladder: the segments of one connection that decide. hosts: settings and verdicts side by side.
-    idle and ladder take the worst of the connections that are selected.
+    timeline: one lane per connection, the worst first. idle: the idle timer of one connection. intervals: every gap
+    between probes. ladder: the decisive segments of one connection. hosts: settings and verdicts side by side.
+    idle and ladder draw the worst of the selected connections.
     """
     form = _form(output)
     if countdown and kind is not Kind.idle:

@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from analyzer.commands.groups import with_groups
-from analyzer.commands.options import Captures, IdleAfter, Join, Progress, Quiet, SameTraffic, SplitTunnels, Verbose
+from analyzer.commands.options import (
+    OWNER_ONLY,
+    Captures,
+    IdleAfter,
+    Join,
+    Progress,
+    Quiet,
+    SameTraffic,
+    SplitTunnels,
+    Verbose,
+)
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import check_output, open_output
 from analyzer.commands.reading import read
@@ -27,7 +37,9 @@ class ReportFormat(StrEnum):
 def report(
     captures: Captures,
     selection: Selection,
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to this file")] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="OUT", help=f"Write to this file ({OWNER_ONLY})")
+    ] = None,
     form: Annotated[ReportFormat, typer.Option("--format", help="A page with charts, or text for a ticket")] = (
         ReportFormat.html
     ),
@@ -40,8 +52,8 @@ def report(
 ) -> None:
     """Write an incident report: one self-contained HTML file, or Markdown.
 
-    What happened when, the findings with evidence and remedies, charts, every connection. The page asks for nothing
-    from any network, and opens from disk.
+    It has the events, the findings with evidence and remedies, charts, and every connection. The page loads nothing
+    from the network and opens from disk.
     """
     from analyzer.report.incident import write_html, write_markdown
     from analyzer.report.incident.gather import incident_page
