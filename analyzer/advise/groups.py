@@ -16,7 +16,7 @@ from analyzer.model.flows import SETTINGS, SIDES, Flow
 from analyzer.tcp import SECOND
 
 SAMPLE = 16  # connections of a group whose settings are looked at
-HANGS_TOGETHER = ", "
+SEPARATOR = ", "
 
 
 class Group(NamedTuple):
@@ -70,7 +70,7 @@ def _group(flows: dict[int, Flow], failed: list[Failed]) -> Group:
         kind=failed[0].kind,
         service=str(flows[failed[0].stream].server),
         streams=tuple(one.stream for one in failed),
-        settings=HANGS_TOGETHER.join(settings),
+        settings=SEPARATOR.join(settings),
         noticed=noticed,
         unnoticed=sum(not one.known for one in failed),
         watched=max([((one.known or one.until) - one.since) / SECOND for one in dated], default=0.0),
