@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from commands import inside
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed
 from results import CAPTURES, EVERY_CAPTURE, recorded
@@ -230,3 +231,9 @@ def test_an_explanation_is_in_plain_words(rule: str) -> None:
 def test_a_verdict_is_in_plain_words(verdict: Any) -> None:
     assert not BANNED.search(verdict.meaning)
     assert not verdict.meaning.endswith(".")
+
+
+def test_the_explanation_has_the_lines_for_every_program() -> None:
+    text = inside("explain", "unprotected-idle")
+    assert "    clitcpka-idle 60s" in text
+    assert "PostgreSQL, postgresql.conf (since 12):" in text
