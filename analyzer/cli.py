@@ -32,7 +32,7 @@ from analyzer.commands.shipped import dashboard, schema
 from analyzer.errors import CaptureError, OutputError, UsageError
 
 app = typer.Typer(
-    help="Which TCP connections were alive, which were dead, and who knew.",
+    help="Find TCP keepalive probes in packet captures, and judge every connection by them.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     # click 8.4 began to suggest commands; typer would say the same a second time.
@@ -56,7 +56,7 @@ def root(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Which TCP connections were alive, which were dead, and who knew."""
+    """Find TCP keepalive probes in packet captures, and judge every connection by them."""
 
 
 app.command()(analyze)

@@ -48,7 +48,8 @@ def conclude(
     text = f"Use {best.settings} for {which}{_services(groups, needy)}: {_joined(gains)}"
     slower = [groups[place].failure.service for place in best.slower if not groups[place].needs_change]
     if slower:
-        text += f"; keep the settings of {', '.join(dict.fromkeys(slower[:SERVICES_NAMED]))}, which are faster"
+        faster = ", ".join(list(dict.fromkeys(slower))[:SERVICES_NAMED])
+        text += f"; keep the settings of the connections to {faster} that already probe: they are faster"
     return best.settings, f"{text}."
 
 

@@ -12,11 +12,11 @@ from analyzer.advise.failures import Failed
 from analyzer.advise.timer import gives_up
 from analyzer.diagnose.advice import USUAL
 from analyzer.model.advice import Between, Candidate, Failure, Kind, Limit
-from analyzer.model.flows import SETTINGS, SIDES
+from analyzer.model.flows import SETTINGS, SIDES, Flow
 from analyzer.tcp import SECOND
 
 SAMPLE = 16  # connections of a group whose settings are looked at
-HANGS_TOGETHER = ", "
+SEPARATOR = ", "
 
 
 class Group(NamedTuple):
@@ -30,13 +30,23 @@ class Group(NamedTuple):
 
 def gather(analysis: Advised, failed: Sequence[Failed]) -> list[Group]:
     """All groups, the largest of each kind first."""
-    found = []
+    together = []
     for kind in Kind:
         of_kind = {one.stream: one for one in failed if one.kind is kind}
         services = analysis.context.by_service(np.array(list(of_kind), np.int64))
         services.sort(key=len, reverse=True)
-        found += [_group(analysis, kind, [of_kind[stream] for stream in service.tolist()]) for service in services]
-    return found
+        together += [[of_kind[stream] for stream in service.tolist()] for service in services]
+    flows = _sampled(analysis, together)
+    return [_group(flows, some) for some in together]
+
+
+def _sampled(analysis: Advised, together: Sequence[list[Failed]]) -> dict[int, Flow]:
+    """The first connection of each group, and more of those that probed; the settings of all are estimated at once."""
+    probed = analysis.facts.probes
+    streams = {some[0].stream for some in together}
+    streams |= {one.stream for some in together for one in some[:SAMPLE] if probed[one.stream, one.side]}
+    analysis.context.expect(sorted(streams))
+    return {stream: analysis.flow(stream) for stream in sorted(streams)}
 
 
 def limits_of(analysis: Advised, failed: Sequence[Failed]) -> list[Limit]:
@@ -51,16 +61,16 @@ def limits_of(analysis: Advised, failed: Sequence[Failed]) -> list[Limit]:
     return sorted(found, key=lambda limit: limit.safe_idle)
 
 
-def _group(analysis: Advised, kind: Kind, failed: list[Failed]) -> Group:
-    settings, takes = _settings_seen(analysis, failed)
+def _group(flows: dict[int, Flow], failed: list[Failed]) -> Group:
+    settings, takes = _settings_seen(flows, failed)
     dated = [one for one in failed if one.since]
     noticed = _between([one.known - one.since for one in dated if one.known])
     memories = {id(one.memory): one.memory for one in failed if one.memory is not None}.values()
     failure = Failure(
-        kind=kind,
-        service=str(analysis.flow(failed[0].stream).server),
+        kind=failed[0].kind,
+        service=str(flows[failed[0].stream].server),
         streams=tuple(one.stream for one in failed),
-        settings=HANGS_TOGETHER.join(settings),
+        settings=SEPARATOR.join(settings),
         noticed=noticed,
         unnoticed=sum(not one.known for one in failed),
         watched=max([((one.known or one.until) - one.since) / SECOND for one in dated], default=0.0),
@@ -86,11 +96,12 @@ def _needs_change(failure: Failure, takes: float | None) -> bool:
     return failure.watched > USUAL.total
 
 
-def _settings_seen(analysis: Advised, failed: list[Failed]) -> tuple[list[str], float | None]:
+def _settings_seen(flows: dict[int, Flow], failed: list[Failed]) -> tuple[list[str], float | None]:
     """The settings of those that waited, as text, each once; the longest that the known ones take to notice."""
     texts, takes = [], []
     for one in failed[:SAMPLE]:
-        for entry in analysis.flow(one.stream).keepalive:
+        flow = flows.get(one.stream)
+        for entry in flow.keepalive if flow is not None else ():
             if entry.sender != SIDES[one.side]:
                 continue
             known = [getattr(entry, name) for name in SETTINGS]

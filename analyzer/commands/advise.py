@@ -61,8 +61,9 @@ def advise(
 ) -> None:
     """Show what other keepalive settings would have done.
 
-    For every dead peer, idle drop and leak: when each candidate notices it, which drops it avoids, and how many probes
-    it costs. Without --settings it proposes candidates within the limits that the captures show.
+    For each dead peer, idle drop and leak: when candidates notice it, what they avoid, and what they cost in probes.
+
+    Without --settings it proposes candidates within the limits that the captures show.
     """
     from analyzer.advise import advise as advise_on
     from analyzer.advise import parse

@@ -11,6 +11,7 @@ import typer
 
 from analyzer.commands.groups import with_groups
 from analyzer.commands.options import (
+    OWNER_ONLY,
     Captures,
     IdleAfter,
     Join,
@@ -59,11 +60,13 @@ NEED_PACKETS = (Kind.timeline, Kind.idle, Kind.ladder)
 def chart(
     captures: Captures,
     selection: Selection,
-    kind: Annotated[Kind, typer.Option(help="What to draw")],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="Write here: .png, .svg or .pdf")],
-    limit: Annotated[int, typer.Option(min=0, help="At most N rows; 0 means all")] = LIMIT,
+    kind: Annotated[Kind, typer.Option(help="Kind of chart")],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="OUT", help=f"Write here: .png, .svg or .pdf ({OWNER_ONLY})")
+    ],
+    limit: Annotated[int, typer.Option(min=0, help="Rows: connections, groups of them, or hosts; 0: all")] = LIMIT,
     countdown: Annotated[
-        bool, typer.Option("--countdown", help="idle: show the time until the timer fires, as `ss -o` does")
+        bool, typer.Option("--countdown", help="idle: draw the time until the timer fires, as `ss -o` prints it")
     ] = False,
     title: Title = None,
     theme: Annotated[Theme, typer.Option(help="Colours; auto follows the reader (.svg only)")] = Theme.light,

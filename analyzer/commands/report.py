@@ -13,6 +13,7 @@ import typer
 from analyzer.commands.console import noter, progress_bar
 from analyzer.commands.groups import with_groups
 from analyzer.commands.options import (
+    OWNER_ONLY,
     Captures,
     IdleAfter,
     Join,
@@ -49,7 +50,7 @@ def report(
             "-o",
             "--output",
             metavar="OUT",
-            help="Write to this file; - is standard output. Default: incident.html, standard output for Markdown",
+            help=f"Write to this file ({OWNER_ONLY}), - for standard output. Default: {PAGE}; Markdown: standard output",
         ),
     ] = None,
     form: Annotated[ReportFormat, typer.Option("--format", help="A page with charts, or text for a ticket")] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -186,11 +187,15 @@ def rule(
     return register
 
 
-def survey(name: str, *, severity: str, title: str) -> Callable[[OfAll], OfAll]:
-    """Register a rule that looks at all connections at once, in columns, and names those that it is about."""
+def survey(name: str, *, severity: str, title: str, appendix: str = "") -> Callable[[OfAll], OfAll]:
+    """Register a rule that looks at all connections at once, in columns, and names those that it is about.
+
+    `appendix` is what its explanation ends with: lines that are not prose.
+    """
 
     def register(function: OfAll) -> OfAll:
-        RULES[name] = Rule(name, severity, title, function.__doc__ or "", lambda context: NOTHING, of_all=function)
+        explanation = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{appendix}".strip()
+        RULES[name] = Rule(name, severity, title, explanation, lambda context: NOTHING, of_all=function)
         return function
 
     return register

@@ -38,7 +38,7 @@ class Snippet:
     lines: tuple[str, ...]
     since: str
     source: str
-    sides: tuple[str, ...] = EITHER  # of the connection: who runs this program
+    sides: tuple[str, ...] = EITHER  # of the connection: who runs this program; a proxy is no usual client
     ports: tuple[int, ...] = ()  # of the services that it offers or uses; none: of any
 
     def filled(self, timing: Timing, port: int = 0) -> tuple[str, ...]:
@@ -59,7 +59,8 @@ class Snippet:
 
     def text(self, timing: Timing, port: int = 0) -> str:
         """One line for a sentence: the program, the place, the settings."""
-        return f"{self.software} ({self.where}): {' '.join(self.filled(timing, port))}"
+        lines = ", ".join(f"`{line}`" for line in self.filled(timing, port))
+        return f"{self.software} ({self.where}): {lines}"
 
 
 SNIPPETS = (
@@ -87,7 +88,7 @@ SNIPPETS = (
         ("option srvtcpka", "srvtcpka-idle ${idle}s", "srvtcpka-intvl ${interval}s", "srvtcpka-cnt $count"),
         "2.3",
         "HAProxy configuration manual 4.2",
-        ("client",),
+        ("proxy",),
         WEB_PORTS,
     ),
     Snippet(

@@ -128,7 +128,7 @@ def test_a_device_that_resets_at_its_idle_limit(ttl: int, form: dict[str, Any]) 
 def test_an_end_that_resets_at_its_idle_limit_is_no_device() -> None:
     found = findings(*(reset_idle(40_000 + i, 300, None) for i in range(3)))
     assert (
-        "198.51.100.20 reset 3 connections from 192.0.2.10 after 5 min without data"
+        "198.51.100.20:5432 reset 3 connections from 192.0.2.10 after 5 min without data"
         in found["proxy-idle-close"].summary
     )
     assert "middlebox-idle-timeout" not in found

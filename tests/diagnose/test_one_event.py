@@ -133,7 +133,8 @@ def attempts(unmade: int, made: int, *, refused: bool, clients: int = 1, **form:
 @EVERY_FORM
 @pytest.mark.parametrize("refused", [False, True])
 @pytest.mark.parametrize(
-    ("unmade", "made", "severity"), [(9, 7, "high"), (4, 30, "medium"), (3, 60, "low"), (1, 0, "info"), (1, 5, "info")]
+    ("unmade", "made", "severity"),
+    [(9, 7, "high"), (3, 0, "high"), (2, 0, "info"), (4, 30, "medium"), (3, 60, "low"), (1, 0, "info"), (1, 5, "info")],
 )
 def test_how_severe_it_is_that_connections_were_not_made(
     unmade: int, made: int, severity: str, *, refused: bool, form: dict[str, Any]

@@ -47,7 +47,7 @@ def test_a_report_is_a_page_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "incident.html"
     analyzer.analyze(DEAD_PEER).report(str(path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.read_text(encoding="utf-8") == inside("report", DEAD_PEER)
+    assert path.read_text(encoding="utf-8") == inside("report", DEAD_PEER, "-o", "-")
 
 
 def test_a_report_that_cannot_be_written_is_the_callers_error(tmp_path: Path) -> None:

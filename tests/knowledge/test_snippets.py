@@ -67,7 +67,8 @@ def test_heartbeats_are_as_quick_as_the_probes_would_be_and_never_rarer(timing: 
 
 def test_the_port_and_the_side_choose() -> None:
     assert [one.where for one in snippets_for(443, "server")] == ["server block", "frontend"]
-    assert [one.where for one in snippets_for(443, "client")] == ["backend"]
+    assert [one.where for one in snippets_for(443, "proxy")] == ["backend"]
+    assert snippets_for(443, "client") == []
     assert snippets_for(7100, "server") == []
     assert "listen 8443 so_keepalive=60s:10s:3;" in snippets_for(8443, "server")[0].text(Timing(60, 10, 3), 8443)
 

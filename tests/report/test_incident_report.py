@@ -162,7 +162,9 @@ def test_what_other_settings_would_have_done_is_a_part() -> None:
     for line in advice.splitlines():
         if re.match(r"(settings|as seen|\d+/\d+/\d+) ", line):
             assert f"    {line}" in text
-    healthy = inside("report", ROOT / "captures" / "answered-keepalives-with-data" / "capture.pcap", "--format", "markdown")
+    healthy = inside(
+        "report", ROOT / "captures" / "answered-keepalives-with-data" / "capture.pcap", "--format", "markdown"
+    )
     assert "other keepalive settings" not in healthy
 
 

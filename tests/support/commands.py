@@ -25,6 +25,7 @@ from analyzer.cli import app
 from analyzer.commands.exits import EXIT_NOTHING_SELECTED
 
 Variables = dict[str, str]
+ALSO_WITHOUT_MATCH = (0, None, EXIT_NOTHING_SELECTED)
 KEEPALIVE = [sys.executable, "-m", "analyzer"]
 PLAIN_ENVIRONMENT = {"PYTHONPATH": str(ROOT), "TZ": "UTC", "COLUMNS": "200", "TERM": "xterm"}
 
@@ -85,7 +86,7 @@ def _command() -> Any:
 
 def as_json(*arguments: str | Path) -> dict[str, Any]:
     """The result of `analyze --format json`, numbers exact; also where nothing matches a selection."""
-    text = inside("analyze", *arguments, "--format", "json", statuses=(0, None, EXIT_NOTHING_SELECTED))
+    text = inside("analyze", *arguments, "--format", "json", statuses=ALSO_WITHOUT_MATCH)
     whole: dict[str, Any] = json.loads(text, parse_float=Decimal)
     return whole
 

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.limits import age_limits
-from analyzer.diagnose.phrases import ends
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.model.durations import between, duration
-from analyzer.model.flows import SIDES
 
 
 @survey(
@@ -32,13 +30,11 @@ def age_not_idle(context: Context) -> Iterator[Claim]:
     should expect it.
     """
     for limit in age_limits(context.facts, context.closings, context.reset_hops):
-        flow = context.flow(int(limit.streams[0]))
-        closer, _ = ends(flow, SIDES[limit.side])
         reset = bool(limit.resets.any())
         how = "reset" if reset else "closed"
         median = float(np.median(limit.measured))
         yield Claim(
-            summary=f"{closer.address} {how} {context.of(limit.streams, limit.side)} "
+            summary=f"{context.at_side(limit.streams, limit.side)} {how} {context.of(limit.streams, limit.side)} "
             f"{duration(median)} after they began, busy or idle",
             remedy="Find what limits the age of connections, and have it close them with FIN between requests."
             if reset

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
-from analyzer.diagnose.phrases import ends
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.model.durations import between, duration
 from analyzer.model.flows import SIDES
@@ -64,12 +63,11 @@ def _claim(context: Context, limit: Limit) -> Iterator[Claim]:
     known = _closing_after(shortest, late, limit.side, flow.server.port) if whole else []
     if many < FEWEST and (limit.resets.any() or not known):
         return
-    closer, _ = ends(flow, SIDES[limit.side])
     names = f" (a limit of {', '.join(box.name for box in known)})" if 0 < len(known) <= NAMED_AT_MOST else ""
     how = "reset" if limit.resets.all() else "closed"
     yield Claim(
-        summary=f"{closer.address} {how} {context.of(limit.streams, limit.side)} after {duration(shortest)} without "
-        f"data{names}",
+        summary=f"{context.at_side(limit.streams, limit.side)} {how} {context.of(limit.streams, limit.side)} after "
+        f"{duration(shortest)} without data{names}",
         remedy=_remedy(shortest, limit.side),
         frames=tuple(limit.frames[:MAX_FRAMES].tolist()),
         observed=f"{'an RST' if limit.resets.all() else 'a FIN'} {between(shortest, longest)} after the last data",
