@@ -50,7 +50,7 @@ def report(
             "-o",
             "--output",
             metavar="OUT",
-            help=f"Write to this file ({OWNER_ONLY}), - for standard output. Default: {PAGE}; Markdown: standard output",
+            help=f"Write to this file ({OWNER_ONLY}); - is standard output. Default: {PAGE}, or - for Markdown",
         ),
     ] = None,
     form: Annotated[ReportFormat, typer.Option("--format", help="A page with charts, or text for a ticket")] = (

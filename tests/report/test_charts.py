@@ -221,7 +221,7 @@ def test_svg_keeps_text_as_text() -> None:
     out = io.BytesIO()
     style.write_figure(drawn(recorded("dead-peer"), "ladder", utc=True), out, "svg")
     text = out.getvalue().decode()
-    for said in ("keepalive probe 4: no answer", "198.51.100.20:7000", "RST ACK  seq 181"):
+    for said in ("keepalive probe 4: no reply", "198.51.100.20:7000", "RST ACK  seq 181"):
         assert said in text
     assert not re.search(r"<dc:date>", text)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from charted import analysed, lost, moved, words
 from conversation import CLIENT, SERVER, Conversation
+from results import ROOT, recorded
 
 from analyzer import Analysis
 from analyzer.diagnose import VERDICTS
@@ -172,7 +173,7 @@ def test_the_ladder_shows_handshake_last_data_probes_and_end(tmp_path: Path) -> 
     assert "ACK  seq 100000  ack 1  len 0" in said
     assert "RST ACK  seq 100001  ack 1  len 0" in said
     assert [text for text in said if text.startswith("keepalive probe")] == [
-        f"keepalive probe {n}: no answer" for n in (1, 2, 3)
+        f"keepalive probe {n}: no reply" for n in (1, 2, 3)
     ]
     assert any("segments in" in text for text in said)
     assert "keepalive exhausted" in said
@@ -197,6 +198,12 @@ def test_numbers_count_from_the_first_seen_where_there_was_no_handshake(tmp_path
     said = words(analysed(tmp_path, cut).charts.ladder())
     assert "PSH ACK  seq 1  ack 1  len 40" in said
     assert "ACK  seq 1  ack 41  len 0" in said
+
+
+def test_the_ladder_says_what_an_icmp_error_says_and_who_sent_it() -> None:
+    said = words(recorded(ROOT / "captures" / "link-down" / "capture.pcap").charts.ladder(utc=True))
+    assert said.count("ICMP type 3 code 1 (host unreachable) from 192.0.2.1") == 3
+    assert said.count("about the segment with seq 100") == 3
 
 
 # -- hosts

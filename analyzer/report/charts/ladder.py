@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.report.charts import style
 from analyzer.report.charts.gather import empty_figure, most_telling, named
-from analyzer.report.charts.rungs import PLAIN, Remark, Rungs, kind_of, rows_of, rungs_of, words_of
+from analyzer.report.charts.rungs import PLAIN, Remark, Rungs, kind_of, remark_text, rows_of, rungs_of, words_of
 from analyzer.report.charts.segments import Segment
 from analyzer.report.charts.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, write
 from analyzer.report.times import clock, clock_with_fraction
@@ -119,5 +119,5 @@ def _draw_arrow(axes: Axes, y: float, segment: Segment, remark: Remark) -> None:
         zorder=4,
         bbox=background,
     )
-    text = style.shortened(remark.text or ("ICMP error about it" if segment.icmp else ""), MOST_REMARK)
+    text = style.shortened(remark_text(segment, remark), MOST_REMARK)
     write(axes, SERVER_X + 0.02, y, text, ha="left", fontweight="bold" if kind in ("lost", "end") else "normal")

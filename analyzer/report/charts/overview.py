@@ -60,7 +60,7 @@ def _draw_service(axes: Axes, y: int, facts: Facts, service: Service, span: Span
     if bad.any():
         axes.fill_between(
             x, y, y - bad * scale, step="post", facecolor=ORANGE, edgecolor=BLACK, hatch="/////", linewidth=0.6,
-            label="of these, ended badly or will",
+            label="of these, a problem now or later",
         )  # fmt: skip
     lost = probes.probes_of(facts, service.streams)
     times = np.sort(span.x(lost.time[lost.fate == probes.UNANSWERED]))

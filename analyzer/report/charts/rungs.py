@@ -91,9 +91,9 @@ def _remarks(analysis: Analysed, flow: Flow) -> dict[int, Remark]:
             place, since = (place + 1 if (heard, prober) == since else 1), (heard, prober)
             lost = fate == UNANSWERED
             number = f" {place}" if place > 1 or lost else ""
-            remarks[frame] = Remark(f"{name}{number}{': no answer' if lost else ''}", "lost" if lost else "probe")
+            remarks[frame] = Remark(f"{name}{number}{': no reply' if lost else ''}", "lost" if lost else "probe")
             if answer:
-                text = f"answers frame {analysis.frame_text(frame)}{' with RST' if fate == RESET else ''}"
+                text = f"answers frame {analysis.frame_text(frame)}{' with an RST' if fate == RESET else ''}"
                 remarks.setdefault(answer, Remark(text, "answer"))
     for frame in facts.event_frames(flow.stream, EVENT_RST):
         if frame == flow.ending.frame:
@@ -123,17 +123,17 @@ def _decisive(analysis: Analysed, flow: Flow, remarks: dict[int, Remark]) -> set
 def _closing(analysis: Analysed, flow: Flow) -> list[str]:
     """How it ended, and what was found."""
     facts, ending = analysis.facts, flow.ending
-    by = f" by {ending.by}" if ending.by else ""
+    by = f" by the {ending.by}" if ending.by else ""
     words = {
         How.OPEN: f"open when the capture ends, {duration(max(facts.end - flow.end, 0))} after its last segment",
         How.FIN: "closed by FIN in both directions",
-        How.RST: f"ended by RST{by}",
+        How.RST: f"reset{by}",
         How.HALF_CLOSED: f"half closed{by} when the capture ends, {duration(max(facts.end - flow.end, 0))} later",
-        How.NO_ANSWER: "never answered",
+        How.NO_ANSWER: "no reply to the SYN",
         How.REFUSED: "refused",
-        How.TIMEOUT: f"given up{by}: what was sent was never acknowledged",
+        How.TIMEOUT: f"given up{by}: its data was never acknowledged",
     }[ending.how]
-    begun = "; it began before the capture did" if flow.handshake is Handshake.NOT_CAPTURED else ""
+    begun = "; opened before the capture began" if flow.handshake is Handshake.NOT_CAPTURED else ""
     return [
         f"{words}{begun}",
         *(
@@ -144,6 +144,11 @@ def _closing(analysis: Analysed, flow: Flow) -> list[str]:
     ]
 
 
+def remark_text(segment: Segment, remark: Remark) -> str:
+    """What is said beside it."""
+    return remark.text or (f"about the segment with seq {segment.seq}" if segment.icmp else "")
+
+
 def kind_of(segment: Segment, remark: Remark) -> str:
     """How it is drawn: as what its remark says it is, an ICMP error, or the end."""
     return "icmp" if segment.icmp else "end" if segment.flags & RST else remark.kind
@@ -152,7 +157,7 @@ def kind_of(segment: Segment, remark: Remark) -> str:
 def words_of(segment: Segment) -> str:
     """Flags and numbers: `PSH ACK  seq 1  ack 1  len 180`."""
     if segment.icmp:
-        return f"ICMP error: quotes seq {segment.seq}"
+        return segment.icmp
     flags = " ".join(name for bit, name in FLAGS if segment.flags & bit) or "no flags"
     parts = [flags, f"seq {segment.seq}"]
     if segment.ack is not None:

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
-from analyzer.tables.fields import ACKNO, FLAGS, FRAME, KIND, LEN, SEQ, TIME, WINDOW
+from analyzer.model.icmp import address_text, icmp_text
+from analyzer.tables.fields import ACKNO, FLAGS, FRAME, KIND, LEN, SEQ, TIME, TSECR, TSVAL, WINDOW
 from analyzer.tcp import ACK, SYN
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Segment(NamedTuple):
     frame: int
     time: int
     side: int  # who sent it: 0 client, 1 server; of an ICMP error, whose segment it is about
-    icmp: bool
+    icmp: str  # what an ICMP error says, and who sent it; empty of a segment
     flags: int
     seq: int
     ack: int | None
@@ -75,7 +76,7 @@ class Segments:
             frame=row[FRAME],
             time=row[TIME],
             side=side,
-            icmp=row[KIND] != 0,
+            icmp=f"{icmp_text(row[KIND])} from {address_text(row[TSVAL], row[TSECR])}" if row[KIND] else "",
             flags=flags,
             seq=self._relative(seq, side) or 0,
             ack=self._relative(ack, 1 - side) if flags & ACK else None,

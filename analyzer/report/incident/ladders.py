@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from analyzer.report.charts.rungs import PLAIN, kind_of, rows_of, rungs_of, words_of
+from analyzer.report.charts.rungs import PLAIN, kind_of, remark_text, rows_of, rungs_of, words_of
 from analyzer.report.incident.moments import Moment
 from analyzer.report.incident.nouns import Rung
 from analyzer.report.times import clock_with_fraction
@@ -27,14 +27,13 @@ def _rungs(analysis: Analysed, stream: int, utc: bool) -> Iterator[Rung]:
             yield Rung("", "", None, "", text, "")
             continue
         remark = rungs.remarks.get(segment.frame, PLAIN)
-        says = remark.text or ("ICMP error about it" if segment.icmp else "")
         yield Rung(
             frame=analysis.frame_text(segment.frame),
             time=clock_with_fraction(segment.time, utc),
-            side=segment.side,
+            side=1 - segment.side if segment.icmp else segment.side,  # an error goes back to the sender
             kind=kind_of(segment, remark),
             text=words_of(segment),
-            remark=says,
+            remark=remark_text(segment, remark),
         )
 
 
