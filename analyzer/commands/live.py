@@ -80,21 +80,24 @@ def live(
     folder = None if write is None else _folder(write, write_files)
     # Before all else: it may fork, and what it forks knows no more than this.
     capturers = _capturers(interface, wanted, backend, folder) if interface else None
-    from analyzer.kernels import compiled_if_possible
+    from analyzer.kernels import plain, ready
     from analyzer.live.preload import preload
     from analyzer.live.session import Live
+    from analyzer.live.warming import compiling
     from analyzer.pipeline.run import idle_nanoseconds
 
     note = audience.Notes(noter(quiet))
     idle = idle_nanoseconds(idle_after)
-    kernels = compiled_if_possible(note)  # before anything is captured: it may take a while
+    kernels = ready()
     with contextlib.ExitStack() as whole:
         out = whole.enter_context(open_output(output))
         drawn = form is Format.text and screen and audience.has_screen(out)
         tell = partial(_tell_events, form=form, utc=utc)
         tell_result = partial(_tell_result, form=form, drawn=drawn, limit=limit, utc=utc, color=color)
-        run = Live(kernels, idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
+        run = Live(kernels or plain(), idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
         whole.callback(run.close)
+        if kernels is None:
+            whole.enter_context(compiling(run, note))
         if write is not None and folder is not None:
             run.intake.ring = _ring(write, capturers, folder, int(write_size * MEGA), note)
         if capturers is not None and is_root():

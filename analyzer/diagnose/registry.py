@@ -110,6 +110,7 @@ class Claim(NamedTuple):
     confidence: str = "certain"
     streams: tuple[int, ...] = ()
     severity: str | None = None  # where it is not the rule's own
+    tentative: bool = False  # the next packet may disprove it
     display_filter: str | None = None  # where frame numbers do not select the evidence
 
 
@@ -209,6 +210,7 @@ def _finding(one: Rule, claim: Claim, flow: Flow | None, context: Context) -> Fi
         summary=claim.summary,
         remedy=claim.remedy,
         service=str(flow.server) if flow is not None else "",
+        tentative=claim.tentative,
         evidence=Evidence(
             frames=frames,
             observed=claim.observed,

@@ -236,8 +236,8 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         "unprotected",
         "medium",
-        "open, silent for longer than --idle-after at the end of the capture, and never probed: a leak and a quiet "
-        "connection look the same here",
+        "open, and silent for longer than --idle-after at the end of the capture, without a keepalive probe: keepalive "
+        "is off, or its idle time is longer",
         _unprotected,
     ),
     Verdict(

@@ -50,6 +50,12 @@ class Intake:
         self._capturers: Capturers | None = None
         self._ending = False
 
+    def use(self, kernels: Kernels) -> None:
+        """Go on with these kernels."""
+        self._kernels = kernels
+        for lane in self._lanes:
+            lane.use(kernels)
+
     def read_standard_input(self) -> None:
         """Read a stream from there; raises CaptureError when it does not begin as a capture."""
         self.read("standard input", StandardInput())

@@ -21,6 +21,8 @@ class Event(NamedTuple):
     finding: Finding | None = None
 
 
-OPENED, CLOSED, RESET = "connection-opened", "closed", "reset"
+OPENED, SEEN, CLOSED, RESET = "connection-opened", "connection-seen", "closed", "reset"  # SEEN: it was open before
 PROBE, ANSWERED, UNANSWERED = "probe", "answered", "unanswered"
-FINDING, WITHDRAWN = "finding", "withdrawn"
+FINDING, WITHDRAWN, RECOVERED = "finding", "withdrawn", "recovered"
+# What happens to connections that are well.
+ORDINARY = frozenset({OPENED, SEEN, CLOSED, PROBE, ANSWERED})

@@ -55,4 +55,5 @@ class Finding:
     evidence: Evidence
     streams: Sequence[int] = ()  # where they are several
     service: str = ""  # the server whose connections they are
+    tentative: bool = False  # the next packet may disprove it: who reports as it happens waits
     notes: Sequence[str] = ()  # what other rules say of the same event, which this one explains

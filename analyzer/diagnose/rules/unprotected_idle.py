@@ -9,6 +9,7 @@ import numpy as np
 from analyzer.diagnose.phrases import connections, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.systems import how_to_probe_there
+from analyzer.diagnose.unprobed import overdue, silences
 from analyzer.model.columns import Facts
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
@@ -24,7 +25,8 @@ from analyzer.tables.fields import (
     SAW_SYN,
 )
 
-GENERAL = "SO_KEEPALIVE on the socket, with a time of minutes"
+GENERAL = "SO_KEEPALIVE on the socket, with an idle time of minutes"
+ONE_PACKET = 1  # is no silence
 # A handshake, or a question and an answer.
 FEWEST_PACKETS = 3
 # Who was silent for so many times as long as ever before has missed its turns.
@@ -37,25 +39,31 @@ LONGEST_DEFAULT_NS = 7_600_000_000_000
 
 @survey("unprotected-idle", severity="medium")
 def unprotected_idle(context: Context) -> Iterator[Claim]:
-    """Idle connections that nobody asks after.
+    """Idle connections without keepalive.
 
-    They are open and were silent to the end of the capture, without a keepalive probe or a heartbeat of the
-    application. If a peer or the path died, neither end would know until it has something to send; a server that only
-    waits would hold them for ever. An idle time longer than the silence seen here (Linux: two hours) looks the same.
+    They were open and silent at the end of the capture, and it shows no keepalive probe and no heartbeat on them. If
+    the peer or the network path fails, neither end notices until it sends something; a server that only waits holds the
+    connection forever.
+
+    A keepalive whose idle time is longer than the silence looks the same. The finding is `medium` once the silence is
+    longer than any usual keepalive (300 s, plus what timers are late), or clearly longer than the idle time of the same
+    client's other connections to the same service. Until then it is `low`, and `live` does not report it. Linux waits
+    two hours by default.
 
     Look at: `ss -tno` on both hosts, which shows whether a keepalive timer runs.
 
-    Ask for keepalive on the socket (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) at the end that waits,
-    or close what is idle.
+    Turn on keepalive (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) at the end that waits, or close idle
+    connections.
     """
-    streams = context.judged("unprotected")
-    shown = _is_shown(context.facts, streams)
-    for group in context.by_service(streams[shown]):
+    facts, streams = context.facts, context.judged("unprotected")
+    streams = streams[facts.tracks.endpoints(PACKETS, streams).sum(axis=1) > ONE_PACKET]
+    shown, late = _is_shown(facts, streams), overdue(context, streams)
+    for group in context.by_service(streams[shown & late]):
         flow = context.flow(int(group[0]))
-        yield _claim(group, f"to {flow.server} silent", how_to_probe_there(context.facts, flow), context)
-    if not shown.all():
-        some = "that may well be in use silent"
-        yield _claim(streams[~shown], some, GENERAL, context)._replace(severity="low")
+        yield _claim(group, f"to {flow.server} ", how_to_probe_there(facts, flow), context)
+    for early, which in ((streams[shown & ~late], ""), (streams[~shown], "that may be in use ")):
+        if len(early):
+            yield _claim(early, which, GENERAL, context)._replace(severity="low", confidence="possible", tentative=True)
 
 
 def _is_shown(facts: Facts, streams: Column) -> Mask:
@@ -92,12 +100,14 @@ def _is_unwitnessed(facts: Facts, streams: Column) -> Mask:
 
 
 def _claim(group: Column, which: str, how: str, context: Context) -> Claim:
-    rows = context.facts.tracks.flows[group]
-    silent = int(context.facts.listened(rows[:, END_TIME]).max())
+    silent = int(silences(context.facts, group).max())
+    was = "was silent for" if len(group) == 1 else "were silent for up to"
     return Claim(
-        summary=f"{connections(len(group))} {which} for up to {seconds(silent)} at the end, and never probed",
-        remedy=f"Ask for keepalive at the end that waits: {how}.",
-        frames=tuple(rows[:MAX_FRAMES, FIRST_FRAME].tolist()),
+        summary=f"{connections(len(group))} {which}{was} {seconds(silent)} without a keepalive probe: keepalive is off, "
+        f"or its idle time is longer than {seconds(silent)}",
+        remedy="Check with `ss -tno` on both hosts whether a keepalive timer runs; where none does, turn keepalive on. "
+        f"Settings for the end that waits: {how}.",
+        frames=tuple(context.facts.tracks.flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
         observed=f"no probe and no heartbeat in {seconds(silent)} of silence",
         expected="keepalive probes, heartbeats, or an idle connection closed",
         source="RFC 9293 3.8.4: keepalive is off unless the application asks for it",
