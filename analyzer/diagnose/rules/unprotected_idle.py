@@ -103,8 +103,8 @@ def _claim(group: Column, which: str, how: str, context: Context) -> Claim:
     silent = int(silences(context.facts, group).max())
     was = "was silent for" if len(group) == 1 else "were silent for up to"
     return Claim(
-        summary=f"{connections(len(group))} {which}{was} {seconds(silent)} without a keepalive probe: keepalive is off, "
-        f"or its idle time is longer than {seconds(silent)}",
+        summary=f"{connections(len(group))} {which}{was} {seconds(silent)} without a keepalive probe: keepalive is "
+        f"off, or its idle time is longer than {seconds(silent)}",
         remedy="Check with `ss -tno` on both hosts whether a keepalive timer runs; where none does, turn keepalive on. "
         f"Settings for the end that waits: {how}.",
         frames=tuple(context.facts.tracks.flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
