@@ -38,6 +38,13 @@ if TYPE_CHECKING:
     from analyzer.analysis import Analysis
 
 
+class Detail(StrEnum):
+    """How much text says of a finding."""
+
+    short = "short"
+    full = "full"
+
+
 class Severity(StrEnum):
     """How urgent a finding is."""
 
@@ -67,6 +74,9 @@ def analyze(
         bool, typer.Option("--both-ends", help="Two captures of one path, the client's first: what one end never saw")
     ] = False,
     each: Annotated[bool, typer.Option("--each", help="Every capture by itself, one result after the other")] = False,
+    detail: Annotated[
+        Detail, typer.Option("--findings", help="Findings in text: a few lines each, or with all evidence (as -v does)")
+    ] = Detail.short,
     fail_on: Annotated[Severity | None, typer.Option(help="Exit with 1 on a finding this severe or worse")] = None,
     utc: Utc = False,
     color: Annotated[bool, typer.Option("--color/--no-color", help="Colours on a terminal")] = True,
@@ -94,11 +104,11 @@ def analyze(
         quiet=quiet,
         verbose=verbose,
     )
-    severe = False
+    severe, full = False, verbose or detail is Detail.full
     if each:
         with open_output(output) as out:
             analyses = analyses_of(captures, analyse, noter(quiet))
-            for one in write_each(analyses, selection, form, limit, utc, color, out):
+            for one in write_each(analyses, selection, form, limit, utc, color, out, full=full):
                 severe |= _is_as_severe(one, fail_on)
     else:
         analysis = analyse(captures)
@@ -106,7 +116,7 @@ def analyze(
             write_tables(analysis, selection, output)
         else:
             with open_output(output) as out:
-                write_result(analysis, selection, form, limit, utc, color, out)
+                write_result(analysis, selection, form, limit, utc, color, out, full=full)
         severe = _is_as_severe(analysis, fail_on)
     if severe:
         raise typer.Exit(EXIT_FINDING)

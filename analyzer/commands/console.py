@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from analyzer.model.captures import CaptureFacts
-from analyzer.report.text import printable
+from analyzer.report.layout import printable
 
 
 def say(text: str) -> None:

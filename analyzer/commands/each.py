@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from analyzer.commands.result import Format, write_result
 from analyzer.errors import CaptureError, UsageError
-from analyzer.report.text import printable
+from analyzer.report.layout import printable
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
@@ -59,6 +59,8 @@ def write_each(
     utc: bool,
     color: bool,
     out: TextIO,
+    *,
+    full: bool = False,
 ) -> Iterator[Analysis]:
     """Write each result and hand it on.
 
@@ -72,7 +74,7 @@ def write_each(
             out.write(("\n" if number else "") + f"{heading}\n{'=' * len(heading)}\n")
         elif form is Format.json:
             out.write(",\n" if number else "[\n")
-        write_result(analysis, selection, form, limit, utc, color, out)
+        write_result(analysis, selection, form, limit, utc, color, out, full=full)
         number += 1
         yield analysis
     if form is Format.json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -65,9 +66,17 @@ def _findings_of(analysis: Analysis, streams: list[int]) -> list[Finding]:
 
 
 def write_result(
-    analysis: Analysis, selection: Selection, form: Format, limit: int, utc: bool, color: bool, out: TextIO
+    analysis: Analysis,
+    selection: Selection,
+    form: Format,
+    limit: int,
+    utc: bool,
+    color: bool,
+    out: TextIO,
+    *,
+    full: bool = False,
 ) -> None:
-    """Write what was asked for of an analysis, in the form that was asked for."""
+    """Write what was asked for of an analysis, in the form that was asked for; `full` has text show all evidence."""
     streams = selection.streams_of(analysis)
     chosen = set(streams)
     findings = _findings_of(analysis, streams)
@@ -87,21 +96,14 @@ def write_result(
 
         write_csv(analysis, flows, out)
     else:
-        from analyzer.report.text import Layout, write_text
+        from analyzer.report.layout import Layout
+        from analyzer.report.text import write_text
 
-        terminal = out.isatty()
-        coloured = terminal and color and "NO_COLOR" not in os.environ
-        listed = analysis.worst_first(streams)[: limit or None]
-        write_text(
-            analysis.captures,
-            analysis.flows_of(listed),
-            analysis.severities,
-            analysis.verdict_counts(streams),
-            findings,
-            islice(hosts, HOSTS_LISTED),
-            Layout(terminal, utc, (lambda text, colour: typer.style(text, fg=colour)) if coloured else _unstyled),
-            out,
-        )
+        width = shutil.get_terminal_size().columns if out.isatty() else None
+        coloured = out.isatty() and color and "NO_COLOR" not in os.environ
+        style = (lambda text, colour: typer.style(text, fg=colour)) if coloured else _unstyled
+        layout = Layout(width, utc, style, lines=limit or None, full=full)
+        write_text(analysis, streams, findings, list(islice(hosts, HOSTS_LISTED)), layout, out)
 
 
 def _unstyled(text: str, colour: str) -> str:

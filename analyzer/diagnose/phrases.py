@@ -62,6 +62,16 @@ def times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
 
+def other_side(side: str) -> str:
+    """The peer's."""
+    return SIDES[1 - SIDES.index(side)]
+
+
+def named(flow: Flow, side: str) -> str:
+    """The end at this side, as findings name it: a client without its port, which is another for each connection."""
+    return flow.client.address if side == SIDES[0] else str(flow.server)
+
+
 def ends_of(flow: Flow, keepalive: Keepalive) -> tuple[Endpoint, Endpoint]:
     """The prober and its peer."""
     return ends(flow, keepalive.sender)

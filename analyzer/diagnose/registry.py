@@ -13,17 +13,18 @@ import numpy as np
 
 from analyzer.diagnose.attempts import find_scans
 from analyzer.diagnose.explained import explained
-from analyzer.diagnose.groups import by_service, by_service_and_path
+from analyzer.diagnose.groups import by_service, by_service_and_path, hosts
 from analyzer.diagnose.hops import reset_hops
 from analyzer.diagnose.idle_timeouts import Memory, find_memories
 from analyzer.diagnose.limits import Closings, Limit, all_closings, idle_limits
 from analyzer.diagnose.lost import Lost, lost_probes
+from analyzer.diagnose.phrases import named
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.verdicts import VERDICTS
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import SEVERITIES, Apart, Evidence, Finding
-from analyzer.model.flows import Flow
+from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.arrays import Column, Mask, Narrow, distinct
 
 MAX_FRAMES = 20
@@ -53,6 +54,17 @@ class Context:
     def where(self, capture: int) -> str:
         """Words for which capture it is, where there are several."""
         return f" of capture {capture}" if len(self.captures) > 1 else ""
+
+    def which(self, capture: int) -> str:
+        """The same as the name of a thing."""
+        return f"capture {capture}" if len(self.captures) > 1 else "the capture"
+
+    def at_side(self, streams: Column, side: int) -> str:
+        """The end of these connections at one side, as `named`; where there are several, how many."""
+        several = self.by_service(streams) if side else distinct(hosts(self.facts.tracks.flows, streams)[0])
+        if len(several) > 1:
+            return f"{len(several)} {('clients', 'services')[side]}"
+        return named(self.flow(int(streams[0])), SIDES[side])
 
     @functools.cached_property
     def silence(self) -> Silence:
@@ -112,6 +124,8 @@ class Claim(NamedTuple):
     severity: str | None = None  # where it is not the rule's own
     tentative: bool = False  # the next packet may disprove it
     display_filter: str | None = None  # where frame numbers do not select the evidence
+    at: int | None = None
+    whom: str = ""  # where it is not the service
 
 
 class Rule(NamedTuple):
@@ -119,6 +133,7 @@ class Rule(NamedTuple):
 
     name: str
     severity: str
+    title: str  # one clause that says it of {connections}, and of {whom}
     explanation: str
     streams: Callable[[Context], Column]
     of_one: Callable[[Flow, Context], Iterator[Claim]] | None = None
@@ -132,7 +147,12 @@ NOTHING = np.zeros(0, np.int64)
 
 
 def rule(
-    name: str, *, severity: str, verdicts: tuple[str, ...] = (), where: Callable[[Facts], Mask] | None = None
+    name: str,
+    *,
+    severity: str,
+    title: str,
+    verdicts: tuple[str, ...] = (),
+    where: Callable[[Facts], Mask] | None = None,
 ) -> Callable[[OfOne], OfOne]:
     """Register a rule about single connections: those with one of these verdicts, and those where `where` holds."""
 
@@ -143,20 +163,26 @@ def rule(
         return distinct(np.concatenate((judged, np.flatnonzero(where(context.facts)))))
 
     def register(function: OfOne) -> OfOne:
-        RULES[name] = Rule(name, severity, function.__doc__ or "", streams, of_one=function)
+        RULES[name] = Rule(name, severity, title, function.__doc__ or "", streams, of_one=function)
         return function
 
     return register
 
 
-def survey(name: str, *, severity: str) -> Callable[[OfAll], OfAll]:
+def survey(name: str, *, severity: str, title: str) -> Callable[[OfAll], OfAll]:
     """Register a rule that looks at all connections at once, in columns, and names those that it is about."""
 
     def register(function: OfAll) -> OfAll:
-        RULES[name] = Rule(name, severity, function.__doc__ or "", lambda context: NOTHING, of_all=function)
+        RULES[name] = Rule(name, severity, title, function.__doc__ or "", lambda context: NOTHING, of_all=function)
         return function
 
     return register
+
+
+def earliest(times: Column) -> int | None:
+    """The first of these moments, 0 being none."""
+    known = times[times > 0]
+    return int(known.min()) if len(known) else None
 
 
 def load_rules() -> dict[str, Rule]:
@@ -201,6 +227,7 @@ def is_survey(finding: Finding) -> bool:
 def _finding(one: Rule, claim: Claim, flow: Flow | None, context: Context) -> Finding:
     alone = len(claim.streams) == 1
     frames = claim.frames[:MAX_FRAMES]
+    service = str(flow.server) if flow is not None else ""
     return Finding(
         rule=one.name,
         severity=claim.severity or one.severity,
@@ -209,8 +236,11 @@ def _finding(one: Rule, claim: Claim, flow: Flow | None, context: Context) -> Fi
         streams=() if alone else claim.streams,
         summary=claim.summary,
         remedy=claim.remedy,
-        service=str(flow.server) if flow is not None else "",
         tentative=claim.tentative,
+        service=service,
+        title=one.title,
+        at=claim.at,
+        whom=claim.whom or service,
         evidence=Evidence(
             frames=frames,
             observed=claim.observed,

@@ -14,11 +14,12 @@ from analyzer.tables.probe import probers
 
 
 class Waits(NamedTuple):
-    """First probes of silences: by whom (stream * 2 + side), after how long (nanoseconds), in which frame."""
+    """First probes of silences: by whom (stream * 2 + side), after how long (nanoseconds), in which frame, when."""
 
     endpoints: Column
     waited: Column
     frames: Column
+    times: Column
 
     def chosen(self, which: Mask) -> Waits:
         """Some of them."""
@@ -33,4 +34,4 @@ def first_probes(facts: Facts, which: Mask) -> Waits:
     before = log[rows, PROBE_BEFORE]
     rows = rows[(before == 0) | (log[before - 1, PROBE_SINCE] != log[rows, PROBE_SINCE])]
     waited = log[rows, PROBE_TIME] - log[rows, PROBE_SINCE]
-    return Waits(probers(log, rows).astype(np.int64), waited, log[rows, PROBE_FRAME])
+    return Waits(probers(log, rows).astype(np.int64), waited, log[rows, PROBE_FRAME], log[rows, PROBE_TIME])

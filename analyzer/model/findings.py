@@ -57,3 +57,11 @@ class Finding:
     service: str = ""  # the server whose connections they are
     tentative: bool = False  # the next packet may disprove it: who reports as it happens waits
     notes: Sequence[str] = ()  # what other rules say of the same event, which this one explains
+    title: str = ""  # the rule's, one clause that says it of many: "{whom} reset {connections}"
+    at: int | None = None  # the decisive moment, in nanoseconds since the epoch
+    whom: str = ""  # who is to blame, or is named: the service, a host, "3 clients", "the capture"
+
+    @property
+    def concerned(self) -> Sequence[int]:
+        """The connections that it is about."""
+        return self.streams if self.stream is None else (self.stream,)

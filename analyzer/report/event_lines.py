@@ -9,7 +9,7 @@ from analyzer.model.events import Event
 from analyzer.report.analysed import Shown
 from analyzer.report.json import Writer
 from analyzer.report.json import text as quoted
-from analyzer.report.text import printable
+from analyzer.report.layout import printable
 from analyzer.report.times import clock_with_fraction
 
 

@@ -25,6 +25,10 @@ REASONS = {
 }
 
 
+# Bounds closer than this are as good as a value to a reader.
+NARROW = 1.1
+
+
 class HasSettings(Protocol):
     """What has the three settings: a Keepalive, HostSettings."""
 
@@ -46,7 +50,13 @@ def settings_text(values: Iterable[float | str | None]) -> str:
     return "/".join("?" if value is None else value if isinstance(value, str) else f"{value:g}" for value in values)
 
 
-def setting_values(entry: HasSettings) -> list[float | None]:
-    """The likeliest value of each of the three, None where it is not known."""
-    estimates = (entry.tcp_keepalive_time, entry.tcp_keepalive_intvl, entry.tcp_keepalive_probes)
-    return [None if estimate is None else estimate.value for estimate in estimates]
+def setting_values(entry: HasSettings) -> list[float | str | None]:
+    """The likeliest value of each of the three, `~9.7` where narrow bounds alone are known, None where nothing is."""
+    return [_value(one) for one in (entry.tcp_keepalive_time, entry.tcp_keepalive_intvl, entry.tcp_keepalive_probes)]
+
+
+def _value(estimate: Estimate | None) -> float | str | None:
+    if estimate is None or estimate.value is not None:
+        return None if estimate is None else estimate.value
+    low, high = estimate.low, estimate.high
+    return f"~{(low + high) / 2:.2g}" if low and high and high < NARROW * low else None

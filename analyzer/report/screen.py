@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from analyzer.model.findings import SEVERITIES
 from analyzer.model.status import Outlook, Status
-from analyzer.report.text import COLOURS, printable, shortened
+from analyzer.report.layout import COLOURS, printable, shortened
 from analyzer.report.times import clock, zone
 from analyzer.tcp import SECOND
 

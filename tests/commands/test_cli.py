@@ -48,21 +48,24 @@ def on_a_terminal(*arguments: str | Path, variables: Variables | None = None) ->
 def table_of(text: str) -> list[list[str]]:
     """The rows of the table of connections, by column."""
     lines = text.splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith("#"))
-    rows = [line for line in lines[first : lines.index("", first)] if not line.startswith("...")]
-    return [re.split(r" {2,}", row.strip()) for row in rows]
+    first = next(i for i, line in enumerate(lines) if line.strip().startswith("#  "))
+    rows = [line.strip() for line in [*lines, ""][first : [*lines, ""].index("", first)]]
+    return [re.split(r" {2,}", row) for row in rows if not row.startswith("...")]
 
 
 def test_text_tells_the_story_of_a_dead_peer() -> None:
     text = output("analyze", DEAD_PEER)
     facts = as_json(DEAD_PEER)
     packets, tcp = (facts["captures"][0][name] for name in ("packets", "tcp_packets"))
-    assert text.startswith(f"{DEAD_PEER}: {packets} packets, {tcp} TCP, {packets - tcp} other; 11.2 s from 20")
+    assert text.startswith("198.51.100.20:7000 ")
+    assert f"\n{DEAD_PEER}: {packets} packets, {tcp} TCP, {packets - tcp} other; 11.2 s from 20" in text
     heading, row = table_of(text)
     assert heading == ["#", "client", "server", "verdict", "lasted", "packets", "probes", "end"]
     assert row == ["0", "192.0.2.10:40001", "198.51.100.20:7000", "dead_peer", "11.2 s", str(tcp),
                    "client 4 at 3/2/4 (4 lost)", "RST by client: keepalive exhausted"]  # fmt: skip
     assert "\n1 connection: 1 dead_peer\n" in text
+    assert "\nHIGH dead-peer: stream 0, certain\n" in text
+    text = output("analyze", DEAD_PEER, "--findings", "full")
     assert "\nHIGH dead-peer (stream 0, certain)\n" in text
     frames = [probe["frame"] for probe in facts["flows"][0]["keepalive"][0]["episodes"][0]["probes"]]
     assert f"  Wireshark: frame.number in {{{', '.join(map(str, frames))}}}\n" in text
@@ -80,6 +83,7 @@ def test_text_lists_one_line_per_connection_and_counts_verdicts() -> None:
 def test_limit_cuts_the_list_and_not_the_counts(limit: int, listed: int) -> None:
     text = inside("analyze", FOUR_ENDS, "--limit", str(limit))
     assert len(table_of(text)) - 1 == listed
+    assert ("... and " in text) == (listed < 4)
     assert (f"... and {4 - listed} more\n" in text) == (listed < 4)
     assert "4 connections: 1 refused, 1 no_answer, 1 aborted, 1 closed" in text
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from string import Formatter
 
 import pytest
 from commands import inside
@@ -298,9 +300,12 @@ def found(talks: list[Conversation]) -> set[str]:
 
 @pytest.mark.parametrize("rule", FIRES)
 def test_a_rule_finds_what_it_is_for(rule: str) -> None:
-    findings = analyzed(*FIRES[rule]()).findings
+    analysis = analyzed(*FIRES[rule]())
+    begun, over = min(flow.start for flow in analysis.flows), max(flow.end for flow in analysis.flows)
     assert rule in found(FIRES[rule]())
-    for finding in findings:
+    for finding in analysis.findings:
+        assert finding.whom
+        assert finding.at is None or begun <= finding.at <= over
         assert finding.summary
         assert finding.remedy
         assert finding.evidence.display_filter
@@ -355,8 +360,10 @@ def test_findings_of_one_cause_stand_together_in_the_text(tmp_path: Path) -> Non
     path = tmp_path / "capture.pcap"
     path.write_bytes(pcap_bytes([segment for talk in talks for segment in talk.segments]))
     text = inside("analyze", path)
+    assert text.count("HIGH dead-peer: 5 connections") == 1
+    text = inside("analyze", path, "--findings", "full")
     assert text.count("HIGH dead-peer") == 1
-    assert "The same of 4 more to 198.51.100.20:5432: streams 1, 2, 3, 4" in text
+    assert "4 more like it to 198.51.100.20:5432: streams 1, 2, 3, 4" in text
     assert len([one for one in analyze(str(path)).findings if one.rule == "dead-peer"]) == 5
 
 
@@ -389,6 +396,26 @@ def test_a_misspelt_verdict_is_no_empty_selection(tmp_path: Path) -> None:
 
 def test_what_explains_and_what_is_explained_are_findings() -> None:
     assert {*EXPLAINED_BY, *(name for names in EXPLAINED_BY.values() for name in names)} <= set(load_rules())
+
+
+@pytest.mark.parametrize("rule", load_rules())
+def test_a_title_is_one_clause_that_says_it_of_any_number(rule: str) -> None:
+    title = load_rules()[rule].title
+    assert {name for _, name, _, _ in Formatter().parse(title) if name} <= {"whom", "connections"}
+    for connections, whom in (("1 connection", "198.51.100.20:7100"), ("40 connections", "300 services")):
+        said = title.format(connections=connections, whom=whom)
+        assert len(said) <= 120
+        assert said[0].isupper() or not said[0].isalpha()
+    assert not re.search(r"[.;]$|\} (is|are|was|were|has|have|does)\b", title), "it holds of one and of many"
+
+
+def test_whom_counts_what_is_several() -> None:
+    refused = turned_away(5, 0, refused=True)
+    assert only("connection-refused", refused).whom == "198.51.100.20:5432"
+    other = Conversation(ports=(40_001, 5432))
+    other.sides[CLIENT].host = replace(other.sides[CLIENT].host, address="192.0.2.11")
+    half = [one.handshake().data(CLIENT, 100).idle(1).fin(SERVER) for one in (Conversation(), other)]
+    assert only("close-wait-leak", [*half, ended(60)]).whom == "2 clients"
 
 
 def test_every_rule_has_both_and_an_explanation() -> None:

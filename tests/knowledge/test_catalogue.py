@@ -15,7 +15,7 @@ from analyzer.diagnose.phrases import how_to_probe
 from analyzer.knowledge.matching import FILES, _made, matching, middleboxes, profiles
 from analyzer.knowledge.profiles import Profile
 from analyzer.model.flows import Estimate, Keepalive
-from analyzer.report.text import profile_names
+from analyzer.report.connections import profile_names
 
 SYSTEM = {"tcp_keepalive_time": 7200, "tcp_keepalive_intvl": 75, "tcp_keepalive_probes": 9}
 ANY = 23

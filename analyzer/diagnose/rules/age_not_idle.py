@@ -8,11 +8,15 @@ import numpy as np
 
 from analyzer.diagnose.limits import age_limits
 from analyzer.diagnose.phrases import connections, ends, seconds
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.model.flows import SIDES
 
 
-@survey("age-not-idle", severity="medium")
+@survey(
+    "age-not-idle",
+    severity="medium",
+    title="{whom} ended {connections} at a fixed age",
+)
 def age_not_idle(context: Context) -> Iterator[Claim]:
     """Connections are ended at a certain age, however busy they are.
 
@@ -44,4 +48,6 @@ def age_not_idle(context: Context) -> Iterator[Claim]:
             confidence="likely",
             severity=None if reset else "low",
             streams=tuple(np.sort(limit.streams).tolist()),
+            at=earliest(context.closings.time[limit.streams]),
+            whom=context.at_side(limit.streams, limit.side),
         )

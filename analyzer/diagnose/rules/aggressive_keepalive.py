@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.diagnose.waits import first_probes
 from analyzer.tables.arrays import are_among, distinct
+from analyzer.tables.fields import FIRST_TIME
 from analyzer.tables.probe import probers
 from analyzer.tcp import SHORTEST_TIMER_NS
 
@@ -19,7 +20,11 @@ DAY_S = 86_400
 FRAME_OCTETS = 66  # Ethernet, IPv4 and TCP with timestamps
 
 
-@survey("aggressive-keepalive", severity="info")
+@survey(
+    "aggressive-keepalive",
+    severity="info",
+    title="Keepalive probed {connections} to {whom} every second or two",
+)
 def aggressive_keepalive(context: Context) -> Iterator[Claim]:
     """Connections are probed every second or two.
 
@@ -52,4 +57,5 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
             expected="probes every 15 s or less often",
             source="golang/go#48622: probes every 15 s and the batteries of phones",
             streams=tuple(group.tolist()),
+            at=earliest(facts.tracks.flows[group, FIRST_TIME]),
         )

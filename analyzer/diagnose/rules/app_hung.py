@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.hung import is_known, replies
-from analyzer.diagnose.phrases import seconds
+from analyzer.diagnose.phrases import named, seconds
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.flows import Flow
+from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.fields import REQUEST_FRAME, REQUEST_TIME
 
 PROBES_SHOWN = 3
 
 
-@rule("app-hung", severity="medium", verdicts=("app_hung",))
+@rule(
+    "app-hung",
+    severity="medium",
+    verdicts=("app_hung",),
+    title="{whom} acknowledged requests on {connections} but sent no reply",
+)
 def app_hung(flow: Flow, context: Context) -> Iterator[Claim]:
     """The kernel answers, the application does not.
 
@@ -41,6 +46,8 @@ def app_hung(flow: Flow, context: Context) -> Iterator[Claim]:
         expected="a reply as fast as those before" if before else "a reply, if it was a request",
         source="RFC 9293 3.8.4: keepalive asks the TCP, not the application",
         confidence="likely" if known else "possible",
+        at=time or None,
+        whom=named(flow, SIDES[1]),
     )
 
 

@@ -18,7 +18,11 @@ def _has_gap(facts: Facts) -> Mask:
     return np.asarray(((known & ACKED_UNSEEN != 0) & (packets > 0)).any(axis=1))
 
 
-@survey("capture-gap", severity="info")
+@survey(
+    "capture-gap",
+    severity="info",
+    title="{whom} lacked packets of {connections}",
+)
 def capture_gap(context: Context) -> Iterator[Claim]:
     """The capture lacks packets that were delivered.
 
@@ -41,5 +45,6 @@ def capture_gap(context: Context) -> Iterator[Claim]:
         expected="each octet before its acknowledgement",
         source="pcap(3): packets dropped for want of room in the buffer",
         streams=tuple(streams.tolist()),
+        whom="the capture",
         display_filter="tcp.analysis.ack_lost_segment",
     )

@@ -9,7 +9,11 @@ from analyzer.diagnose.registry import Claim, Context, survey
 from analyzer.tables.frames import in_file
 
 
-@survey("clock-step", severity="low")
+@survey(
+    "clock-step",
+    severity="low",
+    title="The clock of {whom} went backwards",
+)
 def clock_step(context: Context) -> Iterator[Claim]:
     """The capture's clock went backwards.
 
@@ -34,4 +38,5 @@ def clock_step(context: Context) -> Iterator[Claim]:
             observed=f"a packet {-worst / 1e9:.3f} s older than the one before it",
             expected="packets in the order of time",
             source="pcap-savefile(5): times are the capturing host's",
+            whom=context.which(place),
         )

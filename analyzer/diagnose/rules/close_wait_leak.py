@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.phrases import connections, ends, seconds
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.diagnose.systems import sockets_in_close_wait
 from analyzer.model.columns import Facts
 from analyzer.model.flows import SIDES, Flow
@@ -33,7 +33,11 @@ SOON_NS = 30_000_000_000
 SEVERAL, LASTING_NS = 4, 10_000_000_000
 
 
-@survey("close-wait-leak", severity="medium")
+@survey(
+    "close-wait-leak",
+    severity="medium",
+    title="{whom} never closed {connections} that the other side had closed",
+)
 def close_wait_leak(context: Context) -> Iterator[Claim]:
     """One side closed, and the application of the other never did.
 
@@ -117,6 +121,8 @@ def _claim(group: Column, side: int, context: Context) -> Claim:
         source="RFC 9293 3.6 and 3.10.4",
         confidence=_confidence(facts, group, 1 - side, waited),
         streams=tuple(group.tolist()),
+        at=earliest(when),
+        whom=context.at_side(group, 1 - side),
     )
 
 

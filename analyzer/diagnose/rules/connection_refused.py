@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.attempts import Attempts, clients_of, failed, told_apart
 from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.model.words import Handshake
-from analyzer.tables.fields import RESET_FRAME
+from analyzer.tables.fields import RESET_FRAME, RESET_TIME
 
 
-@survey("connection-refused", severity="info")
+@survey(
+    "connection-refused",
+    severity="info",
+    title="{whom} refused {connections}",
+)
 def connection_refused(context: Context) -> Iterator[Claim]:
     """A service turned connections away.
 
@@ -43,4 +47,6 @@ def _claim(context: Context, attempts: Attempts, what: str, severity: str) -> Cl
         source="RFC 9293 3.10.7.1",
         severity=severity,
         streams=tuple(attempts.streams.tolist()),
+        at=earliest(context.facts.tracks.flows[attempts.streams, RESET_TIME]),
+        whom=context.at_side(attempts.streams, 1),
     )

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from analyzer.diagnose.attempts import Attempts, clients_of, failed, told_apart
 from analyzer.diagnose.errors_on_path import path_errors
 from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.model.words import Handshake
-from analyzer.tables.fields import FIRST_FRAME, HANDSHAKE, SYN_RETRANSMITTED
+from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME, HANDSHAKE, SYN_RETRANSMITTED
 
 
-@survey("connection-unanswered", severity="info")
+@survey(
+    "connection-unanswered",
+    severity="info",
+    title="{connections} to {whom} got no reply to the SYN",
+)
 def connection_unanswered(context: Context) -> Iterator[Claim]:
     """A service did not answer when connections were asked for.
 
@@ -49,4 +53,6 @@ def _claim(context: Context, attempts: Attempts, what: str, severity: str) -> Cl
         confidence="likely" if again or errors else "possible",
         severity=severity,
         streams=tuple(attempts.streams.tolist()),
+        at=earliest(rows[:, FIRST_TIME]),
+        whom=context.at_side(attempts.streams, 1),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.errors_on_path import path_errors
 from analyzer.diagnose.heard import heard_of_peer, unanswered_at_the_end
-from analyzer.diagnose.phrases import ends_of, for_all_sockets, seconds, times
+from analyzer.diagnose.phrases import ends_of, for_all_sockets, named, seconds, times
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.systems import QUICK_S, detection, how_to_probe_by, is_windows
 from analyzer.model.flows import SIDES, Episode, Flow, Keepalive, Probe
@@ -18,7 +18,12 @@ MISSED_TURNS = 3
 SLACK_NS = 2_000_000_000
 
 
-@rule("dead-peer", severity="high", verdicts=("dead_peer",))
+@rule(
+    "dead-peer",
+    severity="high",
+    verdicts=("dead_peer",),
+    title="{whom} sent no reply to keepalive probes on {connections}",
+)
 def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
     """The peer stopped answering keepalive probes.
 
@@ -57,6 +62,8 @@ def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
             expected="an ACK to each probe within a round trip",
             source="RFC 9293 3.8.4; Linux net/ipv4/tcp_timer.c tcp_keepalive_timer()",
             confidence="certain" if gave_up and seen and len(silent) > 1 else "likely" if seen else "possible",
+            at=silent[0].time,
+            whom=named(flow, SIDES[peer_side]),
         )
 
 

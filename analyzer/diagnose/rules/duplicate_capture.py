@@ -12,7 +12,11 @@ SHARE = 0.1
 BOUNDARY_NS = 500_000_000  # packets of several interfaces are out of order by less where one file ends
 
 
-@survey("duplicate-capture", severity="info")
+@survey(
+    "duplicate-capture",
+    severity="info",
+    title="{whom} recorded many packets twice",
+)
 def duplicate_capture(context: Context) -> Iterator[Claim]:
     """Packets are in the capture twice.
 
@@ -34,6 +38,7 @@ def duplicate_capture(context: Context) -> Iterator[Claim]:
             observed=f"{own} packets captured twice",
             expected="each packet once",
             source="Linux packet(7): a packet socket on all interfaces sees each interface's packets",
+            whom=where.removeprefix(" of ") or "the capture",
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.diagnose.hops import OTHER, SAME
 from analyzer.diagnose.phrases import connections, ends
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.tables.arrays import Column, are_among
 from analyzer.tables.fields import (
     KNOWN,
@@ -19,6 +19,7 @@ from analyzer.tables.fields import (
     RESET_REPLY_TO_DATA,
     RESET_REPLY_TO_PROBE,
     RESET_SIDE,
+    RESET_TIME,
     RESET_WHY,
     SENT_FIN,
 )
@@ -27,7 +28,11 @@ REPLIES = (RESET_REPLY_TO_ACK, RESET_REPLY_TO_DATA, RESET_REPLY_TO_PROBE)
 OWN = "See the log of that application at that time; if it means to reset, let it be."
 
 
-@survey("endpoint-reset", severity="info")
+@survey(
+    "endpoint-reset",
+    severity="info",
+    title="{whom} reset {connections}",
+)
 def endpoint_reset(context: Context) -> Iterator[Claim]:
     """A RST ended the connection, and not because its sender had forgotten it.
 
@@ -72,6 +77,8 @@ def _claim(context: Context, group: Column, hops: str) -> Iterator[Claim]:
         source="RFC 9293 3.10.5; RFC 2525 2.17",
         confidence="certain" if hops else "likely",
         streams=tuple(group.tolist()),
+        at=_first(context, group),
+        whom=_senders(context, group),
     )
 
 
@@ -91,6 +98,8 @@ def _foreign(context: Context, group: Column) -> Iterator[Claim]:
         source="RFC 9293 3.10.5",
         confidence="possible",
         streams=tuple(group.tolist()),
+        at=_first(context, group),
+        whom=_senders(context, group),
     )
 
 
@@ -109,6 +118,8 @@ def _given_up(context: Context, group: Column) -> Iterator[Claim]:
         source="RFC 9293 3.8.4 and 3.10.5",
         confidence="possible",
         streams=tuple(group.tolist()),
+        at=_first(context, group),
+        whom=_senders(context, group),
     )
 
 
@@ -128,6 +139,8 @@ def _too_late(context: Context, group: Column) -> Iterator[Claim]:
         source="RFC 9293 3.10.7.1; RFC 2525 2.17",
         confidence="likely",
         streams=tuple(group.tolist()),
+        at=_first(context, group),
+        whom=_senders(context, group),
     )
 
 
@@ -146,9 +159,22 @@ def _unknown(context: Context, group: Column) -> Iterator[Claim]:
         source="RFC 9293 3.10.7.1",
         confidence="possible",
         streams=tuple(group.tolist()),
+        at=_first(context, group),
+        whom=_senders(context, group),
     )
 
 
 def _frames(context: Context, group: Column) -> tuple[int, ...]:
     frames = context.facts.tracks.flows[group, RESET_FRAME]
     return tuple(np.asarray(frames[:MAX_FRAMES]).tolist())
+
+
+def _first(context: Context, group: Column) -> int | None:
+    return earliest(context.facts.tracks.flows[group, RESET_TIME])
+
+
+def _senders(context: Context, group: Column) -> str:
+    """Who reset: one host, or several at both sides."""
+    by = context.facts.tracks.flows[group, RESET_SIDE]
+    sides = [context.at_side(group[by == side + 1], side) for side in range(2) if (by == side + 1).any()]
+    return " and ".join(sides)

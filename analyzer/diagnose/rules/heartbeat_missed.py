@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import ends, seconds
+from analyzer.diagnose.phrases import ends, named, seconds
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.columns import Facts, Tracks
 from analyzer.model.flows import SIDES, Flow, Heartbeat
@@ -62,7 +62,12 @@ def _unreplied(tracks: Tracks, beating: Mask) -> Mask:
     return np.asarray(beating & (replied >= REPLIES_BEFORE) & spoke_last & acknowledged & ended & in_vain)
 
 
-@rule("heartbeat-missed", severity="medium", where=_missed)
+@rule(
+    "heartbeat-missed",
+    severity="medium",
+    where=_missed,
+    title="{whom} missed heartbeats on {connections}",
+)
 def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
     """One end stopped sending heartbeats, the other went on.
 
@@ -101,6 +106,8 @@ def _fell_silent(flow: Flow, row: list[int]) -> Iterator[Claim]:
             expected="heartbeats from both",
             source=SOURCE,
             confidence="likely",
+            at=row[x + BEAT_LAST] or None,
+            whom=named(flow, beats.sender),
         )
 
 
@@ -126,6 +133,8 @@ def _stopped_replying(flow: Flow, beats: Heartbeat, row: list[int], context: Con
         expected="a reply to each",
         source=SOURCE,
         confidence="likely" if several else "possible",
+        at=row[REQUEST_TIME] or None,
+        whom=named(flow, SIDES[1 - side]),
     )
 
 

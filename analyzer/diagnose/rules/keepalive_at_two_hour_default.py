@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.diagnose.waits import first_probes
 from analyzer.tables.arrays import are_among, distinct
@@ -17,7 +17,11 @@ DEFAULT_NS = 7_200_000_000_000
 LATENESS_NS = 328_000_000_000
 
 
-@survey("keepalive-at-two-hour-default", severity="low")
+@survey(
+    "keepalive-at-two-hour-default",
+    severity="low",
+    title="{connections} to {whom} waited two hours for the first keepalive probe",
+)
 def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
     """Keepalive is on with the system's default: the first probe comes after two hours.
 
@@ -35,7 +39,8 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
     waits = first_probes(context.facts, (waited >= DEFAULT_NS - SECOND) & (waited <= DEFAULT_NS + LATENESS_NS))
     frame_of = dict(zip((waits.endpoints >> 1).tolist(), waits.frames.tolist(), strict=True))
     for group in context.by_service(distinct(waits.endpoints >> 1)):
-        waited = waits.waited[are_among(waits.endpoints >> 1, group)]
+        here = are_among(waits.endpoints >> 1, group)
+        waited = waits.waited[here]
         flow = context.flow(int(group[0]))
         yield Claim(
             summary=f"{connections(len(group))} of {flow.server} probed after two hours of silence, the default",
@@ -45,4 +50,5 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
             expected="an idle time that a user would wait, below what devices on the path remember",
             source="RFC 1122 4.2.3.6; Linux net.ipv4.tcp_keepalive_time",
             streams=tuple(group.tolist()),
+            at=earliest(waits.times[here]),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.heard import heard_of_peer
-from analyzer.diagnose.phrases import ends_of
+from analyzer.diagnose.phrases import ends_of, named, other_side
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.flows import Flow
 from analyzer.model.words import Why
@@ -13,7 +13,12 @@ from analyzer.model.words import Why
 LOSSES_BEFORE = 2
 
 
-@rule("keepalive-exhausted-but-alive", severity="high", verdicts=("dead_peer",))
+@rule(
+    "keepalive-exhausted-but-alive",
+    severity="high",
+    verdicts=("dead_peer",),
+    title="Keepalive gave up {connections} to {whom} although the peer was alive",
+)
 def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Claim]:
     """The prober gave up, but its peer was alive.
 
@@ -50,4 +55,6 @@ def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Clai
             expected="an answer, or silence of that host on all connections",
             source="RFC 9293 3.8.4: no single probe may be taken for proof",
             confidence="likely" if elsewhere or later else "possible",
+            at=flow.ending.time,
+            whom=named(flow, other_side(keepalive.sender)),
         )

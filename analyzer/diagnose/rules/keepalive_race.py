@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import seconds
+from analyzer.diagnose.phrases import named, seconds
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.columns import Facts
-from analyzer.model.flows import Flow
+from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import (
     AFTER_FIN,
@@ -47,7 +47,12 @@ def _crossed_in(facts: Facts) -> Mask:
     return np.asarray((flows[:, RESET_SIDE] == SERVER) & crossed & prompt & (fin - sent[:, 1] >= IDLE_NS))
 
 
-@rule("keepalive-race", severity="medium", where=_crossed)
+@rule(
+    "keepalive-race",
+    severity="medium",
+    where=_crossed,
+    title="{whom} closed {connections} just as a request was sent",
+)
 def keepalive_race(flow: Flow, context: Context) -> Iterator[Claim]:
     """A request was sent on a connection that the other end was just closing.
 
@@ -74,4 +79,6 @@ def keepalive_race(flow: Flow, context: Context) -> Iterator[Claim]:
         expected="no request on a connection that is about to be closed",
         source="RFC 9112 9.3.1 and 9.5",
         confidence="possible",
+        at=row[server + FIN_TIME] or None,
+        whom=named(flow, SIDES[1]),
     )

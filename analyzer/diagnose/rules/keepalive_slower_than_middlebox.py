@@ -10,7 +10,11 @@ from analyzer.diagnose.systems import INTERVAL, how_to_probe_by
 from analyzer.model.flows import Flow, Keepalive
 
 
-@survey("keepalive-slower-than-middlebox", severity="high")
+@survey(
+    "keepalive-slower-than-middlebox",
+    severity="high",
+    title="A device on the path forgot {connections} to {whom} before the first keepalive probe",
+)
 def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
     """Keepalive is on, but a device on the path forgets sooner than it probes.
 
@@ -45,6 +49,7 @@ def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
             source="Linux kernel/time/timer.c; net/ipv4/tcp_timer.c tcp_keepalive_timer()",
             confidence="likely" if memory.sure else "possible",
             streams=tuple(dict.fromkeys(flow.stream for flow, _ in late)),
+            at=min(entry.episodes[-1].probes[0].time for _, entry in late),
         )
 
 

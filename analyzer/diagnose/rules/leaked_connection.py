@@ -17,7 +17,11 @@ FEWEST = 4
 STEPS = 4
 
 
-@survey("leaked-connection", severity="medium")
+@survey(
+    "leaked-connection",
+    severity="medium",
+    title="{whom} opened {connections} one after another and left them idle",
+)
 def leaked_connection(context: Context) -> Iterator[Claim]:
     """Connections to one service become more and more, and none of them is used again.
 
@@ -48,6 +52,8 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
             confidence="possible",
             streams=tuple(group.tolist()),
             tentative=int(overdue(context, group).sum()) < FEWEST,
+            at=int(began[0]),
+            whom=flow.client.address,
         )
 
 

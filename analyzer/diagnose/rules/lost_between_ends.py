@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import TWO_CAPTURES, ends
+from analyzer.diagnose.phrases import TWO_CAPTURES, ends, named
 from analyzer.diagnose.registry import Claim, Context, survey
 from analyzer.model.flows import SIDES
 from analyzer.model.words import ProbeKind
@@ -14,7 +14,11 @@ from analyzer.tables.arrays import are_among
 from analyzer.tables.fields import PROBE_FRAME
 
 
-@survey("lost-between-ends", severity="medium")
+@survey(
+    "lost-between-ends",
+    severity="medium",
+    title="The path lost segments that {whom} sent on {connections}",
+)
 def lost_between_ends(context: Context) -> Iterator[Claim]:
     """What one end sent, the other never saw.
 
@@ -47,4 +51,5 @@ def lost_between_ends(context: Context) -> Iterator[Claim]:
             source=TWO_CAPTURES,
             confidence="likely",
             streams=(apart.stream,),
+            whom=named(flow, SIDES[apart.side]),
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.hops import OTHER, SAME, UNKNOWN
-from analyzer.diagnose.phrases import ends
+from analyzer.diagnose.phrases import ends, named
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.flows import Flow
+from analyzer.model.flows import SIDES, Flow
 from analyzer.model.words import Why
 
 SAID = {
@@ -18,7 +18,12 @@ SAID = {
 ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
 
 
-@rule("lost-state", severity="high", verdicts=("lost_state",))
+@rule(
+    "lost-state",
+    severity="high",
+    verdicts=("lost_state",),
+    title="{whom} had forgotten {connections} and answered with an RST",
+)
 def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
     """The peer no longer knows the connection.
 
@@ -51,4 +56,6 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
         expected="an ACK",
         source="RFC 9293 3.10.7.1",
         confidence="possible" if hops == OTHER else "certain",
+        at=ending.time,
+        whom=named(flow, ending.by or SIDES[1]),
     )

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.idle_timeouts import Memory
 from analyzer.diagnose.phrases import connections, seconds
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.diagnose.systems import idle_time_there
-from analyzer.tables.fields import REQUEST_FRAME, RESET_FRAME
+from analyzer.tables.fields import OPEN_GAP_END, REQUEST_FRAME, RESET_FRAME
 
 
-@survey("middlebox-idle-timeout", severity="high")
+@survey(
+    "middlebox-idle-timeout",
+    severity="high",
+    title="A device on the path to {whom} forgot {connections} after an idle period",
+)
 def middlebox_idle_timeout(context: Context) -> Iterator[Claim]:
     """A device on the path forgets connections that are idle for some time.
 
@@ -41,6 +45,8 @@ def middlebox_idle_timeout(context: Context) -> Iterator[Claim]:
             source="RFC 5382 REQ-5: no less than 2 h 4 min for a NAT",
             confidence="likely" if memory.sure or (len(memory.forgotten) > 1 and memory.survived) else "possible",
             streams=tuple(memory.forgotten.tolist()),
+            at=earliest(rows[:, OPEN_GAP_END]),
+            whom=flow.server.address,
         )
 
 

@@ -12,7 +12,12 @@ from analyzer.tables.fields import RESET_ABORT, RESET_WHY
 ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
 
 
-@rule("middlebox-reset", severity="high", verdicts=("middlebox_reset",))
+@rule(
+    "middlebox-reset",
+    severity="high",
+    verdicts=("middlebox_reset",),
+    title="A device on the path to {whom} reset {connections}",
+)
 def middlebox_reset(flow: Flow, context: Context) -> Iterator[Claim]:
     """A device on the path forgot the connection, and reset it in the peer's name.
 
@@ -46,4 +51,5 @@ def middlebox_reset(flow: Flow, context: Context) -> Iterator[Claim]:
         expected="an ACK, or a RST with the hop limit of that host's packets",
         source="RFC 9293 3.10.7.1",
         confidence="likely",
+        at=ending.time,
     )

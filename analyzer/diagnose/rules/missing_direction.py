@@ -21,7 +21,11 @@ def _is_half(facts: Facts) -> Mask:
     return np.asarray(absent.any(axis=1))
 
 
-@survey("missing-direction", severity="info")
+@survey(
+    "missing-direction",
+    severity="info",
+    title="{whom} recorded only one direction of {connections}",
+)
 def missing_direction(context: Context) -> Iterator[Claim]:
     """Only one direction of a connection was captured, though the other was there.
 
@@ -44,4 +48,5 @@ def missing_direction(context: Context) -> Iterator[Claim]:
         expected="packets of both ends",
         source="RFC 9293 3.4",
         streams=tuple(streams.tolist()),
+        whom="the capture",
     )

@@ -8,7 +8,11 @@ from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import Claim, Context, survey
 
 
-@survey("mixed-captures", severity="low")
+@survey(
+    "mixed-captures",
+    severity="low",
+    title="Captures do not belong together: {whom}",
+)
 def mixed_captures(context: Context) -> Iterator[Claim]:
     """Captures that do not belong together were read together.
 
@@ -33,4 +37,5 @@ def mixed_captures(context: Context) -> Iterator[Claim]:
             expected="numbers that go on where the other capture left them",
             source="RFC 9293 3.4: sequence numbers",
             confidence="likely",
+            whom=f"capture {place} and capture {capture.stranger_to}",
         )

@@ -16,7 +16,12 @@ def _challenged(facts: Facts) -> Mask:
     return facts.tracks.flows[:, HANDSHAKE] & CHALLENGED != 0  # type: ignore[no-any-return]
 
 
-@rule("older-connection-held", severity="low", where=_challenged)
+@rule(
+    "older-connection-held",
+    severity="low",
+    where=_challenged,
+    title="{whom} still held an older connection on the addresses and ports of {connections}",
+)
 def older_connection_held(flow: Flow, context: Context) -> Iterator[Claim]:
     """The server still held an older connection of these addresses and ports when the client opened a new one.
 
@@ -44,4 +49,5 @@ def older_connection_held(flow: Flow, context: Context) -> Iterator[Claim]:
         expected="a SYN-ACK",
         source="RFC 9293 3.10.7.4 and 3.5.1",
         confidence="certain" if reset else "possible",
+        at=flow.start,
     )

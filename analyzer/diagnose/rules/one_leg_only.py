@@ -8,14 +8,18 @@ import numpy as np
 
 from analyzer.diagnose.groups import hosts
 from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.tables.arrays import Column, are_among, distinct
-from analyzer.tables.fields import FIRST_FRAME, LAST_PROBE, PROBE_FRAME
+from analyzer.tables.fields import END_TIME, FIRST_FRAME, LAST_PROBE, PROBE_FRAME
 
 HALF = MAX_FRAMES // 2
 
 
-@survey("one-leg-only", severity="medium")
+@survey(
+    "one-leg-only",
+    severity="medium",
+    title="Proxy {whom} sent no keepalive probes on {connections} of one leg",
+)
 def one_leg_only(context: Context) -> Iterator[Claim]:
     """A proxy's connections are probed on one side only.
 
@@ -70,4 +74,6 @@ def _claim(context: Context, side: int, silent: Column, probed: Column) -> Claim
         source="RFC 9293 3.8.4: a probe asks one TCP, and a proxy has two",
         confidence="likely",
         streams=tuple(silent.tolist()),
+        at=earliest(facts.tracks.flows[silent, END_TIME]),
+        whom=proxy,
     )

@@ -11,7 +11,12 @@ from analyzer.model.flows import Flow, Keepalive, Probe
 from analyzer.model.words import Why
 
 
-@rule("one-way-loss", severity="high", verdicts=("middlebox_drop", "dead_peer"))
+@rule(
+    "one-way-loss",
+    severity="high",
+    verdicts=("middlebox_drop", "dead_peer"),
+    title="The path lost packets in one direction on {connections} to {whom}",
+)
 def one_way_loss(flow: Flow, context: Context) -> Iterator[Claim]:
     """Probes go unanswered, or their answers unheard, and yet the peer is alive.
 
@@ -66,6 +71,7 @@ def _unheard(flow: Flow, keepalive: Keepalive, probes: list[Probe], *, gave_up: 
         expected="the next probe after the idle time, echoing the timestamp of the last answer",
         source="RFC 9293 3.8.4; RFC 7323 4.3",
         confidence="likely",
+        at=probes[0].time,
     )
 
 
@@ -80,4 +86,5 @@ def _unanswered(flow: Flow, keepalive: Keepalive, silent: list[Probe]) -> Claim:
         expected="an ACK to each probe within a round trip",
         source="RFC 9293 3.8.4",
         confidence="likely",
+        at=silent[0].time,
     )

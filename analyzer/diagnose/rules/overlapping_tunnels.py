@@ -17,7 +17,12 @@ def mixes_tunnels(facts: Facts) -> Mask:
     return mixed
 
 
-@rule("overlapping-tunnels", severity="medium", where=mixes_tunnels)
+@rule(
+    "overlapping-tunnels",
+    severity="medium",
+    where=mixes_tunnels,
+    title="Tunnels overlap: {connections} to {whom} mixed several connections",
+)
 def overlapping_tunnels(flow: Flow, context: Context) -> Iterator[Claim]:
     """Two connections with the same addresses and ports, in two tunnels, were counted as one.
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.tables.fields import FIRST_FRAME
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME
 
 
-@survey("port-scan", severity="low")
+@survey(
+    "port-scan",
+    severity="low",
+    title="{whom} scanned ports or hosts: {connections} failed",
+)
 def port_scan(context: Context) -> Iterator[Claim]:
     """One host asked for many ports or hosts, mostly in vain.
 
@@ -29,4 +33,6 @@ def port_scan(context: Context) -> Iterator[Claim]:
             source="RFC 9293 3.5",
             confidence="likely",
             streams=tuple(streams.tolist()),
+            at=earliest(context.facts.tracks.flows[streams, FIRST_TIME]),
+            whom=flow.client.address,
         )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.phrases import ends, seconds
+from analyzer.diagnose.phrases import ends, named, seconds
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.flows import SIDES, Flow
-from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, RESENT, RESENT_LAST
+from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, RESENT, RESENT_FIRST, RESENT_LAST
 
 
-@rule("probes-suppressed-by-unacked-data", severity="medium", verdicts=("retransmission_timeout", "middlebox_drop"))
+@rule(
+    "probes-suppressed-by-unacked-data",
+    severity="medium",
+    verdicts=("retransmission_timeout", "middlebox_drop"),
+    title="Unacknowledged data kept {whom} from sending keepalive probes on {connections}",
+)
 def probes_suppressed_by_unacked_data(flow: Flow, context: Context) -> Iterator[Claim]:
     """Keepalive was on, and could not help: data was unacknowledged.
 
@@ -39,4 +44,6 @@ def probes_suppressed_by_unacked_data(flow: Flow, context: Context) -> Iterator[
             observed="retransmissions, and no keepalive probe, on a connection that has keepalive",
             expected="a time limit on unacknowledged data as on silence",
             source="RFC 9293 3.8.4; RFC 5482; Linux net/ipv4/tcp_timer.c tcp_keepalive_timer()",
+            at=row[x + RESENT_FIRST],
+            whom=named(flow, keepalive.sender),
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
 from analyzer.diagnose.phrases import connections, ends, seconds
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.model.flows import SIDES
 from analyzer.tcp import SECOND
 
@@ -22,7 +22,11 @@ PROMPT_NS = 50_000_000
 NAMED_AT_MOST = 4
 
 
-@survey("proxy-idle-close", severity="low")
+@survey(
+    "proxy-idle-close",
+    severity="low",
+    title="{whom} closed {connections} at an idle limit",
+)
 def proxy_idle_close(context: Context) -> Iterator[Claim]:
     """An idle connection was closed at a time limit.
 
@@ -74,4 +78,6 @@ def _claim(context: Context, limit: Limit) -> Iterator[Claim]:
         source="RFC 9112 9.3 and 9.5",
         confidence="likely" if many >= FEWEST else "possible",
         streams=tuple(np.sort(limit.streams).tolist()),
+        at=earliest(context.closings.time[limit.streams]),
+        whom=context.at_side(limit.streams, limit.side),
     )

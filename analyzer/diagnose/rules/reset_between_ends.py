@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.phrases import TWO_CAPTURES, ends
+from analyzer.diagnose.phrases import TWO_CAPTURES, ends, named
 from analyzer.diagnose.registry import Claim, Context, survey
 from analyzer.model.flows import SIDES
 
 
-@survey("reset-between-ends", severity="high")
+@survey(
+    "reset-between-ends",
+    severity="high",
+    title="A device on the path reset {connections} in the name of {whom}",
+)
 def reset_between_ends(context: Context) -> Iterator[Claim]:
     """A RST arrived that the host it names never sent.
 
@@ -23,9 +27,9 @@ def reset_between_ends(context: Context) -> Iterator[Claim]:
         if apart.by_sender or not apart.resets:
             continue
         flow = context.flow(apart.stream)
-        named, receiver = ends(flow, SIDES[apart.side])
+        origin, receiver = ends(flow, SIDES[apart.side])
         yield Claim(
-            summary=f"{receiver} got a RST in the name of {named}, which {named} did not send",
+            summary=f"{receiver} got a RST in the name of {origin}, which {origin} did not send",
             remedy="Find the device between the two places of capture that made it, and its idle timeout.",
             frames=apart.resets,
             observed=f"a RST in capture {apart.capture} that capture {1 - apart.capture}, nearer to its sender, lacks",
@@ -33,4 +37,6 @@ def reset_between_ends(context: Context) -> Iterator[Claim]:
             source=TWO_CAPTURES,
             confidence="likely",
             streams=(apart.stream,),
+            at=flow.ending.time,
+            whom=named(flow, SIDES[apart.side]),
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.errors_on_path import path_errors
-from analyzer.diagnose.phrases import ends, seconds, times
+from analyzer.diagnose.phrases import ends, named, seconds, times
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.systems import is_windows
 from analyzer.model.flows import SIDES, Flow
@@ -32,7 +32,12 @@ from analyzer.tables.fields import (
 MISSED, SLACK_NS = 2.5, 100_000_000
 
 
-@rule("retransmission-timeout", severity="high", verdicts=("retransmission_timeout", "middlebox_drop"))
+@rule(
+    "retransmission-timeout",
+    severity="high",
+    verdicts=("retransmission_timeout", "middlebox_drop"),
+    title="{whom} did not acknowledge data on {connections}",
+)
 def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
     """Data was sent again and again, and never acknowledged.
 
@@ -72,6 +77,8 @@ def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
             expected="an ACK within a round trip",
             source="RFC 9293 3.8.1; RFC 6298; Linux net/ipv4/tcp_timer.c tcp_write_timeout()",
             confidence="certain" if seen else "likely",
+            at=row[x + RESENT_FIRST],
+            whom=named(flow, SIDES[1 - side]),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import ends
+from analyzer.diagnose.phrases import ends, named, other_side
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.columns import Facts
 from analyzer.model.flows import SIDES, Flow
@@ -21,7 +21,12 @@ def _told(facts: Facts) -> Mask:
     return told
 
 
-@rule("too-many-pings", severity="medium", where=_told)
+@rule(
+    "too-many-pings",
+    severity="medium",
+    where=_told,
+    title="{whom} sent HTTP/2 PINGs too often on {connections}",
+)
 def too_many_pings(flow: Flow, context: Context) -> Iterator[Claim]:
     """A gRPC server closed a connection because its client sent HTTP/2 PINGs too often.
 
@@ -51,4 +56,5 @@ def too_many_pings(flow: Flow, context: Context) -> Iterator[Claim]:
             observed=f"HTTP/2 PINGs{often}, the last one answered with GOAWAY, ENHANCE_YOUR_CALM",
             expected="PINGs no more often than the server permits: by default every 5 min",
             source="gRPC proposal A8, client-side keepalive; RFC 9113 6.8, 7",
+            whom=named(flow, other_side(tired)),
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.lost import lost_probes
-from analyzer.diagnose.phrases import ends_of, times
+from analyzer.diagnose.phrases import ends_of, named, other_side, times
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.columns import Facts
 from analyzer.model.flows import SIDES, Flow, Keepalive
@@ -26,7 +26,12 @@ def _explained(facts: Facts) -> Mask:
     return np.asarray((explained.reshape(-1, 2) | unseen).any(axis=1))
 
 
-@rule("unanswered-but-alive", severity="low", where=_explained)
+@rule(
+    "unanswered-but-alive",
+    severity="low",
+    where=_explained,
+    title="Unanswered keepalive probes on {connections} do not prove that {whom} failed",
+)
 def unanswered_but_alive(flow: Flow, context: Context) -> Iterator[Claim]:
     """Probes went unanswered for a reason that says nothing about the peer.
 
@@ -52,6 +57,7 @@ def unanswered_but_alive(flow: Flow, context: Context) -> Iterator[Claim]:
             expected="probes that the peer answers, in a capture that holds the answers",
             source="RFC 7323 3.2; Linux net.ipv4.tcp_invalid_ratelimit",
             confidence="possible",
+            whom=named(flow, other_side(keepalive.sender)),
         )
 
 

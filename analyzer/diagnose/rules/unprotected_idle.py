@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.phrases import connections, seconds
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.diagnose.unprobed import overdue, silences
 from analyzer.model.columns import Facts
@@ -37,7 +37,11 @@ FEWEST_PIECES = 3
 LONGEST_DEFAULT_NS = 7_600_000_000_000
 
 
-@survey("unprotected-idle", severity="medium")
+@survey(
+    "unprotected-idle",
+    severity="medium",
+    title="{connections} to {whom} stayed idle without a keepalive probe",
+)
 def unprotected_idle(context: Context) -> Iterator[Claim]:
     """Idle connections without keepalive.
 
@@ -63,7 +67,13 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
         yield _claim(group, f"to {flow.server} ", how_to_probe_there(facts, flow), context)
     for early, which in ((streams[shown & ~late], ""), (streams[~shown], "that may be in use ")):
         if len(early):
-            yield _claim(early, which, GENERAL, context)._replace(severity="low", confidence="possible", tentative=True)
+            services = len(context.by_service(early))
+            yield _claim(early, which, GENERAL, context)._replace(
+                severity="low",
+                confidence="possible",
+                tentative=True,
+                whom=f"{services} services" if services > 1 else "",
+            )
 
 
 def _is_shown(facts: Facts, streams: Column) -> Mask:
@@ -113,4 +123,5 @@ def _claim(group: Column, which: str, how: str, context: Context) -> Claim:
         source="RFC 9293 3.8.4: keepalive is off unless the application asks for it",
         confidence="likely" if silent > LONGEST_DEFAULT_NS else "possible",
         streams=tuple(group.tolist()),
+        at=earliest(context.facts.tracks.flows[group, END_TIME]),
     )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.phrases import ends
+from analyzer.diagnose.phrases import ends, named
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.flows import Flow
 
 
-@rule("user-timeout-overrides-count", severity="low", verdicts=("dead_peer",))
+@rule(
+    "user-timeout-overrides-count",
+    severity="low",
+    verdicts=("dead_peer",),
+    title="{whom} gave up {connections} after a single keepalive probe",
+)
 def user_timeout_overrides_count(flow: Flow, context: Context) -> Iterator[Claim]:
     """The prober gave up after a single probe: TCP_USER_TIMEOUT, or a count of one.
 
@@ -39,4 +44,6 @@ def user_timeout_overrides_count(flow: Flow, context: Context) -> Iterator[Claim
             expected="several probes before a peer is given up: one may be lost",
             source="RFC 9293 3.8.4; Linux net/ipv4/tcp_timer.c tcp_keepalive_timer(): icsk_user_timeout",
             confidence="possible",
+            at=flow.ending.time,
+            whom=named(flow, keepalive.sender),
         )

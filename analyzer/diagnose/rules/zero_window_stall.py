@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.phrases import ends, seconds
+from analyzer.diagnose.phrases import ends, named, seconds
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, ZERO_SINCE
 
 
-@rule("zero-window-stall", severity="medium", verdicts=("zero_window_stall",))
+@rule(
+    "zero-window-stall",
+    severity="medium",
+    verdicts=("zero_window_stall",),
+    title="{whom} stopped reading from {connections}",
+)
 def zero_window_stall(flow: Flow, context: Context) -> Iterator[Claim]:
     """The receiver stopped reading, and its window stayed closed.
 
@@ -37,4 +42,6 @@ def zero_window_stall(flow: Flow, context: Context) -> Iterator[Claim]:
             observed="a window of 0 to the end of the capture, and probes of it",
             expected="a window that opens again",
             source="RFC 9293 3.8.6.1",
+            at=since,
+            whom=named(flow, SIDES[side]),
         )

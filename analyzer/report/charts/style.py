@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from analyzer.report.text import printable
+from analyzer.report.layout import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TextIO
 
 from analyzer.report.incident.page import Page
-from analyzer.report.text import printable
+from analyzer.report.layout import printable
 
 MOST_ROWS = 100
 # What Markdown, and the HTML that it may hold, takes for more than text.

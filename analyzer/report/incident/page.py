@@ -8,9 +8,10 @@ from typing import NamedTuple
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.findings import URGENT, Finding
 from analyzer.model.flows import SETTINGS, Estimate, Flow, HostSettings, Keepalive
+from analyzer.report.connections import ending_text, probes_text, profile_names
 from analyzer.report.incident.moments import Moment, together
 from analyzer.report.phrases import setting_values, settings_text
-from analyzer.report.text import ending_text, of_one_cause, probes_text, profile_names
+from analyzer.report.text import of_one_cause
 from analyzer.report.times import clock, duration, zone
 from analyzer.tcp import SECOND
 

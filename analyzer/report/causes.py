@@ -1,0 +1,143 @@
+"""Causes: the findings of one rule, told once for all the connections and servers that they are about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from analyzer.model.findings import SEVERITIES, URGENT, Finding
+from analyzer.report.times import clock, zone
+from analyzer.tcp import SECOND
+
+NAMED = 2  # servers or hosts that a sentence names
+SENTENCES = 3  # causes that a summary tells
+DAY_NS = 86_400 * SECOND
+CONFIDENCES = ("certain", "likely", "possible")
+
+
+class Place(NamedTuple):
+    """A server or a host, and how many connections the cause concerns there."""
+
+    whom: str
+    connections: int
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What one rule found at one severity: its findings, those that concern most connections first."""
+
+    rule: str
+    severity: str
+    findings: tuple[Finding, ...]
+
+    @cached_property
+    def streams(self) -> tuple[int, ...]:
+        """All connections that it concerns, in order."""
+        return tuple(sorted({stream for one in self.findings for stream in one.concerned}))
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Where, the place with most connections first."""
+        counted: Counter[str] = Counter()
+        for one in self.findings:
+            counted[one.whom or one.service] += len(one.concerned)
+        return tuple(Place(whom, count) for whom, count in counted.most_common() if whom)
+
+    @cached_property
+    def confidence(self) -> str:
+        """How sure: one word, or how many connections of each."""
+        counted: Counter[str] = Counter()
+        for one in self.findings:
+            counted[one.confidence] += max(len(one.concerned), 1)
+        if len(counted) == 1:
+            return next(iter(counted))
+        return ", ".join(f"{counted[word]} {word}" for word in CONFIDENCES if counted[word])
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """When it happened, first and last, in nanoseconds; None where it has no moment."""
+        moments = [one.at for one in self.findings if one.at is not None]
+        return (min(moments), max(moments)) if moments else None
+
+    @property
+    def fixes(self) -> list[str]:
+        """Different remedies, that for most connections first."""
+        counted: Counter[str] = Counter()
+        for one in self.findings:
+            counted[one.remedy] += max(len(one.concerned), 1)
+        return [remedy for remedy, _ in counted.most_common()]
+
+    def sentence(self, total: int) -> str:
+        """What happened, of so many connections, without a full stop: what a finding says of itself if it is alone."""
+        if len(self.findings) == 1:
+            return self.findings[0].summary
+        title = self.findings[0].title
+        text = title.format(connections=_counted(len(self.streams), total), whom=_named(self.places))
+        return text[:1].upper() + text[1:]
+
+    def when(self, day: int, utc: bool) -> str:
+        """`at 09:31:07 UTC`, `09:31:05 to 09:31:07 UTC`; with the date where `day` (any time of it) is another."""
+        if self.span is None:
+            return ""
+        first, last = self.span
+        form = (
+            "%H:%M:%S" if clock(day, utc, "%F") == clock(first, utc, "%F") == clock(last, utc, "%F") else "%F %H:%M:%S"
+        )
+        begun, ended = clock(first, utc, form), clock(last, utc, form)
+        named = zone(last, utc)
+        return f"at {begun} {named}" if begun == ended else f"{begun} to {ended} {named}"
+
+
+def causes(findings: Iterable[Finding]) -> list[Cause]:
+    """One for each rule and severity: the most severe first, then that of most connections."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.rule, finding.severity), []).append(finding)
+    found = [
+        Cause(rule, severity, tuple(sorted(group, key=lambda one: -len(one.concerned))))
+        for (rule, severity), group in groups.items()
+    ]
+    return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), -len(one.streams)))
+
+
+def summary(found: Sequence[Cause], counts: dict[str, int], day: int, *, utc: bool) -> list[str]:
+    """What happened, to whom, when, how sure, and what to do first: whole sentences, the worst first."""
+    total = sum(counts.values())
+    urgent = [cause for cause in found if cause.severity in URGENT]
+    if not urgent:
+        where = f"in {total} connection{'s' * (total != 1)}" if total else ": no TCP connection"
+        minor = f"; {len(found)} minor finding{'s' * (len(found) != 1)}" if found else ""
+        return [f"No problem found {where}{minor}.".replace(" :", ":")]
+    lines = []
+    for cause in urgent[:SENTENCES]:
+        aside = ", ".join(part for part in (cause.when(day, utc), cause.confidence) if part)
+        lines.append(f"{cause.sentence(total)} ({aside}).")
+    if len(urgent) > SENTENCES:
+        more = len(urgent) - SENTENCES
+        lines.append(f"{more} more problem{'s' * (more > 1)}: {', '.join(one.rule for one in urgent[SENTENCES:])}.")
+    lines.append(f"Do first: {first_sentence(urgent[0].fixes[0])}")
+    return lines
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first full stop that ends a sentence."""
+    head, stop, _ = text.partition(". ")
+    return head + "." if stop else text
+
+
+def _counted(number: int, total: int) -> str:
+    """`1 connection`, `40 of 200 connections`, `all 3 connections`."""
+    if number == total:
+        return "the only connection" if total == 1 else f"all {total} connections"
+    return f"{number} of {total} connections"
+
+
+def _named(places: Sequence[Place]) -> str:
+    """`192.0.2.1:80`, `192.0.2.1:80 and 192.0.2.2:80`, `192.0.2.1:80, 192.0.2.2:80 and 298 more`."""
+    names = [place.whom for place in places]
+    if len(names) <= NAMED:
+        return " and ".join(names) or "the capture"
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
