@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -33,6 +34,15 @@ MEGA = 1_000_000
 MAX_CONNECTIONS = 250_000  # some 200 MB
 
 
+class Form(StrEnum):
+    """How what happens, and the result, is written: `Format` but for parquet, which holds a result alone."""
+
+    text = "text"
+    json = "json"
+    ndjson = "ndjson"
+    csv = "csv"
+
+
 def live(
     stream: Annotated[str | None, typer.Argument(metavar="[-]", help="A stream of pcap on standard input")] = None,
     interface: Annotated[
@@ -55,14 +65,21 @@ def live(
         str | None, typer.Option(metavar="[ADDR]:PORT", help="Serve Prometheus metrics there; to this host alone")
     ] = None,
     on_finding: Annotated[
-        str | None, typer.Option(metavar="CMD", help="Run this for each finding, which it reads as JSON; by no shell")
+        str | None,
+        typer.Option(metavar="CMD", help="Run this for each finding, and when it is over: JSON on standard input"),
     ] = None,
+    test_hook: Annotated[
+        bool, typer.Option("--test-hook", help="Run the --on-finding command once with a test finding, and exit")
+    ] = False,
+    only: Annotated[
+        audience.Only, typer.Option(help="Events to print; trouble leaves out what happens to healthy connections")
+    ] = audience.Only.all,
     screen: Annotated[bool, typer.Option("--screen/--no-screen", help="On a terminal: a screen, or lines")] = True,
     duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="End after so many seconds")] = None,
     most: Annotated[
         int, typer.Option("--max-connections", min=1, help="More than these do not stay in memory")
     ] = MAX_CONNECTIONS,
-    form: Annotated[Format, typer.Option("--format", help="Events, then the result; json: it alone")] = Format.text,
+    form: Annotated[Form, typer.Option("--format", help="Events, then the result; json and csv: it alone")] = Form.text,
     output: Annotated[str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to this file")] = None,
     limit: Annotated[int, typer.Option(min=0, help="Connections to list in text; 0 is all")] = LIMIT,
     idle_after: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Silence that counts as idle")] = 10.0,
@@ -74,8 +91,19 @@ def live(
     """Tell what happens while it happens; at the end, or when interrupted, the result is as `analyze` gives it.
 
     Captures with tcpdump on the interfaces named by -i, or reads a stream of pcap or pcapng on standard input (-).
+
+    A connection without a keepalive probe is reported as unprotected after 338 s of silence, which is later than any
+    usual keepalive, or earlier where other connections of the same client to the same service show their idle time.
+
+    The --on-finding command reads one JSON object on standard input, and no shell runs it. `type` is `finding`, with
+    the fields of a finding in the JSON result; `recovered` when the connection works again; or `withdrawn` when the
+    finding no longer holds. The last two repeat the `id` of the finding that they end, so that a receiver can close its
+    alert. A webhook: --on-finding 'curl -fsS -m 20 --json @- https://alerts.example/keepalive'
     """
-    _check(stream, interface, follow, wanted, form)
+    if test_hook:
+        _test_hook(on_finding, noter(quiet), as_capturing=bool(interface))
+        return
+    _check(stream, interface, follow, wanted)
     check_output(output, [follow] if follow is not None else [])
     folder = None if write is None else _folder(write, write_files)
     # Before all else: it may fork, and what it forks knows no more than this.
@@ -91,8 +119,8 @@ def live(
     kernels = ready()
     with contextlib.ExitStack() as whole:
         out = whole.enter_context(open_output(output))
-        drawn = form is Format.text and screen and audience.has_screen(out)
-        tell = partial(_tell_events, form=form, utc=utc)
+        drawn = form is Form.text and screen and audience.has_screen(out)
+        tell = partial(_tell_events, form=form, only=only, utc=utc, color=color)
         tell_result = partial(_tell_result, form=form, drawn=drawn, limit=limit, utc=utc, color=color)
         run = Live(kernels or plain(), idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
         whole.callback(run.close)
@@ -120,9 +148,26 @@ def live(
         tell_result(analysis, out)
 
 
-def _check(
-    stream: str | None, interface: list[str] | None, follow: str | None, wanted: str | None, form: Format
-) -> None:
+def _test_hook(command: str | None, note: Callable[[str], None], *, as_capturing: bool) -> None:
+    """Run the command for a finding that is none; with the rights that it has where an interface is captured on."""
+    from analyzer.kernels import plain
+    from analyzer.live.session import Live
+
+    if command is None:
+        raise UsageError("--test-hook needs --on-finding CMD")
+    if as_capturing:
+        _give_up_rights(note)
+    run = Live(plain(), idle_after=0, notify=note, most=1)
+    try:
+        complaint = audience.try_hook(run, command)
+    finally:
+        run.close()
+    if complaint:
+        raise OutputError(f"--test-hook: {complaint}")
+    note("--test-hook: the command ended with status 0")
+
+
+def _check(stream: str | None, interface: list[str] | None, follow: str | None, wanted: str | None) -> None:
     """Raise UsageError for what makes no sense together."""
     if [stream is not None, bool(interface), follow is not None].count(True) != 1:
         raise UsageError("live needs -i IFACE, or - for a stream on standard input, or --follow FILE, and one of them")
@@ -130,25 +175,23 @@ def _check(
         raise UsageError(f"live reads - or captures with -i: for a file there is `keepalive analyze {stream}`")
     if not interface and wanted is not None:
         raise UsageError("--filter is for -i: a stream or a file holds what whoever captured it let through")
-    if form is Format.parquet:
-        raise UsageError("live writes no parquet: keep the packets with --write DIR, and `keepalive analyze` them")
 
 
-def _tell_events(run: Live, out: TextIO, *, form: Format, utc: bool) -> None:
+def _tell_events(run: Live, out: TextIO, *, form: Form, only: audience.Only, utc: bool, color: bool) -> None:
     """Have events told as they happen, where they are."""
-    if form in (Format.text, Format.ndjson):
-        audience.lines(run, out, as_json=form is Format.ndjson, utc=utc)
+    if form in (Form.text, Form.ndjson):
+        audience.lines(run, out, as_json=form is Form.ndjson, only=only, utc=utc, color=color)
 
 
 def _tell_result(
-    analysis: Analysis, out: TextIO, *, form: Format, drawn: bool, limit: int, utc: bool, color: bool
+    analysis: Analysis, out: TextIO, *, form: Form, drawn: bool, limit: int, utc: bool, color: bool
 ) -> None:
     """The result, after the events."""
-    if form is Format.text and not drawn:
+    if form is Form.text and not drawn:
         out.write("\n")
-    elif form is Format.ndjson:
+    elif form is Form.ndjson:
         out.write('{"type": "result"}\n')
-    write_result(analysis, Selection(), form, limit, utc, color, out)
+    write_result(analysis, Selection(), Format(form), limit, utc, color, out)
 
 
 def _folder(path: str, count: int) -> Folder:

@@ -15,6 +15,7 @@ from analyzer.capture.interface.processes import Capturers
 from analyzer.capture.ring import Ring
 from analyzer.errors import CaptureError
 from analyzer.kernels import Kernels
+from analyzer.live.complaints import in_words
 from analyzer.live.pace import Pace
 from analyzer.live.sources import Capturer, Followed, Input, StandardInput, interfaces_there
 from analyzer.model.captures import CaptureFacts
@@ -27,7 +28,6 @@ FOLLOW_EVERY_S = 0.1
 AGAIN_AFTER_S = 1.0
 ASK_EVERY_S = 10.0
 MAX_INPUTS = (1 << FILE_BITS) - 1  # each start of tcpdump, and each file of a folder, is one
-NO_SUCH_INTERFACE = ("No such device", "not found")  # as tcpdump and scapy say it
 Take = Callable[[Lane], bool]  # reads all that a stream has
 
 
@@ -172,9 +172,7 @@ class Intake:
             else:
                 self._notify(f"{name}: capturing")
                 return
-        unknown = any(words in complaint for words in NO_SUCH_INTERFACE)
-        listed = f"; there are {', '.join(interfaces_there())}" if unknown else ""
-        raise CaptureError(f"{complaint}{listed}", path=name)
+        raise CaptureError(in_words(complaint, name, interfaces_there()), path=name)
 
     def _add_capturer(self, name: str, *, vlan: bool) -> None:
         assert self._capturers is not None

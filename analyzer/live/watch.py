@@ -194,7 +194,8 @@ class Watch:
             if before < TOLD_PROBE:
                 yield look.event(local, PROBE, entry[PROBE_TIME], sender=SIDES[side], frame=frame)
             if stands == TOLD_UNANSWERED:
-                yield look.event(local, UNANSWERED, given_up, sender=SIDES[side], frame=frame)
+                event = look.event(local, UNANSWERED, given_up, sender=SIDES[side], frame=frame)
+                yield event._replace(trouble="low")
             elif stands == TOLD_ANSWERED and how != ANSWER_RST:  # that is told as the connection's end
                 time, answered = entry[ANSWER_TIME], entry[ANSWER_FRAME]
                 yield look.event(local, ANSWERED, time, sender=SIDES[side], frame=frame, answer_frame=answered)
@@ -208,7 +209,8 @@ class Watch:
         frames = facts.tracks.flows[:, RESET_FRAME]
         columns = (column[ended].tolist() for column in (facts.how, facts.ended, by, facts.why, frames))
         for local, how, time, who, why, frame in zip(ended.tolist(), *columns, strict=True):
-            yield look.event(local, ENDINGS[how], time, by=ENDERS[who], why=WHYS[why], frame=frame or None)
+            event = look.event(local, ENDINGS[how], time, by=ENDERS[who], why=WHYS[why], frame=frame or None)
+            yield event._replace(trouble="low" if event.kind == RESET else "info")
 
     def _new_troubles(self, look: _Look, places: Narrow, *, last: bool) -> Iterator[Event]:
         """Verdicts that stand, and those that stand no more."""
@@ -231,8 +233,9 @@ class Watch:
         come = np.flatnonzero(new)
         columns = (column[come].tolist() for column in (places, look.facts.ended, look.facts.trailing))
         for local, place, ended, trailing in zip(come.tolist(), *columns, strict=True):
-            word = VERDICTS[place].word.replace("_", "-")
-            yield look.event(local, word, ended or look.now, unanswered=max(trailing) or None)
+            word, severity = VERDICTS[place].word.replace("_", "-"), VERDICTS[place].severity
+            event = look.event(local, word, ended or look.now, unanswered=max(trailing) or None)
+            yield event._replace(trouble=severity)
         if (new | gone).any():
             yield from self._new_findings(look.streams[new | gone], over, look.now)
 
