@@ -12,6 +12,7 @@ from pathlib import Path
 from analyzer.capture import Reader, Source
 from analyzer.capture.follow import Rotation
 from analyzer.capture.interface.processes import Capturers
+from analyzer.capture.interface.rights import is_root
 from analyzer.capture.ring import Ring
 from analyzer.errors import CaptureError
 from analyzer.kernels import Kernels
@@ -49,6 +50,7 @@ class Intake:
         self._rotation: Rotation | None = None  # a folder whose files are read one after another
         self._capturers: Capturers | None = None
         self._ending = False
+        self._begun_as_root = is_root()  # who captures is root's to the end
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
@@ -172,7 +174,7 @@ class Intake:
             else:
                 self._notify(f"{name}: capturing")
                 return
-        raise CaptureError(in_words(complaint, name, interfaces_there()), path=name)
+        raise CaptureError(in_words(complaint, name, interfaces_there(), root=self._begun_as_root), path=name)
 
     def _add_capturer(self, name: str, *, vlan: bool) -> None:
         assert self._capturers is not None
