@@ -109,33 +109,26 @@ def live(
     # Before all else: it may fork, and what it forks knows no more than this.
     capturers = _capturers(interface, wanted, backend, folder) if interface else None
     from analyzer.kernels import plain, ready
-    from analyzer.live.preload import preload
     from analyzer.live.session import Live
     from analyzer.live.warming import compiling
     from analyzer.pipeline.run import idle_nanoseconds
 
     note = audience.Notes(noter(quiet))
     idle = idle_nanoseconds(idle_after)
-    kernels = ready()
     with contextlib.ExitStack() as whole:
         out = whole.enter_context(open_output(output))
         drawn = form is Form.text and screen and audience.has_screen(out)
         tell = partial(_tell_events, form=form, only=only, utc=utc, color=color)
         tell_result = partial(_tell_result, form=form, drawn=drawn, limit=limit, utc=utc, color=color)
-        run = Live(kernels or plain(), idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
+        run = Live(ready() or plain(), idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
         whole.callback(run.close)
-        if kernels is None:
-            whole.enter_context(compiling(run, note))
+        whole.enter_context(compiling(run, note))
         if write is not None and folder is not None:
             run.intake.ring = _ring(write, capturers, folder, int(write_size * MEGA), note)
-        if capturers is not None and is_root():
-            preload()
+        if capturers is not None:
             _give_up_rights(note)
         with contextlib.ExitStack() as stack:  # threads are started from here on: see `give_up_rights`
-            if metrics is not None:
-                stack.enter_context(audience.metrics(run, metrics))
-            if on_finding is not None:
-                stack.enter_context(audience.hook(run, on_finding, note))
+            _serve(stack, run, metrics, on_finding, note)
             stack.enter_context(_ending(run))
             _open(run, follow, capturers)
             if not drawn:
@@ -175,6 +168,16 @@ def _check(stream: str | None, interface: list[str] | None, follow: str | None, 
         raise UsageError(f"live reads - or captures with -i: for a file there is `keepalive analyze {stream}`")
     if not interface and wanted is not None:
         raise UsageError("--filter is for -i: a stream or a file holds what whoever captured it let through")
+
+
+def _serve(
+    stack: contextlib.ExitStack, run: Live, metrics: str | None, on_finding: str | None, note: Callable[[str], None]
+) -> None:
+    """Have programs told, in the block of this stack."""
+    if metrics is not None:
+        stack.enter_context(audience.metrics(run, metrics))
+    if on_finding is not None:
+        stack.enter_context(audience.hook(run, on_finding, note))
 
 
 def _tell_events(run: Live, out: TextIO, *, form: Form, only: audience.Only, utc: bool, color: bool) -> None:
@@ -228,6 +231,11 @@ def _ring(path: str, capturers: Capturers | None, folder: Folder, size: int, not
 
 def _give_up_rights(note: Callable[[str], None]) -> None:
     """Read packets without the rights of root, or say that the system does not let us."""
+    from analyzer.live.preload import preload
+
+    if not is_root():
+        return
+    preload()
     try:
         give_up_rights()
     except OSError as error:

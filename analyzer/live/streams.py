@@ -52,6 +52,11 @@ class Intake:
         self._ending = False
         self._begun_as_root = is_root()  # who captures is root's to the end
 
+    @property
+    def compiled(self) -> bool:
+        """Whether the kernels are machine code."""
+        return self._kernels.compiled
+
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
         self._kernels = kernels

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def compiling(run: Live, note: Callable[[str], None]) -> Iterator[None]:
-    """Have the kernels compiled in this block, and used from then on. To be called before the rights go."""
+    """Have the kernels compiled in this block if they are plain, and used from then on. Called before the rights go."""
+    if run.intake.compiled:
+        yield
+        return
     try:
         compiler = start_compiler()
     except ImportError as error:

@@ -32,7 +32,6 @@ NUMBERS = {"#", "idle", "probe", "lost", "dead"}
 FEWEST_ROWS = 6  # of connections: a screen that has no more shows no messages
 MESSAGES = 6
 LEAST_ADDRESS = 12
-LEAST_VERDICT = 22  # retransmission_timeout
 
 
 class Span(NamedTuple):
@@ -82,7 +81,8 @@ def compose(shown: Shown, view: View, width: int, height: int, *, utc: bool) -> 
         lines = _table(shown, view, width, height - len(head) - 1 - messages, utc=utc)
         if messages:
             latest = [one.line for one in shown.messages if not one.line.word or view.fits(one.searched)]
-            lines += [[Span("─" * width, "dim")], *(_message(line, width) for line in latest[-messages + 1 :])]
+            room = height - len(head) - len(lines) - 2  # few connections leave more
+            lines += [[Span("─" * width, "dim")], *(_message(line, width) for line in latest[-room:])]
     lines = [*head, *lines][: height - 1]
     return [*lines, *([[]] * (height - 1 - len(lines))), _foot(view, width)]
 
@@ -134,7 +134,7 @@ def _table(shown: Shown, view: View, width: int, height: int, *, utc: bool) -> l
     heading = tuple(COLUMNS[place][0] for place in places)
     cells = [tuple(_cells(one)[place] for place in places) for one in visible]
     widths = [max(len(row[i]) for row in [heading, *cells]) for i in range(len(heading))]
-    _fit(widths, width)
+    _fit(widths, width, max([len(one.verdict) for one in visible], default=0))
     lines = [[Span(_row(heading, heading, widths).ljust(width), "reverse")]]
     for one, row in zip(visible, cells, strict=True):
         style = "dim" if one.over and one.severity == "info" else ""
@@ -167,10 +167,10 @@ def _begun(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _fit(widths: list[int], width: int) -> None:
+def _fit(widths: list[int], width: int, verdict: int) -> None:
     """Make columns narrower until the row fits: why it ended first, then the two addresses, then the verdict."""
     excess = sum(widths) + 2 * (len(widths) - 1) - width
-    spared = min(max(excess, 0), max(widths[-1] - LEAST_VERDICT, 0))
+    spared = min(max(excess, 0), widths[-1] - max(verdict, len(COLUMNS[-1][0])))
     widths[-1] -= spared
     excess -= spared
     while excess > 0:
