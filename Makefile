@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 CAPTURE := captures/dead-peer/capture.pcap
-DEBIAN_TOOLS := tshark sharkd tcpdump ip chromium chromedriver
+DEBIAN_TOOLS := tshark sharkd tcpdump ip chromium chromedriver haproxy nginx ssh sshd redis-server psql
 
 .PHONY: demo test test-long lint check coverage benchmark captures first-contact lock clean help
 
@@ -70,13 +70,16 @@ lab-packages:
 	  [ -z "$$made" ] || rm $$made; exit $$status; \
 	fi
 
+# The servers are there to read configuration: none is to start as a service of this machine.
 .PHONY: tools
 tools:
-	@for tool in $(DEBIAN_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@for tool in $(DEBIAN_TOOLS); do PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ]; then run=; elif command -v sudo >/dev/null; then run=sudo; \
 	  else echo "the tests need$$missing: install them, or run this as root" >&2; exit 1; fi; \
-	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq $$(echo $$missing | sed 's/\bip\b/iproute2/; s/\bsharkd\b/wireshark-common/; s/\bchromedriver\b/chromium-driver/') </dev/null; \
+	  policy=/usr/sbin/policy-rc.d; [ -e $$policy ] || { made=$$policy; printf '#!/bin/sh\nexit 101\n' | $$run tee $$policy >/dev/null; $$run chmod +x $$policy; }; \
+	  $$run apt-get update -qq && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$(echo $$missing | sed 's/\bip\b/iproute2/; s/\bsharkd\b/wireshark-common/; s/\bchromedriver\b/chromium-driver/; s/\bnginx\b/nginx-light/; s/\bssh\b/openssh-client/; s/\bsshd\b/openssh-server/; s/\bpsql\b/postgresql-client/') </dev/null; status=$$?; \
+	  [ -z "$$made" ] || $$run rm $$made; exit $$status; \
 	fi
 
 # Debian's Python comes without ensurepip: its venv package is fetched when it lacks.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
+from analyzer.model.advice import Advice, Candidate
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import SEVERITIES, Apart, Finding
@@ -24,6 +26,28 @@ if TYPE_CHECKING:
 
 # Rules ask for one connection several times, one rule after the other.
 FLOWS_AT_HAND = 64
+
+
+class Flows(Sequence[Flow]):
+    """The connections of an analysis, by stream; each is made when it is asked for."""
+
+    def __init__(self, analysis: Analysis, streams: Sequence[int]) -> None:
+        self._analysis, self._streams = analysis, streams
+
+    @overload
+    def __getitem__(self, place: int) -> Flow: ...
+    @overload
+    def __getitem__(self, place: slice) -> Flows: ...
+    def __getitem__(self, place: int | slice) -> Flow | Flows:
+        if isinstance(place, slice):
+            return Flows(self._analysis, self._streams[place])
+        return self._analysis.flow(self._streams[place])
+
+    def __iter__(self) -> Iterator[Flow]:
+        return self._analysis.flows_of(self._streams)
+
+    def __len__(self) -> int:
+        return len(self._streams)
 
 
 class Analysis:
@@ -56,10 +80,16 @@ class Analysis:
 
         return find(self.context)
 
+    def with_findings(self, findings: list[Finding]) -> Analysis:
+        """The same analysis, of which these findings alone are told."""
+        other = copy(self)
+        other.findings = findings
+        return other
+
     @property
-    def flows(self) -> Iterator[Flow]:
-        """All connections, made one by one."""
-        return self.flows_of(range(len(self)))
+    def flows(self) -> Flows:
+        """All connections, each made when it is asked for."""
+        return Flows(self, range(len(self)))
 
     def flows_of(self, streams: Sequence[int]) -> Iterator[Flow]:
         """These connections, in this order, made one by one."""
@@ -69,6 +99,10 @@ class Analysis:
 
     def __len__(self) -> int:
         return len(self.facts)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {word}" for word, count in self.verdict_counts(list(range(len(self)))).items())
+        return f"<Analysis of {', '.join(one.path for one in self.captures)}: {counts or 'no connection'}>"
 
     @cached_property
     def _keepalives(self) -> KeepaliveRows:
@@ -155,6 +189,12 @@ class Analysis:
         from analyzer.report.arrow import Tables
 
         return Tables(self)
+
+    def advise(self, candidates: Sequence[Candidate] | None = None) -> Advice:
+        """What these keepalive settings, or those proposed, would have made of the failures."""
+        from analyzer.advise import advise
+
+        return advise(self, candidates)
 
     def to_json(self) -> str:
         """The text of `--format json`."""

@@ -7,8 +7,10 @@ import os
 import sys
 from typing import Annotated
 
+import click
 import typer
 
+from analyzer.commands.advise import advise
 from analyzer.commands.analyze import analyze
 from analyzer.commands.annotate import annotate
 from analyzer.commands.chart import chart
@@ -26,12 +28,15 @@ from analyzer.commands.extract import extract
 from analyzer.commands.live import live
 from analyzer.commands.profiles import profiles
 from analyzer.commands.report import report
+from analyzer.commands.shipped import dashboard, schema
 from analyzer.errors import CaptureError, OutputError, UsageError
 
 app = typer.Typer(
-    help="Which TCP connections were alive, which were dead, and who knew.",
+    help="Find TCP keepalive probes in packet captures, and judge every connection by them.",
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode="markdown",
+    # click 8.4 began to suggest commands; typer would say the same a second time.
+    suggest_commands=not hasattr(click.exceptions, "NoSuchCommand"),
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -51,18 +56,21 @@ def root(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Which TCP connections were alive, which were dead, and who knew."""
+    """Find TCP keepalive probes in packet captures, and judge every connection by them."""
 
 
 app.command()(analyze)
 app.command()(chart)
 app.command()(report)
+app.command()(advise)
 app.command()(annotate)
 app.command()(extract)
 app.command()(live)
 app.command()(explain)
 app.command()(profiles)
 app.command()(crosscheck)
+app.command()(schema)
+app.command()(dashboard)
 
 
 def main() -> None:
@@ -70,15 +78,17 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files need not be text
+    closed = False
     try:
         status = _run()
         if status != EXIT_UNWRITABLE:
             sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has seen enough, which is no failure: `keepalive ... | head`
+        status, closed = 0, True
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # then whoever read has seen enough
-            say(f"standard output: {error.strerror or error}")
+        say(f"{error.filename or 'standard output'}: {error.strerror or error}")
         status = EXIT_UNWRITABLE
-    if status == EXIT_UNWRITABLE:
+    if closed or status == EXIT_UNWRITABLE:
         # The interpreter must not try again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)

@@ -12,13 +12,17 @@ class UsageError(AnalyzerError):
 
 
 class CaptureError(AnalyzerError):
-    """The bytes cannot be read as a capture from `offset` on; what stood before it has been understood."""
+    """The bytes cannot be read as a capture from `offset` on; what stood before it has been understood.
 
-    def __init__(self, reason: str, *, path: str = "", offset: int = 0) -> None:
+    Without an offset it is not about bytes: a file that cannot be opened, an interface that is not there.
+    """
+
+    def __init__(self, reason: str, *, path: str = "", offset: int | None = None) -> None:
         self.reason = reason
         self.path = path
-        self.offset = offset
-        super().__init__(f"{path}: byte {offset}: {reason}" if path else f"byte {offset}: {reason}")
+        self.offset = offset or 0
+        place = [] if offset is None else [f"byte {offset}"]
+        super().__init__(": ".join([*([path] if path else []), *place, reason]))
 
 
 class OutputError(Exception):

@@ -18,19 +18,26 @@ MAGIC_SIZE = max(8, LONGEST_MAGIC)
 def expand(path: str) -> list[str]:
     """The captures that a path names: itself, those in the folder, or those that fit the pattern, in order of name.
 
-    Raises CaptureError for a folder or a pattern with none.
+    Raises CaptureError for a directory or a pattern with none, and where neither can be looked at.
     """
+    try:
+        return _expanded(path)
+    except OSError as error:
+        raise CaptureError(f"cannot be opened: {error.strerror or error}", path=path) from error
+
+
+def _expanded(path: str) -> list[str]:
     if path == STANDARD_INPUT:
         return [path]
     if Path(path).is_dir():
         files = sorted(str(file) for file in Path(path).iterdir() if file.is_file() and begins_as_capture(file))
         if not files:
-            raise CaptureError("no capture is in this folder", path=path)
+            raise CaptureError("no capture in this directory", path=path)
         return files
     if glob.has_magic(path) and not Path(path).exists():
         files = sorted(file for file in glob.glob(path) if Path(file).is_file())  # noqa: PTH207
         if not files:
-            raise CaptureError("no file fits this pattern", path=path)
+            raise CaptureError("no file matches this pattern", path=path)
         return files
     return [path]
 

@@ -4,38 +4,31 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from analyzer.commands.console import noter
 from analyzer.commands.each import analyses_of, check_each, write_each
-from analyzer.commands.exits import (
-    EXIT_FINDING,
-)
+from analyzer.commands.groups import with_groups
 from analyzer.commands.options import (
+    OWNER_ONLY,
     Captures,
-    End,
-    Hosts,
+    Coloring,
     IdleAfter,
     Join,
-    Ports,
     Progress,
     Quiet,
     SameTraffic,
+    Severity,
     SplitTunnels,
-    Start,
-    Streams,
-    Utc,
     Verbose,
-    Verdicts,
 )
+from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import check_output, open_output
-from analyzer.commands.reading import read, selected
+from analyzer.commands.reading import read
 from analyzer.commands.result import LIMIT, Format, check_folder, write_result, write_tables
-
-if TYPE_CHECKING:
-    from analyzer.analysis import Analysis
+from analyzer.commands.selection import Selection
 
 
 class Detail(StrEnum):
@@ -45,50 +38,48 @@ class Detail(StrEnum):
     full = "full"
 
 
-class Severity(StrEnum):
-    """How urgent a finding is."""
-
-    info = "info"
-    low = "low"
-    medium = "medium"
-    high = "high"
-
-
+@with_groups
 def analyze(
     captures: Captures,
-    form: Annotated[Format, typer.Option("--format", help="How to write the result")] = Format.text,
+    selection: Selection,
+    color: Coloring,
+    form: Annotated[Format, typer.Option("--format", help="Output format")] = Format.text,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to this file; parquet: into this folder")
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help=f"Write to this file ({OWNER_ONLY}); parquet: to this directory",
+        ),
     ] = None,
-    stream: Streams = None,
-    host: Hosts = None,
-    port: Ports = None,
-    verdict: Verdicts = None,
-    start: Start = None,
-    end: End = None,
-    limit: Annotated[int, typer.Option(min=0, help="Connections to list in text; 0 is all")] = LIMIT,
+    limit: Annotated[int, typer.Option(min=0, help="Connections listed in text; 0 lists all")] = LIMIT,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
     same_traffic: SameTraffic = Join.auto,
     both_ends: Annotated[
-        bool, typer.Option("--both-ends", help="Two captures of one path, the client's first: what one end never saw")
+        bool,
+        typer.Option("--both-ends", help="Compare two captures of one path, the client's first: packets lost between"),
     ] = False,
-    each: Annotated[bool, typer.Option("--each", help="Every capture by itself, one result after the other")] = False,
+    each: Annotated[
+        bool, typer.Option("--each", help="Analyse each capture on its own, one result after the other")
+    ] = False,
     detail: Annotated[
-        Detail, typer.Option("--findings", help="Findings in text: a few lines each, or with all evidence (as -v does)")
+        Detail, typer.Option("--findings", help="Findings in text: a few lines each, or with all evidence (so does -v)")
     ] = Detail.short,
-    fail_on: Annotated[Severity | None, typer.Option(help="Exit with 1 on a finding this severe or worse")] = None,
-    utc: Utc = False,
-    color: Annotated[bool, typer.Option("--color/--no-color", help="Colours on a terminal")] = True,
+    fail_on: Annotated[
+        Severity | None,
+        typer.Option(case_sensitive=False, help="Exit with status 1 if a selected finding is this severe or worse"),
+    ] = None,
     progress: Progress = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Read captures; print the verdict of every connection, and the findings.
 
-    A CAPTURE is a file, a folder of them, a quoted pattern, or - for standard input; several are one timeline.
+    A CAPTURE is a file, a directory of captures, a quoted pattern, or - for standard input. Several captures are one
+    timeline. Selectors choose what is shown; the whole capture is always analysed.
     """
-    selection = selected(stream, host, port, verdict, start, end)
     check_output(output, captures)
     if each:
         check_each(form, both_ends)
@@ -104,28 +95,17 @@ def analyze(
         quiet=quiet,
         verbose=verbose,
     )
-    severe, full = False, verbose or detail is Detail.full
+    outcome = Outcome(selection, quiet, fail_on)
+    full = verbose or detail is Detail.full
     if each:
         with open_output(output) as out:
             analyses = analyses_of(captures, analyse, noter(quiet))
-            for one in write_each(analyses, selection, form, limit, utc, color, out, full=full):
-                severe |= _is_as_severe(one, fail_on)
+            write_each(analyses, outcome, form, limit, selection.utc, color.on(out), out, full=full)
     else:
-        analysis = analyse(captures)
+        shown, streams = outcome.select(analyse(captures))
         if form is Format.parquet and output is not None:
-            write_tables(analysis, selection, output)
+            write_tables(shown, streams, output)
         else:
             with open_output(output) as out:
-                write_result(analysis, selection, form, limit, utc, color, out, full=full)
-        severe = _is_as_severe(analysis, fail_on)
-    if severe:
-        raise typer.Exit(EXIT_FINDING)
-
-
-def _is_as_severe(analysis: Analysis, severity: Severity | None) -> bool:
-    from analyzer.model.findings import SEVERITIES
-
-    if severity is None:
-        return False
-    limit = SEVERITIES.index(severity.value)
-    return any(SEVERITIES.index(finding.severity) >= limit for finding in analysis.findings)
+                write_result(shown, streams, form, limit, selection.utc, color.on(out), out, full=full)
+    outcome.leave()

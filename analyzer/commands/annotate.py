@@ -1,4 +1,4 @@
-"""`keepalive annotate`: a copy of the captures with a comment on each packet that something is to be said of."""
+"""`keepalive annotate`: a copy of the captures with comments on packets."""
 
 from __future__ import annotations
 
@@ -6,55 +6,56 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from analyzer.commands.groups import with_groups
 from analyzer.commands.options import (
+    OWNER_ONLY,
     Captures,
-    End,
-    Hosts,
     IdleAfter,
     Join,
-    Ports,
     Progress,
     Quiet,
     SameTraffic,
     SplitTunnels,
-    Start,
-    Streams,
-    Verdicts,
+    Verbose,
 )
-from analyzer.commands.outputs import binary_output, check_output
-from analyzer.commands.reading import read, selected
+from analyzer.commands.outcome import Outcome
+from analyzer.commands.outputs import binary_output, check_binary, check_output
+from analyzer.commands.reading import read
+from analyzer.commands.selection import Selection
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
     from analyzer.model.captures import CaptureFacts
     from analyzer.model.columns import Records
 
-Output = Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="Write this pcapng file")]
+Output = Annotated[
+    str,
+    typer.Option("-o", "--output", metavar="OUT", help=f"Write this pcapng file ({OWNER_ONLY}); - for standard output"),
+]
 
 
+@with_groups
 def annotate(
     captures: Captures,
+    selection: Selection,
     output: Output,
-    stream: Streams = None,
-    host: Hosts = None,
-    port: Ports = None,
-    verdict: Verdicts = None,
-    start: Start = None,
-    end: End = None,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
     same_traffic: SameTraffic = Join.auto,
     progress: Progress = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Write the same packets with comments: Wireshark shows what is said of probes, answers, resets, evidence.
+    """Write a copy of the packets with comments on probes, answers, resets and evidence, for Wireshark.
 
-    All packets are written, whatever is selected; the comments are those of the connections that are.
+    All packets are written. Selectors choose the connections and findings that get comments.
     """
-    selection = selected(stream, host, port, verdict, start, end)
-    analysis = read_packets(captures, output, idle_after, split_tunnels, same_traffic, progress, quiet)
+    analysis = read_packets(captures, output, idle_after, split_tunnels, same_traffic, progress, quiet, verbose)
+    outcome = Outcome(selection, quiet)
+    shown, streams = outcome.select(analysis)
+    outcome.leave_without_match()
     with binary_output(output) as out:
-        write_annotated(analysis, selection.streams_of(analysis), out)
+        write_annotated(shown, streams, out)
 
 
 def read_packets(
@@ -65,9 +66,11 @@ def read_packets(
     same_traffic: Join,
     progress: bool | None,
     quiet: bool,
+    verbose: bool,
 ) -> Analysis:
     """The analysis; what comes through a pipe is kept, for its packets are read a second time."""
     check_output(output, captures)
+    check_binary(output)
     return read(
         captures,
         idle_after=idle_after,
@@ -76,6 +79,7 @@ def read_packets(
         spool=True,
         progress=progress,
         quiet=quiet,
+        verbose=verbose,
     )
 
 

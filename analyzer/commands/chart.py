@@ -9,26 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analyzer.commands.groups import with_groups
 from analyzer.commands.options import (
+    OWNER_ONLY,
     Captures,
-    End,
-    Hosts,
     IdleAfter,
     Join,
-    Ports,
     Progress,
     Quiet,
     SameTraffic,
     SplitTunnels,
-    Start,
-    Streams,
-    Utc,
     Verbose,
-    Verdicts,
 )
+from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import binary_output, check_output
-from analyzer.commands.reading import read, selected
+from analyzer.commands.reading import read
 from analyzer.commands.result import LIMIT
+from analyzer.commands.selection import Selection
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,35 +47,31 @@ class Kind(StrEnum):
 NEED_PACKETS = (Kind.timeline, Kind.idle, Kind.ladder)
 
 
+@with_groups
 def chart(
     captures: Captures,
-    kind: Annotated[Kind, typer.Option(help="What to draw")],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="Write here: .png, .svg or .pdf")],
-    stream: Streams = None,
-    host: Hosts = None,
-    port: Ports = None,
-    verdict: Verdicts = None,
-    start: Start = None,
-    end: End = None,
-    limit: Annotated[int, typer.Option(min=0, help="Connections, or hosts, with a row of their own; 0 is all")] = LIMIT,
+    selection: Selection,
+    kind: Annotated[Kind, typer.Option(help="Kind of chart")],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="OUT", help=f"Write here: .png, .svg or .pdf ({OWNER_ONLY})")
+    ],
+    limit: Annotated[int, typer.Option(min=0, help="Connections or hosts that get a row each; 0: all")] = LIMIT,
     countdown: Annotated[
-        bool, typer.Option("--countdown", help="idle: the time until the timer fires, as `ss -o` shows it")
+        bool, typer.Option("--countdown", help="idle: draw the time until the timer fires, as `ss -o` prints it")
     ] = False,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
     same_traffic: SameTraffic = Join.auto,
-    utc: Utc = False,
     progress: Progress = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Draw one chart of captures.
 
-    timeline: a lane per connection, the worst first. idle: the idle timer of one connection. intervals: every gap
-    between probes. ladder: the segments of one connection that decide. hosts: settings and verdicts side by side.
-    idle and ladder take the worst of the connections that are selected.
+    timeline: one lane per connection, the worst first. idle: the idle timer of one connection. intervals: every gap
+    between probes. ladder: the decisive segments of one connection. hosts: settings and verdicts side by side.
+    idle and ladder draw the worst of the selected connections.
     """
-    selection = selected(stream, host, port, verdict, start, end)
     form = _form(output)
     if countdown and kind is not Kind.idle:
         raise UsageError("--countdown is for --kind idle")
@@ -93,7 +86,10 @@ def chart(
         quiet=quiet,
         verbose=verbose,
     )
-    figure = _draw(analysis, kind, selection.streams_of(analysis), limit, countdown, utc)
+    outcome = Outcome(selection, quiet)
+    shown, streams = outcome.select(analysis)
+    outcome.leave_without_match(only_connections=True)
+    figure = _draw(shown, kind, streams, limit, countdown, selection.utc)
     octets = _octets(figure, form)
     with binary_output(output) as out:
         out.write(octets)

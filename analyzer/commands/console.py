@@ -20,17 +20,16 @@ def noter(quiet: bool) -> Callable[[str], None]:
     return (lambda text: None) if quiet else say
 
 
-def tell_problems(captures: Sequence[CaptureFacts], note: Callable[[str], None]) -> None:
-    """Tell where captures are damaged, by the offset of the octet, or why they could not be read."""
+def tell_captures(captures: Sequence[CaptureFacts], note: Callable[[str], None], *, verbose: bool) -> None:
+    """Say where captures are damaged, by the offset of the byte, or why they could not be read; and what they are."""
     for facts in captures:
         for problem in facts.problems:
             where = f"byte {problem.offset}: " if facts.format else ""
             note(f"{facts.path}: {where}{problem.reason}")
-
-
-def tell_formats(captures: Sequence[CaptureFacts], note: Callable[[str], None]) -> None:
-    """Tell what each capture is, and what in it took no part."""
-    for facts in captures:
+    unread = sum(not facts.format for facts in captures)
+    if unread:
+        note(f"{unread} of {len(captures)} captures could not be read; the result covers the others")
+    for facts in captures if verbose else ():
         skipped = ", ".join(f"{count} {reason}" for reason, count in facts.skipped.items())
         note(f"{facts.path}: {facts.format}, {', '.join(facts.link_types)}; skipped: {skipped or 'nothing'}")
 

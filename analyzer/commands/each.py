@@ -11,7 +11,7 @@ from analyzer.report.layout import printable
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
-    from analyzer.commands.selection import Selection
+    from analyzer.commands.outcome import Outcome
 
 FORMATS = (Format.text, Format.json, Format.ndjson)
 
@@ -53,7 +53,7 @@ def analyses_of(
 
 def write_each(
     analyses: Iterator[tuple[str, Analysis]],
-    selection: Selection,
+    outcome: Outcome,
     form: Format,
     limit: int,
     utc: bool,
@@ -61,8 +61,8 @@ def write_each(
     out: TextIO,
     *,
     full: bool = False,
-) -> Iterator[Analysis]:
-    """Write each result and hand it on.
+) -> None:
+    """Write what is selected of each.
 
     Text has a heading for each; json is an array of the objects that single captures give; ndjson is the lines of one
     after those of the other, which its line of type `capture` begins.
@@ -74,8 +74,7 @@ def write_each(
             out.write(("\n" if number else "") + f"{heading}\n{'=' * len(heading)}\n")
         elif form is Format.json:
             out.write(",\n" if number else "[\n")
-        write_result(analysis, selection, form, limit, utc, color, out, full=full)
+        write_result(*outcome.select(analysis), form, limit, utc, color, out, full=full)
         number += 1
-        yield analysis
     if form is Format.json:
         out.write("]\n" if number else "[]\n")

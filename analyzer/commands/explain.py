@@ -1,41 +1,122 @@
-"""`keepalive explain`: what findings, verdicts and reasons for skipped frames mean."""
+"""`keepalive explain`: the manual, and what findings, verdicts and reasons for skipped frames mean."""
 
 from __future__ import annotations
 
 import inspect
-from typing import Annotated
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.errors import UsageError
+from analyzer.commands.groups import with_groups
+from analyzer.commands.options import Coloring
+from analyzer.commands.words import completed, known_word, rule_names, verdict_words
+from analyzer.manual.topics import blocks, topics
+from analyzer.report.layout import COLOURS, PROSE_WIDTH, paragraph
+
+if TYPE_CHECKING:
+    from analyzer.diagnose import Rule
+
+WORDS = {
+    "verdicts": "The verdict of a connection: all words, and which one is used where several fit",
+    "skipped": "Why a frame is not part of the analysis",
+}
+NAME_WIDTH = 24
+Style = Callable[[str, str], str]  # a text, and the severity that gives it its colour
 
 
+def _complete(incomplete: str) -> list[str]:
+    return completed(incomplete, [*topics(), *WORDS, *rule_names(), *verdict_words()])
+
+
+@with_groups
 def explain(
+    color: Coloring,
     topic: Annotated[
-        str | None, typer.Argument(metavar="[RULE]", help="A finding's rule, `verdicts` or `skipped`")
+        str | None,
+        typer.Argument(
+            metavar="[TOPIC]", autocompletion=_complete, help="A page of the manual, a finding's rule, or a verdict"
+        ),
     ] = None,
 ) -> None:
-    """What a finding means and how to mend it; without RULE a list."""
-    from analyzer.diagnose import VERDICTS, load_rules
+    """Explain a finding, a verdict or a topic of the manual. Without TOPIC, list them all."""
+    from analyzer.diagnose import load_rules
+
+    colored = color.on(sys.stdout)
+    width = min(shutil.get_terminal_size().columns, PROSE_WIDTH) if sys.stdout.isatty() else PROSE_WIDTH
+
+    def style(text: str, severity: str) -> str:
+        return typer.style(text, fg=COLOURS[severity]) if colored else text
 
     rules = load_rules()
-    if topic is None:
-        width = max(map(len, rules))
-        for rule in rules.values():
-            typer.echo(f"{rule.name:{width}} {inspect.cleandoc(rule.explanation).splitlines()[0]}")
-        typer.echo(f"{'verdicts':{width}} The verdict of a connection: which words there are, and which one stands.")
-        typer.echo(f"{'skipped':{width}} Why a frame took no part in the analysis.")
-    elif topic == "verdicts":
-        typer.echo("Where several fit, the first stands:")
-        for verdict in VERDICTS:
-            typer.echo(f"  {verdict.word:24} {verdict.meaning}")
-    elif topic == "skipped":
+    lines = _listed(rules, style, width) if topic is None else _explained(topic, rules, style, width)
+    for line in lines:
+        typer.echo(line, color=colored)
+
+
+def _listed(rules: dict[str, Rule], style: Style, width: int) -> Iterator[str]:
+    yield "Topics"
+    for topic in topics().values():
+        yield from _entry(topic.name, topic.title, width)
+    for word, meaning in WORDS.items():
+        yield from _entry(word, meaning, width)
+    yield ""
+    yield "Findings"
+    for rule in rules.values():
+        first, *rest = _entry(rule.name, inspect.cleandoc(rule.explanation).splitlines()[0], width)
+        yield first.replace(rule.name, style(rule.name, rule.severity), 1)
+        yield from rest
+
+
+def _entry(name: str, text: str, width: int) -> list[str]:
+    """A name, and what it means beside it; below it where the name is long or the terminal narrow."""
+    if width < 3 * NAME_WIDTH:
+        return [f"  {name}", *paragraph(text, width, "      ")]
+    column = NAME_WIDTH + 10
+    lines = paragraph(text, width, " " * column)
+    return [f"  {name:{column - 3}} {lines[0].strip()}", *lines[1:]]
+
+
+def _explained(topic: str, rules: dict[str, Rule], style: Style, width: int) -> Iterator[str]:
+    """A rule where there is one, for it says more than the verdict of the same name."""
+    from analyzer.diagnose import VERDICTS
+
+    known = [*topics(), *WORDS, *(verdict.word for verdict in VERDICTS), *rules]
+    word = known_word(topic, known, "explain ", "")
+    if word in rules:
+        rule = rules[word]
+        yield f"{style(word, rule.severity)} ({rule.severity})"
+        yield from _text(inspect.cleandoc(rule.explanation), width)
+    elif word in topics():
+        yield topics()[word].title
+        yield from _text(topics()[word].body, width)
+    elif word == "skipped":
         from analyzer.tables.fields import SKIP_REASONS
 
-        typer.echo("Frames that took no part in the analysis, by reason:")
+        yield "Frames that are not part of the analysis, by reason:"
         for reason, meaning in SKIP_REASONS.items():
-            typer.echo(f"  {reason:24} {meaning}")
-    elif topic in rules:
-        typer.echo(f"{topic} ({rules[topic].severity})\n\n{inspect.cleandoc(rules[topic].explanation)}")
+            yield from _entry(reason, meaning, width)
     else:
-        raise UsageError(f"no rule is called {topic}; `keepalive explain` lists them")
+        if word == "verdicts":
+            yield "Where several fit, the first is used:"
+        for verdict in VERDICTS:
+            if word in ("verdicts", verdict.word):
+                first, *rest = _entry(verdict.word, verdict.meaning, width)
+                yield first.replace(verdict.word, style(verdict.word, verdict.severity), 1)
+                yield from rest
+
+
+def _text(text: str, width: int) -> Iterator[str]:
+    """Blocks with an empty line before each, items of a list and lines of code apart."""
+    before = ""
+    for block in blocks(text):
+        if not (block.kind == before == "item"):
+            yield ""
+        before = block.kind
+        if block.kind == "code":
+            yield from (f"    {line}" for line in block.text.splitlines())
+        else:
+            mark, further = ("- ", "  ") if block.kind == "item" else ("", "")
+            yield from paragraph(block.text.replace("`", ""), width, mark, further)

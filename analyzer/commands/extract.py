@@ -5,51 +5,38 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING
 
 from analyzer.commands.annotate import Output, read_packets
-from analyzer.commands.options import (
-    Captures,
-    End,
-    Hosts,
-    IdleAfter,
-    Join,
-    Ports,
-    Progress,
-    Quiet,
-    SameTraffic,
-    SplitTunnels,
-    Start,
-    Streams,
-    Verdicts,
-)
+from analyzer.commands.groups import with_groups
+from analyzer.commands.options import Captures, IdleAfter, Join, Progress, Quiet, SameTraffic, SplitTunnels, Verbose
+from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import binary_output
-from analyzer.commands.reading import selected
+from analyzer.commands.selection import Selection
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
 
 
+@with_groups
 def extract(
     captures: Captures,
+    selection: Selection,
     output: Output,
-    stream: Streams = None,
-    host: Hosts = None,
-    port: Ports = None,
-    verdict: Verdicts = None,
-    start: Start = None,
-    end: End = None,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
     same_traffic: SameTraffic = Join.auto,
     progress: Progress = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Write the packets of the connections that are selected, and ICMP errors about them; each packet once."""
-    selection = selected(stream, host, port, verdict, start, end)
-    if not any((stream, host, port, verdict, start, end)):
-        raise UsageError("extract needs to know of which connections: --stream N, --host ADDR, --verdict WORD, ...")
-    analysis = read_packets(captures, output, idle_after, split_tunnels, same_traffic, progress, quiet)
+    """Write the packets of the selected connections, with the ICMP errors about them; each packet once."""
+    if not (selection.of_connections or selection.of_findings):
+        raise UsageError("extract needs a selector: --stream N, --host ADDR, --verdict WORD, --severity WORD, ...")
+    analysis = read_packets(captures, output, idle_after, split_tunnels, same_traffic, progress, quiet, verbose)
+    outcome = Outcome(selection, quiet)
+    shown, streams = outcome.select(analysis)
+    outcome.leave_without_match(only_connections=True)
     with binary_output(output) as out:
-        write_extracted(analysis, selection.streams_of(analysis), out)
+        write_extracted(shown, streams, out)
 
 
 def write_extracted(analysis: Analysis, streams: list[int], out: IO[bytes]) -> None:

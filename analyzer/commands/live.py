@@ -16,11 +16,12 @@ import typer
 
 from analyzer.capture.interface.backend import Backend
 from analyzer.capture.interface.rights import asker, give_up_rights, is_root
-from analyzer.commands.console import noter, say, tell_problems
+from analyzer.commands.console import noter, say, tell_captures
 from analyzer.commands.exits import EXIT_NO_CAPTURE
+from analyzer.commands.groups import with_groups
+from analyzer.commands.options import OWNER_ONLY, Coloring, Verbose
 from analyzer.commands.outputs import check_output, open_output
 from analyzer.commands.result import LIMIT, Format, write_result
-from analyzer.commands.selection import Selection
 from analyzer.errors import CaptureError, OutputError, UsageError
 from analyzer.live import listeners as audience
 
@@ -43,62 +44,99 @@ class Form(StrEnum):
     csv = "csv"
 
 
+@with_groups
 def live(
-    stream: Annotated[str | None, typer.Argument(metavar="[-]", help="A stream of pcap on standard input")] = None,
+    color: Coloring,
+    stream: Annotated[
+        str | None, typer.Argument(metavar="[-]", help="Read a pcap or pcapng stream from standard input")
+    ] = None,
     interface: Annotated[
-        list[str] | None, typer.Option("-i", "--interface", metavar="IFACE", help="Capture here; `any` is all")
+        list[str] | None,
+        typer.Option(
+            "-i", "--interface", metavar="IFACE", help="Capture on this interface (repeatable); `any` is all of them"
+        ),
     ] = None,
     follow: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Read what is still being written: a file, or a folder of them"),
+        typer.Option(
+            metavar="FILE", help="Read a capture that is still being written: a file, or a directory of rotated files"
+        ),
     ] = None,
     wanted: Annotated[
-        str | None, typer.Option("--filter", metavar="BPF", help="Of TCP and its tunnels only this (pcap-filter(7))")
+        str | None,
+        typer.Option(
+            "--filter", metavar="BPF", help="Capture filter (pcap-filter(7)), applied to TCP and tunnelled TCP"
+        ),
     ] = None,
-    backend: Annotated[Backend, typer.Option(help="Who captures; scapy where tcpdump is not there")] = Backend.auto,
+    backend: Annotated[
+        Backend, typer.Option(help="Program that captures; auto: tcpdump, or scapy if tcpdump is missing")
+    ] = Backend.auto,
     write: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Keep what is captured in pcapng files there, the latest of them")
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Keep the captured packets in pcapng files in this directory, the latest ones only"
+        ),
     ] = None,
-    write_size: Annotated[float, typer.Option(metavar="MB", min=0.001, help="How large one of them gets")] = 100,
-    write_files: Annotated[int, typer.Option(metavar="N", min=1, help="How many are kept")] = 10,
+    write_size: Annotated[float, typer.Option(metavar="MB", min=0.001, help="Size of one such file")] = 100,
+    write_files: Annotated[int, typer.Option(metavar="N", min=1, help="Number of such files kept")] = 10,
     metrics: Annotated[
-        str | None, typer.Option(metavar="[ADDR]:PORT", help="Serve Prometheus metrics there; to this host alone")
+        str | None,
+        typer.Option(
+            metavar="[ADDR]:PORT", help="Serve Prometheus metrics at this address; without ADDR to this host only"
+        ),
     ] = None,
     on_finding: Annotated[
         str | None,
-        typer.Option(metavar="CMD", help="Run this for each finding, and when it is over: JSON on standard input"),
+        typer.Option(
+            metavar="CMD",
+            help="Command to run for each finding, and when it is over (JSON on its standard input; no shell)",
+        ),
     ] = None,
     test_hook: Annotated[
-        bool, typer.Option("--test-hook", help="Run the --on-finding command once with a test finding, and exit")
+        bool, typer.Option("--test-hook", help="Run the --on-finding command once with a test finding, then exit")
     ] = False,
     only: Annotated[
-        audience.Only, typer.Option(help="Events to print; trouble leaves out what happens to healthy connections")
+        audience.Only, typer.Option(help="Events to print; trouble leaves out those of healthy connections")
     ] = audience.Only.all,
-    screen: Annotated[bool, typer.Option("--screen/--no-screen", help="On a terminal: a screen, or lines")] = True,
-    duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="End after so many seconds")] = None,
-    most: Annotated[
-        int, typer.Option("--max-connections", min=1, help="More than these do not stay in memory")
-    ] = MAX_CONNECTIONS,
-    form: Annotated[Form, typer.Option("--format", help="Events, then the result; json and csv: it alone")] = Form.text,
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to this file")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Connections to list in text; 0 is all")] = LIMIT,
-    idle_after: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Silence that counts as idle")] = 10.0,
-    split_tunnels: Annotated[bool, typer.Option("--split-tunnels", help="Tunnel ids tell connections apart")] = False,
-    utc: Annotated[bool, typer.Option("--utc", help="Times in UTC instead of local time")] = False,
-    color: Annotated[bool, typer.Option("--color/--no-color", help="Colours on a terminal")] = True,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error")] = False,
+    screen: Annotated[
+        bool, typer.Option("--screen/--no-screen", help="Full-screen view on a terminal, or lines of events")
+    ] = True,
+    duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="Stop after this many seconds")] = None,
+    most: Annotated[int, typer.Option("--max-connections", min=1, help="Connections kept in memory")] = MAX_CONNECTIONS,
+    form: Annotated[
+        Form,
+        typer.Option(
+            "--format", help="Output format; text and ndjson print events, then the result; json the result only"
+        ),
+    ] = Form.text,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="OUT", help=f"Write to this file ({OWNER_ONLY})")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Connections listed in text; 0 lists all")] = LIMIT,
+    idle_after: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Silence that makes a connection idle")
+    ] = 10.0,
+    split_tunnels: Annotated[
+        bool,
+        typer.Option("--split-tunnels", help="Treat equal addresses in different tunnels as different connections"),
+    ] = False,
+    utc: Annotated[bool, typer.Option("--utc", help="Show times in UTC instead of local time")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no notes on standard error")] = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Tell what happens while it happens; at the end, or when interrupted, the result is as `analyze` gives it.
+    """Watch traffic and report keepalive events as they happen. On exit or Ctrl-C, print the same result as `analyze`.
 
-    Captures with tcpdump on the interfaces named by -i, or reads a stream of pcap or pcapng on standard input (-).
+    Captures with tcpdump on the interfaces named by -i, reads a pcap or pcapng stream from standard input (-), or
+    follows a file (--follow).
 
-    A connection without a keepalive probe is reported as unprotected after 338 s of silence, which is later than any
-    usual keepalive, or earlier where other connections of the same client to the same service show their idle time.
+    A connection without a keepalive probe is idle until it has been silent for 338 s, which is longer than the usual
+    keepalive idle times, and unprotected after that. Other connections of the same client to the same service that show
+    a shorter idle time shorten this.
 
-    The --on-finding command reads one JSON object on standard input, and no shell runs it. `type` is `finding`, with
-    the fields of a finding in the JSON result; `recovered` when the connection works again; or `withdrawn` when the
-    finding no longer holds. The last two repeat the `id` of the finding that they end, so that a receiver can close its
-    alert. A webhook: --on-finding 'curl -fsS -m 20 --json @- https://alerts.example/keepalive'
+    The --on-finding command reads one JSON object from standard input. Its `type` is `finding`, with the fields of a
+    finding in the JSON result; `recovered`, when the connection works again; or `withdrawn`, when the finding no longer
+    holds. These two repeat the `id` of the finding, so that the receiver can close its alert. An example of a webhook:
+    --on-finding 'curl -fsS -m 20 --json @- https://alerts.example/keepalive'
     """
     if test_hook:
         _test_hook(on_finding, noter(quiet), as_capturing=bool(interface))
@@ -118,8 +156,8 @@ def live(
     with contextlib.ExitStack() as whole:
         out = whole.enter_context(open_output(output))
         drawn = form is Form.text and screen and audience.has_screen(out)
-        tell = partial(_tell_events, form=form, only=only, utc=utc, color=color)
-        tell_result = partial(_tell_result, form=form, drawn=drawn, limit=limit, utc=utc, color=color)
+        tell = partial(_tell_events, form=form, only=only, utc=utc, color=color.on(out))
+        tell_result = partial(_tell_result, form=form, drawn=drawn, limit=limit, utc=utc, color=color.on(out))
         run = Live(ready() or plain(), idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
         whole.callback(run.close)
         whole.enter_context(compiling(run, note))
@@ -134,10 +172,10 @@ def live(
             if not drawn:
                 tell(run, out)
             title = ", ".join(interface or [follow or "standard input"])
-            with audience.screen(run, title, note, utc=utc, color=color) if drawn else contextlib.nullcontext():
+            with audience.screen(run, title, note, utc=utc, color=color.on(out)) if drawn else contextlib.nullcontext():
                 run.run(None if duration is None else time.monotonic() + duration)
             analysis = run.finish()
-        tell_problems(analysis.captures, note)
+        tell_captures(analysis.captures, note, verbose=verbose)
         tell_result(analysis, out)
 
 
@@ -194,7 +232,7 @@ def _tell_result(
         out.write("\n")
     elif form is Form.ndjson:
         out.write('{"type": "result"}\n')
-    write_result(analysis, Selection(), Format(form), limit, utc, color, out)
+    write_result(analysis, list(range(len(analysis))), Format(form), limit, utc, color, out)
 
 
 def _folder(path: str, count: int) -> Folder:

@@ -1,4 +1,4 @@
-"""Where results go: standard output, files that only their owner can read, folders."""
+"""Where results go: standard output, files that only their owner can read, directories."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from typing import IO, TextIO
 from analyzer.errors import CaptureError, OutputError, UsageError
 from analyzer.report.files import created
 
+STANDARD_OUTPUT = "-"
+
 
 def check_output(path: str | None, captures: list[str]) -> None:
     """Raise UsageError when writing there would overwrite a capture that is read, by whatever name."""
     from analyzer.capture import expand
 
-    if path is None or not Path(path).exists():
+    if path is None or path == STANDARD_OUTPUT:
         return
-    output = Path(path).stat()
+    try:
+        output = Path(path).stat()
+    except OSError:
+        return  # it is not there, or cannot be looked at: whoever writes it says so
     for named in captures:
         with contextlib.suppress(CaptureError, OSError, ValueError):
             # What is not there, or names nothing, is told by whoever reads it.
@@ -34,31 +39,51 @@ def check_output(path: str | None, captures: list[str]) -> None:
 def open_output(path: str | None) -> Iterator[TextIO]:
     """Standard output, or a file that only its owner can read. Raises OutputError when it cannot be written."""
     try:
-        if path is None:
+        if path is None or path == STANDARD_OUTPUT:
             yield sys.stdout
             sys.stdout.flush()
             return
         with os.fdopen(created(path), "w", encoding="utf-8", errors="backslashreplace") as out:
             yield out
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        raise OutputError(f"{path or 'standard output'}: {error.strerror or error}") from error
+        _raise_others(error, path)
+        raise OutputError(f"{_named(path)}: {error.strerror or error}") from error
 
 
 def private_folder(path: str) -> None:
-    """Make a folder that only its owner can enter, unless it is there; raises OutputError when it cannot be."""
+    """Make a directory that only its owner can enter, unless it is there; raises OutputError when it cannot be."""
     try:
         Path(path).mkdir(0o700, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror or error}") from error
 
 
+def check_binary(path: str) -> None:
+    """Raise UsageError where packets would be written to a terminal."""
+    if path == STANDARD_OUTPUT and sys.stdout.isatty():
+        raise UsageError("-o -: packets are not written to a terminal; redirect standard output, or name a file")
+
+
 @contextlib.contextmanager
 def binary_output(path: str) -> Iterator[IO[bytes]]:
-    """A file of octets that only its owner can read. Raises OutputError when it cannot be written."""
+    """A binary file that only its owner can read, or for `-` standard output; raises OutputError as `open_output`."""
     try:
+        if path == STANDARD_OUTPUT:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
         with os.fdopen(created(path), "wb") as out:
             yield out
     except OSError as error:
-        raise OutputError(f"{path}: {error.strerror or error}") from error
+        _raise_others(error, path)
+        raise OutputError(f"{_named(path)}: {error.strerror or error}") from error
+
+
+def _raise_others(error: OSError, path: str | None) -> None:
+    """Let pass a reader that has seen enough, and what happened to another file while this one was open."""
+    if isinstance(error, BrokenPipeError) or error.filename not in (None, path):
+        raise error
+
+
+def _named(path: str | None) -> str:
+    return "standard output" if path in (None, STANDARD_OUTPUT) else str(path)

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from analyzer.commands.groups import with_groups
+from analyzer.commands.options import Coloring
 from analyzer.errors import UsageError
 
 
+def _complete(incomplete: str) -> list[str]:
+    from analyzer.knowledge.matching import middleboxes, profiles
+
+    names = sorted({one.name for one in profiles()} | {one.name for one in middleboxes()})
+    return [name for name in names if name.lower().startswith(incomplete.lower())]
+
+
+@with_groups
 def profiles(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Part of a name; without it a list")] = None,
+    color: Coloring,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", autocompletion=_complete, help="A name, or a word or part of it"),
+    ] = None,
 ) -> None:
-    """The known keepalive defaults of systems, runtimes and servers, and idle timeouts of middleboxes."""
+    """List the known keepalive defaults of systems, runtimes and servers, and the idle timeouts of middleboxes.
+
+    With NAME, print all that is known of those with this name, and the source.
+    """
     from analyzer.knowledge.matching import middleboxes, profiles
     from analyzer.report.profiles import list_profiles, show_profiles
 
+    colored = color.on(sys.stdout)
+    heading = partial(typer.style, bold=True) if colored else str
     if name is None:
-        typer.echo(list_profiles(profiles(), middleboxes()), nl=False)
-        return
-    text = show_profiles(name, profiles(), middleboxes())
+        text = list_profiles(profiles(), middleboxes(), heading)
+    else:
+        text = show_profiles(name, profiles(), middleboxes(), heading)
     if not text:
         raise UsageError(f"no profile is called {name}; `keepalive profiles` lists them")
-    typer.echo(text, nl=False)
+    typer.echo(text, nl=False, color=colored)

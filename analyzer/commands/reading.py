@@ -1,31 +1,14 @@
-"""Captures read for a command: what is selected of them, and what is told on standard error meanwhile."""
+"""Captures read for a command, and what is said on standard error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from analyzer.commands.console import noter, progress_bar, tell_formats, tell_problems
+from analyzer.commands.console import noter, progress_bar, tell_captures
+from analyzer.commands.unrelated import look_unrelated
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
-    from analyzer.commands.selection import Selection
-
-
-def selected(
-    streams: Iterable[int] | None,
-    hosts: Iterable[str] | None,
-    ports: Iterable[int] | None,
-    verdicts: Iterable[str] | None,
-    start: str | None,
-    end: str | None,
-) -> Selection:
-    """What the options of a command select; raises UsageError for what makes no sense."""
-    from analyzer.commands.selection import Selection
-
-    chosen = Selection(tuple(streams or ()), tuple(hosts or ()), tuple(ports or ()), tuple(verdicts or ()), start, end)
-    chosen.check()
-    return chosen
 
 
 def read(
@@ -55,7 +38,8 @@ def read(
             notify=note,
             progress=advance,
         )
-    tell_problems(analysis.captures, note)
-    if verbose:
-        tell_formats(analysis.captures, note)
+    tell_captures(analysis.captures, note, verbose=verbose)
+    if same_traffic == "auto" and not both_ends and look_unrelated(analysis):
+        ends = ", or --both-ends for two ends of one path" if len(analysis.captures) == 2 else ""
+        note(f"the captures look unrelated (no packets in common, not one after the other): use --each{ends}")
     return analysis

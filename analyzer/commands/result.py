@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from enum import StrEnum
 from itertools import islice
@@ -11,13 +10,11 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from analyzer.commands.outputs import binary_output, check_output, private_folder
+from analyzer.commands.outputs import STANDARD_OUTPUT, binary_output, check_output, private_folder
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
-    from analyzer.commands.selection import Selection
-    from analyzer.model.findings import Finding
 
 LIMIT = 40
 HOSTS_LISTED = 10
@@ -34,21 +31,20 @@ class Format(StrEnum):
 
 
 def check_folder(output: str | None, captures: list[str]) -> None:
-    """Raise UsageError where a folder of Parquet files is not named, or would overwrite a capture that is read."""
+    """Raise UsageError where a directory of Parquet files is not named, or would overwrite a capture that is read."""
     from analyzer.report.arrow import TABLES
 
-    if output is None:
-        raise UsageError(f"--format parquet writes files into a folder: -o DIR, for {', '.join(TABLES)}")
+    if output in (None, STANDARD_OUTPUT):
+        raise UsageError(f"--format parquet writes files into a directory: -o DIR, for {', '.join(TABLES)}")
     for name in TABLES:
         check_output(_parquet(output, name), captures)
 
 
-def write_tables(analysis: Analysis, selection: Selection, folder: str) -> None:
-    """Write what was asked for of an analysis as Parquet files in this folder."""
+def write_tables(analysis: Analysis, streams: list[int], folder: str) -> None:
+    """Write these connections, and the findings of an analysis, as Parquet files in this directory."""
     from analyzer.report.arrow import TABLES, Tables
 
-    streams = selection.streams_of(analysis)
-    tables = Tables(analysis, streams, _findings_of(analysis, streams))
+    tables = Tables(analysis, streams)
     private_folder(folder)
     for name in TABLES:
         with binary_output(_parquet(folder, name)) as out:
@@ -59,15 +55,9 @@ def _parquet(folder: str, name: str) -> str:
     return str(Path(folder) / f"{name}.parquet")
 
 
-def _findings_of(analysis: Analysis, streams: list[int]) -> list[Finding]:
-    """Those about these connections, and about several together."""
-    chosen = set(streams)
-    return [one for one in analysis.findings if one.stream is None or one.stream in chosen]
-
-
 def write_result(
     analysis: Analysis,
-    selection: Selection,
+    streams: list[int],
     form: Format,
     limit: int,
     utc: bool,
@@ -76,10 +66,9 @@ def write_result(
     *,
     full: bool = False,
 ) -> None:
-    """Write what was asked for of an analysis, in the form that was asked for; `full` has text show all evidence."""
-    streams = selection.streams_of(analysis)
+    """Write these connections, and the findings of an analysis; `full` has text show all evidence."""
     chosen = set(streams)
-    findings = _findings_of(analysis, streams)
+    findings = analysis.findings
     flows = analysis.flows_of(streams)
     most = HOSTS_LISTED if form is Format.text and len(streams) == len(analysis) else None
     hosts = (host for host in analysis.hosts(most) if not chosen.isdisjoint(host.streams))
@@ -100,8 +89,7 @@ def write_result(
         from analyzer.report.text import write_text
 
         width = shutil.get_terminal_size().columns if out.isatty() else None
-        coloured = out.isatty() and color and "NO_COLOR" not in os.environ
-        style = (lambda text, colour: typer.style(text, fg=colour)) if coloured else _unstyled
+        style = (lambda text, colour: typer.style(text, fg=colour)) if color else _unstyled
         layout = Layout(width, utc, style, lines=limit or None, full=full)
         write_text(analysis, streams, findings, list(islice(hosts, HOSTS_LISTED)), layout, out)
 

@@ -1,108 +1,152 @@
-"""Which connections are shown: selectors filter the output, never the analysis."""
+"""Which connections and findings are shown: selectors filter the output, never the analysis."""
 
 from __future__ import annotations
 
-import ipaddress
-import re
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from analyzer.commands.endpoints import NOT, parse_network, parse_ports, with_hosts, with_ports
+from analyzer.commands.moments import parse_time
+from analyzer.commands.options import AsSevere, End, Hosts, Ignored, Ports, Rules, Start, Streams, Utc, Verdicts
+from analyzer.commands.words import rule_name, verdict_word
 from analyzer.errors import UsageError
-from analyzer.tables.fields import END_TIME, FIRST_TIME, HIGH_HI, HIGH_LO, KEY_PORTS, LOW_HI, LOW_LO
-from analyzer.tcp import SECOND
+from analyzer.model.captures import Span
+from analyzer.tables.fields import END_TIME, FIRST_TIME
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
-    from analyzer.tables.arrays import Column, Mask
+    from analyzer.model.findings import Finding
 
-MAPPED = 0xFFFF << 32
-HALF = 1 << 64
+SOMETIME = Span(0, 0)
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What was asked for; an empty field selects everything."""
+    """What was asked for; an empty one selects everything. Raises UsageError for what cannot be read."""
 
-    streams: tuple[int, ...] = ()
-    hosts: tuple[str, ...] = ()
-    ports: tuple[int, ...] = ()
-    verdicts: tuple[str, ...] = ()
-    start: str | None = None
-    end: str | None = None
+    streams: Streams = None
+    hosts: Hosts = None
+    ports: Ports = None
+    verdicts: Verdicts = None
+    start: Start = None
+    end: End = None
+    severity: AsSevere = None
+    rules: Rules = None
+    ignored: Ignored = None
+    utc: Utc = False
 
-    def check(self) -> None:
-        """Raise UsageError for a host that is no address, an unknown verdict, or a time that cannot be read."""
-        from analyzer.diagnose import VERDICTS
+    def __post_init__(self) -> None:
+        for word in self.verdicts or ():
+            verdict_word(word)
+        for option, names in (("--rule", self.rules), ("--ignore", self.ignored)):
+            for name in names or ():
+                rule_name(name, option)
+        for host in self.hosts or ():
+            parse_network(host.removeprefix(NOT))
+        for port in self.ports or ():
+            parse_ports(port.removeprefix(NOT))
+        times = [time for time in (self.start, self.end) if time is not None]
+        moments = [parse_time(time, SOMETIME, utc=self.utc) for time in times]
+        # Whether a time of day comes before another form of time only the capture shows: see _connections.
+        if len({time.startswith("+") for time in times}) == 1 and not any(map(_of_day, times)):
+            self._check_order(moments)
 
-        known = [verdict.word for verdict in VERDICTS]
-        for word in self.verdicts:
-            if word not in known:
-                raise UsageError(f"--verdict {word}: no such verdict; there are {', '.join(known)}")
-        for host in self.hosts:
-            parse_address(host)
-        for time in (self.start, self.end):
-            if time is not None:
-                parse_time(time, 0)
+    def words(self) -> list[str]:
+        """The options that select the same."""
+        return [word for pair in self._pairs() for word in pair]
 
-    def streams_of(self, analysis: Analysis) -> list[int]:
-        """The selected streams, in order; raises UsageError as `check` does."""
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        for option, values in (
+            ("--stream", self.streams),
+            ("--host", self.hosts),
+            ("--port", self.ports),
+            ("--verdict", self.verdicts),
+            ("--start", self.start and [self.start]),
+            ("--end", self.end and [self.end]),
+            ("--severity", self.severity and [self.severity.value]),
+            ("--rule", self.rules),
+            ("--ignore", self.ignored),
+        ):
+            yield from ((option, str(value)) for value in values or ())
+
+    @property
+    def of_connections(self) -> bool:
+        """Whether some connections are asked for."""
+        return any((self.streams, self.hosts, self.ports, self.verdicts, self.start, self.end))
+
+    @property
+    def of_findings(self) -> bool:
+        """Whether some findings are asked for, and the connections that they name."""
+        return bool(self.severity or self.rules)
+
+    def of(self, analysis: Analysis) -> tuple[Analysis, list[int]]:
+        """The analysis with the selected findings alone, and the selected streams in order.
+
+        A finding is selected with one of its streams; one about no connection, when no connections are asked for.
+        """
+        streams = self._connections(analysis)
+        if not (self.of_connections or self.of_findings or self.ignored):
+            return analysis, streams
+        findings = self._findings(analysis, set(streams))
+        if self.of_findings:
+            named = {stream for one in findings for stream in one.concerned}
+            streams = [stream for stream in streams if stream in named]
+        return analysis.with_findings(findings), streams
+
+    def missed(self, captures: int, connections: int) -> str:
+        """Words for a selection that matches nothing in so many captures."""
+        if not self.of_connections:
+            return f"no finding matches {shlex.join(self.words())}"
+        held = f"the capture{'s have' if captures > 1 else ' has'} {connections or 'none'}"
+        return f"no connection matches {shlex.join(self.words())}; {held}"
+
+    def _connections(self, analysis: Analysis) -> list[int]:
         import numpy as np
 
         flows = analysis.facts.tracks.flows
         chosen = np.ones(len(flows), bool)
         if self.streams:
             chosen &= np.isin(np.arange(len(flows)), self.streams)
-        if self.hosts:
-            chosen &= np.logical_or.reduce([_has_host(flows, host) for host in self.hosts])
-        if self.ports:
-            ports = flows[:, KEY_PORTS]
-            chosen &= np.isin(ports >> 16, self.ports) | np.isin(ports & 0xFFFF, self.ports)
-        first = min((c.first_time for c in analysis.captures if c.first_time is not None), default=0)
-        if self.start is not None:
-            chosen &= flows[:, END_TIME] >= parse_time(self.start, first)
-        if self.end is not None:
-            chosen &= flows[:, FIRST_TIME] <= parse_time(self.end, first)
+        chosen &= with_hosts(flows, self.hosts or ()) & with_ports(flows, self.ports or ())
+        span = _span_of(analysis)
+        start, end = (None if time is None else parse_time(time, span, utc=self.utc) for time in (self.start, self.end))
+        if start is not None:
+            chosen &= flows[:, END_TIME] >= start
+        if end is not None:
+            chosen &= flows[:, FIRST_TIME] <= end
+        self._check_order([time for time in (start, end) if time is not None])
         streams: list[int] = np.flatnonzero(chosen).tolist()
         if self.verdicts:
-            streams = [stream for stream in streams if analysis.verdicts[stream] in self.verdicts]
+            words = set(map(verdict_word, self.verdicts))
+            streams = [stream for stream in streams if analysis.verdicts[stream] in words]
         return streams
 
+    def _findings(self, analysis: Analysis, chosen: set[int]) -> list[Finding]:
+        rules, ignored = ({rule_name(name, "") for name in names or ()} for names in (self.rules, self.ignored))
+        findings = []
+        for one in analysis.findings:
+            streams = one.concerned
+            if chosen.isdisjoint(streams) if len(streams) else self.of_connections:
+                continue
+            if one.rule in ignored or (rules and one.rule not in rules):
+                continue
+            if self.severity is None or one.is_as_severe(self.severity):
+                findings.append(one)
+        return findings
 
-def parse_address(host: str) -> tuple[int, int]:
-    """An IP address as the flow table has it: two signed halves.
-
-    Raises UsageError for anything else; names are never looked up.
-    """
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError as error:
-        raise UsageError(f"--host {host}: not an IP address (names are never looked up)") from error
-    if address.version == 4:
-        return 0, MAPPED | int(address)
-    high, low = int(address) >> 64, int(address) & (HALF - 1)
-    return (high - HALF if high >= HALF // 2 else high), (low - HALF if low >= HALF // 2 else low)
-
-
-def _has_host(flows: Column, host: str) -> Mask:
-    high, low = parse_address(host)
-    at_low = (flows[:, LOW_HI] == high) & (flows[:, LOW_LO] == low)
-    at_high = (flows[:, HIGH_HI] == high) & (flows[:, HIGH_LO] == low)
-    mask: Mask = at_low | at_high
-    return mask
+    def _check_order(self, moments: Sequence[int]) -> None:
+        if len(moments) == 2 and moments[0] > moments[1]:
+            raise UsageError(f"--start {self.start} is after --end {self.end}")
 
 
-def parse_time(text: str, first: int) -> int:
-    """A time in nanoseconds: ISO 8601 (naive means local), UNIX seconds, or `+S` from the first packet.
+def _of_day(time: str) -> bool:
+    """Whether only the capture says which day is meant."""
+    return ":" in time and "-" not in time
 
-    Raises UsageError for anything else.
-    """
-    if match := re.fullmatch(r"(\+?)(\d+)(?:\.(\d{1,9}))?", text):
-        sign, whole, fraction = match.groups()
-        value = int(whole) * SECOND + int((fraction or "0").ljust(9, "0"))
-        return first + value if sign else value
-    try:
-        moment = datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError, OSError) as error:
-        raise UsageError(f"{text}: not a time; use 2026-01-31T12:00:00, UNIX seconds, or +S seconds") from error
-    return int(moment.timestamp()) * SECOND + moment.microsecond * 1000
+
+def _span_of(analysis: Analysis) -> Span:
+    firsts = [facts.first_time for facts in analysis.captures if facts.first_time is not None]
+    lasts = [facts.last_time for facts in analysis.captures if facts.last_time is not None]
+    return Span(min(firsts, default=0), max(lasts, default=0))

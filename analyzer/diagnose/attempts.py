@@ -18,7 +18,7 @@ LET_IN = 0.2
 # A SYN this late in a capture may still be answered (RFC 6298 2.1: the first timeout is 1 s, the second 2 s).
 STILL_WAITING_NS = 3_000_000_000
 FIRST_TIMEOUT_NS = 1_000_000_000
-# A service is out of order where so many were turned away, and so large a share of all.
+# A service is out of order where so many were turned away and so large a share of all, or several and all of them.
 SEVERAL, MANY = 3, 5
 MOST = 0.5
 SOME = 0.1
@@ -40,7 +40,7 @@ class Attempts(NamedTuple):
     @property
     def severity(self) -> str:
         """By number and share."""
-        if len(self.streams) >= MANY and self.share >= MOST:
+        if (len(self.streams) >= MANY and self.share >= MOST) or (len(self.streams) >= SEVERAL and self.share == 1):
             return "high"
         if len(self.streams) >= SEVERAL and self.share >= SOME:
             return "medium"

@@ -41,7 +41,7 @@ class PathError(NamedTuple):
     frames: tuple[int, ...]
 
     def __str__(self) -> str:
-        return f"{self.sender} answered {times(self.number)} with {self.says}"
+        return f"{self.sender} replied {times(self.number)} with {self.says}"
 
 
 def path_errors(facts: Facts, stream: int) -> list[PathError]:

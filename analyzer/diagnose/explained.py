@@ -45,13 +45,13 @@ def explained(findings: Sequence[Finding]) -> list[Finding]:
     """Those that stand, each with what it explains as notes, and as severe as the most severe of these."""
     about: dict[str, dict[int, int]] = {}  # by rule: which finding is about which stream
     for place, finding in enumerate(findings):
-        for stream in streams_of(finding) if not _is_a_guess(finding) else ():
+        for stream in finding.concerned if not _is_a_guess(finding) else ():
             about.setdefault(finding.rule, {})[stream] = place
     noted: dict[int, list[Finding]] = {}
     gone = set()
     for place, finding in enumerate(findings):
         better = (*EXPLAINED_BY.get(finding.rule, ()), *(("dead-peer",) if _is_a_guess(finding) else ()))
-        by = [_best(about, better, stream) for stream in streams_of(finding)]
+        by = [_best(about, better, stream) for stream in finding.concerned]
         standing = {one for one in by if one is not None}
         if not by or None in by:
             continue
@@ -59,11 +59,6 @@ def explained(findings: Sequence[Finding]) -> list[Finding]:
         for one in sorted(standing):
             noted.setdefault(one, []).append(finding)
     return [_with(finding, noted.get(place, ())) for place, finding in enumerate(findings) if place not in gone]
-
-
-def streams_of(finding: Finding) -> Sequence[int]:
-    """The connections that it is about."""
-    return finding.streams if finding.stream is None else (finding.stream,)
 
 
 def _is_a_guess(finding: Finding) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +20,7 @@ from analyzer.diagnose.hops import reset_hops
 from analyzer.diagnose.idle_timeouts import Memory, find_memories
 from analyzer.diagnose.limits import Closings, Limit, all_closings, idle_limits
 from analyzer.diagnose.lost import Lost, lost_probes
-from analyzer.diagnose.phrases import named
+from analyzer.diagnose.phrases import connections, named
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.verdicts import VERDICTS
 from analyzer.model.captures import CaptureFacts
@@ -53,7 +55,13 @@ class Context:
 
     def where(self, capture: int) -> str:
         """Words for which capture it is, where there are several."""
-        return f" of capture {capture}" if len(self.captures) > 1 else ""
+        return f" of {self.name_of(capture)}" if len(self.captures) > 1 else ""
+
+    def name_of(self, capture: int) -> str:
+        """The name of a capture file, with its directory where two have the same name."""
+        names = [Path(facts.path).name for facts in self.captures]
+        name = names[capture] if names.count(names[capture]) == 1 else self.captures[capture].path
+        return "".join(letter if letter.isprintable() else "?" for letter in name)
 
     def which(self, capture: int) -> str:
         """The same as the name of a thing."""
@@ -65,6 +73,17 @@ class Context:
         if len(several) > 1:
             return f"{len(several)} {('clients', 'services')[side]}"
         return named(self.flow(int(streams[0])), SIDES[side])
+
+    def whose(self, streams: Column, side: int) -> str:
+        """The same, of a single connection with its port on either side."""
+        if len(streams) > 1:
+            return self.at_side(streams, side)
+        flow = self.flow(int(streams[0]))
+        return str((flow.client, flow.server)[side])
+
+    def of(self, streams: Column, side: int) -> str:
+        """These connections as the end at one side has them: `3 connections to ADDRESS:PORT`, `... from ADDRESS`."""
+        return f"{connections(len(streams))} {('to', 'from')[side]} {self.at_side(streams, 1 - side)}"
 
     @functools.cached_property
     def silence(self) -> Silence:
@@ -169,11 +188,15 @@ def rule(
     return register
 
 
-def survey(name: str, *, severity: str, title: str) -> Callable[[OfAll], OfAll]:
-    """Register a rule that looks at all connections at once, in columns, and names those that it is about."""
+def survey(name: str, *, severity: str, title: str, appendix: str = "") -> Callable[[OfAll], OfAll]:
+    """Register a rule that looks at all connections at once, in columns, and names those that it is about.
+
+    `appendix` is what its explanation ends with: lines that are not prose.
+    """
 
     def register(function: OfAll) -> OfAll:
-        RULES[name] = Rule(name, severity, title, function.__doc__ or "", lambda context: NOTHING, of_all=function)
+        explanation = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{appendix}".strip()
+        RULES[name] = Rule(name, severity, title, explanation, lambda context: NOTHING, of_all=function)
         return function
 
     return register

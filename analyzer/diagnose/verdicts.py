@@ -178,72 +178,73 @@ def _unprotected(facts: Facts, idle_after: int) -> Mask:
 
 
 VERDICTS: tuple[Verdict, ...] = (
-    Verdict("refused", "low", "a SYN was answered by a RST", lambda facts, _: facts.how == How.REFUSED),
+    Verdict("refused", "low", "an RST answered the SYN", lambda facts, _: facts.how == How.REFUSED),
     Verdict(
         "no_answer",
         "low",
-        "no SYN, or no SYN-ACK, was answered: it was never made",
+        "the handshake never completed: the SYN or the SYN-ACK got no reply",
         lambda facts, _: facts.how == How.NO_ANSWER,
     ),
     Verdict(
         "middlebox_reset",
         "high",
-        "a device on the path reset the connection in the peer's name",
+        "a device on the network path reset the connection in the peer's name",
         lambda facts, _: facts.forged,
     ),
     Verdict(
         "lost_state",
         "high",
-        "the peer answered a probe or data with a RST: it no longer knows the connection",
+        "the peer answered a probe or data with RST: it no longer knows the connection",
         _lost_state,
     ),
     Verdict(
         "dead_peer",
         "high",
-        "probes went unanswered until the prober gave up, or are unanswered when the capture ends",
+        "keepalive probes got no reply until the prober gave up, or until the capture ends",
         _dead_peer,
     ),
     Verdict(
         "middlebox_drop",
         "high",
-        "probes go unanswered while the peer itself sends, or data after a silence while it is heard elsewhere",
+        "packets are lost in one direction: probes, or data after an idle period, get no reply, although the peer is "
+        "still sending",
         _middlebox_drop,
     ),
     Verdict(
         "retransmission_timeout",
         "high",
-        "data or a FIN was sent again and again and never acknowledged, until the sender gave up or the capture ended",
+        "data or a FIN was retransmitted and never acknowledged, until the sender gave up or the capture ends",
         _retransmission_timeout,
     ),
     Verdict(
         "close_wait_leak",
         "medium",
-        "one side closed, the other has not for longer than --idle-after, or until its probe met a RST",
+        "one side closed, and the other did not for longer than the idle limit, or until its probe got an RST",
         _close_wait_leak,
     ),
     Verdict(
-        "zero_window_stall", "medium", "the receiver stopped reading and never reopened its window", _zero_window_stall
+        "zero_window_stall", "medium", "the receiver stopped reading, and its window stayed closed", _zero_window_stall
     ),
     Verdict(
         "app_hung",
         "medium",
-        "a request was acknowledged and never replied to for longer than --idle-after, while probes are answered",
+        "a request was acknowledged but got no reply for longer than the idle limit, while the kernel answers probes",
         _app_hung,
     ),
-    Verdict("aborted", "low", "an endpoint's application reset the connection", lambda facts, _: facts.how == How.RST),
-    Verdict("closed", "info", "both sides closed it with FIN", lambda facts, _: facts.how == How.FIN),
-    Verdict("lossy_path", "medium", "some probes went unanswered, later ones were answered", _lossy_path),
+    Verdict("aborted", "low", "an application reset the connection", lambda facts, _: facts.how == How.RST),
+    Verdict("closed", "info", "both sides closed the connection with FIN", lambda facts, _: facts.how == How.FIN),
+    Verdict("lossy_path", "medium", "some probes got no reply, but later ones did", _lossy_path),
     Verdict(
         "unprotected",
         "medium",
-        "open, and silent for longer than --idle-after at the end of the capture, without a keepalive probe: keepalive "
-        "is off, or its idle time is longer",
+        "open, silent for longer than the idle limit at the end of the capture, without a probe: a leak and a quiet "
+        "connection look the same",
         _unprotected,
     ),
     Verdict(
         "healthy",
         "info",
-        "open, and probes are answered or traffic flows",
+        "open, with traffic or answered probes",
         lambda facts, _: np.ones(len(facts), bool),
     ),
 )

@@ -30,7 +30,7 @@ def in_words(complaint: str, interface: str, interfaces: Sequence[str], *, root:
         return f"{complaint}: root lacks CAP_NET_RAW here, as in a container that runs without --cap-add NET_RAW"
     hint = f"you don't have permission to capture: try sudo {called()} live -i {shlex.quote(interface)}"
     tcpdump = shutil.which(PROGRAM)
-    return hint if tcpdump is None else f"{hint}, or once: sudo setcap cap_net_raw,cap_net_admin=eip {tcpdump}"
+    return hint if tcpdump is None else f"{hint}, or once: sudo setcap cap_net_raw,cap_net_admin+ep {tcpdump}"
 
 
 def _no_such(interface: str, interfaces: Sequence[str]) -> str:

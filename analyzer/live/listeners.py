@@ -119,7 +119,7 @@ def lines(run: Live, out: TextIO, *, as_json: bool, only: Only, utc: bool, color
     if as_json:
         write = json_writer(run, out)
     else:
-        style = _coloured if color and out.isatty() else _plain
+        style = _coloured if color else _plain
         write = text_writer(run, out, utc=utc, style=style, width=partial(_width, out))
 
     def listen(events: Sequence[Event]) -> None:

@@ -34,7 +34,7 @@ def compiling(run: Live, note: Callable[[str], None]) -> Iterator[None]:
         except ImportError as error:
             note(without_compiler(error))
 
-    note(f"{COMPILING}; packets are read meanwhile, only slower")
+    note(f"{COMPILING}; packets are read more slowly until then")
     run.observers.append(observe)
     try:
         yield

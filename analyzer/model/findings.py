@@ -63,5 +63,9 @@ class Finding:
 
     @property
     def concerned(self) -> Sequence[int]:
-        """The connections that it is about."""
+        """The connections that it is about; none where it is about the capture."""
         return self.streams if self.stream is None else (self.stream,)
+
+    def is_as_severe(self, severity: str) -> bool:
+        """Whether it is this severe or worse."""
+        return SEVERITIES.index(self.severity) >= SEVERITIES.index(severity)

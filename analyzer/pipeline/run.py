@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from analyzer.analysis import Analysis
+from analyzer.capture import expand
 from analyzer.capture.kept import Spool
 from analyzer.errors import CaptureError, UsageError
 from analyzer.kernels import Kernels, cached, compiled, compiled_if_possible, plain
@@ -100,7 +102,7 @@ def idle_nanoseconds(idle_after_s: float) -> int:
 
 
 def analyze(
-    *paths: str,
+    *named: str | Path | Iterable[str | Path],
     idle_after_s: float = IDLE_AFTER_S,
     split_tunnels: bool = False,
     both_ends: bool = False,
@@ -110,7 +112,7 @@ def analyze(
     notify: Callable[[str], None] = lambda text: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Analysis:
-    """Analyse one or several captures as one timeline; `-` is standard input.
+    """Analyse one or several captures, or lists of them, as one timeline; `-` is standard input.
 
     With `split_tunnels` tunnel ids tell connections apart. With `both_ends` the captures are two, of one path, the
     client's first: what only one of them holds becomes findings. `same_traffic` says when captures are taken for one
@@ -120,13 +122,15 @@ def analyze(
     many octets have been read of how many (0: nobody knows).
     Raises UsageError, or CaptureError when none of the captures could be read.
     """
+    several = ([one] if isinstance(one, (str, Path)) else one for one in named)
+    paths = tuple(str(path) for some in several for path in some)
     if not paths:
         raise UsageError("no capture was named")
     idle_after = idle_nanoseconds(idle_after_s)
     if engine not in ENGINES:
         raise UsageError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
-    if both_ends and (len(paths) != 2 or "-" in paths):
-        raise UsageError("--both-ends compares two capture files: name the client's and the server's")
+    if both_ends:
+        paths = _both(paths)
     if same_traffic not in JOIN:
         raise UsageError(f"--same-traffic {same_traffic} is none of {', '.join(JOIN)}")
     options = {"split_tunnels": split_tunnels, "join": same_traffic, "translated": both_ends}
@@ -136,6 +140,17 @@ def analyze(
     run.read_all()
     _check_read(run.captures, notify)
     return _measured(run, paths, kept, idle_after, split_tunnels=split_tunnels, both_ends=both_ends)
+
+
+def _both(paths: Sequence[str]) -> tuple[str, ...]:
+    """The two captures of a path; raises UsageError where they are not two files, or a directory with two."""
+    if len(paths) == 1:
+        paths = expand(paths[0])
+    if len(paths) != 2 or "-" in paths:
+        raise UsageError(
+            "--both-ends compares two capture files, the client's first: name both, or a directory with these two"
+        )
+    return tuple(paths)
 
 
 def _check_read(captures: Sequence[CaptureFacts], notify: Callable[[str], None]) -> None:

@@ -8,11 +8,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from analyzer.model.findings import Finding
-from analyzer.model.flows import SETTINGS, SIDES, Estimate, Heartbeat, Keepalive
+from analyzer.model.flows import SIDES, Heartbeat, Keepalive
 from analyzer.model.words import ProbeKind
 from analyzer.report.analysed import Analysed
-from analyzer.report.csv import COLUMNS, flow_row
+from analyzer.report.csv import COLUMNS, SETTING_COLUMNS, flow_row, setting_values
 from analyzer.tables.fields import ANSWER_FRAME, ANSWER_TIME, PROBE_FRAME, PROBE_TIME
 from analyzer.tables.probe import probers
 
@@ -30,13 +29,11 @@ KINDS = {
     **dict.fromkeys(("start", "end", "ending_time"), TIME),
     "handshake_rtt_s": DECIMAL,
 }
-ESTIMATES = (*SETTINGS, "former_tcp_keepalive_time")
-BOUNDS = ("value", "low", "high")
 PROBER = {
     "icmp": NUMBER,
     "probe_length": NUMBER,
     "confidence": TEXT,
-    **{f"{setting}_{bound}": DECIMAL for setting in ESTIMATES for bound in BOUNDS},
+    **dict.fromkeys(SETTING_COLUMNS, DECIMAL),
     "user_timeout_s_low": DECIMAL,
     "user_timeout_s_high": DECIMAL,
     "profiles": TEXTS,
@@ -78,12 +75,9 @@ TABLES = {
 class Tables:
     """The tables named in TABLES, of all connections or of some: pyarrow Tables in memory, or written row by row."""
 
-    def __init__(
-        self, analysis: Analysed, streams: Sequence[int] | None = None, findings: Sequence[Finding] | None = None
-    ) -> None:
+    def __init__(self, analysis: Analysed, streams: Sequence[int] | None = None) -> None:
         self._analysis = analysis
         self._streams = range(len(analysis)) if streams is None else streams
-        self._chosen = findings
         # A number for one capture, a string for several, as in the JSON.
         self._one_capture = len(analysis.captures) == 1
         self._frame: Callable[[int], object] = int if self._one_capture else analysis.frame_text
@@ -184,7 +178,7 @@ class Tables:
                     yield (flow.stream, entry.sender, start, end, outcome.name.lower(), len(probes))
 
     def _findings_rows(self) -> Iterator[Row]:
-        for one in self._analysis.findings if self._chosen is None else self._chosen:
+        for one in self._analysis.findings:
             frames = list(map(self._frame, one.evidence.frames))
             streams = list(map(int, one.streams)) if one.stream is None else [one.stream]
             what = (one.rule, one.severity, one.confidence, one.stream, streams, one.summary, one.remedy, frames)
@@ -195,8 +189,6 @@ class Tables:
 def _prober(entry: Keepalive | None) -> Iterator[Any]:
     """Columns of PROBER up to the heartbeats: what is not known is null."""
     yield from (0, None, None) if entry is None else (entry.icmp, entry.probe_length, entry.confidence)
-    for setting in ESTIMATES:
-        estimate: Estimate | None = getattr(entry, setting, None)
-        yield from (getattr(estimate, bound, None) for bound in BOUNDS)
+    yield from setting_values(entry)
     yield from (None, None) if entry is None or entry.user_timeout_s is None else entry.user_timeout_s
     yield [] if entry is None else list(entry.profiles)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Endpoint, Flow, HostSettings, Keepalive
 from analyzer.model.words import How, Why
 from analyzer.report.analysed import Analysed
 from analyzer.report.layout import COLOURS, Layout, Shrink, Table, shortened
 from analyzer.report.phrases import REASONS, setting_values, settings_text
-from analyzer.report.times import duration
 
 ADDRESS_WIDTH = 24
 PROFILES_NAMED = 3  # that fit equally well: more are no answer

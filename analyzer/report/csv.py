@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TextIO
 
-from analyzer.model.flows import SIDES, Flow
+from analyzer.model.flows import SETTINGS, SIDES, Estimate, Flow, Keepalive
 from analyzer.model.words import Why
 from analyzer.report.analysed import Shown
 from analyzer.report.times import seconds
@@ -33,15 +33,20 @@ COLUMNS = (
     *(f"zero_window_probes_{side}" for side in SIDES),
     "tunnel",
 )
+ESTIMATES = (*SETTINGS, "former_tcp_keepalive_time")
+BOUNDS = ("value", "low", "high")
+SETTING_COLUMNS = tuple(f"{setting}_{bound}" for setting in ESTIMATES for bound in BOUNDS)
 
 
 def write_csv(analysis: Shown, flows: Iterable[Flow], out: TextIO) -> None:
-    """A header, then a line per connection; what is not known is empty."""
+    """A header, then a line per connection, with each side's settings at its end; what is not known is empty."""
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(COLUMNS)
+    table.writerow([*COLUMNS, *(f"{name}_{side}" for side in SIDES for name in SETTING_COLUMNS)])
     time, span = partial(seconds, digits=analysis.digits), partial(seconds, digits=NANO_DIGITS)
     for flow in flows:
-        table.writerow(flow_row(flow, time, span))
+        probers = {entry.sender: entry for entry in flow.keepalive}
+        settings = (value for side in SIDES for value in setting_values(probers.get(side)))
+        table.writerow([*flow_row(flow, time, span), *settings])
 
 
 def flow_row(flow: Flow, time: Callable[[int], object], span: Callable[[int], object]) -> list[object]:
@@ -72,3 +77,10 @@ def flow_row(flow: Flow, time: Callable[[int], object], span: Callable[[int], ob
         *flow.zero_window_probes,
         flow.tunnel,
     ]
+
+
+def setting_values(entry: Keepalive | None) -> Iterator[float | None]:
+    """A prober's values in the order of SETTING_COLUMNS, None for what is not known."""
+    for setting in ESTIMATES:
+        estimate: Estimate | None = getattr(entry, setting, None)
+        yield from (getattr(estimate, bound, None) for bound in BOUNDS)

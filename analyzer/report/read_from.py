@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analyzer.model.captures import CaptureFacts
+from analyzer.model.durations import duration
 from analyzer.report.layout import Layout, printable
-from analyzer.report.times import clock, duration, zone
+from analyzer.report.times import clock, zone
 from analyzer.tables.fields import SKIP_REASONS, UNSUPPORTED_LINK_TYPE
 from analyzer.tcp import SECOND
 from analyzer.wire import DECODED_NAMES

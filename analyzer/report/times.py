@@ -49,20 +49,3 @@ def zone(nanoseconds: int, utc: bool) -> str:
 def _moment(nanoseconds: int, utc: bool) -> datetime:
     moment = datetime.fromtimestamp(nanoseconds // SECOND, UTC)
     return moment if utc else moment.astimezone()
-
-
-def duration(nanoseconds: int) -> str:
-    """A span of time in the two units that matter: `950 ms`, `13.2 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`."""
-    s = nanoseconds / SECOND
-    if s < 1:
-        return f"{s * 1000:.0f} ms"
-    if s < 60:
-        return f"{s:.1f} s"
-    minutes, rest = divmod(round(s), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"

@@ -38,7 +38,6 @@ def test_selectors_choose_what_is_drawn(tmp_path: Path) -> None:
     judged = svg(tmp_path, FOUR, "--kind", "timeline", "--verdict", "refused")
     assert "refused" in judged
     assert "no_answer" not in judged
-    assert "no TCP connection to show" in svg(tmp_path, FOUR, "--kind", "ladder", "--stream", "99")
     assert "Stream 3 of " in svg(tmp_path, FOUR, "--kind", "ladder", "--stream", "3")
 
 

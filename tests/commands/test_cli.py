@@ -89,7 +89,7 @@ def test_limit_cuts_the_list_and_not_the_counts(limit: int, listed: int) -> None
 
 
 def test_the_worst_come_first() -> None:
-    text = output("analyze", FOUR_ENDS, DEAD_PEER, "--limit", "1")
+    text = output("analyze", "-q", FOUR_ENDS, DEAD_PEER, "--limit", "1")
     assert table_of(text)[1][3] == "dead_peer"
 
 
@@ -184,11 +184,12 @@ def test_elsewhere_nothing_is_coloured_or_shortened() -> None:
     assert ESCAPE not in text
 
 
-def test_quiet_and_verbose_change_standard_error_alone(tmp_path: Path) -> None:
+def test_quiet_changes_standard_error_alone_and_verbose_adds_evidence(tmp_path: Path) -> None:
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(pcap(ethernet_talk())[:-5])
-    plain, quiet, verbose = (keepalive("analyze", cut, *options) for options in ([], ["-q"], ["-v"]))
-    assert plain.stdout == quiet.stdout == verbose.stdout
+    forms: tuple[list[str], ...] = ([], ["-q"], ["-v"], ["--findings", "full"])
+    plain, quiet, verbose, full = (keepalive("analyze", cut, *options) for options in forms)
+    assert plain.stdout == quiet.stdout != verbose.stdout == full.stdout
     assert plain.returncode == quiet.returncode == verbose.returncode == 0
     assert quiet.stderr == b""
     offset = len(pcap(ethernet_talk()[:-1]))
@@ -253,7 +254,8 @@ def test_every_command_has_help() -> None:
 def test_help_of_analyze_names_every_option() -> None:
     text = output("analyze", "--help")
     selectors = ["--stream", "--host", "--port", "--verdict", "--start", "--end", "--limit"]
-    output_options = ["--format", "--output", "-o", "--utc", "--no-color"]
+    selectors += ["--severity", "--rule", "--ignore"]
+    output_options = ["--format", "--output", "-o", "--utc", "--color", "--no-color"]
     others = ["--idle-after", "--fail-on", "--progress", "--no-progress", "--quiet", "-q", "--verbose", "-v"]
     assert [option for option in selectors + output_options + others if option not in text] == []
 

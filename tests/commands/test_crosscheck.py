@@ -73,7 +73,7 @@ def test_pyshark_brings_what_wireshark_says(path: Path) -> None:
 def test_the_command_shows_differences_or_all() -> None:
     capture = ROOT / "captures/dead-peer/capture.pcap"
     short, long = inside("crosscheck", capture), inside("crosscheck", capture, "--all")
-    assert short == "4 frames that either takes for a probe or an answer: 4 alike, 0 not\n"
+    assert short == "4 frames flagged by Wireshark or keepalive: 4 agree, 0 differ\n"
     assert long.count("keep-alive") == 8
     assert long.endswith(short)
 

@@ -54,7 +54,7 @@ def test_a_second_acknowledgement_of_a_probe(tmp_path: Path) -> None:
 def test_differences_are_counted_by_reason() -> None:
     told = [Opinion(1, 0, NOTHING, "keep-alive", "why"), Opinion(2, 0, "keep-alive", "keep-alive", "")]
     text = list(crosscheck_text(told, everything=False))
-    assert text[-2:] == ["2 frames that either takes for a probe or an answer: 1 alike, 1 not", "      1  why"]
+    assert text[-2:] == ["2 frames flagged by Wireshark or keepalive: 1 agree, 1 differ", "      1  why"]
     assert len([line for line in text if "keep-alive" in line]) == 1
 
 

@@ -17,8 +17,10 @@ from wirebytes import pcap_bytes
 
 from analyzer.diagnose import load_rules
 from analyzer.diagnose.explained import EXPLAINED_BY
+from analyzer.model.durations import duration
 from analyzer.model.findings import Finding
 from analyzer.pipeline.run import analyze
+from analyzer.tcp import SECOND
 
 Talks = Callable[[], list[Conversation]]
 FILE_HEADER = 24
@@ -335,8 +337,8 @@ def only(rule: str, talks: list[Conversation]) -> Finding:
 )
 def test_a_device_is_named_where_its_timeout_alone_lies_between(fatal: int, survived: int, device: str | None) -> None:
     finding = only("middlebox-idle-timeout", forgotten(fatal, survived))
-    assert f"a silence of {fatal}" in finding.summary
-    assert (device in finding.summary) if device else ("as of" not in finding.summary)
+    assert f"{duration(fatal * SECOND)} of silence" in finding.summary
+    assert (device in finding.summary) if device else ("is the timeout of" not in finding.summary)
     assert finding.streams == (0, 1)
 
 
@@ -370,8 +372,8 @@ def test_findings_of_one_cause_stand_together_in_the_text(tmp_path: Path) -> Non
 def test_a_finding_tells_how_long_a_peer_was_dead_before_it_was_known() -> None:
     observed = only("dead-peer", [dead(4)]).evidence.observed
     assert observed == (
-        "4 probes in a row without an answer; the peer was gone for 20.0 s at least, and 35.0 s at most, when that "
-        "was known"
+        "4 probes in a row without a reply; the peer had been unreachable for at least 20.0 s and at most 35.0 s by "
+        "then"
     )
 
 

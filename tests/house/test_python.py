@@ -89,3 +89,24 @@ def test_a_summary_escapes_what_it_is_told() -> None:
     (finding,) = analysis.findings
     analysis.findings = [replace(finding, summary="<script>alert(1)</script> & more")]
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in analysis._repr_html_()
+
+
+def test_flows_are_a_sequence(crowd: analyzer.Analysis) -> None:
+    assert len(crowd.flows) == len(crowd) == len(list(crowd.flows))
+    assert crowd.flows[3].stream == 3
+    assert crowd.flows[-1].stream == len(crowd) - 1
+    assert [flow.stream for flow in crowd.flows[2:8:3]] == [2, 5]
+    with pytest.raises(IndexError):
+        crowd.flows[len(crowd)]
+
+
+def test_an_analysis_says_what_it_is(crowd: analyzer.Analysis) -> None:
+    assert repr(crowd).startswith("<Analysis of ")
+    assert "40 dead_peer" in repr(crowd)
+
+
+def test_captures_may_be_paths_or_lists_of_them() -> None:
+    path = Path(DEAD_PEER)
+    assert analyzer.analyze([path]).verdicts == analyzer.analyze(path).verdicts == analyzer.analyze(str(path)).verdicts
+    with pytest.raises(analyzer.UsageError):
+        analyzer.analyze([])

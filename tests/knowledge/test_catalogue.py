@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 from commands import inside, keepalive
-from conversation import CLIENT, SERVER, Conversation
-from observe import analyzed, only_flow
+from conversation import CLIENT, Conversation
+from observe import only_flow
 from results import ROOT
 
-from analyzer.diagnose.phrases import how_to_probe
 from analyzer.knowledge.matching import FILES, _made, matching, middleboxes, profiles
 from analyzer.knowledge.profiles import Profile
 from analyzer.model.flows import Estimate, Keepalive
@@ -129,46 +128,6 @@ def test_only_the_best_are_named() -> None:
 @pytest.mark.parametrize(("names", "said"), [(2, "a or b"), (3, "a or b or c"), (9, "any of 9 known defaults")])
 def test_many_names_are_no_answer(names: int, said: str) -> None:
     assert profile_names("abcdefghi"[:names]) == said
-
-
-def windows(form: dict[str, Any], probes: int = 3) -> Conversation:
-    """A server on Windows that probes with one octet, in vain at last."""
-    talk = Conversation(ports=(49_800, 1433), **form)
-    for side in talk.sides.values():
-        side.host = replace(side.host, ttl=127)
-    talk.handshake().data(CLIENT, 300).data(SERVER, 500).idle(300)
-    return talk.probes(SERVER, probes, every=300, octets=1).probes(SERVER, 10, every=1, octets=1, answered=False)
-
-
-@pytest.mark.parametrize("form", [{}, {"v6": True}, {"timestamps": False}], ids=str)
-def test_remedies_speak_of_windows_to_windows(form: dict[str, Any]) -> None:
-    for finding in analyzed(windows(form).rst(SERVER)).findings:
-        assert "sysctl" not in finding.remedy + finding.evidence.observed
-        assert "setsockopt" not in finding.remedy
-        if finding.rule == "dead-peer":
-            assert "SQL Server: Keep Alive 60000 (ms)" in finding.remedy
-            assert "KeepAliveTime" in finding.remedy
-
-
-def test_remedies_speak_of_linux_to_linux() -> None:
-    talk = Conversation().handshake().data(CLIENT, 300).data(SERVER, 500).idle(300)
-    [finding] = analyzed(talk.probes(CLIENT, 4, every=75, answered=False).rst(CLIENT)).findings
-    assert "sysctl" in finding.remedy
-    assert "KeepAliveTime" not in finding.remedy
-
-
-@pytest.mark.parametrize(("idle", "every", "count"), [(3, 2, 4), (20, 3, 4), (45, 5, 5)])
-def test_advice_is_never_slower_than_what_is_set(idle: float, every: float, count: int) -> None:
-    talk = Conversation().handshake().data(CLIENT, 300).data(SERVER, 500).idle(idle)
-    [finding] = analyzed(talk.probes(CLIENT, count, every=every, answered=False).rst(CLIENT)).findings
-    assert "60" not in finding.remedy
-    assert "need no change" in finding.remedy
-
-
-def test_advice_for_haproxy_is_configuration_that_it_knows() -> None:
-    said = how_to_probe(443)
-    assert "option clitcpka with clitcpka-idle 60s" in said
-    assert " tcpka-idle" not in said
 
 
 def test_every_row_says_where_it_is_from() -> None:

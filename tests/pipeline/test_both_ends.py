@@ -62,7 +62,9 @@ def test_probes_that_did_not_arrive_are_told(tmp_path: Path) -> None:
     talk.data(SERVER, 50).data(CLIENT, 40)
     [finding] = findings(tmp_path, talk.segments, [one for one in talk.segments if one not in lost])
     assert finding.rule == "lost-between-ends"
-    assert "3 segments of 192.0.2.10:40000 left it and did not reach 198.51.100.20:5432 (3 probes" in finding.summary
+    assert finding.summary.endswith(
+        "3 segments from 192.0.2.10:40000 to 198.51.100.20:5432, including 3 keepalive probes"
+    )
     assert len(finding.evidence.frames) == 3
 
 
@@ -72,7 +74,7 @@ def test_a_reset_that_did_not_arrive_is_told(tmp_path: Path) -> None:
     server = [*talk.segments[:-1], *other.segments]
     [finding] = findings(tmp_path, [*talk.segments, *other.segments], server)
     assert finding.rule == "lost-between-ends"
-    assert "1 segments of 192.0.2.10:40000 left it and did not reach 198.51.100.20:5432 (the RST" in finding.summary
+    assert "lost 1 segment from 192.0.2.10:40000 to 198.51.100.20:5432, including the RST" in finding.summary
 
 
 def test_an_answer_that_did_not_arrive_belongs_to_the_server(tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ def test_an_answer_that_did_not_arrive_belongs_to_the_server(tmp_path: Path) -> 
     answer = talk.segments[-1]
     talk.idle(5).data(CLIENT, 10).data(SERVER, 20)
     [finding] = findings(tmp_path, [one for one in talk.segments if one is not answer], talk.segments)
-    assert "of 198.51.100.20:5432 left it and did not reach 192.0.2.10:40000" in finding.summary
+    assert "from 198.51.100.20:5432 to 192.0.2.10:40000" in finding.summary
 
 
 def test_a_reset_that_its_host_never_sent_was_made_between(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_loss_that_lasts_to_the_end_is_told(tmp_path: Path) -> None:
         path.write_bytes(pcap_bytes(at_end(segments, name)) + datagram(talk.now))
         paths.append(str(path))
     [finding] = between(paths)
-    assert "7 segments of 192.0.2.10:40000 left it and did not reach 198.51.100.20:5432" in finding.summary
+    assert "lost 7 segments from 192.0.2.10:40000 to 198.51.100.20:5432" in finding.summary
 
 
 def datagram(time: int) -> bytes:
@@ -165,7 +167,7 @@ def test_a_translation_between_the_ends(tmp_path: Path, timestamps: bool, server
     Path(paths[1]).write_bytes(pcap_bytes(moved))
     [finding] = between(paths)
     assert finding.rule == "lost-between-ends"
-    assert "3 segments of 192.0.2.10:40000 left it and did not reach" in finding.summary
+    assert "lost 3 segments from 192.0.2.10:40000 to 198.51.100.20:5432" in finding.summary
     analysis = analyze(*paths, both_ends=True, engine="plain")
     assert analysis.captures[1].same_traffic is not None
     assert abs(analysis.captures[1].same_traffic.clock_ahead - ahead) < 10**6
@@ -250,7 +252,7 @@ def test_long_segments_that_a_card_cuts_are_not_lost(tmp_path: Path) -> None:
 
 def test_long_segments_that_were_lost_are_told(tmp_path: Path) -> None:
     [finding] = findings(tmp_path, *bulk(lost=(4, 9)))
-    assert "2 segments of 192.0.2.10:40000 left it and did not reach" in finding.summary
+    assert "lost 2 segments from 192.0.2.10:40000 to 198.51.100.20:5432" in finding.summary
 
 
 def test_probes_that_look_the_same_are_matched_by_their_time(tmp_path: Path) -> None:
@@ -266,8 +268,8 @@ def test_probes_that_look_the_same_are_matched_by_their_time(tmp_path: Path) -> 
 def test_the_recording_at_both_ends() -> None:
     paths = [ROOT / f"captures/two-ends/capture.{end}.pcap" for end in ("client", "server")]
     text = inside("analyze", *paths, "--both-ends")
-    assert "3 segments of 192.0.2.10:40001 left it and did not reach" in text
-    assert "2 segments of 198.51.100.20:7000 left it and did not reach" in text
+    assert "lost 3 segments from 192.0.2.10:40001" in text
+    assert "2 segments from 198.51.100.20:7000 to" in text
 
 
 def test_it_takes_two_captures_of_one_path() -> None:

@@ -15,8 +15,8 @@ from analyzer.commands import console
 from analyzer.diagnose import groups
 from analyzer.model import captures
 from analyzer.model.captures import CaptureFacts, Span, running
+from analyzer.model.durations import duration
 from analyzer.report.charts import notes
-from analyzer.report.times import duration
 
 HOUR, DAY = 3600 * 10**9, 86400 * 10**9
 

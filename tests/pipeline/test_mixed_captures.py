@@ -25,7 +25,10 @@ def test_other_hosts_with_the_same_addresses(tmp_path: Path, later: float) -> No
     one = written(traffic.at(NEAR), tmp_path / "berlin.pcap")
     other = written(renumbered(traffic.at(NEAR, ahead=later), 2_000_000_000), tmp_path / "rome.pcap")
     [summary] = mixed([one, other])
-    assert summary == "3 connections of capture 1 had the addresses and ports of others in capture 0"
+    assert summary == (
+        "rome.pcap and berlin.pcap do not belong together: 3 connections with the same addresses and ports, but "
+        "unrelated sequence numbers"
+    )
     whole = story([one, other])
     assert len(whole["flows"]) == 6
     assert [flow["keepalive"][0]["probes"] for flow in whole["flows"]] == [8] * 6

@@ -97,12 +97,12 @@ def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path: Path, whole:
 
 def test_a_folder_without_captures_says_so(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no capture")
-    with pytest.raises(CaptureError, match="no capture is in this folder"):
+    with pytest.raises(CaptureError, match="no capture in this directory"):
         analyze(str(tmp_path))
 
 
 def test_a_pattern_that_nothing_fits_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CaptureError, match="no file fits this pattern"):
+    with pytest.raises(CaptureError, match="no file matches this pattern"):
         analyze(str(tmp_path / "*.pcap"))
 
 

@@ -19,9 +19,11 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import pytest
+from plain_words import faults, opposed
 
 from analyzer import analyze
 from analyzer.errors import CaptureError
+from analyzer.model.findings import Finding
 from analyzer.model.words import ProbeKind
 from analyzer.report.json import write_json
 from analyzer.tables.fields import ANSWER_FRAME, PROBE_FRAME
@@ -137,6 +139,7 @@ class Seen(NamedTuple):
     window_probes: tuple[int, ...] = ()
     in_episodes: tuple[tuple[int, int], ...] = ()
     findings: tuple[Told, ...] = ()
+    faults: tuple[str, ...] = ()  # in the words of these, and between them
 
 
 def load(path: Path) -> Any:
@@ -207,7 +210,14 @@ def seen(name: str) -> Seen:
             )
             for one in analysis.findings
         ),
+        _faults(analysis.findings),
     )
+
+
+def _faults(findings: list[Finding]) -> tuple[str, ...]:
+    """What a reader would stumble over."""
+    pairs = [f"opposed: {one.remedy} / {other.remedy}" for one, other in opposed(findings)]
+    return (*pairs, *(fault for one in findings for fault in faults(one)))
 
 
 def tshark_counts(name: str) -> Counts:

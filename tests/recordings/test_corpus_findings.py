@@ -29,6 +29,11 @@ def test_a_leak_is_told_of_the_end_that_did_not_close(capture: str, stream: int)
             assert one.summary.startswith(HOLDERS[capture, stream])
 
 
+@pytest.mark.parametrize("capture", NAMES)
+def test_findings_are_in_plain_words_and_advise_no_opposite_things(capture: str) -> None:
+    assert seen(capture).faults == ()
+
+
 def test_the_table_of_disputed_findings_holds_nothing_stale() -> None:
     for one in DISPUTED:
         assert one.capture in NAMES

@@ -50,16 +50,19 @@ def test_limits_are_told_of_the_end_that_has_them() -> None:
     assert found["age-not-idle"]["streams"] == [15, 16, 17]
     assert set(told("closed-at-a-limit", "proxy-idle-close")) == {(0, 3, 6), (1, 4, 7), (2, 5, 8)}
     said = [one["summary"] for one in recorded("closed-at-a-limit")["findings"] if one["rule"] == "proxy-idle-close"]
-    assert sum("192.0.2.10 after 9.0 s" in summary for summary in said) == 1
-    assert not any("as of" in summary for summary in said)  # no product's name for limits that nobody is known by
+    assert (
+        sum(summary.startswith("192.0.2.10 closed 3 connections to 198.51.100.20:2049 after 9.0 s") for summary in said)
+        == 1
+    )
+    assert not any("a limit of" in summary for summary in said)  # no product's name for limits that nobody is known by
 
 
 def test_a_device_that_forgets_is_bounded_by_what_was_survived_and_what_was_fatal() -> None:
     found = [one for one in recorded("firewall-forgets-some")["findings"] if one["rule"] == "middlebox-idle-timeout"]
     assert [one["streams"] for one in found] == [[5, 6, 9], [7, 8]]
     assert [one["evidence"]["observed"] for one in found] == [
-        "the limit is above 10.5 s, which was survived, and at most 14.0 s",
-        "the limit is above 10.0 s, which was survived, and at most 15.0 s",
+        "a connection survived 10.5 s of silence; another died after 14.0 s",
+        "a connection survived 10.0 s of silence; another died after 15.0 s",
     ]
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from captures_in_bytes import pcap
-from commands import as_json, inside, keepalive, output
+from commands import ALSO_WITHOUT_MATCH, as_json, inside, keepalive, output
 from pyarrow import Table
 from results import ROOT
 from samples import CAPTURES_OF_EACH_KIND
 
 from analyzer.model.flows import SIDES
-from analyzer.report.arrow import BOUNDS, ESTIMATES, TABLES
-from analyzer.report.csv import COLUMNS
+from analyzer.report.arrow import TABLES
+from analyzer.report.csv import BOUNDS, COLUMNS, ESTIMATES
 
 DEAD_PEER, CROWD = (ROOT / "captures" / name / "capture.pcap" for name in ("dead-peer", "crowd"))
 Rows = list[dict[str, Any]]
@@ -39,7 +39,7 @@ def rows_of(table: Table) -> Rows:
 
 def parquet(folder: Path, *arguments: str | Path) -> dict[str, Rows]:
     """What `--format parquet` writes there."""
-    assert inside("analyze", *arguments, "--format", "parquet", "-o", folder) == ""
+    assert inside("analyze", *arguments, "--format", "parquet", "-o", folder, statuses=ALSO_WITHOUT_MATCH) == ""
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.parquet" for name in TABLES)
     return {name: rows_of(pq.read_table(folder / f"{name}.parquet")) for name in TABLES}
 

@@ -22,8 +22,10 @@ from results import ROOT
 from typer.main import get_command
 
 from analyzer.cli import app
+from analyzer.commands.exits import EXIT_NOTHING_SELECTED
 
 Variables = dict[str, str]
+ALSO_WITHOUT_MATCH = (0, None, EXIT_NOTHING_SELECTED)
 KEEPALIVE = [sys.executable, "-m", "analyzer"]
 PLAIN_ENVIRONMENT = {"PYTHONPATH": str(ROOT), "TZ": "UTC", "COLUMNS": "200", "TERM": "xterm"}
 
@@ -67,12 +69,12 @@ def until_drained(pipe: IO[bytes]) -> None:
         time.sleep(0.005)
 
 
-def inside(*arguments: str | Path) -> str:
+def inside(*arguments: str | Path, statuses: tuple[int | None, ...] = (0, None)) -> str:
     """Standard output of a command that succeeds, run within this process: for tests that need many."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         status = _command()([str(argument) for argument in arguments], standalone_mode=False)
-    assert not status
+    assert status in statuses
     return out.getvalue()
 
 
@@ -83,8 +85,9 @@ def _command() -> Any:
 
 
 def as_json(*arguments: str | Path) -> dict[str, Any]:
-    """The result of `analyze --format json`, numbers exact."""
-    whole: dict[str, Any] = json.loads(inside("analyze", *arguments, "--format", "json"), parse_float=Decimal)
+    """The result of `analyze --format json`, numbers exact; also where nothing matches a selection."""
+    text = inside("analyze", *arguments, "--format", "json", statuses=ALSO_WITHOUT_MATCH)
+    whole: dict[str, Any] = json.loads(text, parse_float=Decimal)
     return whole
 
 

@@ -111,7 +111,7 @@ def test_a_challenge_ack_of_an_older_life_ends_nothing(shape: dict[str, bool], o
     flow = only_flow(talk)
     assert (handshake(flow), flow.ending.how.name) == ("complete", "HALF_CLOSED")
     [told] = [one for one in analyzed(talk).findings if one.rule == "older-connection-held"]
-    assert "3.0 s later" in told.summary
+    assert "by 3.0 s" in told.summary
     closed = only_flow(talk.fin(CLIENT))
     assert closed.verdict == "closed"
 

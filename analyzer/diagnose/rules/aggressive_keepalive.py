@@ -6,18 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.advice import USUAL, proposed
 from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.diagnose.waits import first_probes
-from analyzer.tables.arrays import are_among, distinct
+from analyzer.tables.arrays import Column, are_among, distinct
 from analyzer.tables.fields import FIRST_TIME
 from analyzer.tables.probe import probers
-from analyzer.tcp import SHORTEST_TIMER_NS
+from analyzer.tcp import SECOND, SHORTEST_TIMER_NS
 
 MANY = 10
 OFTEN_NS = 2_200_000_000  # two seconds, late by as much as a timer may be
 DAY_S = 86_400
-FRAME_OCTETS = 66  # Ethernet, IPv4 and TCP with timestamps
+FRAME_BYTES = 66  # Ethernet, IPv4 and TCP with timestamps
 
 
 @survey(
@@ -26,15 +27,16 @@ FRAME_OCTETS = 66  # Ethernet, IPv4 and TCP with timestamps
     title="Keepalive probed {connections} to {whom} every second or two",
 )
 def aggressive_keepalive(context: Context) -> Iterator[Claim]:
-    """Connections are probed every second or two.
+    """Keepalive probes every second or two.
 
-    Each probe and each answer is a packet for both hosts, for every device between, and for the battery of a phone
-    whose radio wakes for it. A tenth of a minute is soon enough to notice a dead peer for nearly everybody; who needs
-    to know within a second wants deadlines for requests rather than probes of idle connections.
+    Each probe and each reply is a packet for both hosts, for every device on the path, and for the battery of a phone
+    whose radio wakes up for it. For most uses it is enough to detect a dead peer within a minute. To notice within a
+    second, use deadlines for requests: probes only check idle connections.
 
-    Look at: the settings of the prober's application, and what they were meant to protect.
+    Look at: the keepalive settings of the prober's application, and why they were chosen.
 
-    Raise the idle time of the prober (Linux: TCP_KEEPIDLE, net.ipv4.tcp_keepalive_time), and its interval with it.
+    Raise the prober's idle time and interval (Linux: TCP_KEEPIDLE and TCP_KEEPINTVL on the socket, or
+    net.ipv4.tcp_keepalive_time and tcp_keepalive_intvl).
     """
     facts = context.facts
     waits = first_probes(facts, facts.answered.reshape(-1)[probers(facts.tracks.probes)] >= MANY)
@@ -49,13 +51,24 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
         packets = int(2 * len(group) * DAY_S / every)
         last = dict(zip((here.endpoints >> 1).tolist(), here.frames.tolist(), strict=True))
         yield Claim(
-            summary=f"{connections(len(group))} of {flow.server} probed every {every:.1f} s: {packets:,} packets a day",
-            remedy="Raise idle time and interval of the prober to what noticing a dead peer is worth; 15 s is Go's "
-            "default.",
+            summary=f"Keepalive probes {connections(len(group))} to {flow.server} every {every:.1f} s: {packets:,} "
+            f"packets a day",
+            remedy=_remedy(context, group),
             frames=tuple(last[stream] for stream in group[:MAX_FRAMES].tolist()),
-            observed=f"a probe every {every:.1f} s, {packets * FRAME_OCTETS / 1e6:.0f} MB a day with the answers",
-            expected="probes every 15 s or less often",
-            source="golang/go#48622: probes every 15 s and the batteries of phones",
+            observed=f"a probe every {every:.1f} s: {packets * FRAME_BYTES / 1e6:.0f} MB a day with the replies",
+            expected="probes every 15 s (the default of Go) or less often",
+            source="golang/go#48622: probes every 15 s drain the batteries of phones",
             streams=tuple(group.tolist()),
             at=earliest(facts.tracks.flows[group, FIRST_TIME]),
         )
+
+
+def _remedy(context: Context, group: Column) -> str:
+    """Raise it, but not above what a device on the path is seen to forget."""
+    idle = min(proposed(context.memories, stream).idle for stream in group.tolist())
+    if idle <= OFTEN_NS / SECOND:
+        return (
+            "Keep the idle time: a device on the network path forgets sooner. Find that device and raise its timeout."
+        )
+    bound = "" if idle == USUAL.idle else f" Stay at or below {idle} s: a device on the path forgets idle connections."
+    return f"Raise the prober's idle time and interval to between {min(15, idle)} and {idle} s.{bound}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.hung import is_known, replies
-from analyzer.diagnose.phrases import named, seconds
+from analyzer.diagnose.phrases import named
 from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.fields import REQUEST_FRAME, REQUEST_TIME
 
@@ -20,16 +21,18 @@ PROBES_SHOWN = 3
     title="{whom} acknowledged requests on {connections} but sent no reply",
 )
 def app_hung(flow: Flow, context: Context) -> Iterator[Claim]:
-    """The kernel answers, the application does not.
+    """The kernel replies, the application does not.
 
-    A request was acknowledged and never replied to; keepalive probes, or acknowledgements of heartbeats, show that the
-    host is up and its TCP holds the connection. Keepalive asks kernels, and a kernel answers for a process that is
-    stopped, deadlocked or swapped out. It is likely where requests as long as this one were replied to before, and
-    fast; it is possible where there was little before, or nothing: not every message wants a reply.
+    The server acknowledged a request and never replied to it. Answered keepalive probes, or acknowledged heartbeats,
+    show that the host is up and that its TCP still has the connection. Keepalive only checks the kernel, and the kernel
+    answers for a process that is stopped, deadlocked or swapped out.
+
+    Confidence is `likely` where requests of this size got quick replies before, and `possible` otherwise: not every
+    message wants a reply.
 
     Look at: threads and queues of the process that should have replied, at the time of the request.
 
-    Only the application's own means notice this: a deadline for each request, heartbeats that must be replied to.
+    Only the application can notice this: set a deadline for each request, or use heartbeats that must be answered.
     """
     facts = context.facts
     request = facts.tracks.flows[flow.stream]
@@ -38,13 +41,14 @@ def app_hung(flow: Flow, context: Context) -> Iterator[Claim]:
     known = is_known(facts, flow.stream) or bool(flow.heartbeats)
     frame, time = int(request[REQUEST_FRAME]), int(request[REQUEST_TIME])
     yield Claim(
-        summary=f"{flow.server} acknowledged what it was sent {seconds(facts.end - time)} before the end of "
-        "the capture, and has not replied; its kernel answers",
-        remedy="Look at the process that should reply; give requests a deadline.",
+        summary=f"{flow.server} acknowledged {'a request' if known else 'data, possibly a request,'} but sent no "
+        f"reply in "
+        f"{duration(facts.end - time)}; its kernel still answers",
+        remedy=f"Find out what blocks the process behind {flow.server}. Set a deadline for each request in the client.",
         frames=tuple(sorted({frame, *beats, *_answers(flow, time)} - {0})),
-        observed="a request acknowledged and not replied to, and answers of the kernel after it",
-        expected="a reply as fast as those before" if before else "a reply, if it was a request",
-        source="RFC 9293 3.8.4: keepalive asks the TCP, not the application",
+        observed="a request that was acknowledged and got no reply; later probes or heartbeats were acknowledged",
+        expected="a reply as quick as earlier ones" if before else "a reply, if the data was a request",
+        source="RFC 9293 3.8.4: keepalive checks TCP, not the application",
         confidence="likely" if known else "possible",
         at=time or None,
         whom=named(flow, SIDES[1]),

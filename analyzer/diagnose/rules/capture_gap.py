@@ -26,24 +26,26 @@ def _has_gap(facts: Facts) -> Mask:
 def capture_gap(context: Context) -> Iterator[Claim]:
     """The capture lacks packets that were delivered.
 
-    An acknowledgement covers data that is not in the capture, although the sender's other packets are. So the capture
-    dropped them (tcpdump says at its end how many `packets dropped by kernel`), or they went another way. A probe or an
-    answer may be missing as well: one that seems unanswered need not be.
+    An acknowledgement covers data that is not in the capture, although other packets of the sender are. Either the
+    capture dropped packets (tcpdump prints `packets dropped by kernel` when it ends), or they took another route.
+    Probes or replies may be missing too, so an unanswered probe may have been answered.
 
-    Look at: what tcpdump or dumpcap said when it ended, and the load of the capturing host.
+    Look at: what tcpdump or dumpcap printed at the end, and the load of the capturing host.
 
-    Capture with a larger buffer (tcpdump -B), fewer octets of each packet (-s 96) and a filter; write to a fast disk.
+    Capture with a larger buffer (tcpdump -B), fewer bytes of each packet (-s 96) and a filter. Write to a fast disk.
     """
     streams = context.facts.where(_has_gap)
     if not len(streams):
         return
     yield Claim(
-        summary=f"data of {connections(len(streams))} was acknowledged that the capture does not hold",
-        remedy="Capture with a larger buffer (tcpdump -B 65536), a snaplen (-s 96) and a filter.",
+        summary=f"The capture lacks packets of {connections(len(streams))}: it shows acknowledgements of data that it "
+        f"does not "
+        "contain",
+        remedy="Capture again with a larger buffer (tcpdump -B 65536), a snaplen (-s 96) and a filter.",
         frames=tuple(context.facts.tracks.flows[streams[:MAX_FRAMES], FIRST_FRAME].tolist()),
-        observed="acknowledgements of octets that no packet of the capture carries",
-        expected="each octet before its acknowledgement",
-        source="pcap(3): packets dropped for want of room in the buffer",
+        observed="acknowledgements of bytes that no captured packet carries",
+        expected="each byte before its acknowledgement",
+        source="pcap(3): packets are dropped when the buffer is full",
         streams=tuple(streams.tolist()),
         whom="the capture",
         display_filter="tcp.analysis.ack_lost_segment",

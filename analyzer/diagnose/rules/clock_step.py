@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.diagnose.phrases import times
 from analyzer.diagnose.registry import Claim, Context, survey
+from analyzer.model.durations import duration
 from analyzer.tables.frames import in_file
 
 
@@ -15,15 +16,15 @@ from analyzer.tables.frames import in_file
     title="The clock of {whom} went backwards",
 )
 def clock_step(context: Context) -> Iterator[Claim]:
-    """The capture's clock went backwards.
+    """The clock of the capture went backwards.
 
-    A packet is half a second or more older than the one before it in the file. The clock of the capturing host was
-    set, or files were joined in the wrong order. Times across that point say little: idle times and intervals that
-    span it are wrong by as much.
+    A packet is at least half a second older than the packet before it in the file. Either the clock of the capturing
+    host was set, or files were joined in the wrong order. Idle times and intervals that span this point are wrong by
+    the same amount.
 
     Look at: time synchronisation on the capturing host, and how the file was put together.
 
-    Join captures with mergecap, in the order of time; let the clock be slewed rather than stepped while capturing.
+    Join captures in time order with mergecap. While capturing, let the clock be slewed rather than stepped.
     """
     for place, capture in enumerate(context.captures):
         if not capture.clock_steps:
@@ -31,12 +32,12 @@ def clock_step(context: Context) -> Iterator[Claim]:
         worst = min(step.step for step in capture.clock_steps)
         frames = tuple(in_file(place) + step.frame for step in capture.clock_steps)
         yield Claim(
-            summary=f"the clock{context.where(place)} went back {times(len(frames))}, by up to {-worst / 1e9:.1f} s",
-            remedy="Take times across these frames for unknown; order the packets with reordercap, or join files with "
-            "mergecap.",
+            summary=f"The clock{context.where(place)} went backwards {times(len(frames))}, by up to {duration(-worst)}",
+            remedy="Sort the packets with reordercap, or join the files with mergecap. Do not trust times that span "
+            "these frames.",
             frames=frames,
-            observed=f"a packet {-worst / 1e9:.3f} s older than the one before it",
-            expected="packets in the order of time",
-            source="pcap-savefile(5): times are the capturing host's",
+            observed=f"a packet {duration(-worst)} older than the one before it",
+            expected="packets in time order",
+            source="pcap-savefile(5): timestamps come from the capturing host",
             whom=context.which(place),
         )

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import connections, ends, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
 from analyzer.diagnose.systems import sockets_in_close_wait
 from analyzer.model.columns import Facts
-from analyzer.model.flows import SIDES, Flow
+from analyzer.model.durations import duration
 from analyzer.tables.arrays import Column, Mask, are_among
 from analyzer.tables.fields import (
     BYTES,
@@ -39,17 +38,17 @@ SEVERAL, LASTING_NS = 4, 10_000_000_000
     title="{whom} never closed {connections} that the other side had closed",
 )
 def close_wait_leak(context: Context) -> Iterator[Claim]:
-    """One side closed, and the application of the other never did.
+    """One side closed the connection, and the application on the other side never did.
 
-    The FIN was acknowledged by the kernel; the application has read the end of the stream, or would if it looked, and
-    keeps its socket in CLOSE-WAIT. No timer of TCP ends that state, and keepalive does not either: its probes are
-    answered while the other end is in FIN-WAIT-2. Sockets in CLOSE-WAIT that become more and more are a program that
-    forgets to close.
+    The kernel acknowledged the FIN. The application has read the end of the stream, or has not looked, and keeps its
+    socket in CLOSE-WAIT. No TCP timer ends that state. Keepalive does not end it either, because the other side
+    answers probes while it is in FIN-WAIT-2. If the number of sockets in CLOSE-WAIT keeps growing, the program forgets
+    to close them.
 
     Look at: `ss -tnp state close-wait` on that host, which names the process.
 
-    Mend the program: close when a read returns 0; give reads a deadline. On the other side Linux forgets a closed
-    socket in FIN-WAIT-2 after net.ipv4.tcp_fin_timeout (60 s).
+    Fix the program: close the socket when a read returns 0, and set a deadline for reads. On the other side Linux
+    drops a closed socket in FIN-WAIT-2 after net.ipv4.tcp_fin_timeout (60 s).
     """
     streams = context.judged("close_wait_leak")
     first = _first_to_close(context.facts, streams)
@@ -71,8 +70,8 @@ def _holder_was_open(facts: Facts, streams: Column, closer: Column) -> Mask:
 
     Otherwise a FIN at the beginning of what was captured may be the second of two.
     """
-    known, octets = (facts.tracks.endpoints(field, streams) for field in (KNOWN, BYTES))
-    shown = (known & SENT_SYN != 0) | (octets > 0) | (facts.probes[streams] > 0)
+    known, data = (facts.tracks.endpoints(field, streams) for field in (KNOWN, BYTES))
+    shown = (known & SENT_SYN != 0) | (data > 0) | (facts.probes[streams] > 0)
     return np.asarray(shown[np.arange(len(streams)), 1 - closer])
 
 
@@ -97,27 +96,23 @@ def _closed_elsewhere(facts: Facts, streams: Column, closer: Column) -> Mask:
 def _claim(group: Column, side: int, context: Context) -> Claim:
     """What is to be said of connections of one service that the same side closed."""
     facts = context.facts
-    flow = context.flow(int(group[0]))
-    closer, holder = ends(flow, SIDES[side])
     when = facts.tracks.endpoints(FIN_TIME, group)[:, side]
     frames = facts.tracks.endpoints(FIN_FRAME, group)[:MAX_FRAMES, side].tolist()
     frames += facts.tracks.flows[group[:MAX_FRAMES], RESET_FRAME].tolist()
-    growth = ""
-    if len(group) >= SEVERAL and when.max() - when.min() >= LASTING_NS:
-        growth = f", {int((when <= (when.min() + when.max()) // 2).sum())} of them in the first half of "
-        growth += seconds(int(when.max() - when.min()))
-    who = holder if len(group) == 1 else holder.address
     over = facts.ended[group]
     waited = np.where(over > 0, over - when, facts.listened(when))
-    until = "before the connection ended" if len(group) == 1 and over.any() else "before the end"
+    by = "the server" if side else "the client"
+    over_here = len(group) == 1 and bool(over.any())
     return Claim(
-        summary=f"{who} has not closed {connections(len(group))} of {flow.server} that {closer.address} closed up "
-        f"to {seconds(int(waited.max()))} {until}{growth}",
-        remedy=f"{_whom_to_look_for(facts, flow, 1 - side, over)}; it must close when a read returns the end of the "
-        "stream.",
+        summary=f"{context.whose(group, 1 - side)} {'held' if over_here else 'still holds'} "
+        f"{context.of(group, 1 - side)} in CLOSE_WAIT; {by} closed {'the oldest' if len(group) > 1 else 'it'} "
+        f"{duration(int(waited.max()))} before the "
+        f"{'connection ended' if over_here else 'capture ends'}{_growth(when)}",
+        remedy=f"{_whom_to_look_for(context, group, 1 - side, over)}. A program must close its socket when a read "
+        "returns 0 (end of stream).",
         frames=tuple(frame for frame in frames if frame),
-        observed="a FIN that was acknowledged, and none in return",
-        expected="a FIN in return when the application has read to the end",
+        observed="a FIN that was acknowledged, and no FIN in return",
+        expected="a FIN in return after the application reads the end of the stream",
         source="RFC 9293 3.6 and 3.10.4",
         confidence=_confidence(facts, group, 1 - side, waited),
         streams=tuple(group.tolist()),
@@ -126,13 +121,21 @@ def _claim(group: Column, side: int, context: Context) -> Claim:
     )
 
 
-def _whom_to_look_for(facts: Facts, flow: Flow, holder: int, over: Column) -> str:
+def _growth(when: Column) -> str:
+    """How their number grew, where that took a while."""
+    if len(when) < SEVERAL or when.max() - when.min() < LASTING_NS:
+        return ""
+    half = int((when <= (when.min() + when.max()) // 2).sum())
+    return f"; {half} in the first half of {duration(int(when.max() - when.min()))}, {len(when) - half} in the second"
+
+
+def _whom_to_look_for(context: Context, group: Column, holder: int, over: Column) -> str:
     """Where to find the program: by its sockets, as long as there are any."""
-    address = (flow.client, flow.server)[holder].address
+    who, flow = context.at_side(group, holder), context.flow(int(group[0]))
     if (over > 0).all():
-        return f"Find the program on {address} that held the connection"
-    command = sockets_in_close_wait(facts, flow, holder)
-    return f"Find the process on {address} with sockets in CLOSE-WAIT ({command})"
+        return f"Fix the program on {who}: it did not close the connection"
+    command = sockets_in_close_wait(context.facts, flow, holder)
+    return f"Fix the process on {who} that holds sockets in CLOSE_WAIT. List them with: {command}"
 
 
 def _confidence(facts: Facts, group: Column, holder: int, waited: Column) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.errors_on_path import path_errors
+from analyzer.diagnose.advice import Takes, how_to_set, is_slow, proposed, settings, takes
+from analyzer.diagnose.errors_on_path import PathError, path_errors
 from analyzer.diagnose.heard import heard_of_peer, unanswered_at_the_end
-from analyzer.diagnose.phrases import ends_of, for_all_sockets, named, seconds, times
+from analyzer.diagnose.phrases import ends_of, named, several
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.diagnose.systems import QUICK_S, detection, how_to_probe_by, is_windows
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Episode, Flow, Keepalive, Probe
 from analyzer.model.words import How, Outcome, Why
+from analyzer.tcp import SECOND
 
 ERRORS_NAMED = 2
 # Who has not asked for so many intervals, and so much besides, does not ask any more.
@@ -25,21 +27,22 @@ SLACK_NS = 2_000_000_000
     title="{whom} sent no reply to keepalive probes on {connections}",
 )
 def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
-    """The peer stopped answering keepalive probes.
+    """The peer stopped replying to keepalive probes.
 
-    The connection was idle, one endpoint's kernel asked whether the peer was still there, and no answer came: the peer
-    (or the path to it) was dead. After the configured number of probes the prober's kernel resets the connection and
-    the application gets ETIMEDOUT; until then it held a connection that led nowhere.
+    The connection was idle. The kernel of one side (the prober) sent keepalive probes to check the peer, and no reply
+    came: the peer is down, or the network path to it is broken. After the configured number of probes the prober's
+    kernel resets the connection, and the application gets ETIMEDOUT. Until then the application held a connection
+    that led nowhere.
 
-    Look at: the host of the silent side at the time it was last heard (crash, power, migration), and devices on the
-    path. A capture at the other end shows whether the probes arrived there.
+    ICMP errors that routers or hosts sent in reply to the probes are named: they say what is wrong, and where.
 
-    ICMP errors that routers or hosts sent in answer to the probes are named: they say what is wrong, and where.
+    Look at: the silent host at the time of its last packet (crash, power, migration), and devices on the network path.
+    A capture at the other end shows whether the probes arrived there.
 
-    To notice sooner, probe sooner: on Linux per socket with TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT, or for all
-    sockets that ask for keepalive with the sysctls net.ipv4.tcp_keepalive_time, tcp_keepalive_intvl and
-    tcp_keepalive_probes. A dead peer is known tcp_keepalive_time + tcp_keepalive_probes * tcp_keepalive_intvl seconds
-    after it was last heard. Probes are held back while data is unacknowledged: there TCP_USER_TIMEOUT sets the limit.
+    Detection takes idle time + interval * count, counted from the last packet of the peer. To detect a dead peer
+    sooner, set TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT on the socket (Linux), or, for all sockets with
+    SO_KEEPALIVE, the sysctls net.ipv4.tcp_keepalive_time, tcp_keepalive_intvl and tcp_keepalive_probes. A kernel sends
+    no probes while data is unacknowledged: there TCP_USER_TIMEOUT sets the limit.
     """
     errors = path_errors(context.facts, flow.stream)
     for keepalive in flow.keepalive:
@@ -54,10 +57,10 @@ def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
         said = "".join(f"; {error}" for error in errors[:ERRORS_NAMED])
         yield Claim(
             summary=_summary(flow, keepalive, context, len(silent), gave_up=gave_up, seen=seen) + said,
-            remedy=_remedy(flow, keepalive, context),
+            remedy=_remedy(flow, keepalive, context, silent, errors),
             frames=tuple(sorted({probe.frame for probe in silent} | {one for error in errors for one in error.frames})),
-            observed=f"{len(silent)} probe{'s in a row' if len(silent) > 1 else ''} without an answer"
-            + _since(context, flow, keepalive, silent, refused=bool(errors))
+            observed=f"{several(len(silent), 'probe')}{' in a row' * (len(silent) > 1)} without a reply"
+            + _since(context, flow, keepalive, silent)
             + said,
             expected="an ACK to each probe within a round trip",
             source="RFC 9293 3.8.4; Linux net/ipv4/tcp_timer.c tcp_keepalive_timer()",
@@ -67,50 +70,65 @@ def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
         )
 
 
-def _remedy(flow: Flow, keepalive: Keepalive, context: Context) -> str:
-    text = "Find out what happened to the silent host or the path when it was last heard"
-    takes = detection(keepalive, len(unanswered_at_the_end(keepalive.episodes[-1])))
-    if takes is not None and takes <= QUICK_S:
-        return f"{text}. The settings need no change: they notice a dead peer within {takes:.4g} s."
-    windows = is_windows(context.facts, flow, SIDES.index(keepalive.sender))
-    how = how_to_probe_by(context.facts, flow, keepalive)
-    return (
-        f"{text}; to notice sooner, lower idle time, interval and count of the prober ({how}; for all sockets "
-        f"{for_all_sockets(windows=windows)})."
-    )
+def _remedy(flow: Flow, keepalive: Keepalive, context: Context, silent: list[Probe], errors: list[PathError]) -> str:
+    """What to find out first; then how long detection takes, and, where that is slow, what would be quicker."""
+    _, peer = ends_of(flow, keepalive)
+    parts = [f"Find out why {peer} stopped replying: check that host, then the network path to it."]
+    if errors:
+        parts = [f"Check the network path at {errors[0].sender}, which reports {errors[0].says}."]
+    elif not flow.packets[1 - SIDES.index(keepalive.sender)]:
+        parts = [f"Capture both directions, or at {peer}: this capture cannot show whether it replies."]
+    needs, known = takes(keepalive, len(silent)), settings(keepalive)
+    took = _took(flow, keepalive)
+    if took is not None:
+        parts.append(f"Detection took {duration(took)}{f' with {known}' if known else ''}.")
+        needs = Takes(took / SECOND, took / SECOND)
+    elif needs is not None:
+        parts.append(f"Detection takes {needs} with {known}.")
+    if is_slow(needs):
+        timing = proposed(context.memories, flow.stream)
+        parts.append(f"With {timing} it takes {timing.total} s.")
+        parts.append(how_to_set(context.facts, flow, timing, (keepalive.sender,)))
+    elif needs is not None and needs.high is not None:
+        parts.append("The keepalive settings are not the problem.")
+    return " ".join(parts)
 
 
-def _since(context: Context, flow: Flow, keepalive: Keepalive, silent: list[Probe], *, refused: bool) -> str:
-    """Since when the peer was dead, at the earliest and at the latest, before that was known; not if it was heard.
+def _took(flow: Flow, keepalive: Keepalive) -> int | None:
+    """How long after the last packet of its peer the prober gave up."""
+    gave_up = flow.ending.why is Why.KEEPALIVE_EXHAUSTED and flow.ending.by == keepalive.sender
+    seen = flow.packets[1 - SIDES.index(keepalive.sender)] > 0
+    return flow.ending.time - keepalive.episodes[-1].start if gave_up and seen and flow.ending.time else None
 
-    A peer that something else refused the probes for is not gone, as far as anybody knows.
-    """
+
+def _since(context: Context, flow: Flow, keepalive: Keepalive, silent: list[Probe]) -> str:
+    """Since when the peer was silent, at the earliest and at the latest, before that was known; not if it was seen."""
     known, start = flow.ending.time, keepalive.episodes[-1].start
-    heard = any(heard_of_peer(context.facts, flow, keepalive)) or bool(context.silence.alive_elsewhere[flow.stream])
-    if known is None or not silent or start >= silent[0].time or heard:
+    seen = any(heard_of_peer(context.facts, flow, keepalive)) or bool(context.silence.alive_elsewhere[flow.stream])
+    if known is None or not silent or start >= silent[0].time or seen:
         return ""
-    where = "out of reach" if refused else "gone"
     return (
-        f"; the peer was {where} for {seconds(known - silent[0].time)} at least, and {seconds(known - start)} at "
-        "most, when that was known"
+        f"; the peer had been unreachable for at least {duration(known - silent[0].time)} and at most "
+        f"{duration(known - start)} by then"
     )
 
 
 def _summary(flow: Flow, keepalive: Keepalive, context: Context, count: int, *, gave_up: bool, seen: bool) -> str:
     prober, peer = ends_of(flow, keepalive)
     episode = keepalive.episodes[-1]
-    text = f"{peer} did not answer: {prober} probed {times(count)}"
+    probes = several(count, "keepalive probe")
+    text = f"{peer} sent no reply to {probes} from {prober}"
     if not seen:
-        text = f"no answer of {peer} is in this capture, nor anything else of it: {prober} probed {times(count)}"
+        text = f"{peer} is not in this capture, so neither are its replies to {probes} from {prober}"
     if gave_up and flow.ending.time is not None:
-        since = "it last heard from it" if seen else "the first of them"
-        return f"{text} and gave up {seconds(flow.ending.time - episode.start)} after {since}"
+        since = "the last packet from the peer" if seen else "the first of them"
+        return f"{text}, which reset the connection {duration(flow.ending.time - episode.start)} after {since}"
     if episode.outcome is Outcome.CLOSED:
-        return f"{text} and then sent something else, in vain"
+        return f"{text}, which then sent data or a FIN and got no reply to that either"
     stopped = _stopped(episode, context)
     if stopped:
-        return f"{text} and no more in the {seconds(stopped)} until the capture ended: it had stopped asking"
-    return f"{text} and was still waiting when the capture ended"
+        return f"{text}, which stopped probing {duration(stopped)} before the capture ends"
+    return f"{text}, which is still waiting at the last captured packet"
 
 
 def _stopped(episode: Episode, context: Context) -> int:

@@ -18,24 +18,24 @@ BOUNDARY_NS = 500_000_000  # packets of several interfaces are out of order by l
     title="{whom} recorded many packets twice",
 )
 def duplicate_capture(context: Context) -> Iterator[Claim]:
-    """Packets are in the capture twice.
+    """The capture contains packets twice.
 
-    A capture on all interfaces of a router or a host with bridges and containers sees a packet on each that it passes;
-    a mirror port may copy both directions of two ports. Each packet is counted once here; other tools take the second
-    copies for retransmissions, duplicate acknowledgements and keepalive probes.
+    A capture on all interfaces of a router, or of a host with bridges and containers, sees a packet once on each
+    interface that it passes. A mirror port may copy both directions of two ports. Keepalive counts each packet once.
+    Other tools take the second copies for retransmissions, duplicate ACKs and keepalive probes.
 
-    Look at: which interfaces were captured, and what the mirror port mirrors.
+    Look at: which interfaces were captured, and what the mirror port copies.
 
-    Capture on one interface, or remove copies with editcap -d before using other tools.
+    Capture on one interface, or remove copies with editcap -d before you use other tools.
     """
     for own, tcp_packets, where in _counted(context):
         if own < FEWEST or own < SHARE * tcp_packets:
             continue
         yield Claim(
-            summary=f"{own} of {tcp_packets} TCP packets{where} are second copies, counted once",
-            remedy="Capture on one interface, or remove the copies with editcap -d before using other tools.",
+            summary=f"{own:,} of {tcp_packets:,} TCP packets{where} are second copies; each packet is counted once",
+            remedy="Capture on one interface, or remove the copies with editcap -d before you use other tools.",
             frames=(),
-            observed=f"{own} packets captured twice",
+            observed=f"{own:,} packets captured twice",
             expected="each packet once",
             source="Linux packet(7): a packet socket on all interfaces sees each interface's packets",
             whom=where.removeprefix(" of ") or "the capture",

@@ -25,7 +25,7 @@ from analyzer.tables.fields import (
 )
 
 REPLIES = (RESET_REPLY_TO_ACK, RESET_REPLY_TO_DATA, RESET_REPLY_TO_PROBE)
-OWN = "See the log of that application at that time; if it means to reset, let it be."
+OWN = "Check the application's log at that time. Change nothing if it resets connections on purpose."
 
 
 @survey(
@@ -34,13 +34,13 @@ OWN = "See the log of that application at that time; if it means to reset, let i
     title="{whom} reset {connections}",
 )
 def endpoint_reset(context: Context) -> Iterator[Claim]:
-    """A RST ended the connection, and not because its sender had forgotten it.
+    """One side reset the connection, and not because it had forgotten it.
 
-    It answered nothing, or what came after its sender had closed (Linux: once the application has closed, what arrives
-    is answered with RST). A TCP sends such a RST when its
-    application closes a socket with data unread in it, or with SO_LINGER and a time of 0, or is killed; then it passes
-    as many routers as that host's other packets. Where it passed others, a device may have made it in that host's
-    name. Where probes or data of the sender were unanswered, it may have given its peer up.
+    The RST answered nothing, or it answered a segment that arrived after its sender had closed. A TCP sends such an RST
+    when its application closes a socket with unread data, closes it with SO_LINGER and a time of 0, or is killed; once
+    the application has closed, Linux answers further data with an RST. If the RST has the hop limit (TTL) of that
+    host's other packets, that host sent it. If the hop limit differs, a device may have made it in that host's name.
+    If probes or data of the sender were unanswered, the sender may have given up.
 
     Look at: the log of that application at that time. Compare middlebox-reset, lost-state and dead-peer.
     """
@@ -66,13 +66,11 @@ def endpoint_reset(context: Context) -> Iterator[Claim]:
 def _claim(context: Context, group: Column, hops: str) -> Iterator[Claim]:
     if not len(group):
         return
-    flow = context.flow(int(group[0]))
-    who, _ = ends(flow, flow.ending.by or "")
     yield Claim(
-        summary=f"{connections(len(group))} of {flow.server} ended by a RST of an application, such as {who}'s",
+        summary=f"The application on {_named(context, group)} reset {_them(context, group)}",
         remedy=OWN,
         frames=_frames(context, group),
-        observed=f"a RST that answers nothing{', with the ' if hops else ''}{hops}",
+        observed=f"an RST that is no reply{', with the ' if hops else ''}{hops}",
         expected="FIN in both directions",
         source="RFC 9293 3.10.5; RFC 2525 2.17",
         confidence="certain" if hops else "likely",
@@ -85,15 +83,15 @@ def _claim(context: Context, group: Column, hops: str) -> Iterator[Claim]:
 def _foreign(context: Context, group: Column) -> Iterator[Claim]:
     if not len(group):
         return
-    flow = context.flow(int(group[0]))
-    who, _ = ends(flow, flow.ending.by or "")
     yield Claim(
-        summary=f"{connections(len(group))} of {flow.server} ended by a RST in the name of an end, such as {who}, "
-        "that came over other hops than its packets",
-        remedy="Look for a device on the path that resets connections (a firewall, a load balancer at its idle limit); "
-        "a capture at that end shows whether it sent the RST.",
+        summary=f"An RST in the name of {_named(context, group)} ended {_them(context, group)}; "
+        f"its hop "
+        "limit differs from that host's other packets",
+        remedy="Look for a device on the path that resets connections: a firewall, or a load balancer at its idle "
+        "limit. "
+        "A capture at that host shows whether it sent the RST.",
         frames=_frames(context, group),
-        observed="a RST that answers nothing, with another hop limit than its sender's other packets",
+        observed="an RST that is no reply, with another hop limit than its sender's other packets",
         expected="FIN in both directions",
         source="RFC 9293 3.10.5",
         confidence="possible",
@@ -106,15 +104,14 @@ def _foreign(context: Context, group: Column) -> Iterator[Claim]:
 def _given_up(context: Context, group: Column) -> Iterator[Claim]:
     if not len(group):
         return
-    flow = context.flow(int(group[0]))
-    who, _ = ends(flow, flow.ending.by or "")
     yield Claim(
-        summary=f"{connections(len(group))} of {flow.server} ended by a RST of an end whose last probe or data was "
-        f"unanswered, such as {who}: it may have given up",
-        remedy="See whether the application gave up by a time limit of its own, or was ended for another reason.",
+        summary=f"{_named(context, group)} reset {_them(context, group)} after a probe or data "
+        f"got no "
+        "reply: it may have given up",
+        remedy="Check whether the application gave up at a time limit of its own, or ended for another reason.",
         frames=_frames(context, group),
-        observed="a RST after a probe without an answer, or data without an acknowledgement",
-        expected="an answer, or a RST one interval after the last of several probes",
+        observed="an RST after a probe without a reply, or after data without an acknowledgement",
+        expected="a reply, or an RST one interval after the last of several probes",
         source="RFC 9293 3.8.4 and 3.10.5",
         confidence="possible",
         streams=tuple(group.tolist()),
@@ -127,14 +124,16 @@ def _too_late(context: Context, group: Column) -> Iterator[Claim]:
     if not len(group):
         return
     flow = context.flow(int(group[0]))
-    who, other = ends(flow, flow.ending.by or "")
+    _, other = ends(flow, flow.ending.by or "")
     yield Claim(
-        summary=f"{connections(len(group))} of {flow.server} ended by a RST of an end that had closed, such as {who}, "
-        f"to what {other.address} sent after that",
-        remedy="Let the end that closes read what is on its way first (shutdown, then read to the end), or the other "
-        "stop sending when the stream has ended.",
+        summary=f"{_named(context, group)} closed {_them(context, group)}, then answered later "
+        f"packets "
+        f"{f'from {other.address} ' if len(group) == 1 else ''}with RST",
+        remedy="Have the side that closes call shutdown and read to the end first, or have the other side stop "
+        "sending after "
+        "the FIN.",
         frames=_frames(context, group),
-        observed="a RST in answer to data or a probe, after its sender's FIN",
+        observed="an RST in reply to data or a probe, after a FIN of the same side",
         expected="FIN in both directions",
         source="RFC 9293 3.10.7.1; RFC 2525 2.17",
         confidence="likely",
@@ -147,14 +146,13 @@ def _too_late(context: Context, group: Column) -> Iterator[Claim]:
 def _unknown(context: Context, group: Column) -> Iterator[Claim]:
     if not len(group):
         return
-    flow = context.flow(int(group[0]))
-    who, other = ends(flow, flow.ending.by or "")
     yield Claim(
-        summary=f"{connections(len(group))} of which little was captured ended by a RST, such as {who}'s to a segment "
-        f"of {other}: it knew no such connection",
-        remedy="Where there are many, see who sends such segments: a scan does.",
+        summary=f"{_named(context, group)} answered segments of {connections(len(group))} with RST; the capture "
+        f"shows no "
+        "handshake of them",
+        remedy="If there are many, check who sends such segments: a port scan does.",
         frames=_frames(context, group),
-        observed="a RST in answer to a segment, and no connection before it in the capture",
+        observed="an RST in reply to a segment, and no connection before it in the capture",
         expected="a handshake before it",
         source="RFC 9293 3.10.7.1",
         confidence="possible",
@@ -178,3 +176,18 @@ def _senders(context: Context, group: Column) -> str:
     by = context.facts.tracks.flows[group, RESET_SIDE]
     sides = [context.at_side(group[by == side + 1], side) for side in range(2) if (by == side + 1).any()]
     return " and ".join(sides)
+
+
+def _them(context: Context, group: Column) -> str:
+    """The connections, from or to the end that did not reset them, where one side reset them all."""
+    by = context.facts.tracks.flows[group, RESET_SIDE]
+    if (by == by[0]).all():
+        return context.of(group, int(by[0]) - 1)
+    return f"{connections(len(group))} to {context.at_side(group, 1)}"
+
+
+def _named(context: Context, group: Column) -> str:
+    """Who reset, with its port where there is one connection."""
+    if len(group) > 1:
+        return _senders(context, group)
+    return context.whose(group, int(context.facts.tracks.flows[group[0], RESET_SIDE]) - 1)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import ends, named, seconds
+from analyzer.diagnose.phrases import ends, named
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.columns import Facts, Tracks
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow, Heartbeat
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import (
@@ -40,7 +41,7 @@ MISSED = 1.5
 # So many replies show that they are to be expected.
 REPLIES_BEFORE = 3
 SOURCE = "AMQP 0-9-1 4.2.7; MQTT 3.1.1 3.1.2.10; RFC 4271 4.4"
-REMEDY = "See what blocked the application; keep heartbeats out of the thread that does the work."
+REMEDY = "Find out what blocked the silent application. Run heartbeats outside the thread that does the work."
 
 
 def _missed(facts: Facts) -> Mask:
@@ -69,16 +70,15 @@ def _unreplied(tracks: Tracks, beating: Mask) -> Mask:
     title="{whom} missed heartbeats on {connections}",
 )
 def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
-    """One end stopped sending heartbeats, the other went on.
+    """One side stopped sending heartbeats, or stopped replying to them.
 
-    Both ends had sent heartbeats of their application (AMQP, BGP, WebSocket), until one of them did no more; or one
-    sent them and the other replied, until it did no more, and the connection was closed. The application is blocked
-    (an event loop that computes, a stopped process), or has dropped its timer; the other end takes it for dead after
-    two intervals or so, and closes.
+    Both sides sent application heartbeats (AMQP, BGP, WebSocket) until one of them stopped; or one side sent them and
+    the other replied until it stopped, and the connection was closed. The application is blocked (a busy event loop, a
+    stopped process) or has lost its timer. The other side declares it dead after about two intervals, and closes.
 
-    Look at: what the silent process was doing, from one interval after its last heartbeat or reply on.
+    Look at: what the silent process was doing, starting one interval after its last heartbeat or reply.
 
-    Keep heartbeats out of the thread that does the work; raise the heartbeat interval where pauses are to be expected.
+    Run heartbeats in a thread of their own: not in the event loop, nor in the thread that does the work.
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
     if len(flow.heartbeats) == len(SIDES):
@@ -98,12 +98,12 @@ def _fell_silent(flow: Flow, row: list[int]) -> Iterator[Claim]:
         sender, other = ends(flow, beats.sender)
         closed = flow.ending.by == others.sender
         yield Claim(
-            summary=f"{sender} sent no {beats.protocol} heartbeat any more, {seconds(silent)} before the last one of "
+            summary=f"{sender} stopped sending {beats.protocol} heartbeats {duration(silent)} before the last one from "
             f"{other}{', which closed the connection' if closed else ''}",
             remedy=REMEDY,
             frames=(*beats.frames[-1:], *others.frames[-1:], *((row[y + FIN_FRAME],) if row[y + FIN_FRAME] else ())),
-            observed=f"heartbeats every {beats.period_s:.4g} s from both, and then from one alone",
-            expected="heartbeats from both",
+            observed=f"heartbeats every {beats.period_s:.4g} s from both sides, then from one only",
+            expected="heartbeats from both sides",
             source=SOURCE,
             confidence="likely",
             at=row[x + BEAT_LAST] or None,
@@ -125,11 +125,13 @@ def _stopped_replying(flow: Flow, beats: Heartbeat, row: list[int], context: Con
     sender, peer = ends(flow, beats.sender)
     several = row[x + BEAT_LAST] > row[REQUEST_TIME] and waited > MISSED * beats.period_s * 1e9
     yield Claim(
-        summary=f"{peer} acknowledged the last {beats.protocol} heartbeat{'s' * several} of {sender} and did not reply "
-        f"for {seconds(waited)}, until the connection was closed",
+        summary=f"{peer} acknowledged the last {beats.protocol} heartbeat{'s' * several} from {sender} but sent no "
+        f"reply "
+        f"for {duration(waited)}, until the connection was closed",
         remedy=REMEDY,
         frames=(*beats.frames[-1:], row[REQUEST_FRAME], frame),
-        observed=f"a heartbeat every {beats.period_s:.4g} s, {beats.answered} of {beats.sent} replied to, the last not",
+        observed=f"a heartbeat every {beats.period_s:.4g} s; {beats.answered} of {beats.sent} got a reply, the last "
+        f"did not",
         expected="a reply to each",
         source=SOURCE,
         confidence="likely" if several else "possible",

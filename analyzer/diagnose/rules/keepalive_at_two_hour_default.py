@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.advice import how_to_set, proposed
 from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
-from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.diagnose.waits import first_probes
+from analyzer.knowledge.snippets import snippet
+from analyzer.model.durations import duration
+from analyzer.model.flows import Flow
 from analyzer.tables.arrays import are_among, distinct
 from analyzer.tables.fields import PROBE_SINCE, PROBE_TIME
 from analyzer.tcp import SECOND
@@ -23,16 +26,16 @@ LATENESS_NS = 328_000_000_000
     title="{connections} to {whom} waited two hours for the first keepalive probe",
 )
 def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
-    """Keepalive is on with the system's default: the first probe comes after two hours.
+    """Keepalive uses the system default: the first probe comes after two hours.
 
-    RFC 1122 4.2.3.6 asks for at least two hours, and systems have kept to that (Linux net.ipv4.tcp_keepalive_time
-    7200). An application that only sets SO_KEEPALIVE learns of a dead peer after 7200 s + 9 * 75 s, two hours and
-    eleven minutes; nearly every firewall, load balancer and NAT has forgotten the connection by then.
+    RFC 1122 4.2.3.6 asks for a default of at least two hours, and systems follow it (Linux
+    net.ipv4.tcp_keepalive_time 7200). An application that only sets SO_KEEPALIVE detects a dead peer after
+    7200 s + 9 * 75 s: 2 h 11 min. Most firewalls, load balancers and NATs forget an idle connection much sooner.
 
     Look at: `ss -tno` on the prober's host, which shows the timer (keepalive,119min).
 
     Set TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT on the socket, or lower the sysctls net.ipv4.tcp_keepalive_time,
-    tcp_keepalive_intvl and tcp_keepalive_probes for all sockets that ask for keepalive.
+    tcp_keepalive_intvl and tcp_keepalive_probes for all sockets with SO_KEEPALIVE.
     """
     log = context.facts.tracks.probes
     waited = log[:, PROBE_TIME] - log[:, PROBE_SINCE]
@@ -43,12 +46,26 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
         waited = waits.waited[here]
         flow = context.flow(int(group[0]))
         yield Claim(
-            summary=f"{connections(len(group))} of {flow.server} probed after two hours of silence, the default",
-            remedy=f"Set keepalive for the application: {how_to_probe_there(context.facts, flow)}.",
+            summary=f"{connections(len(group))} to {flow.server} waited two hours, the system default, for the first "
+            f"keepalive "
+            "probe",
+            remedy=f"Set a shorter keepalive idle time. {_how(context, flow)}",
             frames=tuple(frame_of[stream] for stream in group[:MAX_FRAMES].tolist()),
-            observed=f"a first probe after {int(waited.min() / SECOND)} s of silence",
-            expected="an idle time that a user would wait, below what devices on the path remember",
+            observed=f"a first probe after {duration(waited.min())} of silence",
+            expected="an idle time of minutes, below the idle timeout of devices on the network path",
             source="RFC 1122 4.2.3.6; Linux net.ipv4.tcp_keepalive_time",
             streams=tuple(group.tolist()),
             at=earliest(waits.times[here]),
         )
+
+
+def _how(context: Context, flow: Flow) -> str:
+    """On the side that probes, as far as it can be configured."""
+    timing = proposed(context.memories, flow.stream)
+    sysctls = " ".join(snippet("Linux").filled(timing))
+    sides = [entry.sender for entry in flow.keepalive]
+    return (
+        f"With {timing} a dead peer is detected after {timing.total} s instead of 2 h 11 min. "
+        f"{how_to_set(context.facts, flow, timing, sides)} Or, for all sockets with SO_KEEPALIVE on Linux: sysctl -w "
+        f"{sysctls}."
+    )

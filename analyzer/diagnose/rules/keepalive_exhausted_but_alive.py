@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.heard import heard_of_peer
-from analyzer.diagnose.phrases import ends_of, named, other_side
+from analyzer.diagnose.phrases import ends_of, named, other_side, several, times
 from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.flows import Flow
+from analyzer.model.flows import Flow, Keepalive
 from analyzer.model.words import Why
 
 LOSSES_BEFORE = 2
+# So many lost in a row are hardly chance: at 10 % loss one run in 100,000.
+ENOUGH = 5
 
 
 @rule(
@@ -20,18 +22,18 @@ LOSSES_BEFORE = 2
     title="Keepalive gave up {connections} to {whom} although the peer was alive",
 )
 def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Claim]:
-    """The prober gave up, but its peer was alive.
+    """The prober gave up, although the peer was alive.
 
-    All probes of the last run went unanswered, and the prober reset the connection. But the peer's host was heard at
-    that time, on another connection with the same prober, or still knew such a connection later, or it spoke on this
-    one afterwards, or the path had lost probes before and the peer had answered those that followed. So it was the path
-    that failed, for this connection or for a while: a lossy link, or a device that forgot an idle connection (see
-    middlebox-idle-timeout). The peer may hold its side still.
+    The last run of probes got no reply, and the prober reset the connection. But the peer was alive: its host was seen
+    at that time on another connection with the same prober, or still knew such a connection later, or sent on this one
+    afterwards. Or the path had lost probes before, and the peer had answered the next ones. So the network path failed,
+    for this connection or for a while: a lossy link, or a device that forgot an idle connection (see
+    middlebox-idle-timeout). The peer may still hold its side open.
 
-    Look at: loss on the path at that time, and whether the peer saw the probes (a capture there).
+    Look at: loss on the network path at that time, and whether the peer received the probes (capture there).
 
-    Against loss, raise the count rather than the interval (TCP_KEEPCNT, net.ipv4.tcp_keepalive_probes): five probes
-    that are lost in a row say more than three. Against a device that forgets, lower the idle time.
+    Against loss, raise the number of probes (TCP_KEEPCNT, net.ipv4.tcp_keepalive_probes): five lost probes in a row
+    prove more than three. Against a device that forgets, the idle time must be shorter than the device's timeout.
     """
     elsewhere = bool(context.silence.alive_elsewhere[flow.stream])
     for keepalive in flow.keepalive:
@@ -41,20 +43,29 @@ def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Clai
         if not gave_up or not (elsewhere or later or recovered >= LOSSES_BEFORE):
             continue
         prober, peer = ends_of(flow, keepalive)
-        evidence = f"had answered after {recovered} losses"
+        evidence = f"had recovered after lost probes {times(recovered)} before"
         if elsewhere:
-            evidence = "was alive, as another connection shows"
+            evidence = "was alive, as another connection between the two hosts shows"
         elif later:
-            evidence = "spoke on this connection afterwards"
+            evidence = "sent packets on this connection afterwards"
+        silent = [probe for probe in keepalive.episodes[-1].probes if probe.answer_frame is None]
         yield Claim(
-            summary=f"{prober} gave up on {peer}, which {evidence}",
-            remedy="Look for loss and for devices that forget idle connections on the path; a higher count "
-            "of probes outlasts loss, a lower idle time keeps devices from forgetting.",
-            frames=tuple(probe.frame for probe in keepalive.episodes[-1].probes if probe.answer_frame is None),
-            observed=f"probes without an answer, and a peer that {evidence}",
-            expected="an answer, or silence of that host on all connections",
-            source="RFC 9293 3.8.4: no single probe may be taken for proof",
+            summary=f"{prober} gave up the connection to {peer} after "
+            f"{several(len(silent), 'unanswered keepalive probe')}, "
+            f"but {peer.address} {evidence}",
+            remedy=f"Look for packet loss on the path to {peer}, or a device that drops this connection. Against loss, "
+            f"{_more_probes(keepalive)}.",
+            frames=tuple(probe.frame for probe in silent),
+            observed=f"probes without a reply, and a peer that {evidence}",
+            expected="a reply, or silence of that host on all connections",
+            source="RFC 9293 3.8.4: one unanswered probe proves nothing",
             confidence="likely" if elsewhere or later else "possible",
             at=flow.ending.time,
             whom=named(flow, other_side(keepalive.sender)),
         )
+
+
+def _more_probes(keepalive: Keepalive) -> str:
+    """A count above the one that it had."""
+    asked = len(keepalive.episodes[-1].probes)
+    return f"raise the number of probes (TCP_KEEPCNT) from {asked} to {max(ENOUGH, asked + 2)}"

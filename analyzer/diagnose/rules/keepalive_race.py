@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import named, seconds
+from analyzer.diagnose.phrases import named
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.columns import Facts
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import (
@@ -24,6 +25,7 @@ from analyzer.tables.fields import (
     RESET_SIDE,
     RESET_TIME,
 )
+from analyzer.tcp import SECOND
 
 # A request crosses a FIN when it is sent before that can have arrived: within a round trip, and what a busy host adds.
 CROSSING_NS = 100_000_000
@@ -54,31 +56,43 @@ def _crossed_in(facts: Facts) -> Mask:
     title="{whom} closed {connections} just as a request was sent",
 )
 def keepalive_race(flow: Flow, context: Context) -> Iterator[Claim]:
-    """A request was sent on a connection that the other end was just closing.
+    """A request crossed the FIN of a server that was closing an idle connection.
 
-    The server (or a proxy) had waited for its idle limit and sent FIN; the next request crossed it on the way, and was
-    answered with RST. The client cannot know whether it was carried out, and reports a connection reset, or a proxy a
-    502. HTTP's keep-alive, not TCP's: the limits of both ends are too close to each other.
+    The server (or a proxy) reached its idle limit and sent FIN. The next request was already on the way, and the server
+    answered it with RST. The client cannot know whether the request was carried out. It reports a connection reset; a
+    proxy reports a 502. This is about keep-alive in HTTP, not in TCP: the idle limits of both sides are too close
+    together.
 
-    Look at: the idle limits of both ends; the FIN comes a whole number of seconds after the last response.
+    Look at: the idle limits of both sides. The FIN comes a whole number of seconds after the last response.
 
-    Make the end that sends requests forget idle connections some seconds before the other closes them: for instance
-    keepAliveTimeout of Node.js (5 s) above the idle timeout of the load balancer before it (60 s).
+    Make the side that sends requests close idle connections a few seconds before the other side does. For example,
+    set keepAliveTimeout of a Node.js server (default 5 s) above the idle timeout of the load balancer in front (60 s).
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
     client, server = HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE
     fin = row[server + FIN_FRAME]
     apart = abs(row[client + LAST_DATA] - row[server + FIN_TIME])
+    when = "before" if row[server + FIN_TIME] <= row[client + LAST_DATA] else "after"
     frames = {fin, row[REQUEST_FRAME], flow.ending.frame or 0} - {0}
     yield Claim(
-        summary=f"{flow.client} sent something {seconds(apart)} from the FIN of {flow.server}, which answered with RST",
-        remedy="Let the end that sends requests close idle connections well before the other does; repeat requests "
-        "that may be repeated.",
+        summary=f"{flow.server} closed the idle connection {duration(apart)} {when} {flow.client} sent a request, and "
+        "answered the request with RST",
+        remedy=_remedy(row[server + FIN_TIME] - row[server + LAST_DATA]),
         frames=tuple(sorted(frames)),
-        observed="data that crossed a FIN, and a RST in answer",
+        observed="data that crossed a FIN, and an RST in reply",
         expected="no request on a connection that is about to be closed",
         source="RFC 9112 9.3.1 and 9.5",
         confidence="possible",
         at=row[server + FIN_TIME] or None,
         whom=named(flow, SIDES[1]),
+    )
+
+
+def _remedy(idle: int) -> str:
+    """A limit for the client below the one that was seen."""
+    limit = round(idle / SECOND)
+    below = f"after less than {limit} s" if limit > 1 else "sooner"
+    return (
+        f"Have the client close idle connections {below}: the server closed after {duration(idle)}. Or raise the "
+        "server's idle limit above the client's. Retry requests that are safe to repeat."
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.phrases import connections, ends_of, seconds
+from analyzer.diagnose.advice import how_to_set, proposed
+from analyzer.diagnose.phrases import connections, ends_of
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.systems import INTERVAL, how_to_probe_by
+from analyzer.model.durations import duration
 from analyzer.model.flows import Flow, Keepalive
 
 
@@ -16,17 +17,17 @@ from analyzer.model.flows import Flow, Keepalive
     title="A device on the path forgot {connections} to {whom} before the first keepalive probe",
 )
 def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
-    """Keepalive is on, but a device on the path forgets sooner than it probes.
+    """Keepalive is on, but its first probe comes too late for a device on the network path.
 
-    The connection was silent until its first probe, and that probe was too late: it was reset, or nothing answers any
-    more, because a device between the ends had forgotten the connection (see middlebox-idle-timeout). The idle time
-    must be shorter than the device's timeout, and not by a little: Linux fires its timers late, by up to an eighth, so
-    that 345 s may be 351 s on the wire.
+    The connection was silent until its first probe, and that probe was too late. It was reset or got no reply, because
+    a device between the two hosts had forgotten the connection (see middlebox-idle-timeout). The idle time must be
+    shorter than the device's timeout, with a margin: Linux fires its timers up to an eighth late, so 345 s may be 351 s
+    on the wire.
 
     Look at: the idle timeout of the device, and the idle time of the prober's socket (`ss -tno`).
 
-    Set the idle time (Linux: TCP_KEEPIDLE, net.ipv4.tcp_keepalive_time) to what was survived, or to half of the
-    device's timeout.
+    Set the idle time (Linux: TCP_KEEPIDLE, net.ipv4.tcp_keepalive_time) to a silence that connections survived, or to
+    half of the device's timeout.
     """
     for memory in context.memories:
         late = [(flow, entry) for flow in map(context.flow, memory.forgotten.tolist()) for entry in _late(flow)]
@@ -35,17 +36,17 @@ def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
         flow, entry = late[0]
         prober, _ = ends_of(flow, entry)
         first = entry.episodes[-1].probes[0]
-        idle = memory.safe_idle
-        known = entry.tcp_keepalive_intvl.value if entry.tcp_keepalive_intvl is not None else None
-        interval = min(INTERVAL, idle, max(1, round(known or INTERVAL)))
+        timing = proposed(context.memories, flow.stream)
         yield Claim(
-            summary=f"{prober} probed after {seconds(first.time - entry.episodes[-1].start)} of silence, when a device "
-            f"on the path had forgotten {'it' if len(late) == 1 else connections(len(late))} already",
-            remedy=f"Probe after {idle} s at the latest: "
-            f"{how_to_probe_by(context.facts, flow, entry, idle, interval)}.",
+            summary=f"A device on the path forgot {connections(len(late))} to {flow.server} before the first "
+            f"keepalive probe; "
+            f"{prober} probed after {duration(first.time - entry.episodes[-1].start)} of silence",
+            remedy=f"Set the keepalive idle time to {timing.idle} s or less. "
+            f"{how_to_set(context.facts, flow, timing, (entry.sender,))}",
             frames=tuple(entry.episodes[-1].probes[0].frame for _, entry in late[:MAX_FRAMES]),
-            observed=f"the first probe after {seconds(first.time - entry.episodes[-1].start)}, in vain",
-            expected=f"one after {idle} s or sooner, timers being late by up to an eighth",
+            observed=f"a first probe after {duration(first.time - entry.episodes[-1].start)}, without a reply or "
+            f"answered by RST",
+            expected=f"a first probe after {memory.safe_idle} s or sooner; timers fire up to an eighth late",
             source="Linux kernel/time/timer.c; net/ipv4/tcp_timer.c tcp_keepalive_timer()",
             confidence="likely" if memory.sure else "possible",
             streams=tuple(dict.fromkeys(flow.stream for flow, _ in late)),

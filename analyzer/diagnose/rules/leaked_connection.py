@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import connections, seconds
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.unprobed import overdue
+from analyzer.model.durations import duration
 from analyzer.tables.arrays import Column, distinct
 from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME
 
@@ -23,15 +24,17 @@ STEPS = 4
     title="{whom} opened {connections} one after another and left them idle",
 )
 def leaked_connection(context: Context) -> Iterator[Claim]:
-    """Connections to one service become more and more, and none of them is used again.
+    """The number of idle connections to a service keeps growing, and none is used again.
 
-    A client opened one after another over the whole time of the capture, each fell silent, and none was closed. So
-    looks a program that forgets to close: a response body that is not read to its end (Go), a client made anew for
-    each request, a pool without a limit. At some time it has no file descriptors left, or the server has not.
+    During the capture a client opened one connection after another. Each went idle, and none was closed. A program that
+    forgets to close looks like this: a response body that is not read to its end (Go), a new client object for each
+    request, a pool without a limit. In the end the client or the server runs out of file descriptors.
 
-    A pool that grows with the load looks alike for a while: compare with how many requests there were.
+    A pool that grows with the load looks the same for a while: compare it with the number of requests.
 
-    Look at: who opens these connections (`ss -tnp`), and how many descriptors the process has (`/proc/PID/fd`).
+    Look at: which program opens these connections (`ss -tnp`), and how many descriptors it has (`/proc/PID/fd`).
+
+    Close responses after reading them, share one client object, limit the pool, and close idle connections.
     """
     flows = context.facts.tracks.flows
     for group in context.by_service_and_path(context.judged("unprotected")):
@@ -40,14 +43,17 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
         flow = context.flow(int(group[0]))
         half = int((began <= (began[0] + began[-1]) // 2).sum())
         yield Claim(
-            summary=f"{connections(len(group))} of {flow.client.address} to {flow.server} opened one after another "
-            "and left idle",
-            remedy="Find what opens them without closing: read responses to their end and close them, share one "
-            "client, limit the pool; give idle connections a limit (IdleConnTimeout, idle_timeout).",
+            summary=f"{flow.client.address} opened {connections(len(group))} to {flow.server} one after another and "
+            f"left them "
+            "idle: possibly a leak",
+            remedy=f"Find the program on {flow.client.address} that opens connections without closing them. Read "
+            f"responses to "
+            "their end and close them, share one client object, limit the pool, and set an idle timeout.",
             frames=tuple(flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
-            observed=f"{half} in the first half of {seconds(began[-1] - began[0])}, {len(group)} at its end, "
-            "none used again",
-            expected="as many as are in use, or a pool that stops growing",
+            observed=f"{half} opened in the first half of {duration(began[-1] - began[0])}, {len(group)} by its end; "
+            f"none used "
+            "again",
+            expected="only connections in use, or a pool that stops growing",
             source="RFC 9293 3.6: a connection lasts until both ends close it",
             confidence="possible",
             streams=tuple(group.tolist()),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import TWO_CAPTURES, ends, named
+from analyzer.diagnose.phrases import TWO_CAPTURES, ends, named, several
 from analyzer.diagnose.registry import Claim, Context, survey
 from analyzer.model.flows import SIDES
 from analyzer.model.words import ProbeKind
@@ -20,13 +20,14 @@ from analyzer.tables.fields import PROBE_FRAME
     title="The path lost segments that {whom} sent on {connections}",
 )
 def lost_between_ends(context: Context) -> Iterator[Claim]:
-    """What one end sent, the other never saw.
+    """Segments of one side never reached the other.
 
-    Two captures of one path (--both-ends): segments are in the one nearer to their sender, and not in the other. They
-    were lost on the way, or dropped by a device between, unless the other capture dropped them. A RST among them means
-    that the other end was never told, and may hold the connection still.
+    In two captures of one network path (--both-ends), the capture nearer to the sender has segments that the other
+    lacks. They were lost on the way, or a device dropped them, unless the other capture itself dropped them. If an RST
+    is among them, the other side does not know that the connection ended, and may still hold it open.
 
-    Look at: the devices between the two places, at these times; what tcpdump said at its end about dropped packets.
+    Look at: the devices between the two capture points at these times, and what tcpdump printed at the end about
+    dropped packets.
     """
     log = context.facts.tracks.probes
     probes = log[context.facts.probe_kind == ProbeKind.KEEPALIVE, PROBE_FRAME]
@@ -38,16 +39,17 @@ def lost_between_ends(context: Context) -> Iterator[Claim]:
         kinds = []
         count = int(are_among(np.array(apart.frames, np.int64), probes).sum())
         if count:
-            kinds.append(f"{count} probes")
+            kinds.append(several(count, "keepalive probe"))
         if apart.resets:
             kinds.append("the RST" if len(apart.resets) == 1 else f"{len(apart.resets)} RSTs")
-        among = f" ({', '.join(kinds)} among them)" if kinds else ""
+        among = f", including {' and '.join(kinds)}" if kinds else ""
+        held, other = context.name_of(apart.capture), context.name_of(1 - apart.capture)
         yield Claim(
-            summary=f"{len(apart.frames)} segments of {sender} left it and did not reach {receiver}{among}",
-            remedy="Look at the devices between the two places of capture at these times.",
+            summary=f"The network path lost {several(len(apart.frames), 'segment')} from {sender} to {receiver}{among}",
+            remedy="Check the devices between the two capture points at these times.",
             frames=apart.frames,
-            observed=f"segments in capture {apart.capture} that capture {1 - apart.capture}, which was running, lacks",
-            expected="the same segments at both ends",
+            observed=f"segments in {held} that are missing from {other}, which was capturing at the time",
+            expected="the same segments in both captures",
             source=TWO_CAPTURES,
             confidence="likely",
             streams=(apart.stream,),

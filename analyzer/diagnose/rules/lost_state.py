@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.advice import LATE, how_to_set, proposed
 from analyzer.diagnose.hops import OTHER, SAME, UNKNOWN
 from analyzer.diagnose.phrases import ends, named
 from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow
 from analyzer.model.words import Why
+from analyzer.tcp import SECOND
 
 SAID = {
     UNKNOWN: "",
@@ -27,14 +30,14 @@ ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
 def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
     """The peer no longer knows the connection.
 
-    A probe (or data) reached a TCP that has no such connection, and it answered with a RST (RFC 9293 3.10.7.1). So the
-    path works and something answers, but the connection was gone on that side: the host restarted, its address moved
-    to another host, the kernel had dropped the socket, or a NAT on the path forgot it and sent the probe on under
-    another port. A RST that a device on the path made itself is told apart by its hop limit: see middlebox-reset.
+    A probe (or data) reached a TCP that has no such connection, and it answered with RST (RFC 9293 3.10.7.1). So the
+    network path works and something answers, but that side has lost the connection: the host restarted, its address
+    moved to another host, the kernel dropped the socket, or a NAT on the path forgot it and sent the probe on from
+    another port. If a device on the path made the RST itself, its hop limit (TTL) shows that: see middlebox-reset.
 
-    Look at: when the peer was last heard, against its uptime, failover and deployment logs.
+    Look at: the time of the peer's last packet, against its uptime and its failover and deployment logs.
 
-    Between the loss and the first probe the prober's application held a dead connection; a shorter
+    From the loss to the first probe, the prober's application held a dead connection. A shorter
     net.ipv4.tcp_keepalive_time (TCP_KEEPIDLE) shortens that time.
     """
     ending = flow.ending
@@ -49,13 +52,27 @@ def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
         frames += (ending.frame,)
     yield Claim(
         summary=f"{teller} answered {answered} with RST: it no longer knew the connection",
-        remedy="Find out what made that side forget: a restart, a failover, a device on the path with a shorter memory "
-        "than the connection's idle time. Probe more often than that memory lasts.",
+        remedy=f"Find out why {teller} lost the connection: a restart, a failover, or a device on the path that "
+        f"forgot it." + _sooner(flow, context),
         frames=frames,
-        observed=f"RST in answer to {answered}{SAID[hops]}",
+        observed=f"an RST in reply to {answered}{SAID[hops]}",
         expected="an ACK",
         source="RFC 9293 3.10.7.1",
         confidence="possible" if hops == OTHER else "certain",
         at=ending.time,
         whom=named(flow, ending.by or SIDES[1]),
     )
+
+
+def _sooner(flow: Flow, context: Context) -> str:
+    """What a shorter idle time would have shown sooner, where the one that was seen is long."""
+    for keepalive in flow.keepalive:
+        if keepalive.sender == flow.ending.by or flow.ending.why is not Why.REPLY_TO_PROBE:
+            continue
+        last = keepalive.episodes[-1]
+        waited = last.probes[0].time - last.start
+        timing = proposed(context.memories, flow.stream)
+        if waited > LATE * timing.idle * SECOND:
+            how = how_to_set(context.facts, flow, timing, (keepalive.sender,))
+            return f" The first probe came after {duration(waited)} of silence; {timing.idle} s shows it sooner. {how}"
+    return ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.advice import how_to_set, proposed
 from analyzer.diagnose.idle_timeouts import Memory
-from analyzer.diagnose.phrases import connections, seconds
+from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
-from analyzer.diagnose.systems import idle_time_there
+from analyzer.model.durations import between, duration
+from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.fields import OPEN_GAP_END, REQUEST_FRAME, RESET_FRAME
 
 
@@ -17,33 +19,35 @@ from analyzer.tables.fields import OPEN_GAP_END, REQUEST_FRAME, RESET_FRAME
     title="A device on the path to {whom} forgot {connections} after an idle period",
 )
 def middlebox_idle_timeout(context: Context) -> Iterator[Claim]:
-    """A device on the path forgets connections that are idle for some time.
+    """A device on the network path forgets connections after some idle time.
 
-    Of all connections between two hosts, those that were silent for longer than a certain time were reset by a device,
-    or nothing got through any more, while the same path carried others; those that were silent for less went on. So
-    between the longest silence that one survived and the shortest that was fatal lies the idle timeout of a firewall,
-    a load balancer, a NAT or a virtual switch. Where one known timeout alone lies between, devices that have it are
-    named. A path that was cut is no such device: it ends connections whatever their silence.
+    Between two hosts, connections that were silent for longer than a certain time got a reset from a device, or nothing
+    got through any more, while the same path carried other connections. Connections that were silent for less went on.
+    So a firewall, load balancer, NAT or virtual switch on the path has an idle timeout between the longest silence that
+    a connection survived and the shortest that ended one. If only one known timeout lies between the two, devices with
+    that timeout are named. A broken path does not look like this: it ends connections whatever their silence.
 
-    Look at: the configuration of what stands between the two hosts. Cloud load balancers and NATs are such devices,
-    too, and cannot always be configured.
+    Look at: the configuration of the devices between the two hosts. Load balancers and NATs of cloud providers belong
+    to them, and cannot always be configured.
 
-    Probe more often than the device forgets (an idle time no longer than a silence that was survived, or half of the
-    timeout: timers fire late and never early), close idle connections sooner, or raise the timeout.
+    Use a keepalive idle time no longer than a silence that was survived, or half of the timeout (timers fire late,
+    never early). Or close idle connections sooner, or raise the device's timeout.
     """
     for memory in context.memories:
         flow = context.flow(int(memory.forgotten[0]))
         rows = context.facts.tracks.flows[memory.forgotten]
         frames = sorted({*rows[:, REQUEST_FRAME].tolist(), *rows[:, RESET_FRAME].tolist()} - {0})
+        sure = memory.sure or (len(memory.forgotten) > 1 and memory.survived > 0)
         yield Claim(
-            summary=f"{connections(len(memory.forgotten))} between {flow.client.address} and {flow.server.address} "
-            f"did not outlive a silence of {seconds(memory.fatal)}{_survived(memory)}{_devices(memory)}",
-            remedy=f"Find the device; {_advice(memory, idle_time_there(context.facts, flow))}, or raise its timeout.",
+            summary=f"A device on the path between {flow.client.address} and {flow.server.address} "
+            f"{'forgets' if sure else 'may forget'} connections after {_bracket(memory)} of silence{_devices(memory)}; "
+            f"{connections(len(memory.forgotten))} ended this way",
+            remedy=_advice(context, memory, flow),
             frames=tuple(frames[:MAX_FRAMES]),
             observed=_observed(memory),
-            expected="a connection that lasts until one of its ends closes it",
+            expected="a connection that lasts until one side closes it",
             source="RFC 5382 REQ-5: no less than 2 h 4 min for a NAT",
-            confidence="likely" if memory.sure or (len(memory.forgotten) > 1 and memory.survived) else "possible",
+            confidence="likely" if sure else "possible",
             streams=tuple(memory.forgotten.tolist()),
             at=earliest(rows[:, OPEN_GAP_END]),
             whom=flow.server.address,
@@ -52,25 +56,40 @@ def middlebox_idle_timeout(context: Context) -> Iterator[Claim]:
 
 def _observed(memory: Memory) -> str:
     if memory.exact:
-        return f"a RST with another hop limit than its sender's packets, {seconds(memory.fatal)} after the last packet"
+        return (
+            f"an RST with another hop limit than its sender's packets, {duration(memory.fatal)} after the last packet"
+            + (f"; others survived {duration(memory.survived)} of silence" if memory.survived else "")
+            + (f"; others survived {duration(memory.survived)} of silence" if memory.survived else "")
+        )
     if not memory.survived:
-        return f"a silence of {seconds(memory.fatal)} that was fatal; none survived is known"
-    return f"the limit is above {seconds(memory.survived)}, which was survived, and at most {seconds(memory.fatal)}"
+        return f"a connection that died after {duration(memory.fatal)} of silence; none is known to have survived one"
+    return f"a connection survived {duration(memory.survived)} of silence; another died after {duration(memory.fatal)}"
 
 
-def _advice(memory: Memory, by: str) -> str:
-    """What idle time of a prober keeps the device from forgetting."""
+def _advice(context: Context, memory: Memory, flow: Flow) -> str:
+    """What idle time of a prober keeps the device from forgetting, and how to set it."""
+    timing = proposed(context.memories, flow.stream)
+    why = "connections survived that much silence" if memory.survived else "half of the silence that was fatal"
+    if timing.idle < memory.safe_idle:
+        why = f"{memory.safe_idle} s is the most that keeps the device from forgetting"
+    sides = [entry.sender for entry in flow.keepalive] or SIDES
+    return (
+        f"Set the keepalive idle time to {timing.idle} s or less ({why}), or raise the device's idle timeout. "
+        f"{how_to_set(context.facts, flow, timing, sides)}"
+    )
+
+
+def _bracket(memory: Memory) -> str:
+    """The bounds of its timeout."""
+    if memory.exact:
+        return f"about {duration(memory.fatal)}"
     if memory.survived:
-        return f"an idle time of {memory.safe_idle} s or less ({by}) is known to be safe: keep to that"
-    return f"keep the idle time of probes ({by}) below it, at {memory.safe_idle} s or less"
-
-
-def _survived(memory: Memory) -> str:
-    return f", others survived {seconds(memory.survived)}" if memory.survived else ""
+        return between(memory.survived, memory.fatal)
+    return f"at most {duration(memory.fatal)}"
 
 
 def _devices(memory: Memory) -> str:
     if not memory.devices:
         return ""
     names = ", ".join(box.name for box in memory.devices)
-    return f": {memory.devices[0].idle_timeout_s} s, as of {names}"
+    return f" ({memory.devices[0].idle_timeout_s} s is the timeout of {names})"

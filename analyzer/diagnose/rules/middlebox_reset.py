@@ -19,18 +19,18 @@ ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
     title="A device on the path to {whom} reset {connections}",
 )
 def middlebox_reset(flow: Flow, context: Context) -> Iterator[Claim]:
-    """A device on the path forgot the connection, and reset it in the peer's name.
+    """A device on the network path reset the connection in the peer's name.
 
-    A firewall, a load balancer or a NAT keeps a table of connections and drops those that were idle for too long. Some
-    answer what comes later with a RST that carries the peer's address, some reset both ends when the time is over. The
-    hop limit (TTL) tells: the RST passed fewer routers, or more, than any other packet of the peer. The peer may hold
-    the connection still.
+    A firewall, load balancer or NAT keeps a table of connections and drops those that are idle for too long. Some
+    devices answer later packets with an RST that carries the peer's address; some reset both ends when the time is up.
+    The hop limit (TTL) shows it: the RST passed fewer or more routers than any other packet of the peer. The peer may
+    still hold the connection open.
 
-    Look at: the longest time without a packet before the RST; the device's idle timeout for TCP is no longer than that.
-    See middlebox-idle-timeout.
+    Look at: the longest silence before the RST. The device's idle timeout for TCP is no longer than that. See
+    middlebox-idle-timeout.
 
-    Probe more often than the device forgets: a net.ipv4.tcp_keepalive_time (TCP_KEEPIDLE) well below its timeout, for
-    timers fire late, never early; or raise the timeout on the device.
+    Use a keepalive idle time (net.ipv4.tcp_keepalive_time, TCP_KEEPIDLE) well below the device's timeout: timers fire
+    late, never early. Or raise the timeout on the device.
     """
     ending = flow.ending
     answered = ANSWERED.get(ending.why, "an acknowledgement")
@@ -40,15 +40,17 @@ def middlebox_reset(flow: Flow, context: Context) -> Iterator[Claim]:
             frames = tuple(probe.frame for probe in keepalive.episodes[-1].probes[-3:])
     if ending.frame is not None:
         frames += (ending.frame,)
-    what = f"{answered} between {flow.client} and {flow.server} was answered with RST"
+    what = f"reset the connection of {flow.client} to {flow.server} in reply to {answered}"
     if ending.why is Why.NONE and context.facts.tracks.flows[flow.stream, RESET_WHY] == RESET_ABORT:
-        what = f"{flow.client} and {flow.server} were silent, and then reset"
+        what = f"reset the silent connection of {flow.client} to {flow.server}"
     yield Claim(
-        summary=f"{what} by a device on the path",
-        remedy="Find the firewall, load balancer or NAT, and its idle timeout. Probe more often than it forgets.",
+        summary=f"A device on the path {what}",
+        remedy="Find the firewall, load balancer or NAT on the path and its idle timeout for TCP. Set the keepalive "
+        "idle "
+        "time below that timeout.",
         frames=frames,
-        observed="a RST with fewer or more hops behind it than any other packet of the host that it names",
-        expected="an ACK, or a RST with the hop limit of that host's packets",
+        observed="an RST with another hop limit (TTL) than all other packets of the host that it names",
+        expected="an ACK, or an RST with the hop limit of that host's packets",
         source="RFC 9293 3.10.7.1",
         confidence="likely",
         at=ending.time,

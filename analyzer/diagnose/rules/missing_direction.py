@@ -27,25 +27,25 @@ def _is_half(facts: Facts) -> Mask:
     title="{whom} recorded only one direction of {connections}",
 )
 def missing_direction(context: Context) -> Iterator[Claim]:
-    """Only one direction of a connection was captured, though the other was there.
+    """Only one direction of a connection was captured.
 
-    One end acknowledges data that it can only have got from its peer, and no packet of that peer is in the capture: a
-    mirror port that copies one direction, a route back by another way, a filter. Whether probes were answered cannot
-    be said, and is not.
+    One side acknowledges data that it can only have received from its peer, but no packet of that peer is in the
+    capture: a mirror port copies one direction, the return route is different, or a filter excludes it. Whether probes
+    were answered is unknown, so nothing is said about that.
 
     Look at: where the capture was made, and its filter.
 
-    Capture both directions: at one of the ends, or with a mirror of both.
+    Capture both directions: on one of the two hosts, or with a mirror of both directions.
     """
     streams = context.facts.where(_is_half)
     if not len(streams):
         return
     yield Claim(
-        summary=f"of {connections(len(streams))} one direction alone is in the capture",
-        remedy="Capture at one of the ends, or mirror both directions.",
+        summary=f"The capture contains only one direction of {connections(len(streams))}",
+        remedy="Capture on one of the two hosts, or mirror both directions.",
         frames=tuple(context.facts.tracks.flows[streams[:MAX_FRAMES], FIRST_FRAME].tolist()),
-        observed="acknowledgements that advance, and nothing of what they acknowledge",
-        expected="packets of both ends",
+        observed="acknowledgements that advance, and no packet that they acknowledge",
+        expected="packets of both sides",
         source="RFC 9293 3.4",
         streams=tuple(streams.tolist()),
         whom="the capture",

@@ -16,26 +16,26 @@ from analyzer.diagnose.registry import Claim, Context, survey
 def mixed_captures(context: Context) -> Iterator[Claim]:
     """Captures that do not belong together were read together.
 
-    Connections of the same addresses and ports are in two captures, and their sequence numbers contradict each other in
-    both directions, with no SYN between: other hosts in networks of the same addresses, or another time. They are told
-    as connections of their own.
+    Connections with the same addresses and ports are in two captures, and their sequence numbers contradict each other
+    in both directions, with no SYN between. The captures come from different networks with the same addresses, or from
+    different times. The connections are listed separately.
 
     Look at: where and when each capture was made.
 
-    Read captures together that follow one another at one place, or that were made at several places of one path; look
-    at others one by one (--each).
+    Read captures together only if they follow one another at one place, or were made at several places on one network
+    path. Analyse others one at a time (--each).
     """
     for place, capture in enumerate(context.captures):
         if not capture.strangers:
             continue
         yield Claim(
-            summary=f"{connections(capture.strangers)} of capture {place} had the addresses and ports of others in "
-            f"capture {capture.stranger_to}",
-            remedy="Look at captures of different hosts or times one by one: keepalive analyze --each.",
+            summary=f"{context.name_of(place)} and {context.name_of(capture.stranger_to)} do not belong together: "
+            f"{connections(capture.strangers)} with the same addresses and ports, but unrelated sequence numbers",
+            remedy="Analyse captures of different networks or times one at a time: keepalive analyze --each.",
             frames=(),
-            observed="sequence numbers of both ends far from those of the other capture, without a SYN between",
-            expected="numbers that go on where the other capture left them",
+            observed="sequence numbers of both sides far from those of the other capture, without a SYN between",
+            expected="sequence numbers that continue those of the other capture",
             source="RFC 9293 3.4: sequence numbers",
             confidence="likely",
-            whom=f"capture {place} and capture {capture.stranger_to}",
+            whom=f"{context.name_of(place)} and {context.name_of(capture.stranger_to)}",
         )

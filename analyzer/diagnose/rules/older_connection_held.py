@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.phrases import seconds
+from analyzer.diagnose.advice import how_to_set, proposed
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.columns import Facts
-from analyzer.model.flows import Flow
+from analyzer.model.durations import duration
+from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import CHALLENGED, HANDSHAKE, HANDSHAKE_RTT, HEAD_SIZE, OLDER_RESET, SAW_ACK, SYN_TIME
 
@@ -23,29 +24,30 @@ def _challenged(facts: Facts) -> Mask:
     title="{whom} still held an older connection on the addresses and ports of {connections}",
 )
 def older_connection_held(flow: Flow, context: Context) -> Iterator[Claim]:
-    """The server still held an older connection of these addresses and ports when the client opened a new one.
+    """The server still held an older connection with these addresses and ports.
 
-    It answered the SYN with an ACK that carries the numbers of the older connection (a challenge ACK, RFC 9293
-    3.10.7.4). The client's TCP knows no such connection and answered with RST, which freed the server; its next SYN,
-    a second or more later, was accepted. So the client, or something on the path, had forgotten a connection that the
-    server held: the client rebooted or vanished, a NAT gave its port to another, or the client used the port again.
+    A client opened a new connection, and the server answered the SYN with an ACK that carries the sequence numbers of
+    the older connection (a challenge ACK, RFC 9293 3.10.7.4). The client's TCP knows no such connection and answered
+    with RST, which freed the server; the next SYN, a second or more later, was accepted. So the client, or something on
+    the path, had lost a connection that the server still held: the client rebooted or vanished, a NAT reassigned its
+    port, or the client reused the port.
 
-    Look at: how long the server keeps connections whose client is gone. Keepalive on the server, with a time of minutes
-    rather than two hours, ends them before a client comes back to one.
+    Look at: how long the server keeps connections of clients that are dead. Keepalive on the server, with an idle time
+    of minutes rather than two hours, ends them before a client reuses the port.
     """
     head = context.facts.tracks.flows[flow.stream]
     reset = bool(head[HANDSHAKE] & OLDER_RESET)
     took = int(head[HEAD_SIZE + SYN_TIME]) - flow.start
     delay = ""
     if head[HANDSHAKE] & SAW_ACK and head[HANDSHAKE_RTT] >= 0 and took > 0:
-        delay = f"; the connection was made {seconds(took)} later"
+        delay = f", which delayed the new connection by {duration(took)}"
     yield Claim(
-        summary=f"{flow.server} answered a SYN of {flow.client} with an ACK of an older connection that it still held"
-        f"{delay}",
-        remedy="Have the server probe idle connections (SO_KEEPALIVE with a time of minutes), so that it knows which "
-        "clients are gone before they come back.",
+        summary=f"{flow.server} still held an older connection when {flow.client} opened a new one on the same "
+        f"ports{delay}",
+        remedy="Enable keepalive on the server with an idle time of minutes, so that it drops dead clients before they "
+        f"reconnect. {how_to_set(context.facts, flow, proposed(context.memories, flow.stream), SIDES[1:])}",
         frames=(),
-        observed=f"an ACK with other numbers in answer to a SYN{', and the RST of the client to it' * reset}",
+        observed=f"an ACK with other sequence numbers in reply to a SYN{', and the RST from the client' * reset}",
         expected="a SYN-ACK",
         source="RFC 9293 3.10.7.4 and 3.5.1",
         confidence="certain" if reset else "possible",

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.advice import how_to_set, proposed
 from analyzer.diagnose.groups import hosts
 from analyzer.diagnose.phrases import connections
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.model.flows import SIDES
 from analyzer.tables.arrays import Column, are_among, distinct
 from analyzer.tables.fields import END_TIME, FIRST_FRAME, LAST_PROBE, PROBE_FRAME
 
@@ -21,16 +23,16 @@ HALF = MAX_FRAMES // 2
     title="Proxy {whom} sent no keepalive probes on {connections} of one leg",
 )
 def one_leg_only(context: Context) -> Iterator[Claim]:
-    """A proxy's connections are probed on one side only.
+    """A proxy uses keepalive on one side only.
 
-    A proxy ends one connection and begins another: a keepalive probe on one of them never reaches the other. Here one
-    host is the server of some connections and the client of others, with other hosts at the far ends; those on one
-    side are probed, those on the other are silent for as long, and nobody asks. Devices on that leg forget them, and a
-    peer that dies there is not noticed.
+    A proxy ends one connection and opens another, so a keepalive probe on one never reaches the other. Here one host is
+    the server of some connections and the client of others, with different hosts at the far ends. The connections on
+    one side carry probes; those on the other are silent for as long without any. Devices on that side forget them, and
+    nobody detects a peer that dies there.
 
-    Look at: the proxy's settings for its listeners and for its upstreams, which are apart.
+    Look at: the proxy's settings for its listeners and for its upstreams, which are separate.
 
-    Set keepalive on both legs: nginx has so_keepalive for listen and proxy_socket_keepalive for upstreams, HAProxy
+    Set keepalive on both sides. nginx has so_keepalive for listen and proxy_socket_keepalive for upstreams, HAProxy
     clitcpka and srvtcpka, Envoy tcp_keepalive for listeners and for clusters.
     """
     flows = context.facts.tracks.flows
@@ -65,13 +67,14 @@ def _claim(context: Context, side: int, silent: Column, probed: Column) -> Claim
     frames = facts.tracks.probes[last[:HALF] - 1, PROBE_FRAME].tolist()
     frames += facts.tracks.flows[silent[:HALF], FIRST_FRAME].tolist()
     return Claim(
-        summary=f"{proxy} has probes on {connections(len(probed))} of one leg, and none on {connections(len(silent))} "
-        f"with its {('servers', 'clients')[side]}, such as {(flow.server, flow.client)[side]}",
-        remedy=f"Set keepalive towards its {('servers', 'clients')[side]}, too.",
+        summary=f"Proxy {proxy} has keepalive probes on {connections(len(probed))} of one side, and none on "
+        f"{connections(len(silent))} to its {('servers', 'clients')[side]}",
+        remedy=f"Enable keepalive on the proxy for connections to its {('servers', 'clients')[side]}, too. "
+        f"{how_to_set(facts, flow, proposed(context.memories, flow.stream), (SIDES[side],))}",
         frames=tuple(frames),
-        observed="probes on one leg of a proxy, silence on the other",
-        expected="probes on both",
-        source="RFC 9293 3.8.4: a probe asks one TCP, and a proxy has two",
+        observed="probes on one side of a proxy, silence without probes on the other",
+        expected="probes on both sides",
+        source="RFC 9293 3.8.4: a probe checks one TCP connection, and a proxy has two",
         confidence="likely",
         streams=tuple(silent.tolist()),
         at=earliest(facts.tracks.flows[silent, END_TIME]),

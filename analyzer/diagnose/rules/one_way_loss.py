@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.heard import answered_in_vain, heard_of_peer, unanswered_at_the_end
-from analyzer.diagnose.phrases import ends_of
+from analyzer.diagnose.phrases import ends_of, several
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.flows import Flow, Keepalive, Probe
 from analyzer.model.words import Why
@@ -18,18 +18,18 @@ from analyzer.model.words import Why
     title="The path lost packets in one direction on {connections} to {whom}",
 )
 def one_way_loss(flow: Flow, context: Context) -> Iterator[Claim]:
-    """Probes go unanswered, or their answers unheard, and yet the peer is alive.
+    """Packets are lost in one direction, and the peer is alive.
 
-    Two probes in a row at least drew no answer, while segments of the peer (its own probes, retransmissions) are in the
-    capture after them. Or the answers are in the capture, and the prober asked again as if none had come: they were
-    lost behind the point of capture, as its timestamps or the pace of its probes show. So the host is up, and what goes
-    one way gets lost: a device on the path that forgot the connection in one direction, an asymmetric route, a filter.
-    Each end will think the other dead.
+    At least two probes in a row got no reply, but the capture shows later segments of the peer (its own probes,
+    retransmissions). Or the replies are in the capture, and the prober went on as if none had arrived: they were lost
+    beyond the capture point, as its timestamps or the pace of its probes show. So the host is up, and packets in one
+    direction are lost: a device forgot the connection in one direction, routes are asymmetric, or a filter drops them.
+    Each side will take the other for dead.
 
     Look at: a capture at the other end, which shows whether the probes arrive there and are answered; the state
-    tables of firewalls, NATs and load balancers between.
+    tables of firewalls, NATs and load balancers on the path.
 
-    Probe more often than such a device forgets; see middlebox-reset.
+    If a device forgets idle connections, use an idle time below its timeout: see middlebox-idle-timeout.
     """
     unheard, unanswered = [], []
     for keepalive in flow.keepalive:
@@ -62,13 +62,15 @@ def _unheard(flow: Flow, keepalive: Keepalive, probes: list[Probe], *, gave_up: 
     prober, peer = ends_of(flow, keepalive)
     answers = [probe.answer_frame for probe in probes if probe.answer_frame is not None]
     return Claim(
-        summary=f"{peer} answered {prober}, and {len(probes)} of its answers did not arrive there"
-        + (": it gave up" if gave_up else ": it asks on"),
-        remedy=f"Look between the point of capture and {prober.address}: a device that filters or forgets one "
-        "direction, or a route that differs by direction.",
+        summary=f"{prober} did not receive {len(probes)} {'reply' if len(probes) == 1 else 'replies'} from {peer} "
+        f"that the "
+        f"capture shows, and {'gave up' if gave_up else 'keeps probing'}",
+        remedy=f"Check the path from the capture point to {prober.address} for a filter or an asymmetric route. A "
+        f"device that "
+        "forgot the connection in one direction looks the same.",
         frames=tuple(sorted({probe.frame for probe in probes} | set(answers))),
-        observed="answers in this capture, and a prober that asks again, and echoes, as if none had come",
-        expected="the next probe after the idle time, echoing the timestamp of the last answer",
+        observed="replies in the capture, and a prober that sends and echoes as if none had arrived",
+        expected="the next probe after the idle time, with the timestamp of the last reply",
         source="RFC 9293 3.8.4; RFC 7323 4.3",
         confidence="likely",
         at=probes[0].time,
@@ -78,11 +80,13 @@ def _unheard(flow: Flow, keepalive: Keepalive, probes: list[Probe], *, gave_up: 
 def _unanswered(flow: Flow, keepalive: Keepalive, silent: list[Probe]) -> Claim:
     prober, peer = ends_of(flow, keepalive)
     return Claim(
-        summary=f"{peer} did not answer {len(silent)} probes of {prober}, but was sending all the same",
-        remedy="Capture at the other end, too; look for a device that filters or forgets one direction, and for "
-        "routes that differ by direction.",
+        summary=f"{peer} sent no reply to {several(len(silent), 'keepalive probe')} from {prober}, but kept sending "
+        f"other packets",
+        remedy=f"Capture at {peer} to see whether the probes arrive. Look for a filter, a device that forgot one "
+        f"direction, "
+        "or an asymmetric route.",
         frames=tuple(probe.frame for probe in silent),
-        observed=f"{len(silent)} probes in a row without an answer, and segments of the peer after them",
+        observed=f"{several(len(silent), 'probe')} in a row without a reply, and later segments of the peer",
         expected="an ACK to each probe within a round trip",
         source="RFC 9293 3.8.4",
         confidence="likely",

@@ -26,21 +26,22 @@ def mixes_tunnels(facts: Facts) -> Mask:
 def overlapping_tunnels(flow: Flow, context: Context) -> Iterator[Claim]:
     """Two connections with the same addresses and ports, in two tunnels, were counted as one.
 
-    Tenants of a network may use the same private addresses, each in a tunnel with its own id. A connection is known by
-    the innermost addresses and ports, whatever tunnel it is captured in, because one packet is often captured inside
-    and outside of a tunnel. Here segments with one set of addresses and ports came in tunnels with different ids, and
-    their sequence numbers lie too far apart to belong to one connection. What is said of this connection is worth
-    nothing.
+    Tenants of a network may use the same private addresses, each in a tunnel with its own ID. A connection is
+    identified by its innermost addresses and ports, whatever the tunnel, because one packet is often captured both
+    inside and outside a tunnel. Here segments with the same addresses and ports came in tunnels with different IDs, and
+    their sequence numbers are too far apart for one connection. Do not rely on what is said about this connection.
 
-    Look at: whether the ids are of two tenants, or of one that moved. With --split-tunnels the ids (a VXLAN or GENEVE
-    network identifier, a GRE key, an ERSPAN session) tell connections apart.
+    Look at: whether the IDs belong to two tenants, or to one that moved.
+
+    With --split-tunnels the ID (a VXLAN or GENEVE network identifier, a GRE key, an ERSPAN session) is part of what
+    identifies a connection.
     """
     yield Claim(
-        summary=f"{flow.client} and {flow.server} stand for several connections, in tunnels with different ids",
-        remedy="Analyse again with --split-tunnels.",
+        summary=f"{flow.client} to {flow.server} is several connections in tunnels with different IDs",
+        remedy="Analyse the capture again with --split-tunnels.",
         frames=context.facts.event_frames(flow.stream, EVENT_TUNNEL),
-        observed="sequence numbers far apart, in tunnels with different ids",
-        expected="one run of sequence numbers in each direction",
+        observed="sequence numbers far apart, in tunnels with different IDs",
+        expected="one sequence of numbers in each direction",
         source="RFC 9293 3.4",
         confidence="likely",
     )

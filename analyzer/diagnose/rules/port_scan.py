@@ -14,22 +14,23 @@ from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME
     title="{whom} scanned ports or hosts: {connections} failed",
 )
 def port_scan(context: Context) -> Iterator[Claim]:
-    """One host asked for many ports or hosts, mostly in vain.
+    """One host tried many ports or hosts, and most refused or did not reply.
 
-    So looks a scanner, a monitoring system that searches, or a program with a wrong list of addresses. What it was
-    refused says nothing of the services: they are not blamed for it.
+    A port scanner looks like this, and so does a monitoring system that searches, or a program with a wrong list of
+    addresses. The services are not blamed for connections that a scan asked for.
 
-    Look at: who that host is, and whether it is meant to do so.
+    Look at: which host that is, and whether it is meant to scan.
     """
     for streams in context.scans:
         flow = context.flow(int(streams[0]))
         yield Claim(
-            summary=f"{flow.client.address} asked for {len(streams)} connections that were not made, to many ports or "
-            "hosts: a scan",
-            remedy="Find out whether that host is meant to scan.",
+            summary=f"{flow.client.address} tried {len(streams):,} connections to many ports or hosts that refused or "
+            f"did not "
+            "reply: a port scan",
+            remedy=f"Find out whether {flow.client.address} is meant to scan.",
             frames=tuple(context.facts.tracks.flows[streams[:MAX_FRAMES], FIRST_FRAME].tolist()),
-            observed=f"{len(streams)} SYNs to different ports or hosts, refused or not answered",
-            expected="connections to services that are there",
+            observed=f"{len(streams):,} SYNs to different ports or hosts, refused or without a reply",
+            expected="connections to services that exist",
             source="RFC 9293 3.5",
             confidence="likely",
             streams=tuple(streams.tolist()),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
-from analyzer.diagnose.phrases import connections, ends, seconds
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.model.durations import between, duration
 from analyzer.model.flows import SIDES
 from analyzer.tcp import SECOND
 
@@ -28,16 +28,16 @@ NAMED_AT_MOST = 4
     title="{whom} closed {connections} at an idle limit",
 )
 def proxy_idle_close(context: Context) -> Iterator[Claim]:
-    """An idle connection was closed at a time limit.
+    """One side closed an idle connection at a time limit.
 
-    After so many seconds without data one end, mostly a proxy or a server, sent FIN (some send RST). Keepalive probes
-    do not count as data to such a limit, and do not keep the connection. Whoever reuses connections must expect it: a
-    request that is sent at that moment crosses the FIN and is lost (see keepalive-race).
+    After a fixed time without data one side, usually a proxy or a server, sent FIN (some send RST). Keepalive probes do
+    not count as data for such a limit, and do not keep the connection open. Clients that reuse connections must expect
+    this: a request sent at that moment crosses the FIN and is lost (see keepalive-race).
 
-    Look at: the idle limits of the host that closed, and of proxies that stand for it.
+    Look at: the idle limits of the host that closed, and of proxies in front of it.
 
-    Let the end that sends requests close idle connections first, with a limit below the other's; send heartbeats of
-    the application where a connection must last.
+    Make the side that sends requests close idle connections first, with a shorter limit. Where a connection must last,
+    send application heartbeats.
     """
     for limit in context.idle_limits:
         if not limit.foreign.any():  # that is a device's, see middlebox-idle-timeout
@@ -63,21 +63,26 @@ def _claim(context: Context, limit: Limit) -> Iterator[Claim]:
     known = _closing_after(shortest, late, limit.side, flow.server.port) if whole else []
     if many < FEWEST and (limit.resets.any() or not known):
         return
-    closer, _ = ends(flow, SIDES[limit.side])
-    names = f", as of {', '.join(box.name for box in known)}" if 0 < len(known) <= NAMED_AT_MOST else ""
+    names = f" (a limit of {', '.join(box.name for box in known)})" if 0 < len(known) <= NAMED_AT_MOST else ""
     how = "reset" if limit.resets.all() else "closed"
     yield Claim(
-        summary=f"{connections(many)} of {flow.server} {how} by {closer.address} after {seconds(shortest)} "
-        f"without data{names}",
-        remedy="Close idle connections sooner at the end that sends requests, or send heartbeats of the application; "
-        "keepalive probes do not count here.",
+        summary=f"{context.at_side(limit.streams, limit.side)} {how} {context.of(limit.streams, limit.side)} after "
+        f"{duration(shortest)} without data{names}",
+        remedy=_remedy(shortest, limit.side),
         frames=tuple(limit.frames[:MAX_FRAMES].tolist()),
-        observed=f"a {'RST' if limit.resets.all() else 'FIN'} {seconds(shortest)} to {seconds(longest)} after the "
-        "last data",
-        expected="a limit that both ends know",
+        observed=f"{'an RST' if limit.resets.all() else 'a FIN'} {between(shortest, longest)} after the last data",
+        expected="a limit that both sides know",
         source="RFC 9112 9.3 and 9.5",
         confidence="likely" if many >= FEWEST else "possible",
         streams=tuple(np.sort(limit.streams).tolist()),
         at=earliest(context.closings.time[limit.streams]),
         whom=context.at_side(limit.streams, limit.side),
     )
+
+
+def _remedy(limit: int, side: int) -> str:
+    """Of a server's limit the client has to stay below; one of the client's own is what it should be."""
+    more = "Keepalive probes do not count as data. To keep connections open, send application heartbeats."
+    if side == 0:
+        return f"Change nothing if the client's idle limit of {duration(limit)} is intended. {more}"
+    return f"Have clients close or replace connections that are idle for nearly {duration(limit)}. {more}"

@@ -15,25 +15,27 @@ from analyzer.model.flows import SIDES
     title="A device on the path reset {connections} in the name of {whom}",
 )
 def reset_between_ends(context: Context) -> Iterator[Claim]:
-    """A RST arrived that the host it names never sent.
+    """An RST arrived that the host it names never sent.
 
-    Two captures of one path (--both-ends): the RST is in the one nearer to its receiver, and not in the one nearer to
-    the host whose address it bears. A device between made it: a firewall, a load balancer or a NAT that had forgotten
-    the connection, or was told to end it.
+    In two captures of one network path (--both-ends), the capture nearer to the receiver has the RST, and the capture
+    nearer to the host whose address it carries does not. A device between the two made it: a firewall, a load balancer
+    or a NAT that had forgotten the connection, or was configured to end it.
 
-    Look at: the devices between the two places; compare middlebox-reset, which tells the same by the hop limit.
+    Look at: the devices between the two capture points. Compare middlebox-reset, which shows the same by the hop
+    limit.
     """
     for apart in context.apart:
         if apart.by_sender or not apart.resets:
             continue
         flow = context.flow(apart.stream)
         origin, receiver = ends(flow, SIDES[apart.side])
+        held, other = context.name_of(apart.capture), context.name_of(1 - apart.capture)
         yield Claim(
-            summary=f"{receiver} got a RST in the name of {origin}, which {origin} did not send",
-            remedy="Find the device between the two places of capture that made it, and its idle timeout.",
+            summary=f"{receiver} received an RST in the name of {origin}, which {origin} did not send",
+            remedy="Find the device between the two capture points that sent the RST, and check its idle timeout.",
             frames=apart.resets,
-            observed=f"a RST in capture {apart.capture} that capture {1 - apart.capture}, nearer to its sender, lacks",
-            expected="the same RST at both ends",
+            observed=f"an RST in {held} that is missing from {other}, which is nearer to its sender",
+            expected="the same RST in both captures",
             source=TWO_CAPTURES,
             confidence="likely",
             streams=(apart.stream,),

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.advice import USUAL, user_timeout
 from analyzer.diagnose.errors_on_path import path_errors
-from analyzer.diagnose.phrases import ends, named, seconds, times
+from analyzer.diagnose.phrases import ends, named, times
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.diagnose.systems import is_windows
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow
 from analyzer.model.words import How
 from analyzer.tables.fields import (
@@ -27,6 +29,7 @@ from analyzer.tables.fields import (
     STAMP,
     SYN_TSVAL,
 )
+from analyzer.tcp import SECOND
 
 # Gaps between resends double (RFC 6298 5.5): who has missed its turn by so much has stopped.
 MISSED, SLACK_NS = 2.5, 100_000_000
@@ -39,17 +42,17 @@ MISSED, SLACK_NS = 2.5, 100_000_000
     title="{whom} did not acknowledge data on {connections}",
 )
 def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
-    """Data was sent again and again, and never acknowledged.
+    """Data was retransmitted again and again, and never acknowledged.
 
-    The sender's retransmission timer doubles from some 200 ms to 120 s. Linux gives up after net.ipv4.tcp_retries2
-    retransmissions (15: 924.6 s at least), without a word on the wire; all that time the application waits, for no
-    keepalive probe is sent while data is unacknowledged.
+    The sender's retransmission timer doubles from about 200 ms to 120 s. Linux gives up after net.ipv4.tcp_retries2
+    retransmissions (15: at least 15 min) without sending anything. The application waits all that time: no keepalive
+    probe is sent while data is unacknowledged.
 
-    Look at: the receiving host and the path, from the first of these retransmissions on. Where the connection had been
-    idle before, a device on the path may have forgotten it: see middlebox-idle-timeout.
+    Look at: the receiving host and the network path, from the first of these retransmissions on. If the connection had
+    been idle before, a device on the path may have forgotten it: see middlebox-idle-timeout.
 
-    To know sooner set TCP_USER_TIMEOUT (RFC 5482) on the socket, or lower net.ipv4.tcp_retries2; give requests a
-    deadline in the application.
+    To detect this sooner, set TCP_USER_TIMEOUT (RFC 5482) on the socket, or lower net.ipv4.tcp_retries2. Set deadlines
+    for requests in the application.
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
     said = "".join(f"; {error}" for error in path_errors(context.facts, flow.stream)[:2])
@@ -61,17 +64,18 @@ def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
         lasted = row[x + RESENT_LAST] - row[x + RESENT_FIRST]
         silent = int(context.facts.listened(np.array([row[x + RESENT_LAST]]))[0])
         missed = silent > MISSED * row[x + RESENT_GAP] + SLACK_NS
-        then = "and was at it still"
+        then = "and was still retransmitting at the end of the capture"
         if flow.ending.how is How.RST:
             then = "and then reset the connection"
         elif missed or flow.ending.how is How.TIMEOUT:
-            then = f"and no more in the {seconds(silent)} until the capture ended"
+            then = f"and stopped {duration(silent)} before the capture ends"
         seen = flow.packets[1 - side] > 0
-        answer = f"{peer} acknowledged none of it" if seen else f"no acknowledgement of {peer} is in this capture"
+        what = "a FIN" if _is_fin(row, side) else "data"
+        answer = "did not acknowledge" if seen else "is not in this capture, so it is unknown whether it acknowledged"
         yield Claim(
-            summary=f"{sender} sent the same again {times(row[x + RESENT])} in {seconds(lasted)}, {then}; {answer}"
-            f"{said}",
-            remedy=_remedy(context, flow, side),
+            summary=f"{peer} {answer} {what} from {sender}, which retransmitted it {times(row[x + RESENT])} in "
+            f"{duration(lasted)} {then}{said}",
+            remedy=_remedy(context, flow, side, still_open=then.startswith("and was"), lasted=lasted),
             frames=tuple(frame for frame in (row[REQUEST_FRAME] or row[x + FIN_FRAME],) if frame),
             observed=f"{row[x + RESENT]} retransmissions without an acknowledgement",
             expected="an ACK within a round trip",
@@ -82,21 +86,17 @@ def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
         )
 
 
-def _remedy(context: Context, flow: Flow, side: int) -> str:
+def _remedy(context: Context, flow: Flow, side: int, *, still_open: bool, lasted: int) -> str:
+    """What to find out; then a limit, unless the sender has one that is as short."""
+    sender, peer = ends(flow, SIDES[side])
+    find = f"Find out why packets from {sender.address} to {peer} get no reply: check the host, then the network path."
     if is_windows(context.facts, flow, side):
-        return (
-            "Find out why nothing arrives; give requests a deadline in the application (Windows: the socket option "
-            "TCP_MAXRT, or TcpMaxDataRetransmissions for all)."
-        )
+        return f"{find} On Windows the socket option TCP_MAXRT, or TcpMaxDataRetransmissions for all, limits the wait."
     if _is_fin(context.facts.tracks.flows[flow.stream].tolist(), side):
-        return (
-            "Find out why nothing arrives. The socket is closed already: Linux tries for as long as "
-            "net.ipv4.tcp_orphan_retries says, unless TCP_USER_TIMEOUT was set on it."
-        )
-    return (
-        "Find out why nothing arrives; set TCP_USER_TIMEOUT on the socket (or net.ipv4.tcp_retries2) to the "
-        "time after which that should be known."
-    )
+        return f"{find} The application has closed this socket: on Linux net.ipv4.tcp_orphan_retries limits the wait."
+    if not still_open and lasted <= USUAL.total * SECOND:
+        return f"{find} The sender gave up after {duration(lasted)}, so its time limit is not the problem."
+    return f"{find} {user_timeout(flow, SIDES[side])}"
 
 
 def _is_fin(row: list[int], side: int) -> bool:

@@ -30,14 +30,14 @@ def _told(facts: Facts) -> Mask:
 def too_many_pings(flow: Flow, context: Context) -> Iterator[Claim]:
     """A gRPC server closed a connection because its client sent HTTP/2 PINGs too often.
 
-    A server of gRPC counts PINGs that come sooner than it permits (5 minutes after the one before, unless it was told
-    otherwise; two hours while no call is open) and at the third sends GOAWAY with ENHANCE_YOUR_CALM and the words
-    too_many_pings. Calls under way fail as UNAVAILABLE, and the client connects again, at twice its keepalive time.
+    A gRPC server counts PINGs that arrive sooner than it permits: by default 5 minutes after the one before, or two
+    hours while no call is open. At the third it sends GOAWAY with ENHANCE_YOUR_CALM and the text too_many_pings. Calls
+    in progress fail as UNAVAILABLE. The client reconnects, with twice its keepalive time.
 
-    Look at: the keepalive time of the client's channel beside the server's enforcement policy.
+    Look at: the keepalive time of the client's channel, and the server's enforcement policy.
 
     Raise the client's keepalive time (Go: keepalive.ClientParameters.Time; others: grpc.keepalive_time_ms) to five
-    minutes or more, or let the server permit what the path needs (Go: keepalive.EnforcementPolicy.MinTime and
+    minutes or more. Or let the server permit more PINGs (Go: keepalive.EnforcementPolicy.MinTime and
     PermitWithoutStream; others: grpc.http2.min_recv_ping_interval_without_data_ms).
     """
     for side, tired in enumerate(SIDES):
@@ -48,13 +48,14 @@ def too_many_pings(flow: Flow, context: Context) -> Iterator[Claim]:
         pings = [beats for beats in flow.heartbeats if beats.sender != tired]
         often = f", every {pings[0].period_s:.3g} s" if pings else ""
         yield Claim(
-            summary=f"{other} sent HTTP/2 PINGs too often for its peer{often}: GOAWAY, too_many_pings",
-            remedy="Raise the client's keepalive time to 5 min or more, or lower the server's "
-            "EnforcementPolicy.MinTime (grpc.http2.min_recv_ping_interval_without_data_ms) and permit pings without "
-            "calls.",
+            summary=f"{other} sent HTTP/2 PINGs too often{often}, so its peer closed the connection (GOAWAY, "
+            f"too_many_pings)",
+            remedy="Raise the gRPC client's keepalive time to 5 min or more (Go: ClientParameters.Time; others: "
+            "grpc.keepalive_time_ms). Or lower the server's EnforcementPolicy.MinTime "
+            "(grpc.http2.min_recv_ping_interval_without_data_ms) and permit PINGs without calls.",
             frames=(*(frame for beats in pings for frame in beats.frames), *frames),
-            observed=f"HTTP/2 PINGs{often}, the last one answered with GOAWAY, ENHANCE_YOUR_CALM",
-            expected="PINGs no more often than the server permits: by default every 5 min",
+            observed=f"HTTP/2 PINGs{often}; GOAWAY with ENHANCE_YOUR_CALM in reply to the last one",
+            expected="PINGs as rare as the server demands: by default one in 5 min",
             source="gRPC proposal A8, client-side keepalive; RFC 9113 6.8, 7",
             whom=named(flow, other_side(tired)),
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.lost import lost_probes
-from analyzer.diagnose.phrases import ends_of, named, other_side, times
+from analyzer.diagnose.phrases import ends_of, named, other_side, several
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.columns import Facts
 from analyzer.model.flows import SIDES, Flow, Keepalive
@@ -33,16 +33,16 @@ def _explained(facts: Facts) -> Mask:
     title="Unanswered keepalive probes on {connections} do not prove that {whom} failed",
 )
 def unanswered_but_alive(flow: Flow, context: Context) -> Iterator[Claim]:
-    """Probes went unanswered for a reason that says nothing about the peer.
+    """Probes got no reply, for a reason that says nothing about the peer.
 
-    A peer that is well does not answer, or its answer is not in the capture, when: the connection negotiated
-    timestamps and the probe has none (RFC 7323 3.2 lets the receiver drop it without a word; most answer all the
-    same, and a host that did so in this capture is not suspected of it); probes follow each other within half a
-    second (Linux answers segments outside of its window no more often, net.ipv4.tcp_invalid_ratelimit); the first
-    probe after each silence gets lost and the next does not (a tunnel, a radio or an address resolution that has to
-    wake up first); or the capture holds one direction alone.
+    A healthy peer sends no reply, or its reply is not in the capture, in these cases. The connection negotiated
+    timestamps and the probe has none: RFC 7323 3.2 lets the receiver drop it silently (most reply; a host that replied
+    to such probes in this capture is not suspected of it). Probes follow each other within half a second: Linux answers
+    out-of-window segments no more often than that (net.ipv4.tcp_invalid_ratelimit). The first probe after each silence
+    is lost and the next one is not: a tunnel, a radio or an address resolution has to wake up first. Or the capture
+    contains one direction only.
 
-    Look at: the stack that sends the probes; whether a capture at the peer shows answers.
+    Look at: the TCP stack that sends the probes, and whether a capture at the peer shows replies.
     """
     for keepalive in flow.keepalive:
         reason, frames = _reason(flow, keepalive, context)
@@ -50,11 +50,13 @@ def unanswered_but_alive(flow: Flow, context: Context) -> Iterator[Claim]:
             continue
         prober, peer = ends_of(flow, keepalive)
         yield Claim(
-            summary=f"{len(frames)} probes of {prober} without an answer say little about {peer}: {reason}",
-            remedy="Do not take it for dead on this alone; capture at the other end, too.",
+            summary=f"{several(len(frames), 'keepalive probe')} from {prober} got no reply, but that does not prove "
+            f"{peer} dead: "
+            f"{reason}",
+            remedy=f"Capture at {peer} to see whether it replies. Do not treat it as dead on this evidence alone.",
             frames=frames,
             observed=reason,
-            expected="probes that the peer answers, in a capture that holds the answers",
+            expected="probes that get a reply, in a capture that contains the replies",
             source="RFC 7323 3.2; Linux net.ipv4.tcp_invalid_ratelimit",
             confidence="possible",
             whom=named(flow, other_side(keepalive.sender)),
@@ -65,16 +67,17 @@ def _reason(flow: Flow, keepalive: Keepalive, context: Context) -> tuple[str, tu
     """Why probes went unanswered, and which; none where nothing explains them."""
     prober = SIDES.index(keepalive.sender)
     if flow.packets[1 - prober] == 0:
-        heard = context.facts.tracks.endpoints(KNOWN)[flow.stream, 1 - prober] & ACKED_UNSEEN
+        acked = context.facts.tracks.endpoints(KNOWN)[flow.stream, 1 - prober] & ACKED_UNSEEN
         lost = [one.frame for episode in keepalive.episodes for one in episode.probes if one.answer_frame is None]
-        return "the capture holds nothing of it" + (", though it was heard" if heard else ""), tuple(lost)
+        known = ", although acknowledgements show that it sent some" if acked else ""
+        return f"the capture contains no packet from it{known}", tuple(lost)
     bare, quick, first = (context.lost.frames(why, 2 * flow.stream + prober) for why in ("bare", "quick", "first"))
     if len(bare) >= FEWEST:
-        return "the probes have no timestamps, the connection has", bare
+        return "the probes have no timestamps, but the connection uses them", bare
     if len(quick) >= FEWEST:
-        return "they follow others within half a second", quick
+        return "they follow other probes within half a second", quick
     silences = len(keepalive.episodes)
-    often = "each time" if len(first) == silences else f"{times(len(first))} in {silences}"
-    return f"the first probe after a silence was lost {often}, and the next was answered", (
+    often = "each time" if len(first) == silences else f"in {len(first)} of {silences} silences"
+    return f"the first probe after a silence was lost {often}, and the next got a reply", (
         first if 2 * len(first) > silences else ()
     )

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import connections, seconds
+from analyzer.diagnose.advice import USUAL, how_to_set, proposed
+from analyzer.diagnose.phrases import several
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
-from analyzer.diagnose.systems import how_to_probe_there
 from analyzer.diagnose.unprobed import overdue, silences
+from analyzer.knowledge.snippets import every_snippet
 from analyzer.model.columns import Facts
+from analyzer.model.durations import duration
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     ACKED_UNSEEN,
@@ -25,7 +27,9 @@ from analyzer.tables.fields import (
     SAW_SYN,
 )
 
-GENERAL = "SO_KEEPALIVE on the socket, with an idle time of minutes"
+ENABLE = "Enable keepalive on the side that waits for data, or close connections that stay idle."
+EARLY = "Check with `ss -tno` on both hosts whether a keepalive timer runs; where none does, enable keepalive."
+GENERAL = "Check first whether the capture contains all of their packets."
 ONE_PACKET = 1  # is no silence
 # A handshake, or a question and an answer.
 FEWEST_PACKETS = 3
@@ -41,34 +45,39 @@ LONGEST_DEFAULT_NS = 7_600_000_000_000
     "unprotected-idle",
     severity="medium",
     title="{connections} to {whom} stayed idle without a keepalive probe",
+    appendix=f"Settings that detect a dead peer after about {USUAL.total} s:\n\n{every_snippet(USUAL)}",
 )
 def unprotected_idle(context: Context) -> Iterator[Claim]:
-    """Idle connections without keepalive.
+    """Idle connections without keepalive probes.
 
-    They were open and silent at the end of the capture, and it shows no keepalive probe and no heartbeat on them. If
-    the peer or the network path fails, neither end notices until it sends something; a server that only waits holds the
-    connection forever.
+    They are open, and were silent until the end of the capture without a keepalive probe or an application heartbeat.
+    If a peer or the network path failed, neither side would notice until it sends data. A server that only waits for
+    data would hold them indefinitely. Keepalive with an idle time longer than this silence looks the same.
 
-    A keepalive whose idle time is longer than the silence looks the same. The finding is `medium` once the silence is
-    longer than any usual keepalive (300 s, plus what timers are late), or clearly longer than the idle time of the same
-    client's other connections to the same service. Until then it is `low`, and `live` does not report it. Linux waits
-    two hours by default.
+    The finding is `medium` once the silence is longer than the usual idle times (up to 300 s, except for the two hours
+    of the systems), or clearly longer than the idle time of the same client's other connections to the same service.
+    Until then it is `low`, and `live` does not report it.
 
     Look at: `ss -tno` on both hosts, which shows whether a keepalive timer runs.
 
-    Turn on keepalive (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) at the end that waits, or close idle
-    connections.
+    Enable keepalive on the socket (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) on the side that waits
+    for data, or close idle connections. The lines below do that in the configuration of each program.
     """
     facts, streams = context.facts, context.judged("unprotected")
     streams = streams[facts.tracks.endpoints(PACKETS, streams).sum(axis=1) > ONE_PACKET]
     shown, late = _is_shown(facts, streams), overdue(context, streams)
     for group in context.by_service(streams[shown & late]):
         flow = context.flow(int(group[0]))
-        yield _claim(group, f"to {flow.server} ", how_to_probe_there(facts, flow), context)
-    for early, which in ((streams[shown & ~late], ""), (streams[~shown], "that may be in use ")):
+        timing = proposed(context.memories, int(group[0]))
+        how = f"With {timing} a dead peer is detected after {timing.total} s. {how_to_set(facts, flow, timing)}"
+        yield _claim(group, f"to {flow.server}", f"{ENABLE} {how}", context)
+    for early, which, remedy in (
+        (streams[shown & ~late], "with too short a silence to tell", EARLY),
+        (streams[~shown], "that may be in use", f"{ENABLE} {GENERAL}"),
+    ):
         if len(early):
             services = len(context.by_service(early))
-            yield _claim(early, which, GENERAL, context)._replace(
+            yield _claim(early, which, remedy, context)._replace(
                 severity="low",
                 confidence="possible",
                 tentative=True,
@@ -109,18 +118,16 @@ def _is_unwitnessed(facts: Facts, streams: Column) -> Mask:
     return np.asarray(unseen[place] * 2 > facts.listened(flows[streams, END_TIME]))
 
 
-def _claim(group: Column, which: str, how: str, context: Context) -> Claim:
+def _claim(group: Column, which: str, remedy: str, context: Context) -> Claim:
     silent = int(silences(context.facts, group).max())
-    was = "was silent for" if len(group) == 1 else "were silent for up to"
     return Claim(
-        summary=f"{connections(len(group))} {which}{was} {seconds(silent)} without a keepalive probe: keepalive is "
-        f"off, or its idle time is longer than {seconds(silent)}",
-        remedy="Check with `ss -tno` on both hosts whether a keepalive timer runs; where none does, turn keepalive on. "
-        f"Settings for the end that waits: {how}.",
+        summary=f"{several(len(group), 'idle connection')} {which}: no keepalive probe in {'up to ' * (len(group) > 1)}"
+        f"{duration(silent)} of silence. Keepalive may be off, or its idle time may be longer",
+        remedy=remedy,
         frames=tuple(context.facts.tracks.flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
-        observed=f"no probe and no heartbeat in {seconds(silent)} of silence",
-        expected="keepalive probes, heartbeats, or an idle connection closed",
-        source="RFC 9293 3.8.4: keepalive is off unless the application asks for it",
+        observed=f"no probe and no heartbeat in {duration(silent)} of silence",
+        expected="keepalive probes, heartbeats, or a closed connection",
+        source="RFC 9293 3.8.4: keepalive is off unless the application enables it",
         confidence="likely" if silent > LONGEST_DEFAULT_NS else "possible",
         streams=tuple(group.tolist()),
         at=earliest(context.facts.tracks.flows[group, END_TIME]),

@@ -8,6 +8,8 @@ from analyzer.diagnose.phrases import ends, named
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.flows import Flow
 
+TENTH = 0.1
+
 
 @rule(
     "user-timeout-overrides-count",
@@ -16,17 +18,17 @@ from analyzer.model.flows import Flow
     title="{whom} gave up {connections} after a single keepalive probe",
 )
 def user_timeout_overrides_count(flow: Flow, context: Context) -> Iterator[Claim]:
-    """The prober gave up after a single probe: TCP_USER_TIMEOUT, or a count of one.
+    """The prober gave up after a single probe: TCP_USER_TIMEOUT is set, or the count is 1.
 
-    With TCP_USER_TIMEOUT set Linux does not count probes: it gives up at the first probe timer after that time of
-    silence, however many probes that were, fewer or more than tcp_keepalive_probes. One alone is what a user timeout
-    below the idle time makes of any count; hardly anybody sets a count of one. A longer run may have been ended so,
-    too: user_timeout_s in the JSON has the bounds for each.
+    With TCP_USER_TIMEOUT set, Linux does not count probes: it gives up at the first probe timer after that time of
+    silence, whether that is fewer or more probes than tcp_keepalive_probes. A user timeout below the idle time leaves a
+    single probe; hardly anybody sets a count of 1. A longer run may have ended this way too: user_timeout_s in the JSON
+    has the bounds.
 
     Look at: TCP_USER_TIMEOUT and TCP_KEEPCNT of the prober's socket (strace -e setsockopt shows them being set).
 
-    For both to say the same, set TCP_USER_TIMEOUT to a little less than tcp_keepalive_time + tcp_keepalive_intvl *
-    tcp_keepalive_probes. One lost packet is then no dead peer.
+    To make both agree, set TCP_USER_TIMEOUT a little below tcp_keepalive_time + tcp_keepalive_intvl *
+    tcp_keepalive_probes. Then one lost packet does not end the connection.
     """
     for keepalive in flow.keepalive:
         probes = keepalive.episodes[-1].probes
@@ -35,15 +37,20 @@ def user_timeout_overrides_count(flow: Flow, context: Context) -> Iterator[Claim
             continue
         prober, peer = ends(flow, keepalive.sender)
         yield Claim(
-            summary=f"{prober} gave up on {peer} after a single probe: TCP_USER_TIMEOUT is more than {limits[0]:.1f} s "
-            f"and no more than {limits[1]:.1f} s, or TCP_KEEPCNT is 1",
-            remedy="Set TCP_USER_TIMEOUT to a little less than tcp_keepalive_time + tcp_keepalive_intvl * "
-            "tcp_keepalive_probes, or leave it out where the count should decide.",
+            summary=f"{prober} gave up the connection to {peer} after a single probe: TCP_USER_TIMEOUT is "
+            f"{_bounds(*limits)}, or TCP_KEEPCNT is 1",
+            remedy="Raise TCP_USER_TIMEOUT to just below idle time + interval * count, or do not set it, so that "
+            "several probes "
+            "decide.",
             frames=(probes[0].frame, *((flow.ending.frame,) if flow.ending.frame else ())),
-            observed="a RST one interval after one unanswered probe",
-            expected="several probes before a peer is given up: one may be lost",
+            observed="an RST one interval after one unanswered probe",
+            expected="several probes before the prober gives up: one may be lost",
             source="RFC 9293 3.8.4; Linux net/ipv4/tcp_timer.c tcp_keepalive_timer(): icsk_user_timeout",
             confidence="possible",
             at=flow.ending.time,
             whom=named(flow, keepalive.sender),
         )
+
+
+def _bounds(low: float, high: float) -> str:
+    return f"between {low:.1f} and {high:.1f} s" if low >= TENTH else f"at most {high:.1f} s"

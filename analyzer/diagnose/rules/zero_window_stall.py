@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.phrases import ends, named, seconds
+from analyzer.diagnose.phrases import ends, named, several
 from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, ZERO_SINCE
 
@@ -19,13 +20,13 @@ from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, ZERO
 def zero_window_stall(flow: Flow, context: Context) -> Iterator[Claim]:
     """The receiver stopped reading, and its window stayed closed.
 
-    Its kernel is alive and answers the probes of its window; its application does not read what arrived. A TCP keeps
-    such a connection for as long as the probes are answered (RFC 9293 3.8.6.1), so neither keepalive nor
-    retransmission ends it: the sender's application waits for good.
+    The receiver's kernel is alive and answers window probes, but its application does not read the data that arrived. A
+    TCP keeps such a connection for as long as the probes are answered (RFC 9293 3.8.6.1). Neither keepalive nor
+    retransmission ends it, so the sender's application waits indefinitely.
 
-    Look at: the receiving process (blocked, stopped, out of memory, waiting for the sender in turn).
+    Look at: the receiving process (blocked, stopped, out of memory, or waiting for the sender itself).
 
-    TCP_USER_TIMEOUT on the sender's socket ends it on Linux; a write deadline in the application does everywhere.
+    On Linux TCP_USER_TIMEOUT on the sender's socket ends it. A write deadline in the application works everywhere.
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
     for side in range(2):
@@ -35,11 +36,13 @@ def zero_window_stall(flow: Flow, context: Context) -> Iterator[Claim]:
             continue
         receiver, sender = ends(flow, SIDES[side])
         yield Claim(
-            summary=f"{receiver} has let nothing in for {seconds(context.facts.end - since)}; {sender} probed its "
-            f"window {probes} times",
-            remedy="See what the receiving process is doing; give the sender a write deadline or TCP_USER_TIMEOUT.",
+            summary=f"{receiver} stopped reading: its window has been 0 for {duration(context.facts.end - since)}, "
+            f"and {sender} "
+            f"sent {several(probes, 'window probe')}",
+            remedy=f"Find out what blocks the process on {receiver}. Set a write deadline or TCP_USER_TIMEOUT in the "
+            f"sender.",
             frames=(row[REQUEST_FRAME],) if row[REQUEST_FRAME] else (),
-            observed="a window of 0 to the end of the capture, and probes of it",
+            observed="a window of 0 until the end of the capture, and window probes",
             expected="a window that opens again",
             source="RFC 9293 3.8.6.1",
             at=since,

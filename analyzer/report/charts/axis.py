@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from analyzer.model.durations import duration
 from analyzer.report.charts.style import SMALL, clean
-from analyzer.report.times import clock, duration, zone
+from analyzer.report.times import clock, zone
 from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Estimate
 from analyzer.report.charts import style
 from analyzer.report.charts.gather import empty_figure, named
@@ -27,7 +28,6 @@ from analyzer.report.charts.style import (
     write,
 )
 from analyzer.report.phrases import setting_values, settings_text
-from analyzer.report.times import duration
 from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:

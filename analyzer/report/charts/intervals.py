@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from analyzer.model.durations import duration
 from analyzer.model.flows import Estimate
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Numbers, Span, time_axis
 from analyzer.report.charts.gather import empty_figure, named, span_of
 from analyzer.report.charts.probes import UNANSWERED, Gaps, gaps_of, probes_of
 from analyzer.report.charts.style import BLACK, GREEN, GREY, RED, Mark, plot_marks
-from analyzer.report.times import duration
 from analyzer.tables.arrays import Column, Mask
 
 if TYPE_CHECKING:

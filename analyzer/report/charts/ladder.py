@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from analyzer.errors import UsageError
+from analyzer.model.durations import duration
 from analyzer.model.flows import MIDDLEBOX, Flow
 from analyzer.model.words import Handshake, How, ProbeKind
 from analyzer.report.charts import style
@@ -16,7 +17,7 @@ from analyzer.report.charts.probes import RESET, UNANSWERED, probes_of
 from analyzer.report.charts.segments import Segment, Segments
 from analyzer.report.charts.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, write
 from analyzer.report.phrases import REASONS
-from analyzer.report.times import clock, clock_with_fraction, duration
+from analyzer.report.times import clock, clock_with_fraction
 from analyzer.tables.fields import EVENT_RST, FIN_FRAME
 from analyzer.tables.flow import by_server
 from analyzer.tcp import ACK, FIN, PSH, RST, SECOND, SYN

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from analyzer.model.captures import CaptureFacts
+from analyzer.model.durations import duration
 from analyzer.model.findings import URGENT, Finding
 from analyzer.model.flows import SETTINGS, Estimate, Flow, HostSettings, Keepalive
 from analyzer.report.connections import ending_text, probes_text, profile_names
 from analyzer.report.incident.moments import Moment, together
 from analyzer.report.phrases import setting_values, settings_text
 from analyzer.report.text import of_one_cause
-from analyzer.report.times import clock, duration, zone
+from analyzer.report.times import clock, zone
 from analyzer.tcp import SECOND
 
 MOST_MOMENTS = 200

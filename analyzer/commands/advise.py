@@ -1,0 +1,100 @@
+"""`keepalive advise`: what other keepalive settings would have done in captures."""
+
+from __future__ import annotations
+
+import shutil
+from enum import StrEnum
+from typing import Annotated, TextIO
+
+import typer
+
+from analyzer.commands.groups import with_groups
+from analyzer.commands.options import (
+    OWNER_ONLY,
+    Captures,
+    IdleAfter,
+    Join,
+    Progress,
+    Quiet,
+    SameTraffic,
+    SplitTunnels,
+    Verbose,
+)
+from analyzer.commands.outcome import Outcome
+from analyzer.commands.outputs import check_output, open_output
+from analyzer.commands.reading import read
+from analyzer.commands.selection import Selection
+
+PAGE_WIDTH = 100
+NARROWEST = 40
+
+
+class AdviceFormat(StrEnum):
+    """How advice is written."""
+
+    text = "text"
+    json = "json"
+
+
+@with_groups
+def advise(
+    captures: Captures,
+    selection: Selection,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--settings",
+            metavar="IDLE/INTERVAL/COUNT",
+            help="Settings to try, such as 60/10/3, 2m/10s/3 or 60/10/3/ut90 (TCP_USER_TIMEOUT); repeatable",
+        ),
+    ] = None,
+    form: Annotated[AdviceFormat, typer.Option("--format", help="How to write the advice")] = AdviceFormat.text,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="OUT", help=f"Write to this file ({OWNER_ONLY})")
+    ] = None,
+    idle_after: IdleAfter = 10.0,
+    split_tunnels: SplitTunnels = False,
+    same_traffic: SameTraffic = Join.auto,
+    progress: Progress = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what other keepalive settings would have done.
+
+    For each dead peer, idle drop and leak: when candidates notice it, what they avoid, and what they cost in probes.
+
+    Without --settings it proposes candidates within the limits that the captures show.
+    """
+    from analyzer.advise import advise as advise_on
+    from analyzer.advise import parse
+
+    candidates = [parse(text) for text in settings or ()]
+    check_output(output, captures)
+    analysis = read(
+        captures,
+        idle_after=idle_after,
+        split_tunnels=split_tunnels,
+        same_traffic=same_traffic.value,
+        spool=True,
+        progress=progress,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    outcome = Outcome(selection, quiet)
+    shown, streams = outcome.select(analysis)
+    advice = advise_on(shown, candidates, streams)
+    with open_output(output) as out:
+        if form is AdviceFormat.json:
+            from analyzer.report.advice import write_json
+
+            write_json(advice, out)
+        else:
+            from analyzer.report.advice import write_text
+
+            write_text(advice, _width(out), out)
+    outcome.leave()
+
+
+def _width(out: TextIO) -> int:
+    """The terminal's columns; a page's where it is none."""
+    return max(shutil.get_terminal_size().columns, NARROWEST) if out.isatty() else PAGE_WIDTH

@@ -1,0 +1,23 @@
+"""`keepalive schema` and `keepalive dashboard`: files that come with the program, printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+import analyzer.report
+
+
+def schema() -> None:
+    """Print the JSON Schema of `analyze --format json`."""
+    _print("schema.json")
+
+
+def dashboard() -> None:
+    """Print a Grafana dashboard for the metrics of `live --metrics`, to import into Grafana."""
+    _print("grafana.json")
+
+
+def _print(name: str) -> None:
+    typer.echo((Path(analyzer.report.__file__).parent / name).read_text(encoding="utf-8"), nl=False)
