@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -32,6 +33,15 @@ if TYPE_CHECKING:
 
 MEGA = 1_000_000
 MAX_CONNECTIONS = 250_000  # some 200 MB
+
+
+class Form(StrEnum):
+    """How what happens, and the result, is written: `Format` but for parquet, which holds a result alone."""
+
+    text = "text"
+    json = "json"
+    ndjson = "ndjson"
+    csv = "csv"
 
 
 @with_groups
@@ -77,19 +87,28 @@ def live(
     ] = None,
     on_finding: Annotated[
         str | None,
-        typer.Option(metavar="CMD", help="Command to run for each finding (JSON on its standard input; no shell)"),
+        typer.Option(
+            metavar="CMD",
+            help="Command to run for each finding, and when it is over (JSON on its standard input; no shell)",
+        ),
     ] = None,
+    test_hook: Annotated[
+        bool, typer.Option("--test-hook", help="Run the --on-finding command once with a test finding, then exit")
+    ] = False,
+    only: Annotated[
+        audience.Only, typer.Option(help="Events to print; trouble leaves out those of healthy connections")
+    ] = audience.Only.all,
     screen: Annotated[
         bool, typer.Option("--screen/--no-screen", help="Full-screen view on a terminal, or lines of events")
     ] = True,
     duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="Stop after this many seconds")] = None,
     most: Annotated[int, typer.Option("--max-connections", min=1, help="Connections kept in memory")] = MAX_CONNECTIONS,
     form: Annotated[
-        Format,
+        Form,
         typer.Option(
             "--format", help="Output format; text and ndjson print events, then the result; json the result only"
         ),
-    ] = Format.text,
+    ] = Form.text,
     output: Annotated[
         str | None, typer.Option("-o", "--output", metavar="OUT", help=f"Write to this file ({OWNER_ONLY})")
     ] = None,
@@ -109,37 +128,45 @@ def live(
 
     Captures with tcpdump on the interfaces named by -i, reads a pcap or pcapng stream from standard input (-), or
     follows a file (--follow).
+
+    A connection without a keepalive probe is idle until it has been silent for 338 s, which is longer than the usual
+    keepalive idle times, and unprotected after that. Other connections of the same client to the same service that show
+    a shorter idle time shorten this.
+
+    The --on-finding command reads one JSON object from standard input. Its `type` is `finding`, with the fields of a
+    finding in the JSON result; `recovered`, when the connection works again; or `withdrawn`, when the finding no longer
+    holds. These two repeat the `id` of the finding, so that the receiver can close its alert. An example of a webhook:
+    --on-finding 'curl -fsS -m 20 --json @- https://alerts.example/keepalive'
     """
-    _check(stream, interface, follow, wanted, form)
+    if test_hook:
+        _test_hook(on_finding, noter(quiet), as_capturing=bool(interface))
+        return
+    _check(stream, interface, follow, wanted)
     check_output(output, [follow] if follow is not None else [])
     folder = None if write is None else _folder(write, write_files)
     # Before all else: it may fork, and what it forks knows no more than this.
     capturers = _capturers(interface, wanted, backend, folder) if interface else None
-    from analyzer.kernels import compiled_if_possible
-    from analyzer.live.preload import preload
+    from analyzer.kernels import plain, ready
     from analyzer.live.session import Live
+    from analyzer.live.warming import compiling
     from analyzer.pipeline.run import idle_nanoseconds
 
     note = audience.Notes(noter(quiet))
     idle = idle_nanoseconds(idle_after)
-    kernels = compiled_if_possible(note)  # before anything is captured: it may take a while
     with contextlib.ExitStack() as whole:
         out = whole.enter_context(open_output(output))
-        drawn = form is Format.text and screen and audience.has_screen(out)
-        tell = partial(_tell_events, form=form, utc=utc)
+        drawn = form is Form.text and screen and audience.has_screen(out)
+        tell = partial(_tell_events, form=form, only=only, utc=utc, color=color.on(out))
         tell_result = partial(_tell_result, form=form, drawn=drawn, limit=limit, utc=utc, color=color.on(out))
-        run = Live(kernels, idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
+        run = Live(ready() or plain(), idle_after=idle, notify=note, split_tunnels=split_tunnels, most=most)
         whole.callback(run.close)
+        whole.enter_context(compiling(run, note))
         if write is not None and folder is not None:
             run.intake.ring = _ring(write, capturers, folder, int(write_size * MEGA), note)
-        if capturers is not None and is_root():
-            preload()
+        if capturers is not None:
             _give_up_rights(note)
         with contextlib.ExitStack() as stack:  # threads are started from here on: see `give_up_rights`
-            if metrics is not None:
-                stack.enter_context(audience.metrics(run, metrics))
-            if on_finding is not None:
-                stack.enter_context(audience.hook(run, on_finding, note))
+            _serve(stack, run, metrics, on_finding, note)
             stack.enter_context(_ending(run))
             _open(run, follow, capturers)
             if not drawn:
@@ -152,9 +179,26 @@ def live(
         tell_result(analysis, out)
 
 
-def _check(
-    stream: str | None, interface: list[str] | None, follow: str | None, wanted: str | None, form: Format
-) -> None:
+def _test_hook(command: str | None, note: Callable[[str], None], *, as_capturing: bool) -> None:
+    """Run the command for a finding that is none; with the rights that it has where an interface is captured on."""
+    from analyzer.kernels import plain
+    from analyzer.live.session import Live
+
+    if command is None:
+        raise UsageError("--test-hook needs --on-finding CMD")
+    if as_capturing:
+        _give_up_rights(note)
+    run = Live(plain(), idle_after=0, notify=note, most=1)
+    try:
+        complaint = audience.try_hook(run, command)
+    finally:
+        run.close()
+    if complaint:
+        raise OutputError(f"--test-hook: {complaint}")
+    note("--test-hook: the command ended with status 0")
+
+
+def _check(stream: str | None, interface: list[str] | None, follow: str | None, wanted: str | None) -> None:
     """Raise UsageError for what makes no sense together."""
     if [stream is not None, bool(interface), follow is not None].count(True) != 1:
         raise UsageError("live needs -i IFACE, or - for a stream on standard input, or --follow FILE, and one of them")
@@ -162,25 +206,33 @@ def _check(
         raise UsageError(f"live reads - or captures with -i: for a file there is `keepalive analyze {stream}`")
     if not interface and wanted is not None:
         raise UsageError("--filter is for -i: a stream or a file holds what whoever captured it let through")
-    if form is Format.parquet:
-        raise UsageError("live writes no parquet: keep the packets with --write DIR, and `keepalive analyze` them")
 
 
-def _tell_events(run: Live, out: TextIO, *, form: Format, utc: bool) -> None:
+def _serve(
+    stack: contextlib.ExitStack, run: Live, metrics: str | None, on_finding: str | None, note: Callable[[str], None]
+) -> None:
+    """Have programs told, in the block of this stack."""
+    if metrics is not None:
+        stack.enter_context(audience.metrics(run, metrics))
+    if on_finding is not None:
+        stack.enter_context(audience.hook(run, on_finding, note))
+
+
+def _tell_events(run: Live, out: TextIO, *, form: Form, only: audience.Only, utc: bool, color: bool) -> None:
     """Have events told as they happen, where they are."""
-    if form in (Format.text, Format.ndjson):
-        audience.lines(run, out, as_json=form is Format.ndjson, utc=utc)
+    if form in (Form.text, Form.ndjson):
+        audience.lines(run, out, as_json=form is Form.ndjson, only=only, utc=utc, color=color)
 
 
 def _tell_result(
-    analysis: Analysis, out: TextIO, *, form: Format, drawn: bool, limit: int, utc: bool, color: bool
+    analysis: Analysis, out: TextIO, *, form: Form, drawn: bool, limit: int, utc: bool, color: bool
 ) -> None:
     """The result, after the events."""
-    if form is Format.text and not drawn:
+    if form is Form.text and not drawn:
         out.write("\n")
-    elif form is Format.ndjson:
+    elif form is Form.ndjson:
         out.write('{"type": "result"}\n')
-    write_result(analysis, list(range(len(analysis))), form, limit, utc, color, out)
+    write_result(analysis, list(range(len(analysis))), Format(form), limit, utc, color, out)
 
 
 def _folder(path: str, count: int) -> Folder:
@@ -217,6 +269,11 @@ def _ring(path: str, capturers: Capturers | None, folder: Folder, size: int, not
 
 def _give_up_rights(note: Callable[[str], None]) -> None:
     """Read packets without the rights of root, or say that the system does not let us."""
+    from analyzer.live.preload import preload
+
+    if not is_root():
+        return
+    preload()
     try:
         give_up_rights()
     except OSError as error:

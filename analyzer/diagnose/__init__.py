@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from analyzer.diagnose.registry import RULES, Context, Rule, find, is_survey, load_rules
+from analyzer.diagnose.unprobed import USUAL_NS, overdue, silences
 from analyzer.diagnose.verdicts import VERDICTS, Verdict, judge
 
 __all__ = [
     "RULES",
+    "USUAL_NS",
     "VERDICTS",
     "Context",
     "Rule",
@@ -15,4 +17,6 @@ __all__ = [
     "is_survey",
     "judge",
     "load_rules",
+    "overdue",
+    "silences",
 ]

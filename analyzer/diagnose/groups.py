@@ -30,7 +30,12 @@ def by_path(flows: Column, streams: Column) -> list[Column]:
 
 def by_service_and_path(flows: Column, streams: Column) -> list[Column]:
     """These streams, in groups with one client address, one server address and one server's port each."""
-    return _gather(streams, _mixed(path_keys(flows, streams), _server_ports(flows, streams)))
+    return _gather(streams, service_and_path_keys(flows, streams))
+
+
+def service_and_path_keys(flows: Column, streams: Column) -> Column:
+    """A number for each stream that is the same for the same two addresses and server's port: a hash."""
+    return _mixed(path_keys(flows, streams), _server_ports(flows, streams))
 
 
 def path_keys(flows: Column, streams: Column) -> Column:

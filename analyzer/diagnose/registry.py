@@ -141,6 +141,7 @@ class Claim(NamedTuple):
     confidence: str = "certain"
     streams: tuple[int, ...] = ()
     severity: str | None = None  # where it is not the rule's own
+    tentative: bool = False  # the next packet may disprove it
     display_filter: str | None = None  # where frame numbers do not select the evidence
     at: int | None = None
     whom: str = ""  # where it is not the service
@@ -258,6 +259,7 @@ def _finding(one: Rule, claim: Claim, flow: Flow | None, context: Context) -> Fi
         streams=() if alone else claim.streams,
         summary=claim.summary,
         remedy=claim.remedy,
+        tentative=claim.tentative,
         service=service,
         title=one.title,
         at=claim.at,

@@ -7,19 +7,24 @@ machine code is kept in the user's cache directory, in a folder named by a diges
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from analyzer.kernels import merge, records
 from analyzer.kernels.decode import transport
-from analyzer.kernels.engine.cache import cache_folder, is_complete, store, stored
-from analyzer.kernels.engine.registry import ENTRY_POINTS, KERNELS, Buffer, Ints
+from analyzer.kernels.engine.cache import cache_folder, is_complete, stored
+from analyzer.kernels.engine.registry import KERNELS, Buffer, Ints
 from analyzer.kernels.track import flows, segments
 from analyzer.tables.fields import LINE
 
-__all__ = ["KERNELS", "Buffer", "Ints", "Kernels", "cached", "compiled", "plain"]
+if TYPE_CHECKING:
+    from analyzer.kernels.engine.compiling import Compiler
+    from analyzer.kernels.engine.machine import Code
+
+__all__ = ["KERNELS", "Buffer", "Ints", "Kernels", "cached", "compiled", "loaded", "plain", "ready", "start_compiler"]
 
 # What is called from outside; everything else is inlined into these.
 WORD = 8
+COMPILING = "compiling the packet decoder for this machine, once"
 
 
 class Kernels(NamedTuple):
@@ -100,21 +105,42 @@ def plain() -> Kernels:
 
 
 def compiled(notify: Callable[[str], None] = lambda text: None) -> Kernels:
-    """The kernels as machine code; `notify` is told when they must be compiled first.
+    """The kernels as machine code; `notify` is told when they must be compiled first, which this waits for.
 
     Raises ImportError where numba cannot be had, or is of a kind that we do not know.
     """
-    from analyzer.kernels.engine import machine
+    kernels = ready()
+    if kernels is None:
+        notify(f"{COMPILING}: this takes a while, and later runs start at once")
+        compiler = start_compiler()
+        try:
+            kernels = loaded(compiler.codes())
+        finally:
+            compiler.close()
+    return kernels
 
-    folder = cache_folder()
-    codes = stored(folder)
-    if codes is None:
-        import numba
 
-        notify("compiling the kernels for this machine, once: about 15 seconds")
-        codes = machine.compile_kernels(numba, ENTRY_POINTS)
-        store(folder, codes)
-    made = machine.load_kernels(codes)
+def ready() -> Kernels | None:
+    """The kernels as machine code, where they have been compiled before."""
+    codes = stored(cache_folder())
+    return None if codes is None else loaded(codes)
+
+
+def start_compiler() -> Compiler:
+    """Have the kernels compiled by another process. Raises ImportError where none can be started."""
+    from analyzer.kernels.engine.compiling import Compiler
+
+    try:
+        return Compiler()
+    except OSError as error:
+        raise ImportError(f"the compiler cannot be started: {error.strerror}") from error
+
+
+def loaded(codes: dict[str, Code]) -> Kernels:
+    """The kernels in this machine code."""
+    from analyzer.kernels.engine.machine import load_kernels
+
+    made = load_kernels(codes)
     return Kernels(True, *[made[name] for name in Kernels._fields[1:]])
 
 
@@ -123,8 +149,13 @@ def compiled_if_possible(notify: Callable[[str], None]) -> Kernels:
     try:
         return compiled(notify)
     except ImportError as error:
-        notify(f"numba is not available ({error}): continuing without it, slowly")
+        notify(without_compiler(error))
         return plain()
+
+
+def without_compiler(error: ImportError) -> str:
+    """What is told where the kernels cannot be compiled."""
+    return f"numba is not available ({error}): continuing without it, slowly"
 
 
 def cached() -> bool:

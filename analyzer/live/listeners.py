@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, TextIO
+
+import typer
 
 from analyzer.errors import OutputError, UsageError
 from analyzer.live.pace import Pace
-from analyzer.model.events import FINDING, Event
+from analyzer.model.events import ORDINARY, Event
 
 if TYPE_CHECKING:
     from analyzer.live.session import Live
@@ -19,7 +26,15 @@ SETTINGS_EVERY_S = 15.0
 MOST = 1 << 14  # connections whose settings are looked at
 HOSTS = 200  # shown at most: each is a label of its own
 LOCAL = "127.0.0.1"
+UNPRIVILEGED = 1024  # net.ipv4.ip_unprivileged_port_start, unless somebody has set another
 Note = Callable[[str], None]
+
+
+class Only(StrEnum):
+    """Which events are written."""
+
+    all = "all"
+    trouble = "trouble"
 
 
 @contextlib.contextmanager
@@ -48,7 +63,7 @@ def metrics(run: Live, where: str) -> Iterator[None]:
     try:
         served = Metrics(address, port)
     except (OSError, OverflowError) as error:
-        raise OutputError(f"--metrics {where}: {getattr(error, 'strerror', None) or error}") from error
+        raise OutputError(f"--metrics {where}: {_why_not(error, port)}") from error
     status, settings = Pace(STATUS_EVERY_S), Pace(SETTINGS_EVERY_S)
 
     def observe() -> None:
@@ -70,16 +85,16 @@ def metrics(run: Live, where: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def hook(run: Live, command: str, note: Note) -> Iterator[None]:
-    """A command that is run for each finding, in this block; raises UsageError for what is no command."""
+    """A command that is run for each finding, and for each that is over, in this block; raises UsageError."""
     from analyzer.live.hook import Hook
-    from analyzer.report.event_lines import finding_line
+    from analyzer.report.event_lines import alert_line, is_alert
 
     runner = Hook(command, note)
 
     def listen(events: Sequence[Event]) -> None:
         for event in events:
-            if event.kind == FINDING:
-                runner.run(finding_line(event, run))
+            if is_alert(event):
+                runner.run(alert_line(event, run))
 
     run.listeners.append(listen)
     try:
@@ -88,11 +103,43 @@ def hook(run: Live, command: str, note: Note) -> Iterator[None]:
         runner.close()
 
 
-def lines(run: Live, out: TextIO, *, as_json: bool, utc: bool) -> None:
-    """Each event as a line, as soon as it happens."""
-    from analyzer.report.event_lines import line_writer
+def try_hook(run: Live, command: str) -> str:
+    """Run it once for a finding that is none; what goes wrong, or nothing. Raises UsageError for what is no command."""
+    from analyzer.live.hook import try_out
+    from analyzer.live.trial import trial_event
+    from analyzer.report.event_lines import alert_line
 
-    run.listeners.append(line_writer(run, out, as_json=as_json, utc=utc))
+    return try_out(command, alert_line(trial_event(time.time_ns()), run))
+
+
+def lines(run: Live, out: TextIO, *, as_json: bool, only: Only, utc: bool, color: bool) -> None:
+    """Each event as a line, as soon as it happens."""
+    from analyzer.report.event_lines import json_writer, text_writer
+
+    if as_json:
+        write = json_writer(run, out)
+    else:
+        style = _coloured if color else _plain
+        write = text_writer(run, out, utc=utc, style=style, width=partial(_width, out))
+
+    def listen(events: Sequence[Event]) -> None:
+        if wanted := [event for event in events if only is Only.all or event.kind not in ORDINARY]:
+            write(wanted)
+
+    run.listeners.append(listen)
+
+
+def _width(out: TextIO) -> int | None:
+    """The columns of the terminal that this is; None where it is none."""
+    return os.get_terminal_size(out.fileno()).columns if out.isatty() else None
+
+
+def _coloured(text: str, colour: str) -> str:
+    return typer.style(text, fg=colour)
+
+
+def _plain(text: str, colour: str) -> str:
+    return text
 
 
 def has_screen(out: TextIO) -> bool:
@@ -109,6 +156,15 @@ class Notes:
     def __call__(self, text: str) -> None:
         """Tell it."""
         self.sink(text)
+
+
+def _why_not(error: Exception, port: int) -> str:
+    reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, PermissionError) and port < UNPRIVILEGED:
+        reason += f": ports below {UNPRIVILEGED} are root's, and live gives those rights up; try {LOCAL}:9105"
+    if getattr(error, "errno", None) == errno.EADDRINUSE:
+        reason += ": another program, perhaps another live, serves there; choose another port"
+    return reason
 
 
 def _address(where: str) -> tuple[str, int]:

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.analysis import Analysis
+from analyzer.diagnose import overdue
 from analyzer.model.flows import SETTINGS, Estimate, Flow, HostSettings, Keepalive
 from analyzer.model.status import Outlook
 from analyzer.model.words import How
+from analyzer.report.connections import ending_text
 from analyzer.report.phrases import settings_text
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, LAST_RX, NEVER
 from analyzer.tcp import SECOND
 
+# Of a connection without a probe, until a usual keepalive would have shown itself: it may well have one.
+IDLE, NOT_PROBED = "idle", "no probe yet"
 Pools = dict[tuple[str, str, int], list[HostSettings]]
 
 
@@ -25,8 +29,11 @@ def look_ahead(analysis: Analysis, numbers: Column) -> Iterator[Outlook]:
     pools: Pools = {}
     for pool in analysis.hosts():
         pools.setdefault((pool.address, pool.sender, pool.port), []).append(pool)
+    silent = analysis.context.judged("unprotected")
+    early = set(silent[~overdue(analysis.context, silent)].tolist())
     for flow, number in zip(analysis.flows, numbers.tolist(), strict=True):
-        yield _outlook(analysis, flow, number, pools)
+        one = _outlook(analysis, flow, number, pools)
+        yield one._replace(verdict=IDLE, severity="info", settings=NOT_PROBED) if flow.stream in early else one
 
 
 def _outlook(analysis: Analysis, flow: Flow, number: int, pools: Pools) -> Outlook:
@@ -48,6 +55,8 @@ def _outlook(analysis: Analysis, flow: Flow, number: int, pools: Pools) -> Outlo
         verdict=flow.verdict,
         severity=analysis.severities[flow.verdict],
         over=over,
+        ended_at=flow.ending.time,
+        ending=ending_text(flow) if over else "",
         idle=max(now - flow.end, 0),
         settings=shown,
         probe_in=min(probe_at) - now if probe_at and not over else None,

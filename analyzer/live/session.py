@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -24,11 +24,12 @@ from analyzer.live.surveys import Surveys
 from analyzer.live.watch import Watch
 from analyzer.measure import measure
 from analyzer.model.captures import CaptureFacts, running
-from analyzer.model.columns import Facts
+from analyzer.model.columns import Facts, Packets
 from analyzer.model.events import Event
 from analyzer.model.status import Status
 from analyzer.pipeline.lane import Lane
 from analyzer.tables.arrays import Column
+from analyzer.tables.fields import PACKET_SIZE, TIME
 from analyzer.tables.frames import frame_text
 from analyzer.tcp import SECOND
 from analyzer.track import Tracker
@@ -40,6 +41,7 @@ SURVEY_EVERY_S = 5.0
 SURVEYED = 1 << 16  # connections at most, that other work does not wait for long
 # Of a stream that comes faster so many packets are looked at together: what is told of them is in memory meanwhile.
 LOOK_PACKETS = 1 << 16
+REPLAY_LOOK_NS = SECOND
 WAKES = 1 << 10  # taken note of at once
 # Batches of one stream at a time, before the others have their turn and time is looked at.
 BATCHES = 64
@@ -75,6 +77,7 @@ class Live:
         self._stopped = False
         self._looked = 0.0
         self._unseen = 0  # packets since then
+        self._replayed = 0  # capture time of the last look at a replay
 
     @property
     def digits(self) -> int:
@@ -89,6 +92,11 @@ class Live:
         """Capture on interfaces; see `Intake.capture`."""
         self._clock.capturing()
         self.intake.capture(capturers)
+
+    def use(self, kernels: Kernels) -> None:
+        """Go on with these kernels."""
+        self._tracker.use(kernels)
+        self.intake.use(kernels)
 
     @property
     def status(self) -> Status:
@@ -143,7 +151,7 @@ class Live:
             self.intake.renew(partial(self._take, batches=None))
             self._look()
             self._survey_all()
-            for observe in self.observers:
+            for observe in list(self.observers):
                 observe()
             self._relieve()
             time.sleep(min(self._pause.next(), left))
@@ -163,13 +171,35 @@ class Live:
                 return False
             if lane.reader.waits:
                 return False
-            self._tracker.feed(lane.packets)
+            self._track(lane.packets)
             if lane.reader.facts.last_time is not None:
                 self._clock.packet(lane.reader.facts.last_time)
-            if self.listeners:
-                self._unseen += lane.packets.size
-                self._watch.note(lane.packets)
         return True
+
+    def _track(self, packets: Packets) -> None:
+        """Track them; of a replay a part at a time, so that events come when time, not the next read, brings them."""
+        start = 0
+        for stop, now in self._cuts(packets) if self.listeners else ():
+            self._feed(packets, start, stop)
+            self._clock.packet(now)
+            if self._watch.waits(now):
+                self._tell(self._watch.look(now))
+            start = stop
+        self._feed(packets, start, packets.size)
+
+    def _feed(self, packets: Packets, start: int, stop: int) -> None:
+        self._tracker.feed(packets, start, stop)
+        if self.listeners and start < stop:
+            self._unseen += stop - start
+            self._watch.note(packets, start, stop)
+
+    def _cuts(self, packets: Packets) -> Iterator[tuple[int, int]]:
+        """The packets of a replay before which it is time for a look, and their times."""
+        times = packets.rows[TIME : packets.size * PACKET_SIZE : PACKET_SIZE]
+        for row, now in enumerate(() if self._clock.live else map(int, times)):
+            if now - self._replayed >= REPLAY_LOOK_NS:
+                self._replayed = now
+                yield row, now
 
     def _relieve(self) -> None:
         """Have leave memory what can, if it is time to; what there is to tell of them is told before."""

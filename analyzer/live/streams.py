@@ -12,9 +12,11 @@ from pathlib import Path
 from analyzer.capture import Reader, Source
 from analyzer.capture.follow import Rotation
 from analyzer.capture.interface.processes import Capturers
+from analyzer.capture.interface.rights import is_root
 from analyzer.capture.ring import Ring
 from analyzer.errors import CaptureError
 from analyzer.kernels import Kernels
+from analyzer.live.complaints import in_words
 from analyzer.live.pace import Pace
 from analyzer.live.sources import Capturer, Followed, Input, StandardInput, interfaces_there
 from analyzer.model.captures import CaptureFacts
@@ -27,7 +29,6 @@ FOLLOW_EVERY_S = 0.1
 AGAIN_AFTER_S = 1.0
 ASK_EVERY_S = 10.0
 MAX_INPUTS = (1 << FILE_BITS) - 1  # each start of tcpdump, and each file of a folder, is one
-NO_SUCH_INTERFACE = ("No such device", "not found")  # as tcpdump and scapy say it
 Take = Callable[[Lane], bool]  # reads all that a stream has
 
 
@@ -49,6 +50,18 @@ class Intake:
         self._rotation: Rotation | None = None  # a folder whose files are read one after another
         self._capturers: Capturers | None = None
         self._ending = False
+        self._begun_as_root = is_root()  # who captures is root's to the end
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the kernels are machine code."""
+        return self._kernels.compiled
+
+    def use(self, kernels: Kernels) -> None:
+        """Go on with these kernels."""
+        self._kernels = kernels
+        for lane in self._lanes:
+            lane.use(kernels)
 
     def read_standard_input(self) -> None:
         """Read a stream from there; raises CaptureError when it does not begin as a capture."""
@@ -166,9 +179,7 @@ class Intake:
             else:
                 self._notify(f"{name}: capturing")
                 return
-        unknown = any(words in complaint for words in NO_SUCH_INTERFACE)
-        listed = f"; there are {', '.join(interfaces_there())}" if unknown else ""
-        raise CaptureError(f"{complaint}{listed}", path=name)
+        raise CaptureError(in_words(complaint, name, interfaces_there(), root=self._begun_as_root), path=name)
 
     def _add_capturer(self, name: str, *, vlan: bool) -> None:
         assert self._capturers is not None

@@ -18,13 +18,14 @@ from analyzer.live.outlook import look_ahead
 from analyzer.live.pace import Pace
 from analyzer.model.events import Event
 from analyzer.model.status import Outlook, Status
-from analyzer.report.event_lines import text_line
-from analyzer.report.screen import MESSAGES, NARROW, Shown, View, compose
+from analyzer.report.screen import NARROW, Message, Shown, compose
+from analyzer.report.view import View
 
 if TYPE_CHECKING:
     from analyzer.live.session import Live
 
 DRAWN_EVERY_S = 0.5
+REMEMBERED = 1000  # events: a filter chooses among them
 MOST = 2000  # connections that are looked at: those that say most
 SEQUENCES = {
     b"\x1b[A": "up",
@@ -54,7 +55,7 @@ class Terminal:
 
         self._run, self._title, self._utc = run, title, utc
         self._view = View()
-        self._messages: deque[Event | str] = deque(maxlen=MESSAGES)
+        self._messages: deque[Event | str] = deque(maxlen=REMEMBERED)
         self._notes: list[str] = []
         self._pace = Pace(DRAWN_EVERY_S)
         self._measured: tuple[float, int, float] = time.monotonic(), 0, 0.0  # when, packets by then, rate before
@@ -94,7 +95,7 @@ class Terminal:
         status, outlooks = self._present
         width, height = os.get_terminal_size(sys.stdout.fileno())  # COLUMNS and LINES would outlive a resizing
         self._console.size = ConsoleDimensions(width, height)
-        messages = [self._line(message, ends=width >= NARROW) for message in self._messages]
+        messages = [Message.of(one, self._run, utc=self._utc, wide=width >= NARROW) for one in self._messages]
         shown = Shown(self._title, status, self._rate(status), outlooks, messages)
         picture = Text(no_wrap=True, overflow="crop", end="")
         lines = compose(shown, self._view, width, height, utc=self._utc)
@@ -103,9 +104,6 @@ class Terminal:
                 picture.append(span.text, span.style)
             picture.append("\n" if number < len(lines) - 1 else "")
         self._display.update(picture, refresh=True)
-
-    def _line(self, message: Event | str, *, ends: bool) -> str:
-        return message if isinstance(message, str) else text_line(message, self._run, utc=self._utc, ends=ends)
 
     def close(self) -> list[str]:
         """Give the terminal back; returns what was noted meanwhile."""

@@ -7,17 +7,29 @@ made from the whole tables and does not depend on looks.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from analyzer.diagnose import RULES, VERDICTS, Context, find, judge
+from analyzer.diagnose import USUAL_NS, VERDICTS, Context, find, judge, silences
+from analyzer.live.reported import Reported
 from analyzer.measure import endpoints_of, measure
 from analyzer.model.columns import Facts, Packets
-from analyzer.model.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, WITHDRAWN, Event
+from analyzer.model.events import (
+    ANSWERED,
+    CLOSED,
+    FINDING,
+    OPENED,
+    PROBE,
+    RECOVERED,
+    RESET,
+    SEEN,
+    UNANSWERED,
+    WITHDRAWN,
+    Event,
+)
 from analyzer.model.findings import URGENT, Finding
 from analyzer.model.flows import MIDDLEBOX, SIDES, Endpoint, Flow
 from analyzer.model.words import How, ProbeKind, Why
@@ -29,6 +41,7 @@ from analyzer.tables.fields import (
     ANSWER_RST,
     ANSWER_TIME,
     FIRST_TIME,
+    HANDSHAKE,
     HANDSHAKE_RTT,
     PACKET_SIZE,
     PROBE_FRAME,
@@ -36,6 +49,7 @@ from analyzer.tables.fields import (
     PROBE_TIME,
     RESET_FRAME,
     ROLES,
+    SAW_SYN,
     STREAM,
 )
 from analyzer.tables.probe import probers
@@ -55,6 +69,9 @@ TOLD_PROBE, TOLD_UNANSWERED, TOLD_ANSWERED = 1, 2, 3
 TROUBLES = np.array([verdict.severity in URGENT for verdict in VERDICTS])
 PLACES = {verdict.word: place for place, verdict in enumerate(VERDICTS)}
 AT_ONCE = [PLACES[word] for word in ("dead_peer", "lost_state", "middlebox_reset")]
+# A connection that was in trouble and has one of these now is well again.
+WELL = {PLACES[word] for word in ("healthy", "lossy_path", "closed")}
+UNPROTECTED = PLACES["unprotected"]
 ENDINGS: dict[int, str] = {How.FIN: CLOSED, How.RST: RESET, How.REFUSED: RESET}
 # By number: who ended it, and why.
 ENDERS = (None, *SIDES, MIDDLEBOX)
@@ -79,14 +96,18 @@ class Watch:
         self._since = np.zeros(0, np.int64)
         self._recheck = np.zeros(0, np.int64)  # when silence alone will have changed what is to be said; 0 never
         self._probes = np.zeros(0, np.int8)  # of each row of the probe log: TOLD_*
-        self._findings: set[tuple[str, int]] = set()  # rule and connection
-        self._findings_left = array("q")  # the same of those that have left memory, as numbers
+        self._reported = Reported()
+        self._seen = 0  # rows of the probe log
 
-    def note(self, packets: Packets) -> None:
-        """Take note of which connections a tracked batch was about."""
-        if packets.size:
-            rows = np.asarray(packets.rows[: packets.size * PACKET_SIZE], np.int64)
-            self._touched.append(distinct(rows[STREAM::PACKET_SIZE]))
+    def note(self, packets: Packets, start: int, stop: int) -> None:
+        """Take note of which connections these packets of a tracked batch were about."""
+        rows = np.asarray(packets.rows[start * PACKET_SIZE : stop * PACKET_SIZE], np.int64)
+        self._touched.append(distinct(rows[STREAM::PACKET_SIZE]))
+
+    def waits(self, now: int) -> bool:
+        """Whether time may have brought something: probes came, or it was to be looked at something by now."""
+        probes, self._seen = self._seen, self._tracker.sizes[1]
+        return bool(probes != self._seen or len(self._pending) or ((self._recheck > 0) & (self._recheck <= now)).any())
 
     def look(self, now: int, *, last: bool = False) -> list[Event]:
         """What has happened since the last look, in order of time; the `last` one tells all that stands."""
@@ -101,14 +122,14 @@ class Watch:
         look = self._measure(streams, now)
         self._grow(int(streams[-1]) + 1, int(look.rows[-1]) + 1 if len(look.rows) else 0)
         places = judge(look.facts, self._idle_after)
+        self._recheck[due] = 0
+        self._recheck[touched[touched >= 0]] = now + self._idle_after + SETTLES_NS
         events = [
             *self._new_connections(look),
             *self._new_probes(look),
             *self._new_endings(look),
             *self._new_troubles(look, places, last=last),
         ]
-        self._recheck[due] = 0
-        self._recheck[touched[touched >= 0]] = now + self._idle_after + SETTLES_NS
         self._recheck[streams[look.over]] = 0
         waiting = (look.facts.trailing > 0).any(axis=1) & ~look.over
         self._pending = streams[waiting | (self._suspected[streams] > 0)]
@@ -128,20 +149,15 @@ class Watch:
         self._pending = place[self._pending[stays[self._pending]]]
         self._opened = int(np.count_nonzero(stays))
         self._numbers = self._tracker.numbers()
-        still = set(self._numbers.tolist()) if self._findings else ()
-        left = [found for found in self._findings if found[1] not in still]
-        self._findings_left.extend(map(_number_of, left))
-        self._findings.difference_update(left)
+        if self._reported:
+            self._reported.leave(set(self._numbers.tolist()))
 
     def rest(self, findings: Iterable[Finding], flow: Callable[[int], Flow], now: int) -> Iterator[Event]:
         """Of the findings about single connections of the whole capture those that have not been told."""
-        left = set(self._findings_left)
-        for finding in findings:
+        for finding in self._reported.not_among(findings):
             assert finding.stream is not None
-            told = finding.rule, finding.stream
-            if told not in self._findings and _number_of(told) not in left:
-                of = flow(finding.stream)
-                yield Event(FINDING, now, finding.stream, of.client, of.server, finding=finding)
+            of, own = flow(finding.stream), self._reported.add(finding, finding.stream, now)
+            yield Event(FINDING, now, finding.stream, of.client, of.server, {"id": own}, finding)
 
     def _grow(self, streams: int, probes: int) -> None:
         """Room for what is remembered of so many streams and rows of the probe log."""
@@ -152,8 +168,10 @@ class Watch:
 
     def _new_connections(self, look: _Look) -> Iterator[Event]:
         first = int(np.searchsorted(look.streams, self._opened))
-        for local, time in enumerate(look.facts.tracks.flows[first:, FIRST_TIME].tolist(), first):
-            yield look.event(local, OPENED, time)
+        flows = look.facts.tracks.flows[first:]
+        columns = flows[:, FIRST_TIME].tolist(), (flows[:, HANDSHAKE] & SAW_SYN != 0).tolist()
+        for local, (time, began) in enumerate(zip(*columns, strict=True), first):
+            yield look.event(local, OPENED if began else SEEN, time)
         self._opened = max(self._opened, int(look.streams[-1]) + 1)
 
     def _new_probes(self, look: _Look) -> Iterator[Event]:
@@ -176,7 +194,8 @@ class Watch:
             if before < TOLD_PROBE:
                 yield look.event(local, PROBE, entry[PROBE_TIME], sender=SIDES[side], frame=frame)
             if stands == TOLD_UNANSWERED:
-                yield look.event(local, UNANSWERED, given_up, sender=SIDES[side], frame=frame)
+                event = look.event(local, UNANSWERED, given_up, sender=SIDES[side], frame=frame)
+                yield event._replace(trouble="low")
             elif stands == TOLD_ANSWERED and how != ANSWER_RST:  # that is told as the connection's end
                 time, answered = entry[ANSWER_TIME], entry[ANSWER_FRAME]
                 yield look.event(local, ANSWERED, time, sender=SIDES[side], frame=frame, answer_frame=answered)
@@ -190,39 +209,59 @@ class Watch:
         frames = facts.tracks.flows[:, RESET_FRAME]
         columns = (column[ended].tolist() for column in (facts.how, facts.ended, by, facts.why, frames))
         for local, how, time, who, why, frame in zip(ended.tolist(), *columns, strict=True):
-            yield look.event(local, ENDINGS[how], time, by=ENDERS[who], why=WHYS[why], frame=frame or None)
+            event = look.event(local, ENDINGS[how], time, by=ENDERS[who], why=WHYS[why], frame=frame or None)
+            yield event._replace(trouble="low" if event.kind == RESET else "info")
 
     def _new_troubles(self, look: _Look, places: Narrow, *, last: bool) -> Iterator[Event]:
         """Verdicts that stand, and those that stand no more."""
-        code = np.where(TROUBLES[places], places + 1, 0).astype(np.int8)
+        code = np.where(TROUBLES[places] & ~self._early(look, places), places + 1, 0).astype(np.int8)
         told, suspected = self._told[look.streams], self._suspected[look.streams]
         since = np.where(suspected == code, self._since[look.streams], look.now)
         stands = last | look.over | np.isin(places, AT_ONCE) | (look.now - since >= STANDS_NS)
         new = (code > 0) & (code != told) & stands
+        gone = (told > 0) & (code == 0)
         self._since[look.streams] = since
         self._suspected[look.streams] = np.where((code > 0) & (code != told) & ~stands, code, 0)
         self._told[look.streams] = np.where(new, code, np.where(code > 0, told, 0))
-        gone = np.flatnonzero((told > 0) & (code == 0))
-        for local, place in zip(gone.tolist(), (told[gone] - 1).tolist(), strict=True):
-            yield look.event(local, WITHDRAWN, look.now, verdict=VERDICTS[place].word)
+        over = {}  # by connection: the kind of event that what was told of it ends by
+        for local in np.flatnonzero(gone | new & (told > 0)).tolist():
+            well = places[local] in WELL and told[local] - 1 != UNPROTECTED
+            over[look.numbers[local]] = RECOVERED if well else WITHDRAWN
+            if well or gone[local]:
+                word = VERDICTS[told[local] - 1].word
+                yield look.event(local, over[look.numbers[local]], look.now, verdict=word)
         come = np.flatnonzero(new)
         columns = (column[come].tolist() for column in (places, look.facts.ended, look.facts.trailing))
         for local, place, ended, trailing in zip(come.tolist(), *columns, strict=True):
-            word = VERDICTS[place].word.replace("_", "-")
-            yield look.event(local, word, ended or look.now, unanswered=max(trailing) or None)
-        if new.any():
-            yield from self._new_findings(look.streams[new], look.now)
+            word, severity = VERDICTS[place].word.replace("_", "-"), VERDICTS[place].severity
+            event = look.event(local, word, ended or look.now, unanswered=max(trailing) or None)
+            yield event._replace(trouble=severity)
+        if (new | gone).any():
+            yield from self._new_findings(look.streams[new | gone], over, look.now)
 
-    def _new_findings(self, streams: Column, now: int) -> Iterator[Event]:
-        """What rules about single connections find of these."""
+    def _early(self, look: _Look, places: Narrow) -> Mask:
+        """Connections that are not probed, as far as that says nothing yet; they are looked at when it will."""
+        silent = silences(look.facts, np.arange(len(places)))
+        early: Mask = (places == UNPROTECTED) & (silent <= USUAL_NS)
+        self._recheck[look.streams[early]] = look.now + USUAL_NS - silent[early] + SETTLES_NS
+        return early
+
+    def _new_findings(self, streams: Column, over: dict[int, str], now: int) -> Iterator[Event]:
+        """What rules about single connections find of these, and what they found of those in `over` and do no more."""
         look = self._measure(streams, now)
+        still: dict[int, set[str]] = {}
         for finding in find(self._context(look.facts), surveys=False):
             assert finding.stream is not None
             stream = look.numbers[finding.stream]
-            if (finding.rule, stream) not in self._findings:
-                self._findings.add((finding.rule, stream))
-                event = look.event(finding.stream, FINDING, now)
+            still.setdefault(stream, set()).add(finding.rule)
+            own = self._reported.add(finding, stream, now)
+            if own is not None:
+                event = look.event(finding.stream, FINDING, now, id=own)
                 yield event._replace(finding=replace(finding, stream=stream))
+        for local, stream in enumerate(look.numbers):
+            if stream in over:
+                for one in self._reported.over(stream, still.get(stream, ())):
+                    yield look.event(local, over[stream], now, **one.facts)
 
 
 class _Look:
@@ -241,12 +280,6 @@ class _Look:
         if ends is None:
             ends = self._ends[local] = endpoints_of(self._keys[local])
         return Event(kind, time, self.numbers[local], ends[0], ends[1], facts)
-
-
-def _number_of(told: tuple[str, int]) -> int:
-    """A rule's finding of a connection as one number."""
-    rule, stream = told
-    return stream * len(RULES) + list(RULES).index(rule)
 
 
 def _grown(table: Any, size: int) -> Any:

@@ -19,8 +19,16 @@ class Event(NamedTuple):
     server: Endpoint | None
     facts: Mapping[str, int | str | None] = {}  # what else belongs to it: `frame`, `sender`, ...
     finding: Finding | None = None
+    trouble: str = "info"  # how urgent it is, unless it is a finding, which says so itself
+
+    @property
+    def severity(self) -> str:
+        """How urgent it is."""
+        return self.trouble if self.finding is None else self.finding.severity
 
 
-OPENED, CLOSED, RESET = "connection-opened", "closed", "reset"
+OPENED, SEEN, CLOSED, RESET = "connection-opened", "connection-seen", "closed", "reset"  # SEEN: it was open before
 PROBE, ANSWERED, UNANSWERED = "probe", "answered", "unanswered"
-FINDING, WITHDRAWN = "finding", "withdrawn"
+FINDING, WITHDRAWN, RECOVERED = "finding", "withdrawn", "recovered"
+# What happens to connections that are well.
+ORDINARY = frozenset({OPENED, SEEN, CLOSED, PROBE, ANSWERED})

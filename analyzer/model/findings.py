@@ -55,6 +55,7 @@ class Finding:
     evidence: Evidence
     streams: Sequence[int] = ()  # where they are several
     service: str = ""  # the server whose connections they are
+    tentative: bool = False  # the next packet may disprove it: who reports as it happens waits
     notes: Sequence[str] = ()  # what other rules say of the same event, which this one explains
     title: str = ""  # the rule's, one clause that says it of many: "{whom} reset {connections}"
     at: int | None = None  # the decisive moment, in nanoseconds since the epoch

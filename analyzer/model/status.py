@@ -21,7 +21,7 @@ class Status(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """One connection; times in nanoseconds from now on, None where it is not known."""
+    """One connection; spans in nanoseconds from now on, None where it is not known."""
 
     stream: int
     client: Endpoint
@@ -29,6 +29,8 @@ class Outlook(NamedTuple):
     verdict: str
     severity: str
     over: bool  # it has ended
+    ended_at: int | None  # nanoseconds of capture time
+    ending: str  # how, by whom, and why; empty while it is open
     idle: int  # since its last packet
     settings: str  # of who probes: `15/15/9`; empty where nobody does
     probe_in: int | None  # below 0: it is overdue

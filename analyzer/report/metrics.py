@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from analyzer.model.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, UNANSWERED, Event
+from analyzer.model.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, SEEN, UNANSWERED, Event
 from analyzer.model.flows import SETTINGS, Estimate, HostSettings
 from analyzer.model.status import Status
 
 PREFIX = "keepalive"
 COUNTED = {
-    OPENED: ("connections_opened", "Connections seen for the first time"),
+    OPENED: ("connections_opened", "Connections whose SYN was captured"),
+    SEEN: ("connections_already_open", "Connections that were open before their first captured packet"),
     CLOSED: ("connections_closed", "Connections that both ends closed"),
-    RESET: ("connections_reset", "Connections that a RST ended"),
+    RESET: ("connections_reset", "Connections that an RST ended"),
     PROBE: ("probes", "Keepalive probes"),
     ANSWERED: ("probes_answered", "Keepalive probes that were answered"),
     UNANSWERED: ("probes_unanswered", "Keepalive probes whose answer is overdue"),
-    "dead-peer": ("dead_peers", "Peers that did not answer any more"),
 }
+DEAD = "dead-peer"
+# Services with a series of their own: those that were probed first. A capture can show any number of them.
+SERVICES = 50
+OTHER = "other"
 
 
 class Metrics:
@@ -37,6 +41,9 @@ class Metrics:
             return Gauge(f"{PREFIX}_{name}", text, labels, registry=registry)
 
         self._counted = {kind: counter(*about) for kind, about in COUNTED.items()}
+        self._dead = counter("dead_peers", "Peers that stopped answering keepalive probes, by server", "service")
+        self._services: set[str] = {OTHER}
+        self._dead.labels(OTHER)
         self._findings = counter("findings", "What was found", "rule", "severity")
         self._totals = {
             "packets": counter("packets", "Packets read"),
@@ -64,9 +71,18 @@ class Metrics:
         for kind, count in Counter(event.kind for event in events).items():
             if kind in self._counted:
                 self._counted[kind].inc(count)
+        for event in events:
+            if event.kind in (PROBE, DEAD) and event.server is not None:
+                self._dead.labels(self._service(str(event.server))).inc(event.kind == DEAD)
         for finding in (event.finding for event in events if event.kind == FINDING):
             if finding is not None:
                 self._findings.labels(finding.rule, finding.severity).inc()
+
+    def _service(self, server: str) -> str:
+        """The label of a server; its series begins with 0 at the first probe, so that an increase is seen."""
+        if len(self._services) <= SERVICES:
+            self._services.add(server)
+        return server if server in self._services else OTHER
 
     def update(self, status: Status) -> None:
         """Show how things stand."""

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from analyzer.model.findings import SEVERITIES
+from analyzer.model.events import Event
 from analyzer.model.status import Outlook, Status
+from analyzer.report import analysed
+from analyzer.report.event_lines import EventLine, event_line
 from analyzer.report.layout import COLOURS, printable, shortened
 from analyzer.report.times import clock, zone
+from analyzer.report.view import HELP, HELP_INDENT, KEYS, View
 from analyzer.tcp import SECOND
 
-NARROW = 96  # below so many columns the settings are left out
+NARROW = 96
+# Headings, and the width of a screen from which on they are shown.
+COLUMNS = (
+    ("#", 0),
+    ("client", 0),
+    ("server", 0),
+    ("idle", 0),
+    ("probe", 76),
+    ("lost", 76),
+    ("dead", 0),
+    ("settings", NARROW),
+    ("verdict", 0),
+)
+NUMBERS = {"#", "idle", "probe", "lost", "dead"}
 FEWEST_ROWS = 6  # of connections: a screen that has no more shows no messages
 MESSAGES = 6
 LEAST_ADDRESS = 12
-FAR = 1 << 62
 
 
 class Span(NamedTuple):
@@ -29,114 +44,56 @@ class Span(NamedTuple):
 Line = list[Span]
 
 
-def _most_urgent(one: Outlook) -> tuple[int, ...]:
-    """Those that will be given up first, then those that are probed first, then the longest silent."""
-    soonest = (one.dead_in if one.dead_in is not None else FAR, one.probe_in if one.probe_in is not None else FAR)
-    return (int(one.over), -min(one.unanswered, 1), *soonest, -one.idle)
+class Message(NamedTuple):
+    """A line of what happened, and all that a filter looks at; a note, which has no word, is always shown."""
 
+    line: EventLine
+    searched: str
 
-def _worst(one: Outlook) -> tuple[int, ...]:
-    return (-SEVERITIES.index(one.severity), -one.unanswered, -one.idle)
-
-
-ORDERS: dict[str, Callable[[Outlook], tuple[int, ...]]] = {
-    "next": _most_urgent,
-    "worst": _worst,
-    "idle": lambda one: (int(one.over), -one.idle),
-    "newest": lambda one: (-one.stream,),
-}
-HELP = (
-    "s        order: what happens next, worst verdict, longest idle, newest",
-    "f or /   show what contains some text: an address, a port, a verdict",
-    "Esc      show all",
-    "space    stand still, and go on; packets are read all the while",
-    "j k, arrows, page keys, g G    move",
-    "q        end, with the result",
-    "",
-    "idle     since its last packet",
-    "probe    when its next keepalive probe is due",
-    "lost     probes in a row that nothing answered",
-    "dead     when its prober gives it up, if nothing answers",
-    "settings tcp_keepalive_time/intvl/probes, as far as they are known",
-)
-KEYS = "q end  s order  f filter  space pause  ? help"
-
-
-@dataclass
-class View:
-    """What the reader wants to see; `key` changes it."""
-
-    order: str = "next"
-    filter: str = ""
-    typing: str | None = None  # a filter that is not complete yet
-    paused: bool = False
-    help: bool = False
-    first: int = 0  # the first connection shown
-    rows: int = 1  # how many were shown
-    ended: bool = False
-
-    def key(self, key: str) -> None:
-        """A key was pressed: its character, or `up`, `down`, `page-up`, `page-down`, `escape`, `enter`, `erase`."""
-        if self.typing is not None:
-            self._type(key, self.typing)
-            return
-        moves = {"up": -1, "k": -1, "down": 1, "j": 1, "page-up": -self.rows, "page-down": self.rows}
-        if self.help:
-            self.help = False
-        elif key in moves:
-            self.first = max(self.first + moves[key], 0)
-        elif key in ("g", "G"):
-            self.first = 0 if key == "g" else FAR
-        elif key == "s":
-            names = list(ORDERS)
-            self.order = names[(names.index(self.order) + 1) % len(names)]
-        elif key == " ":
-            self.paused = not self.paused
-        self.typing = self.filter if key in ("f", "/") else None
-        self.filter = "" if key == "escape" else self.filter
-        self.help = key in ("?", "h") and not self.help
-        self.ended |= key == "q"
-
-    def _type(self, key: str, text: str) -> None:
-        if key in ("enter", "escape"):
-            self.filter, self.typing, self.first = text if key == "enter" else self.filter, None, 0
-        elif key == "erase":
-            self.typing = text[:-1]
-        elif len(key) == 1 and key.isprintable():
-            self.typing = text + key
-
-    def chosen(self, all_of_them: Sequence[Outlook]) -> list[Outlook]:
-        """Those to be shown, in order."""
-        wanted = (self.filter if self.typing is None else self.typing).lower()
-        found = [
-            one for one in all_of_them if wanted in f"#{one.stream} {one.client} {one.server} {one.verdict}".lower()
-        ]
-        return sorted(found, key=ORDERS[self.order])
+    @staticmethod
+    def of(event: Event | str, analysis: analysed.Shown, *, utc: bool, wide: bool) -> Message:
+        """As there is room for it: a finding names its ends itself."""
+        if isinstance(event, str):
+            return Message(EventLine("", "", printable(event), "info"), "")
+        whole = event_line(event, analysis, utc=utc)
+        return Message(event_line(event, analysis, utc=utc, ends=wide and event.finding is None), str(whole))
 
 
 class Shown(NamedTuple):
-    """What there is to show; `messages` are lines of what happened, the newest last."""
+    """What there is to show; the newest of the messages is the last."""
 
     title: str
     status: Status
     rate: float  # packets a second
     outlooks: Sequence[Outlook]
-    messages: Sequence[str]
+    messages: Sequence[Message]
 
 
 def compose(shown: Shown, view: View, width: int, height: int, *, utc: bool) -> list[Line]:
     """All lines of a screen of this size, no longer than it is wide."""
     head = [_title(shown, view, width, utc=utc), _counts(shown, width)]
     if view.help:
-        lines = [[], *([Span(text)] for text in HELP)]
+        indent = " " * HELP_INDENT
+        wrapped = (textwrap.wrap(text, max(width, 2 * HELP_INDENT), subsequent_indent=indent) or [""] for text in HELP)
+        lines = [[], *([Span(text)] for lines in wrapped for text in lines)]
     else:
         messages = MESSAGES if height >= len(head) + 2 + FEWEST_ROWS + MESSAGES else 0
-        lines = _table(shown, view, width, height - len(head) - 1 - messages)
+        lines = _table(shown, view, width, height - len(head) - 1 - messages, utc=utc)
         if messages:
-            latest = [[Span(printable(text)[:width], "dim")] for text in shown.messages[-messages + 1 :]]
-            lines += [[Span("─" * width, "dim")], *latest]
+            latest = [one.line for one in shown.messages if not one.line.word or view.fits(one.searched)]
+            room = height - len(head) - len(lines) - 2  # few connections leave more
+            lines += [[Span("─" * width, "dim")], *(_message(line, width) for line in latest[-room:])]
     lines = [*head, *lines][: height - 1]
     return [*lines, *([[]] * (height - 1 - len(lines))), _foot(view, width)]
+
+
+def _message(line: EventLine, width: int) -> Line:
+    if not line.word:
+        return [Span(shortened(line.rest, width), "dim")]
+    time, word, rest = line.fitted(width).parts
+    if line.severity == "info":
+        return [Span(f"{time} {word} {rest}", "dim")]
+    return [Span(f"{time} ", "dim"), Span(word, COLOURS[line.severity]), Span(f" {rest}")]
 
 
 def _title(shown: Shown, view: View, width: int, *, utc: bool) -> Line:
@@ -167,32 +124,55 @@ def _counts(shown: Shown, width: int) -> Line:
     return [Span("  ".join(parts)[:width])]
 
 
-def _table(shown: Shown, view: View, width: int, height: int) -> list[Line]:
+def _table(shown: Shown, view: View, width: int, height: int, *, utc: bool) -> list[Line]:
     """The heading, and as many connections as there is room for."""
     chosen = view.chosen(shown.outlooks)
     view.rows = max(height - 1, 1)
     view.first = max(min(view.first, len(chosen) - view.rows), 0)
     visible = chosen[view.first : view.first + view.rows]
-    wide = width >= NARROW
-    cells = [_cells(one, wide=wide) for one in visible]
-    heading = ("#", "client", "server", "idle", "probe", "lost", "dead", *(("settings",) if wide else ()), "verdict")
+    places = [place for place, (_, least) in enumerate(COLUMNS) if width >= least]
+    heading = tuple(COLUMNS[place][0] for place in places)
+    cells = [tuple(_cells(one)[place] for place in places) for one in visible]
     widths = [max(len(row[i]) for row in [heading, *cells]) for i in range(len(heading))]
-    _fit(widths, width)
-    lines = [[Span(_row(heading, widths).ljust(width), "reverse")]]
+    _fit(widths, width, max([len(one.verdict) for one in visible], default=0))
+    lines = [[Span(_row(heading, heading, widths).ljust(width), "reverse")]]
     for one, row in zip(visible, cells, strict=True):
-        *others, verdict = row
         style = "dim" if one.over and one.severity == "info" else ""
         urgent = "bold" if one.unanswered and not one.over else style
-        text = _row(tuple(others), widths[:-1]) + "  "
-        lines.append([Span(text, urgent), Span(shortened(verdict, widths[-1]), style or COLOURS[one.severity])])
+        text = _row(row[:-1], heading, widths) + "  "
+        if one.ending:
+            text = _over_what_is_next(text, heading, widths, _ended(one, utc=utc))
+        lines.append([Span(text, urgent), Span(_begun(row[-1], widths[-1]), style or COLOURS[one.severity])])
     if not visible:
-        lines.append([Span("no connection" + (" that fits the filter" if shown.outlooks else " yet"), "dim")])
+        lines.append([Span("no connection" + (" matches the filter" if shown.outlooks else " yet"), "dim")])
     return lines
 
 
-def _fit(widths: list[int], width: int) -> None:
-    """Make columns narrower until the row fits: the two addresses first, then the verdict."""
+def _ended(one: Outlook, *, utc: bool) -> str:
+    """When and how, without the why, which the verdict has beside it."""
+    when = "" if one.ended_at is None else f"{clock(one.ended_at, utc, '%H:%M:%S')} "
+    return when + one.ending.partition(":")[0]
+
+
+def _over_what_is_next(row: str, heading: Sequence[str], widths: Sequence[int], ended: str) -> str:
+    """The row of a connection that is over: how it ended stands where the others have what comes next."""
+    first, last = heading.index("idle"), heading.index("dead")
+    start = sum(widths[:first]) + 2 * first
+    span = sum(widths[first : last + 1]) + 2 * (last - first)
+    return row[:start] + _begun(ended, span).ljust(span) + row[start + span :]
+
+
+def _begun(text: str, width: int) -> str:
+    """What is too long loses its end: what matters most comes first."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _fit(widths: list[int], width: int, verdict: int) -> None:
+    """Make columns narrower until the row fits: why it ended first, then the two addresses, then the verdict."""
     excess = sum(widths) + 2 * (len(widths) - 1) - width
+    spared = min(max(excess, 0), widths[-1] - max(verdict, len(COLUMNS[-1][0])))
+    widths[-1] -= spared
+    excess -= spared
     while excess > 0:
         place = 1 if widths[1] >= widths[2] else 2
         if widths[place] <= LEAST_ADDRESS:
@@ -202,15 +182,17 @@ def _fit(widths: list[int], width: int) -> None:
         excess -= 1
 
 
-def _row(cells: tuple[str, ...], widths: Sequence[int]) -> str:
+def _row(cells: Sequence[str], heading: Sequence[str], widths: Sequence[int]) -> str:
     parts = []
-    for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+    for cell, name, width in zip(cells, heading, widths, strict=False):  # a row may lack its end
         text = shortened(cell, width)
-        parts.append(text.rjust(width) if place in (0, 3, 4, 5, 6) else text.ljust(width))
+        parts.append(text.rjust(width) if name in NUMBERS else text.ljust(width))
     return "  ".join(parts)
 
 
-def _cells(one: Outlook, *, wide: bool) -> tuple[str, ...]:
+def _cells(one: Outlook) -> tuple[str, ...]:
+    """One for each of COLUMNS."""
+    why = one.ending.partition(": ")[2]
     ahead = "" if one.probe_in is None else "now" if abs(one.probe_in) < SECOND // 2 else brief(one.probe_in)
     return (
         str(one.stream),
@@ -220,8 +202,8 @@ def _cells(one: Outlook, *, wide: bool) -> tuple[str, ...]:
         ahead,
         str(one.unanswered) if one.unanswered else "",
         "" if one.dead_in is None else brief(max(one.dead_in, 0)),
-        *((one.settings,) if wide else ()),
-        one.verdict,
+        one.settings,
+        f"{one.verdict}: {why}" if why else one.verdict,
     )
 
 
@@ -237,6 +219,6 @@ def brief(nanoseconds: int) -> str:
 
 def _foot(view: View, width: int) -> Line:
     if view.typing is not None:
-        return [Span("show what contains: "), Span(view.typing + "_", "bold")]
+        return [Span("filter: "), Span(view.typing + "_", "bold")]
     parts = [KEYS, f"order: {view.order}", *([f"filter: {view.filter}"] if view.filter else [])]
     return [Span(shortened("   ".join(parts), width), "dim")]

@@ -6,6 +6,8 @@ import pytest
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed
 
+from analyzer.diagnose import USUAL_NS
+from analyzer.knowledge.matching import profiles
 from analyzer.model.findings import Finding
 
 SHAPES = pytest.mark.parametrize("shape", [{}, {"v6": True}, {"timestamps": False}, {"v6": True, "timestamps": False}])
@@ -84,14 +86,61 @@ def test_the_other_leg_of_a_nat_shows_that_it_did_close(how: str) -> None:
     assert len(holders) == (0 if how in ("fin", "rst") else 1)
 
 
-@pytest.mark.parametrize(("gaps", "severity"), [((0, 0), "medium"), ((6, 6), "medium"), ((10, 12), "low")])
+@pytest.mark.parametrize(("gaps", "severity"), [((0, 0), "medium"), ((90, 90), "medium"), ((130, 140), "low")])
 def test_a_silence_of_a_few_turns_is_no_idle_connection(gaps: tuple[float, float], severity: str) -> None:
-    """Who was silent for ten seconds again and again may be in use, though it now is so for thirty."""
+    """Who was silent for two minutes again and again may be in use, though it now is so for six."""
     talk = Conversation().handshake().data(CLIENT, 100).data(SERVER, 100)
     for gap in gaps:
         talk.idle(gap).data(CLIENT, 120).data(SERVER, 250)
-    [finding] = found("unprotected-idle", talk, others(30 + sum(gaps)))
+    [finding] = found("unprotected-idle", talk, others(360 + sum(gaps)))
     assert finding.severity == severity
+
+
+@pytest.mark.parametrize(("silent", "severity"), [(30, "low"), (300, "low"), (330, "low"), (345, "medium")])
+def test_a_silence_says_something_when_a_usual_keepalive_would_have_shown_itself(silent: float, severity: str) -> None:
+    talk = Conversation().handshake().data(CLIENT, 100).data(SERVER, 100)
+    [finding] = found("unprotected-idle", talk, others(silent))
+    assert (finding.severity, finding.tentative) == (severity, severity == "low")
+    assert finding.confidence == "possible"
+
+
+def probed(port: int, service: int, silences: int, idle: float) -> Conversation:
+    """Another connection of the same client, probed after so much silence."""
+    talk = Conversation(ports=(port, service)).handshake().data(CLIENT, 100).data(SERVER, 100)
+    for _ in range(silences):
+        talk.idle(idle).probe(CLIENT)
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("idle", "silences", "service", "silent", "severity"),
+    [
+        (15, 4, 5432, 65, "medium"),
+        (15, 2, 5432, 35, "medium"),
+        (60, 1, 5432, 70, "low"),
+        (15, 4, 6379, 65, "low"),
+        (600, 1, 5432, 620, "low"),
+    ],
+    ids=["clearly longer", "twice", "not clearly", "another service", "longer than is usual"],
+)
+def test_connections_alike_say_when_a_probe_would_have_come(
+    idle: float, silences: int, service: int, silent: float, severity: str
+) -> None:
+    talk = Conversation(ports=(40_000, 5432)).handshake().data(CLIENT, 100).data(SERVER, 100)
+    [finding] = found("unprotected-idle", talk, probed(40_001, service, silences, idle), others(silent))
+    assert finding.severity == severity
+
+
+def test_one_packet_is_no_silence() -> None:
+    lone = Conversation(ports=(40_001, 5432)).data(CLIENT, 100)
+    assert not found("unprotected-idle", lone, others(400))
+
+
+def test_the_longest_usual_idle_time_is_the_longest_of_those_that_are_known() -> None:
+    """But for those of two hours, which are the system's."""
+    known = [one.tcp_keepalive_time for one in profiles()]
+    longest = max(one for one in known if isinstance(one, int | float) and one < 7200)
+    assert longest * 10**9 * 9 // 8 == USUAL_NS
 
 
 def fragment(number: int, start: float, *, whole: bool) -> Conversation:

@@ -25,8 +25,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 CHARTS = ("axis", "hosts", "idle", "intervals", "ladder", "notes", "overview", "style", "themes", "timeline")
 # Where heavy libraries may be imported at all.
 HOMES = {
-    "numba": ["kernels/__init__.py"],
-    "subprocess": ["capture/interface/processes.py", "live/hook.py"],
+    "numba": ["kernels/engine/compiling.py"],
+    "subprocess": ["capture/interface/processes.py", "kernels/engine/compiling.py", "live/hook.py"],
     "multiprocessing": [],
     "matplotlib": [f"report/charts/{name}.py" for name in CHARTS],
     "jinja2": ["report/incident/html.py"],

@@ -6,11 +6,13 @@ import json
 import re
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from living import IDLE_AFTER, MANY, File
 from results import ROOT
+from schema import validator
 
 from analyzer.errors import OutputError, UsageError
 from analyzer.kernels import plain
@@ -19,10 +21,14 @@ from analyzer.live import listeners
 from analyzer.live.hook import Hook
 from analyzer.live.session import Live
 from analyzer.live.terminal import keys_of
-from analyzer.model.flows import Estimate, HostSettings
+from analyzer.live.trial import trial_event
+from analyzer.model.events import Event
+from analyzer.model.flows import Endpoint, Estimate, HostSettings
 from analyzer.model.status import Status
+from analyzer.report.event_lines import alert_line, is_alert
 from analyzer.report.metrics import Metrics
 
+SECOND = 10**9
 DEAD_PEER = ROOT / "captures" / "dead-peer" / "capture.pcap"
 
 
@@ -59,7 +65,9 @@ def test_what_happens_is_counted_while_it_does(monkeypatch: pytest.MonkeyPatch) 
     [values] = served
     assert values["keepalive_packets_total"] == 19
     assert values["keepalive_probes_total"] == values["keepalive_probes_unanswered_total"] == 4
-    assert values["keepalive_dead_peers_total"] == 1
+    assert values['keepalive_dead_peers_total{service="198.51.100.20:7000"}'] == 1
+    assert values['keepalive_dead_peers_total{service="other"}'] == 0
+    assert (values["keepalive_connections_opened_total"], values["keepalive_connections_already_open_total"]) == (1, 0)
     assert values['keepalive_findings_total{rule="dead-peer",severity="high"}'] == 1
     assert values["keepalive_connections"] == 1
 
@@ -80,6 +88,21 @@ def test_counts_are_since_the_beginning_and_settings_those_of_now() -> None:
         assert setting not in shown(metrics.port)
     finally:
         metrics.close()
+
+
+def test_services_beyond_some_share_a_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has one from its first probe on, so that its first dead peer is an increase."""
+    monkeypatch.setattr("analyzer.report.metrics.SERVICES", 2)
+    metrics = Metrics("127.0.0.1", 0)
+    try:
+        for kind, port in (("probe", 1), ("probe", 2), ("probe", 3), ("connection-opened", 4), ("dead-peer", 3)):
+            metrics.note([Event(kind, 0, 0, Endpoint("192.0.2.1", 40_000), Endpoint("192.0.2.2", port))])
+        metrics.note([Event("dead-peer", 0, 1, Endpoint("192.0.2.1", 40_000), Endpoint("192.0.2.2", 2))])
+        values = {name: value for name, value in shown(metrics.port).items() if "dead_peers_total" in name}
+    finally:
+        metrics.close()
+    of = {name.partition('"')[2].rstrip('"}'): value for name, value in values.items()}
+    assert of == {"other": 1, "192.0.2.2:1": 0, "192.0.2.2:2": 1}
 
 
 def test_an_address_that_is_not_ours_cannot_be_served() -> None:
@@ -110,15 +133,55 @@ def test_each_finding_is_handed_to_the_command(tmp_path: Path) -> None:
     assert notes == []
     [finding] = map(json.loads, out.read_text(encoding="utf-8").splitlines())
     assert (finding["rule"], finding["stream"], finding["client"]["port"]) == ("dead-peer", 0, 40001)
+    assert finding["type"] == "finding"
+    validator("#/$defs/alert").validate(finding)
+
+
+def test_what_is_over_is_handed_over_by_the_id_that_it_had() -> None:
+    run, handed = live(), []
+    ends = Endpoint("192.0.2.1", 40_000), Endpoint("192.0.2.2", 22)
+    for one in (
+        trial_event(SECOND)._replace(facts={"id": "dead-peer-0-1000"}),
+        Event("recovered", SECOND, 0, *ends, {"verdict": "dead_peer"}),
+        Event("recovered", SECOND, 0, *ends, {"id": "dead-peer-0-1000", "rule": "dead-peer", "severity": "high"}),
+        Event("withdrawn", SECOND, None, None, None, {"id": "x-1-1", "rule": "x", "severity": "low"}),
+    ):
+        handed += [json.loads(alert_line(one, run))] if is_alert(one) else []
+    for one in handed:
+        validator("#/$defs/alert").validate(one)
+    assert [(one["type"], one["id"], one["stream"]) for one in handed] == [
+        ("finding", "dead-peer-0-1000", 0),
+        ("recovered", "dead-peer-0-1000", 0),
+        ("withdrawn", "x-1-1", None),
+    ]
+    run.close()
 
 
 def test_what_goes_wrong_with_the_command_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told("false", 2, monkeypatch) == ["--on-finding: false ended with status 1"] * 2
-    [note] = told("/there/is/none", 1, monkeypatch)
-    assert "No such file" in note
     monkeypatch.setattr(hooks, "LONGEST_S", 0.1)
     [note] = told("sleep 5", 1, monkeypatch)
     assert "timed out" in note
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (None, "No such file"),
+        (Path.mkdir, "directory"),
+        (Path.touch, "may not execute it: try chmod a\\+rx .*/page"),
+    ],
+)
+def test_what_cannot_be_run_is_said_at_once(make: Callable[[Path], None] | None, says: str, tmp_path: Path) -> None:
+    if make is not None:
+        make(tmp_path / "page")
+    with pytest.raises(UsageError, match=says):
+        Hook(f"{tmp_path}/page now", lambda text: None)
+
+
+def test_a_name_is_looked_for_in_the_path() -> None:
+    with pytest.raises(UsageError, match="--on-finding no-such-one: no such program in PATH"):
+        Hook("no-such-one", lambda text: None)
 
 
 def test_findings_that_come_too_fast_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -22,6 +23,7 @@ from wirebytes import pcap_bytes
 
 from analyzer.capture.interface.backend import Backend
 from analyzer.capture.interface.processes import Children
+from analyzer.live.complaints import called, in_words
 from analyzer.live.sources import DROPPED, SETTLED_S, Capturer, commands
 
 TALK = Conversation(rtt=0.01).handshake().data(CLIENT, 100).data(SERVER, 300).idle(0.1)
@@ -110,13 +112,42 @@ def test_without_the_right_to_capture(backend: str) -> None:
     prefix = ("setpriv", "--bounding-set=-net_raw,-net_admin", "--inh-caps=-net_raw,-net_admin")
     run = keepalive("live", "-i", "lo", "--backend", backend, prefix=prefix)
     assert (run.returncode, run.stdout) == (5, b"")
-    assert b"Operation not permitted" in run.stderr
+    assert b"root lacks CAP_NET_RAW here" in run.stderr
     assert b"Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("complaint", "interface", "root", "says"),
+    [
+        ("(socket: Operation not permitted)", "lo", False, "you don't have permission to capture: try sudo "),
+        ("(socket: Operation not permitted)", "lo", False, " live -i lo"),
+        ("(socket: Operation not permitted)", "lo", True, "Operation not permitted: root lacks"),
+        ("(No such device exists)", "eth1", False, "no such interface; did you mean eth0? There are lo, eth0"),
+        ("(No such device exists)", "nosuch", False, "no such interface; there are lo, eth0"),
+        ("can't parse filter expression: syntax error", "lo", False, "can't parse filter expression: syntax error"),
+    ],
+)
+def test_a_complaint_comes_with_what_helps(complaint: str, interface: str, root: bool, says: str) -> None:
+    assert says in in_words(complaint, interface, ["lo", "eth0"], root=root)
+
+
+@pytest.mark.parametrize(
+    ("argument", "called_as"),
+    [
+        ("/usr/bin/env", "env"),
+        ("/home/some one/bin/keepalive", "'/home/some one/bin/keepalive'"),
+        ("/there/analyzer/__main__.py", f"{sys.executable} -m analyzer"),
+    ],
+)
+def test_sudo_is_told_where_the_program_is(argument: str, called_as: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a PATH of its own, in which what pipx installs is not."""
+    monkeypatch.setattr(sys, "argv", [argument])
+    assert called() == called_as
 
 
 def test_scapy_says_what_cannot_be_captured() -> None:
     for arguments, says in (
-        (("-i", "no-such-one"), "not found !; there are"),
+        (("-i", "no-such-one"), "no such interface; there are"),
         (("-i", "lo", "--filter", "no such filter"), "filter"),
     ):
         run = keepalive("live", "--backend", "scapy", *arguments)

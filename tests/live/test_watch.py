@@ -73,11 +73,13 @@ def events(talk: Conversation, path: Path, *times: float) -> list[list[str]]:
     """What each of several looks tells of a conversation, so many seconds after its last packet."""
     path.write_bytes(pcap_bytes(talk.segments))
     live = Live(plain(), idle_after=IDLE_AFTER, notify=lambda text: None, most=MANY)
-    live.listeners.append(lambda events: None)
+    told: list[Event] = []
+    live.listeners.append(told.extend)
     live.intake.read(path.name, File(path))
     take(live)
     last = live.captures[0].last_time or 0
     looks = [[event.kind for event in live._watch.look(last + round(after * SECOND))] for after in times]
+    looks[0] = [event.kind for event in told] + looks[0]
     live.close()
     return looks
 
@@ -104,7 +106,7 @@ def test_a_trouble_that_the_next_packet_may_end_is_told_when_it_has_stood(tmp_pa
     assert looks[4][0] == "close-wait-leak"
 
 
-def test_a_trouble_that_ends_is_withdrawn(tmp_path: Path) -> None:
+def test_a_trouble_that_ends_is_recovered_from(tmp_path: Path) -> None:
     """The same, and in the end the server closes, too."""
     talk = Conversation().handshake().data(CLIENT, 100).data(SERVER, 300).idle(0.1)
     talk.acknowledge(CLIENT)
@@ -126,8 +128,46 @@ def test_a_trouble_that_ends_is_withdrawn(tmp_path: Path) -> None:
     header.write_bytes(octets[:24] + path.read_bytes())
     live.intake.read(header.name, File(header))
     take(live)
-    assert "withdrawn" in [event.kind for event in live._watch.look(last + 22 * SECOND)]
+    told = [event for event in live._watch.look(last + 22 * SECOND) if event.kind == "recovered"]
+    assert [dict(event.facts).get("verdict") for event in told] == ["close_wait_leak"]
     live.close()
+
+
+def silent_for(*times: float, path: Path, talk: Conversation | None = None) -> list[list[str]]:
+    """What several looks tell of a connection that has been silent for so long."""
+    talk = talk or Conversation().handshake().data(CLIENT, 100).data(SERVER, 300)
+    return events(talk, path, *times)
+
+
+def test_a_connection_is_not_unprotected_before_a_usual_keepalive_would_have_come(tmp_path: Path) -> None:
+    """Redis, MongoDB and Elasticsearch wait for 300 s, and a timer may be late by an eighth."""
+    looks = silent_for(0, 11, 60, 299, 337, 338, 344, path=tmp_path / "capture.pcap")
+    assert looks == [["connection-opened"], [], [], [], [], [], ["unprotected"]]
+
+
+def test_a_connection_that_was_open_before_is_not_opened(tmp_path: Path) -> None:
+    talk = Conversation().handshake()
+    talk.segments.clear()
+    looks = silent_for(0, path=tmp_path / "capture.pcap", talk=talk.data(CLIENT, 100).data(SERVER, 300))
+    assert looks == [["connection-seen"]]
+
+
+def test_a_dead_peer_that_answers_again_has_recovered(tmp_path: Path) -> None:
+    """What was reported of it is over, by the id that it had."""
+    talk = Conversation(rtt=0.01).handshake().data(CLIENT, 100).data(SERVER, 300).idle(0.1)
+    talk.acknowledge(CLIENT)
+    talk.idle(15.1).probes(CLIENT, 4, every=5.05, answered=False).idle(5.05).probe(CLIENT)
+    talk.idle(15.1).probe(CLIENT).idle(15.1).probe(CLIENT)
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(pcap_bytes(talk.segments))
+    live, told = lived(path, plain())
+    live.close()
+    over = [event for event in told if event.kind in ("dead-peer", "finding", "recovered", "withdrawn")]
+    assert [event.kind for event in over[:4]] == ["dead-peer", "finding", "recovered", "recovered"]
+    assert over[2].facts == {"verdict": "dead_peer"}
+    assert over[3].facts == {**over[1].facts, "rule": "dead-peer", "severity": "high"}
+    [third] = [event.time for event in told if event.kind == "probe"][2:3]
+    assert over[0].time <= third  # by packet time: when the third was due
 
 
 def test_the_clock_of_an_interface_goes_on_without_packets() -> None:

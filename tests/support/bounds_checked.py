@@ -8,8 +8,11 @@ import json
 import sys
 from typing import Any
 
+import numba
+
 from analyzer.kernels.engine import machine
-from analyzer.kernels.engine.registry import KERNELS
+from analyzer.kernels.engine.cache import cache_folder, store
+from analyzer.kernels.engine.registry import ENTRY_POINTS, KERNELS
 from analyzer.pipeline.run import analyze
 
 made: dict[str, Any] = {}
@@ -23,12 +26,11 @@ def kept(numba: Any, entry_points: tuple[str, ...]) -> dict[str, Any]:
 
 
 machine.make_dispatchers = kept
+store(cache_folder(), machine.compile_kernels(numba, ENTRY_POINTS))
 agree = {}
 for path in sys.argv[1:]:
     plain, compiled = (analyze(path, engine=engine) for engine in ("plain", "compiled"))
     agree[path] = list(plain.flows) == list(compiled.flows) and plain.captures == compiled.captures
-import numba  # noqa: E402 - where it is missing the analysis has said so
-
 annotated = {name: [machine.signature(numba, KERNELS[name])] for name in made}
 signatures = {name: dispatcher.signatures == annotated[name] for name, dispatcher in made.items()}
 print(json.dumps({"agree": agree, "signatures": signatures}))

@@ -14,8 +14,8 @@ from analyzer.kernels import plain
 from analyzer.live.outlook import look_ahead
 from analyzer.live.session import Live
 from analyzer.model.events import Event
-from analyzer.report.event_lines import text_line
-from analyzer.report.screen import NARROW, Shown, View, compose
+from analyzer.report.screen import NARROW, Message, Shown, compose
+from analyzer.report.view import View
 
 
 def beginning(octets: bytes, seconds: int) -> bytes:
@@ -37,7 +37,7 @@ def picture(octets: bytes, width: int, height: int) -> str:
         live.intake.read("eth0", File(Path(file.name)))
         live.run()
     analysis, numbers = live.present()
-    messages = [text_line(event, live, utc=True, ends=width >= NARROW) for event in told]
+    messages = [Message.of(event, live, utc=True, wide=width >= NARROW) for event in told]
     facts = live.captures[0]
     assert facts.first_time is not None and facts.last_time is not None
     rate = facts.packets / max((facts.last_time - facts.first_time) / 1e9, 1)

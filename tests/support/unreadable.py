@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import analyzer
-from analyzer.commands.live import _tell_events, _tell_result
-from analyzer.commands.result import Format
+from analyzer.commands.live import Form, _tell_events, _tell_result
 from analyzer.kernels import plain
+from analyzer.live.listeners import Only
 from analyzer.live.preload import preload
 from analyzer.live.session import Live
 from analyzer.live.sources import OfOthers
 
-FORMS = [form for form in Format if form is not Format.parquet]
+FORMS = list(Form)
 CLOSED = tuple(str(Path(folder).resolve()) for folder in (sys.prefix, sys.base_prefix, Path(analyzer.__file__).parent))
 
 
@@ -50,7 +50,7 @@ def results(path: str) -> Iterator[str]:
     run = Live(plain(), idle_after=10**10, notify=lambda text: None, most=2)
     try:
         for form in FORMS:
-            _tell_events(run, io.StringIO(), form=form, utc=False)
+            _tell_events(run, io.StringIO(), form=form, only=Only.all, utc=False, color=False)
         run.intake.read("standard input", File(path))
         run.run()
         analysis = run.finish()

@@ -9,6 +9,7 @@ import numpy as np
 from analyzer.diagnose.advice import USUAL, how_to_set, proposed
 from analyzer.diagnose.phrases import several
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.diagnose.unprobed import overdue, silences
 from analyzer.knowledge.snippets import every_snippet
 from analyzer.model.columns import Facts
 from analyzer.model.durations import duration
@@ -26,7 +27,10 @@ from analyzer.tables.fields import (
     SAW_SYN,
 )
 
+ENABLE = "Enable keepalive on the side that waits for data, or close connections that stay idle."
+EARLY = "Check with `ss -tno` on both hosts whether a keepalive timer runs; where none does, enable keepalive."
 GENERAL = "Check first whether the capture contains all of their packets."
+ONE_PACKET = 1  # is no silence
 # A handshake, or a question and an answer.
 FEWEST_PACKETS = 3
 # Who was silent for so many times as long as ever before has missed its turns.
@@ -48,25 +52,37 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
 
     They are open, and were silent until the end of the capture without a keepalive probe or an application heartbeat.
     If a peer or the network path failed, neither side would notice until it sends data. A server that only waits for
-    data would hold them indefinitely. Keepalive with an idle time longer than this silence (Linux default: two hours)
-    looks the same.
+    data would hold them indefinitely. Keepalive with an idle time longer than this silence looks the same.
+
+    The finding is `medium` once the silence is longer than the usual idle times (up to 300 s, except for the two hours
+    of the systems), or clearly longer than the idle time of the same client's other connections to the same service.
+    Until then it is `low`, and `live` does not report it.
 
     Look at: `ss -tno` on both hosts, which shows whether a keepalive timer runs.
 
     Enable keepalive on the socket (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) on the side that waits
     for data, or close idle connections. The lines below do that in the configuration of each program.
     """
-    streams = context.judged("unprotected")
-    shown = _is_shown(context.facts, streams)
-    for group in context.by_service(streams[shown]):
+    facts, streams = context.facts, context.judged("unprotected")
+    streams = streams[facts.tracks.endpoints(PACKETS, streams).sum(axis=1) > ONE_PACKET]
+    shown, late = _is_shown(facts, streams), overdue(context, streams)
+    for group in context.by_service(streams[shown & late]):
         flow = context.flow(int(group[0]))
         timing = proposed(context.memories, int(group[0]))
-        how = how_to_set(context.facts, flow, timing)
-        yield _claim(
-            group, f"to {flow.server}", f"With {timing} a dead peer is detected after {timing.total} s. {how}", context
-        )
-    if not shown.all():
-        yield _claim(streams[~shown], "that may be in use", GENERAL, context)._replace(severity="low")
+        how = f"With {timing} a dead peer is detected after {timing.total} s. {how_to_set(facts, flow, timing)}"
+        yield _claim(group, f"to {flow.server}", f"{ENABLE} {how}", context)
+    for early, which, remedy in (
+        (streams[shown & ~late], "with too short a silence to tell", EARLY),
+        (streams[~shown], "that may be in use", f"{ENABLE} {GENERAL}"),
+    ):
+        if len(early):
+            services = len(context.by_service(early))
+            yield _claim(early, which, remedy, context)._replace(
+                severity="low",
+                confidence="possible",
+                tentative=True,
+                whom=f"{services} services" if services > 1 else "",
+            )
 
 
 def _is_shown(facts: Facts, streams: Column) -> Mask:
@@ -102,18 +118,17 @@ def _is_unwitnessed(facts: Facts, streams: Column) -> Mask:
     return np.asarray(unseen[place] * 2 > facts.listened(flows[streams, END_TIME]))
 
 
-def _claim(group: Column, which: str, how: str, context: Context) -> Claim:
-    rows = context.facts.tracks.flows[group]
-    silent = int(context.facts.listened(rows[:, END_TIME]).max())
+def _claim(group: Column, which: str, remedy: str, context: Context) -> Claim:
+    silent = int(silences(context.facts, group).max())
     return Claim(
         summary=f"{several(len(group), 'idle connection')} {which}: no keepalive probe in {'up to ' * (len(group) > 1)}"
         f"{duration(silent)} of silence. Keepalive may be off, or its idle time may be longer",
-        remedy=f"Enable keepalive on the side that waits for data, or close connections that stay idle. {how}",
-        frames=tuple(rows[:MAX_FRAMES, FIRST_FRAME].tolist()),
+        remedy=remedy,
+        frames=tuple(context.facts.tracks.flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
         observed=f"no probe and no heartbeat in {duration(silent)} of silence",
         expected="keepalive probes, heartbeats, or a closed connection",
         source="RFC 9293 3.8.4: keepalive is off unless the application enables it",
         confidence="likely" if silent > LONGEST_DEFAULT_NS else "possible",
         streams=tuple(group.tolist()),
-        at=earliest(rows[:, END_TIME]),
+        at=earliest(context.facts.tracks.flows[group, END_TIME]),
     )

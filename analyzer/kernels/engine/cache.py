@@ -6,8 +6,8 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Any
 
+from analyzer.kernels.engine.machine import Code
 from analyzer.kernels.engine.registry import ENTRY_POINTS
 
 SYMBOL, OBJECT = ".symbol", ".o"
@@ -19,10 +19,8 @@ def is_complete(folder: Path) -> bool:
     return all((folder / (name + SYMBOL)).exists() for name in ENTRY_POINTS)
 
 
-def stored(folder: Path | None) -> dict[str, Any] | None:
+def stored(folder: Path | None) -> dict[str, Code] | None:
     """The machine code in this folder, or None when it is not all there."""
-    from analyzer.kernels.engine.machine import Code
-
     if folder is None or not is_complete(folder):
         return None
     codes = {}
@@ -36,13 +34,28 @@ def stored(folder: Path | None) -> dict[str, Any] | None:
     return codes
 
 
+def packed(codes: dict[str, Code]) -> bytes:
+    """Machine code in one piece, for a process to hand to another: a line before each object."""
+    return b"".join(f"{name} {code.symbol} {len(code.object)}\n".encode() + code.object for name, code in codes.items())
+
+
+def unpacked(content: bytes) -> dict[str, Code]:
+    """The machine code in what `packed` made."""
+    codes = {}
+    while content:
+        head, _, content = content.partition(b"\n")
+        name, symbol, size = head.decode().split(" ")
+        codes[name], content = Code(symbol, content[: int(size)]), content[int(size) :]
+    return codes
+
+
 def _checksum(content: bytes) -> str:
     import hashlib
 
     return hashlib.sha256(content).hexdigest()
 
 
-def store(folder: Path | None, codes: dict[str, Any]) -> None:
+def store(folder: Path | None, codes: dict[str, Code]) -> None:
     """Keep the machine code for the next run, if there is a place; each file appears whole or not at all."""
     if folder is None:
         return
