@@ -23,7 +23,7 @@ WORDS = {
     "verdicts": "The verdict of a connection: all words, and which one is used where several fit",
     "skipped": "Why a frame is not part of the analysis",
 }
-NAME_WIDTH = 24
+NAMES, WORDS_WIDTH = 33, 24  # columns for the names of rules and topics, and for those of verdicts and reasons
 Style = Callable[[str, str], str]  # a text, and the severity that gives it its colour
 
 
@@ -70,13 +70,13 @@ def _listed(rules: dict[str, Rule], style: Style, width: int) -> Iterator[str]:
         yield from rest
 
 
-def _entry(name: str, text: str, width: int) -> list[str]:
-    """A name, and what it means beside it; below it where the name is long or the terminal narrow."""
-    if width < 3 * NAME_WIDTH:
-        return [f"  {name}", *paragraph(text, width, "      ")]
-    column = NAME_WIDTH + 10
-    lines = paragraph(text, width, " " * column)
-    return [f"  {name:{column - 3}} {lines[0].strip()}", *lines[1:]]
+def _entry(name: str, text: str, width: int, column: int = NAMES, indent: str = "") -> list[str]:
+    """A name, and what it means beside it; below it where the terminal is narrow."""
+    if width < 2 * column:
+        return [f"{indent}{name}", *paragraph(text, width, "    ")]
+    further = " " * (len(indent) + column + 1)
+    lines = paragraph(text, width, further)
+    return [f"{indent}{name:{column}} {lines[0].strip()}", *lines[1:]]
 
 
 def _explained(topic: str, rules: dict[str, Rule], style: Style, width: int) -> Iterator[str]:
@@ -97,13 +97,14 @@ def _explained(topic: str, rules: dict[str, Rule], style: Style, width: int) -> 
 
         yield "Frames that are not part of the analysis, by reason:"
         for reason, meaning in SKIP_REASONS.items():
-            yield from _entry(reason, meaning, width)
+            yield from _entry(reason, meaning, width, WORDS_WIDTH, "  ")
     else:
         if word == "verdicts":
             yield "Where several fit, the first is used:"
         for verdict in VERDICTS:
             if word in ("verdicts", verdict.word):
-                first, *rest = _entry(verdict.word, verdict.meaning, width)
+                indent = "  " if word == "verdicts" else ""
+                first, *rest = _entry(verdict.word, verdict.meaning, width, WORDS_WIDTH, indent)
                 yield first.replace(verdict.word, style(verdict.word, verdict.severity), 1)
                 yield from rest
 

@@ -79,9 +79,10 @@ def paragraph(text: str, width: int, indent: str = "", further: str = "") -> lis
 
     A word longer than a line is broken, for the terminal would break it, too.
     """
-    longest = max((len(word) for word in text.split()), default=0)
+    text = re.sub(r"(?<!\S)(\d[\d.,]*) (?=[a-z])", rf"\1{HARD_SPACE}", text)  # a number and what it counts are one word
+    longest = max(map(len, text.split(" ")))
     lines = textwrap.wrap(
-        re.sub(r"(?<=\d) (?=[a-z])", HARD_SPACE, text),  # a number and what it counts are one word
+        text,
         width,
         initial_indent=indent,
         subsequent_indent=further or indent,

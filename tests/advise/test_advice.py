@@ -63,7 +63,7 @@ def test_a_quick_prober_needs_no_advice() -> None:
 def test_a_slow_prober_is_advised_to_be_quicker() -> None:
     advice = advice_on(given_up(at(40_000), 600, 9, 75))
     assert advice.take == Candidate(60, 10, 3)
-    assert "a dead peer is noticed 1 min 30 s after its last packet" in advice.conclusion
+    assert "a dead peer is noticed 90 s after its last packet" in advice.conclusion
     assert all(one.slower == () for one in advice.replays)
 
 

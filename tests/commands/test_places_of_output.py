@@ -204,7 +204,7 @@ def test_the_schema_and_the_dashboard_are_printed() -> None:
 def test_explain_takes_either_spelling_and_verdicts() -> None:
     assert inside("explain", "dead_peer") == inside("explain", "Dead-Peer") == inside("explain", "dead-peer")
     assert inside("explain", "dead-peer").startswith("dead-peer (high)\n")
-    assert inside("explain", "healthy").startswith("healthy ")
+    assert inside("explain", "healthy").startswith("healthy  ")
     assert b"did you mean 'dead-peer'?" in keepalive("explain", "deadpeer").stderr
 
 
