@@ -166,7 +166,7 @@ def live(
         if capturers is not None:
             _give_up_rights(note)
         with contextlib.ExitStack() as stack:  # threads are started from here on: see `give_up_rights`
-            _serve(stack, run, metrics, on_finding, note)
+            stack.enter_context(audience.programs(run, metrics, on_finding, note))
             stack.enter_context(_ending(run))
             _open(run, follow, capturers)
             if not drawn:
@@ -181,18 +181,11 @@ def live(
 
 def _test_hook(command: str | None, note: Callable[[str], None], *, as_capturing: bool) -> None:
     """Run the command for a finding that is none; with the rights that it has where an interface is captured on."""
-    from analyzer.kernels import plain
-    from analyzer.live.session import Live
-
     if command is None:
         raise UsageError("--test-hook needs --on-finding CMD")
     if as_capturing:
         _give_up_rights(note)
-    run = Live(plain(), idle_after=0, notify=note, most=1)
-    try:
-        complaint = audience.try_hook(run, command)
-    finally:
-        run.close()
+    complaint = audience.try_hook(command)
     if complaint:
         raise OutputError(f"--test-hook: {complaint}")
     note("--test-hook: the command ended with status 0")
@@ -206,16 +199,6 @@ def _check(stream: str | None, interface: list[str] | None, follow: str | None, 
         raise UsageError(f"live reads - or captures with -i: for a file there is `keepalive analyze {stream}`")
     if not interface and wanted is not None:
         raise UsageError("--filter is for -i: a stream or a file holds what whoever captured it let through")
-
-
-def _serve(
-    stack: contextlib.ExitStack, run: Live, metrics: str | None, on_finding: str | None, note: Callable[[str], None]
-) -> None:
-    """Have programs told, in the block of this stack."""
-    if metrics is not None:
-        stack.enter_context(audience.metrics(run, metrics))
-    if on_finding is not None:
-        stack.enter_context(audience.hook(run, on_finding, note))
 
 
 def _tell_events(run: Live, out: TextIO, *, form: Form, only: audience.Only, utc: bool, color: bool) -> None:

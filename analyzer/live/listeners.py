@@ -103,13 +103,30 @@ def hook(run: Live, command: str, note: Note) -> Iterator[None]:
         runner.close()
 
 
-def try_hook(run: Live, command: str) -> str:
+@contextlib.contextmanager
+def programs(run: Live, where: str | None, command: str | None, note: Note) -> Iterator[None]:
+    """Metrics and the command, as far as they are asked for, in this block; raises as these do."""
+    with contextlib.ExitStack() as stack:
+        if where is not None:
+            stack.enter_context(metrics(run, where))
+        if command is not None:
+            stack.enter_context(hook(run, command, note))
+        yield
+
+
+def try_hook(command: str) -> str:
     """Run it once for a finding that is none; what goes wrong, or nothing. Raises UsageError for what is no command."""
+    from analyzer.kernels import plain
     from analyzer.live.hook import try_out
+    from analyzer.live.session import Live
     from analyzer.live.trial import trial_event
     from analyzer.report.event_lines import alert_line
 
-    return try_out(command, alert_line(trial_event(time.time_ns()), run))
+    run = Live(plain(), idle_after=0, notify=lambda text: None, most=1)
+    try:
+        return try_out(command, alert_line(trial_event(time.time_ns()), run))
+    finally:
+        run.close()
 
 
 def lines(run: Live, out: TextIO, *, as_json: bool, only: Only, utc: bool, color: bool) -> None:

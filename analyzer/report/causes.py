@@ -62,13 +62,14 @@ class Cause:
         moments = [one.at for one in self.findings if one.at is not None]
         return (min(moments), max(moments)) if moments else None
 
-    @property
-    def fixes(self) -> list[str]:
-        """Different remedies, that for most connections first."""
+    @cached_property
+    def fix(self) -> str:
+        """What to do, in one sentence: for most of the connections, and for how many places it differs."""
         counted: Counter[str] = Counter()
         for one in self.findings:
-            counted[one.remedy] += max(len(one.concerned), 1)
-        return [remedy for remedy, _ in counted.most_common()]
+            counted[first_sentence(one.remedy)] += max(len(one.concerned), 1)
+        (sentence, _), *others = counted.most_common()
+        return f"{sentence[:-1]} (likewise {len(others)} more)." if others else sentence
 
     def sentence(self, total: int) -> str:
         """What happened, of so many connections, without a full stop: what a finding says of itself if it is alone."""
@@ -118,14 +119,13 @@ def summary(found: Sequence[Cause], counts: dict[str, int], day: int, *, utc: bo
     if len(urgent) > SENTENCES:
         more = len(urgent) - SENTENCES
         lines.append(f"{more} more problem{'s' * (more > 1)}: {', '.join(one.rule for one in urgent[SENTENCES:])}.")
-    lines.append(f"Do first: {first_sentence(urgent[0].fixes[0])}")
+    lines.append(f"Do first: {urgent[0].fix}")
     return lines
 
 
 def first_sentence(text: str) -> str:
     """Up to the first full stop that ends a sentence."""
-    head, stop, _ = text.partition(". ")
-    return head + "." if stop else text
+    return text.partition(". ")[0].removesuffix(".") + "."
 
 
 def _counted(number: int, total: int) -> str:

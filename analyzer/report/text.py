@@ -10,7 +10,7 @@ from analyzer.model.captures import CaptureFacts
 from analyzer.model.findings import Finding
 from analyzer.model.flows import HostSettings
 from analyzer.report.analysed import Analysed
-from analyzer.report.causes import Cause, causes, first_sentence, summary
+from analyzer.report.causes import Cause, causes, summary
 from analyzer.report.connections import Rest, Row, folded, host_line, settings_of, table_lines
 from analyzer.report.layout import COLOURS, Layout, paragraph, printable
 from analyzer.report.read_from import capture_lines
@@ -113,7 +113,7 @@ def _short(cause: Cause, layout: Layout) -> dict[str, list[str]]:
     return {
         HEADING: _heading(cause.severity, f"{cause.rule}: {_about(cause)}, {cause.confidence}", layout),
         SEEN: paragraph(_sentence(seen), layout.prose, "  ", "    "),
-        FIX: paragraph(f"Fix: {first_sentence(cause.fixes[0])}", layout.prose, "  ", "    "),
+        FIX: paragraph(f"Fix: {cause.fix}", layout.prose, "  ", "    "),
     }
 
 

@@ -110,7 +110,7 @@ def test_of_an_unfinished_run_a_bound_is_said() -> None:
 
 def test_a_private_client_of_a_public_server_is_advised_and_the_owner_named() -> None:
     quiet = at("10.0.0.5", "93.184.216.34", lambda one: one)
-    later = Conversation(ports=(50_000, 80), start=60, rtt=0.001).handshake()
+    later = Conversation(ports=(50_000, 80), start=360, rtt=0.001).handshake()
     remedy = only("unprotected-idle", quiet, later).remedy
     assert "On the client (10.0.0.5)" in remedy
     assert "On the server" not in remedy

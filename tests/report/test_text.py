@@ -123,4 +123,4 @@ def test_a_number_stays_with_what_it_counts(text: str, lines: list[str]) -> None
 
 def test_the_first_sentence_of_a_remedy_is_the_fix() -> None:
     assert first_sentence("Do this. Then, on Linux, that.") == "Do this."
-    assert first_sentence("Set keepalive to 60 s, 10 s and 3 probes") == "Set keepalive to 60 s, 10 s and 3 probes"
+    assert first_sentence("Set keepalive to 60 s, 10 s and 3 probes") == "Set keepalive to 60 s, 10 s and 3 probes."

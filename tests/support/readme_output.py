@@ -19,6 +19,7 @@ def renewed(text: str) -> str:
 
 
 def _output(command: str) -> str:
+    command, _, first = command.partition(" | head -")  # so many lines of it
     command, _, redirected = command.partition(" < ")
     words = shlex.split(command)
     given = (ROOT / redirected).read_bytes() if redirected else b""
@@ -30,7 +31,7 @@ def _output(command: str) -> str:
         capture_output=True,
         check=True,
     )
-    return run.stdout.decode()
+    return "".join(run.stdout.decode().splitlines(keepends=True)[: int(first) if first else None])
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def _whom_to_look_for(context: Context, group: Column, holder: int, over: Column
     if (over > 0).all():
         return f"Fix the program on {who}: it did not close the connection"
     command = sockets_in_close_wait(context.facts, flow, holder)
-    return f"Fix the process on {who} that holds sockets in CLOSE_WAIT. List them with: {command}"
+    return f"Make the process on {who} close its sockets in CLOSE_WAIT. List them with: {command}"
 
 
 def _confidence(facts: Facts, group: Column, holder: int, waited: Column) -> str:

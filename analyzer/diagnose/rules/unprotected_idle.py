@@ -70,10 +70,10 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
         flow = context.flow(int(group[0]))
         timing = proposed(context.memories, int(group[0]))
         how = f"With {timing} a dead peer is detected after {timing.total} s. {how_to_set(facts, flow, timing)}"
-        yield _claim(group, f"to {flow.server}", f"{ENABLE} {how}", context)
+        yield _claim(group, f" to {flow.server}", f"{ENABLE} {how}", context)
     for early, which, remedy in (
-        (streams[shown & ~late], "with too short a silence to tell", EARLY),
-        (streams[~shown], "that may be in use", f"{ENABLE} {GENERAL}"),
+        (streams[shown & ~late], ", silent for less than a usual keepalive idle time", EARLY),
+        (streams[~shown], " that may be in use", f"{ENABLE} {GENERAL}"),
     ):
         if len(early):
             services = len(context.by_service(early))
@@ -121,7 +121,7 @@ def _is_unwitnessed(facts: Facts, streams: Column) -> Mask:
 def _claim(group: Column, which: str, remedy: str, context: Context) -> Claim:
     silent = int(silences(context.facts, group).max())
     return Claim(
-        summary=f"{several(len(group), 'idle connection')} {which}: no keepalive probe in {'up to ' * (len(group) > 1)}"
+        summary=f"{several(len(group), 'idle connection')}{which}: no keepalive probe in {'up to ' * (len(group) > 1)}"
         f"{duration(silent)} of silence. Keepalive may be off, or its idle time may be longer",
         remedy=remedy,
         frames=tuple(context.facts.tracks.flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
