@@ -56,16 +56,18 @@ def told(cause: Cause, total: int, day: int, utc: bool, filters: bool, frames: C
     """A cause as the report has it."""
     different = {(one.service, one.evidence.observed): one for one in reversed(cause.findings)}
     own = [one for one in cause.findings if different[one.service, one.evidence.observed] is one]
-    first, *others = cause.fixes
-    shown, filtered = stream_filter(cause.streams) if filters else ("", 0)
+    # The remedy that the fix is the first sentence of, then the others.
+    remedies = dict.fromkeys(one.remedy for one in cause.findings)
+    first, *others = sorted(remedies, key=lambda one: not cause.fix.startswith(first_sentence(one)[:-1]))
     rest = first.removeprefix(first_sentence(first)).strip()
+    shown, filtered = stream_filter(cause.streams) if filters else ("", 0)
     return Told(
         severity=cause.severity,
         rule=cause.rule,
         sentence=cause.sentence(total),
         aside=", ".join(part for part in (cause.when(day, utc), cause.confidence) if part),
-        fix=first_sentence(first),
-        more=[*([rest] if rest else []), *others[:EXAMPLES]],
+        fix=cause.fix,
+        more=[*([rest] if rest else []), *others[: EXAMPLES - 1]],
         places=[(place.whom, place.connections) for place in cause.places],
         findings=[(one, frames(one)) for one in own[:EXAMPLES]],
         left_out=len(cause.findings) - len(own[:EXAMPLES]),
