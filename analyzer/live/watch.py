@@ -70,7 +70,7 @@ TROUBLES = np.array([verdict.severity in URGENT for verdict in VERDICTS])
 PLACES = {verdict.word: place for place, verdict in enumerate(VERDICTS)}
 AT_ONCE = [PLACES[word] for word in ("dead_peer", "lost_state", "middlebox_reset")]
 # A connection that was in trouble and has one of these now is well again.
-WELL = {PLACES[word] for word in ("healthy", "lossy_path", "closed")}
+WELL = [PLACES[word] for word in ("healthy", "lossy_path", "closed")]
 UNPROTECTED = PLACES["unprotected"]
 ENDINGS: dict[int, str] = {How.FIN: CLOSED, How.RST: RESET, How.REFUSED: RESET}
 # By number: who ended it, and why.
@@ -219,15 +219,15 @@ class Watch:
         since = np.where(suspected == code, self._since[look.streams], look.now)
         stands = last | look.over | np.isin(places, AT_ONCE) | (look.now - since >= STANDS_NS)
         new = (code > 0) & (code != told) & stands
-        gone = (told > 0) & (code == 0)
+        gone = (told > 0) & ((code == 0) | (np.isin(places, WELL) & (code != told)))
         self._since[look.streams] = since
         self._suspected[look.streams] = np.where((code > 0) & (code != told) & ~stands, code, 0)
-        self._told[look.streams] = np.where(new, code, np.where(code > 0, told, 0))
+        self._told[look.streams] = np.where(new, code, np.where(gone, 0, told))
         over = {}  # by connection: the kind of event that what was told of it ends by
         for local in np.flatnonzero(gone | new & (told > 0)).tolist():
             well = places[local] in WELL and told[local] - 1 != UNPROTECTED
             over[look.numbers[local]] = RECOVERED if well else WITHDRAWN
-            if well or gone[local]:
+            if gone[local]:
                 word = VERDICTS[told[local] - 1].word
                 yield look.event(local, over[look.numbers[local]], look.now, verdict=word)
         come = np.flatnonzero(new)

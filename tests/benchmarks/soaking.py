@@ -51,7 +51,7 @@ class Soaked:
         kind = line[KIND_AT : line.index(b'"', KIND_AT)].decode()
         if result and kind != "flow":
             return
-        if kind in ("finding", "result"):
+        if kind in ("finding", "recovered", "result", "withdrawn"):
             self.told[kind] += 1
             return
         at = line.index(STREAM) + len(STREAM)

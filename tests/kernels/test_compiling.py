@@ -66,6 +66,8 @@ def test_the_compiler_ends_when_it_is_not_needed_any_more(monkeypatch: pytest.Mo
 
 
 WAITING = f"""
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores it
 from analyzer.kernels.engine import cache, compiling
 compiling.PROGRAM = {ENDLESS!r}
 import analyzer.cli, analyzer.pipeline.run as run
@@ -83,15 +85,19 @@ def test_who_waits_for_the_compiler_can_be_interrupted(number: signal.Signals, s
         env=variables,
         stderr=subprocess.PIPE,
     )
-    assert process.stderr is not None
-    assert b"compiling" in process.stderr.readline()
-    time.sleep(0.3)  # the note comes before the compiler
-    [child] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    process.send_signal(number)
-    assert process.wait(timeout=5) == status
-    assert process.stderr.read() == b""
-    process.stderr.close()
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    try:
+        assert process.stderr is not None
+        assert b"compiling" in process.stderr.readline()
+        time.sleep(0.3)  # the note comes before the compiler
+        [child] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(number)
+        assert process.wait(timeout=5) == status
+        assert process.stderr.read() == b""
+        process.stderr.close()
+        deadline = time.monotonic() + 5
+        while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
