@@ -29,9 +29,9 @@ FRAME_BYTES = 66  # Ethernet, IPv4 and TCP with timestamps
 def aggressive_keepalive(context: Context) -> Iterator[Claim]:
     """Keepalive probes every second or two.
 
-    Each probe and each reply is a packet for both hosts, for every device on the path, and for the battery of a phone
-    whose radio wakes up for it. For most uses it is enough to detect a dead peer within a minute. To notice within a
-    second, use deadlines for requests: probes only check idle connections.
+    Each probe and reply costs a packet on both hosts and every device on the path, and on a phone it wakes the radio.
+    For most uses it is enough to detect a dead peer within a minute. To notice within a second, use deadlines for
+    requests: probes only check idle connections.
 
     Look at: the keepalive settings of the prober's application, and why they were chosen.
 

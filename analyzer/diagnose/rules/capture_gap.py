@@ -27,12 +27,13 @@ def capture_gap(context: Context) -> Iterator[Claim]:
     """The capture lacks packets that were delivered.
 
     An acknowledgement covers data that is not in the capture, although other packets of the sender are. Either the
-    capture dropped packets (tcpdump prints `packets dropped by kernel` when it ends), or they took another route.
-    Probes or replies may be missing too, so an unanswered probe may have been answered.
+    capture dropped packets (see the line `packets dropped by kernel` that tcpdump prints at its end), or they took
+    another route. Probes or replies may be missing too, so an unanswered probe may have been answered.
 
     Look at: what tcpdump or dumpcap printed at the end, and the load of the capturing host.
 
-    Capture with a larger buffer (tcpdump -B), fewer bytes of each packet (-s 96) and a filter. Write to a fast disk.
+    Capture with a larger buffer (tcpdump -B 65536), fewer bytes of each packet (-s 128; -s 256 for tunnels or
+    heartbeats) and a filter. Write to a fast disk.
     """
     streams = context.facts.where(_has_gap)
     if not len(streams):

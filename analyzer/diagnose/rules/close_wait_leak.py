@@ -41,9 +41,9 @@ def close_wait_leak(context: Context) -> Iterator[Claim]:
     """One side closed the connection, and the application on the other side never did.
 
     The kernel acknowledged the FIN. The application has read the end of the stream, or has not looked, and keeps its
-    socket in CLOSE-WAIT. No TCP timer ends that state. Keepalive does not end it either, because the other side
-    answers probes while it is in FIN-WAIT-2. If the number of sockets in CLOSE-WAIT keeps growing, the program forgets
-    to close them.
+    socket in CLOSE-WAIT. Nothing but keepalive ends that state, and keepalive only late: while the other side is in
+    FIN-WAIT-2 it answers probes; once it has dropped its socket it answers them with an RST. Even then the program
+    still holds the descriptor. If the number of sockets in CLOSE-WAIT keeps growing, the program forgets to close them.
 
     Look at: `ss -tnp state close-wait` on that host, which names the process.
 

@@ -19,10 +19,9 @@ from analyzer.tables.fields import RESET_FRAME, RESET_TIME
 def connection_refused(context: Context) -> Iterator[Claim]:
     """A service refused connections.
 
-    A RST answered the SYN. So the host is up, or a device answers in its name, and nothing accepts connections on that
-    port. The service is not running, listens on another address, or its queue is full and
-    net.ipv4.tcp_abort_on_overflow is set; or a firewall rejects the connection. Severity depends on how many
-    connections were refused, and on their share of all connections to the service.
+    An RST answered the SYN. So the host is up (or a device answers in its name), but nothing accepts connections on
+    that port: the service is not running or listens on another address, or a firewall rejects the connection. Severity
+    depends on how many connections were refused, and on their share of all connections to the service.
 
     Look at: `ss -ltn` on that host, and the log of the service at that time.
 

@@ -31,8 +31,8 @@ def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
 
     The connection was idle. The kernel of one side (the prober) sent keepalive probes to check the peer, and no reply
     came: the peer is down, or the network path to it is broken. After the configured number of probes the prober's
-    kernel resets the connection, and the application gets ETIMEDOUT. Until then the application held a connection
-    that led nowhere.
+    kernel resets the connection, and the application gets ETIMEDOUT, or on Linux an error such as EHOSTUNREACH if an
+    ICMP error came back. Until then the application held a connection that led nowhere.
 
     ICMP errors that routers or hosts sent in reply to the probes are named: they say what is wrong, and where.
 

@@ -21,12 +21,13 @@ def duplicate_capture(context: Context) -> Iterator[Claim]:
     """The capture contains packets twice.
 
     A capture on all interfaces of a router, or of a host with bridges and containers, sees a packet once on each
-    interface that it passes. A mirror port may copy both directions of two ports. Keepalive counts each packet once.
-    Other tools take the second copies for retransmissions, duplicate ACKs and keepalive probes.
+    interface that it passes. A mirror port may copy both directions of two ports. This analysis counts each packet
+    once. Other tools take the second copies for retransmissions, duplicate ACKs and keepalive probes.
 
     Look at: which interfaces were captured, and what the mirror port copies.
 
-    Capture on one interface, or remove copies with editcap -d before you use other tools.
+    Capture on one interface. editcap -d removes only identical copies that follow each other closely; copies taken on
+    both sides of a router differ in MAC addresses and TTL, and stay.
     """
     for own, tcp_packets, where in _counted(context):
         if own < FEWEST or own < SHARE * tcp_packets:

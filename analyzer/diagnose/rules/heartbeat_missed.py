@@ -74,11 +74,12 @@ def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
 
     Both sides sent application heartbeats (AMQP, BGP, WebSocket) until one of them stopped; or one side sent them and
     the other replied until it stopped, and the connection was closed. The application is blocked (a busy event loop, a
-    stopped process) or has lost its timer. The other side declares it dead after about two intervals, and closes.
+    stopped process) or has lost its timer. The other side declares it dead after two or three intervals, and closes.
 
     Look at: what the silent process was doing, starting one interval after its last heartbeat or reply.
 
-    Run heartbeats in a thread of their own: not in the event loop, nor in the thread that does the work.
+    Keep the event loop free of blocking work. A separate heartbeat thread keeps the connection open, but then the
+    heartbeat no longer shows that the worker is alive.
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
     if len(flow.heartbeats) == len(SIDES):

@@ -25,15 +25,15 @@ def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Clai
     """The prober gave up, although the peer was alive.
 
     The last run of probes got no reply, and the prober reset the connection. But the peer was alive: its host was seen
-    at that time on another connection with the same prober, or still knew such a connection later, or sent on this one
-    afterwards. Or the path had lost probes before, and the peer had answered the next ones. So the network path failed,
-    for this connection or for a while: a lossy link, or a device that forgot an idle connection (see
-    middlebox-idle-timeout). The peer may still hold its side open.
+    at that time on another connection with the prober, or later still knew a connection that was reset this way, or
+    later sent packets on this one. Or the path had lost probes before, and the peer had answered the next ones. So the
+    network path failed, for this connection or for a while: a lossy link, or a device that forgot an idle connection
+    (see middlebox-idle-timeout). The peer may still hold its side open.
 
     Look at: loss on the network path at that time, and whether the peer received the probes (capture there).
 
-    Against loss, raise the number of probes (TCP_KEEPCNT, net.ipv4.tcp_keepalive_probes): five lost probes in a row
-    prove more than three. Against a device that forgets, the idle time must be shorter than the device's timeout.
+    Against loss, raise the number of probes (TCP_KEEPCNT, net.ipv4.tcp_keepalive_probes): five lost probes are stronger
+    evidence than three. Against a device that forgets, the idle time must be shorter than the device's timeout.
     """
     elsewhere = bool(context.silence.alive_elsewhere[flow.stream])
     for keepalive in flow.keepalive:

@@ -63,7 +63,7 @@ def keepalive_race(flow: Flow, context: Context) -> Iterator[Claim]:
     proxy reports a 502. This is about keep-alive in HTTP, not in TCP: the idle limits of both sides are too close
     together.
 
-    Look at: the idle limits of both sides. The FIN comes a whole number of seconds after the last response.
+    Look at: the idle limits of both sides. The FIN usually comes a round number of seconds after the last response.
 
     Make the side that sends requests close idle connections a few seconds before the other side does. For example,
     set keepAliveTimeout of a Node.js server (default 5 s) above the idle timeout of the load balancer in front (60 s).

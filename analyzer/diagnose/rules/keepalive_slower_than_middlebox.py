@@ -21,13 +21,13 @@ def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
 
     The connection was silent until its first probe, and that probe was too late. It was reset or got no reply, because
     a device between the two hosts had forgotten the connection (see middlebox-idle-timeout). The idle time must be
-    shorter than the device's timeout, with a margin: Linux fires its timers up to an eighth late, so 345 s may be 351 s
-    on the wire.
+    shorter than the device's timeout, with a margin: Linux fires its timers up to an eighth late, so an idle time of
+    345 s can miss a timeout of 350 s.
 
     Look at: the idle timeout of the device, and the idle time of the prober's socket (`ss -tno`).
 
-    Set the idle time (Linux: TCP_KEEPIDLE, net.ipv4.tcp_keepalive_time) to a silence that connections survived, or to
-    half of the device's timeout.
+    Set the idle time (Linux: TCP_KEEPIDLE, net.ipv4.tcp_keepalive_time) at least an eighth below a silence that
+    connections survived, or to half of the device's timeout.
     """
     for memory in context.memories:
         late = [(flow, entry) for flow in map(context.flow, memory.forgotten.tolist()) for entry in _late(flow)]

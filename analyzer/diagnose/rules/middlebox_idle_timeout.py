@@ -27,11 +27,11 @@ def middlebox_idle_timeout(context: Context) -> Iterator[Claim]:
     a connection survived and the shortest that ended one. If only one known timeout lies between the two, devices with
     that timeout are named. A broken path does not look like this: it ends connections whatever their silence.
 
-    Look at: the configuration of the devices between the two hosts. Load balancers and NATs of cloud providers belong
-    to them, and cannot always be configured.
+    Look at: the configuration of the devices between the two hosts. These include the load balancers and NATs of cloud
+    providers, which cannot always be configured.
 
-    Use a keepalive idle time no longer than a silence that was survived, or half of the timeout (timers fire late,
-    never early). Or close idle connections sooner, or raise the device's timeout.
+    Use a keepalive idle time at least an eighth shorter than a silence that was survived (Linux timers fire late), or
+    half of the device's timeout. Or close idle connections sooner, or raise the device's timeout.
     """
     for memory in context.memories:
         flow = context.flow(int(memory.forgotten[0]))

@@ -29,8 +29,8 @@ def middlebox_reset(flow: Flow, context: Context) -> Iterator[Claim]:
     Look at: the longest silence before the RST. The device's idle timeout for TCP is no longer than that. See
     middlebox-idle-timeout.
 
-    Use a keepalive idle time (net.ipv4.tcp_keepalive_time, TCP_KEEPIDLE) well below the device's timeout: timers fire
-    late, never early. Or raise the timeout on the device.
+    Use a keepalive idle time (net.ipv4.tcp_keepalive_time, TCP_KEEPIDLE) well below the device's timeout: Linux timers
+    fire up to an eighth late. Or raise the timeout on the device.
     """
     ending = flow.ending
     answered = ANSWERED.get(ending.why, "an acknowledgement")

@@ -23,7 +23,7 @@ def mixed_captures(context: Context) -> Iterator[Claim]:
     Look at: where and when each capture was made.
 
     Read captures together only if they follow one another at one place, or were made at several places on one network
-    path. Analyse others one at a time (--each).
+    path. Otherwise analyse each on its own (--each).
     """
     for place, capture in enumerate(context.captures):
         if not capture.strangers:

@@ -27,10 +27,10 @@ def older_connection_held(flow: Flow, context: Context) -> Iterator[Claim]:
     """The server still held an older connection with these addresses and ports.
 
     A client opened a new connection, and the server answered the SYN with an ACK that carries the sequence numbers of
-    the older connection (a challenge ACK, RFC 9293 3.10.7.4). The client's TCP knows no such connection and answered
-    with RST, which freed the server; the next SYN, a second or more later, was accepted. So the client, or something on
-    the path, had lost a connection that the server still held: the client rebooted or vanished, a NAT reassigned its
-    port, or the client reused the port.
+    the older connection (a challenge ACK, RFC 9293 3.10.7.4). That acknowledges nothing the client sent, so the client
+    answered with an RST, which made the server drop the old connection; the next SYN, a second or more later, was
+    accepted. So the client, or something on the path, had lost a connection that the server still held: the client
+    rebooted or vanished, a NAT reassigned its port, or the client reused the port.
 
     Look at: how long the server keeps connections of clients that are dead. Keepalive on the server, with an idle time
     of minutes rather than two hours, ends them before a client reuses the port.

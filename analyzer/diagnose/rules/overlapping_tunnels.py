@@ -29,7 +29,7 @@ def overlapping_tunnels(flow: Flow, context: Context) -> Iterator[Claim]:
     Tenants of a network may use the same private addresses, each in a tunnel with its own ID. A connection is
     identified by its innermost addresses and ports, whatever the tunnel, because one packet is often captured both
     inside and outside a tunnel. Here segments with the same addresses and ports came in tunnels with different IDs, and
-    their sequence numbers are too far apart for one connection. Do not rely on what is said about this connection.
+    their sequence numbers are too far apart for one connection. The verdict of this connection is unreliable.
 
     Look at: whether the IDs belong to two tenants, or to one that moved.
 

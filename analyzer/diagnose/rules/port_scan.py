@@ -16,8 +16,8 @@ from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME
 def port_scan(context: Context) -> Iterator[Claim]:
     """One host tried many ports or hosts, and most refused or did not reply.
 
-    A port scanner looks like this, and so does a monitoring system that searches, or a program with a wrong list of
-    addresses. The services are not blamed for connections that a scan asked for.
+    A port scanner looks like this, and so does an inventory or monitoring system that scans for services, or a program
+    with a wrong list of addresses. Connections of a scan are not reported as failures of the services.
 
     Look at: which host that is, and whether it is meant to scan.
     """

@@ -23,12 +23,14 @@ def probes_suppressed_by_unacked_data(flow: Flow, context: Context) -> Iterator[
 
     This side had sent keepalive probes before. When its peer went silent it had just sent data, and a TCP with
     unacknowledged data sends no keepalive probes (RFC 9293 3.8.4). Its retransmission timer decides instead, by default
-    after about 15 minutes. This is the common case, and keepalive settings do not protect against it.
+    after about 15 minutes. Most peers die with data in flight, and keepalive settings do not help then.
 
-    Look at: `ss -tnoi` on that host. The timer is (on), the retransmission timer, not (keepalive).
+    Look at: `ss -tnoi` on that host. It shows timer:(on,...), the retransmission timer, instead of
+    timer:(keepalive,...).
 
-    Set TCP_USER_TIMEOUT on the socket to about tcp_keepalive_time + tcp_keepalive_intvl * tcp_keepalive_probes: it
-    limits both. Or lower net.ipv4.tcp_retries2. HTTP/2 PING, or a deadline for each request, works above TCP.
+    Set TCP_USER_TIMEOUT on the socket to about tcp_keepalive_time + tcp_keepalive_intvl * tcp_keepalive_probes: it then
+    limits silence and retransmission alike. Or lower net.ipv4.tcp_retries2. Above TCP, HTTP/2 PINGs or a deadline for
+    each request do the same.
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
     for keepalive in flow.keepalive:

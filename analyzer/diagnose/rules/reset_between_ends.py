@@ -15,7 +15,7 @@ from analyzer.model.flows import SIDES
     title="A device on the path reset {connections} in the name of {whom}",
 )
 def reset_between_ends(context: Context) -> Iterator[Claim]:
-    """An RST arrived that the host it names never sent.
+    """An RST arrived that its apparent sender never sent.
 
     In two captures of one network path (--both-ends), the capture nearer to the receiver has the RST, and the capture
     nearer to the host whose address it carries does not. A device between the two made it: a firewall, a load balancer

@@ -45,14 +45,14 @@ def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
     """Data was retransmitted again and again, and never acknowledged.
 
     The sender's retransmission timer doubles from about 200 ms to 120 s. Linux gives up after net.ipv4.tcp_retries2
-    retransmissions (15: at least 15 min) without sending anything. The application waits all that time: no keepalive
-    probe is sent while data is unacknowledged.
+    retransmissions (15, which takes at least 15 min), and does so silently: it sends no RST. The application waits all
+    that time: no keepalive probe is sent while data is unacknowledged.
 
     Look at: the receiving host and the network path, from the first of these retransmissions on. If the connection had
     been idle before, a device on the path may have forgotten it: see middlebox-idle-timeout.
 
-    To detect this sooner, set TCP_USER_TIMEOUT (RFC 5482) on the socket, or lower net.ipv4.tcp_retries2. Set deadlines
-    for requests in the application.
+    To detect this sooner, set TCP_USER_TIMEOUT (Linux, tcp(7)) on the socket, or lower net.ipv4.tcp_retries2. Set
+    deadlines for requests in the application.
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
     said = "".join(f"; {error}" for error in path_errors(context.facts, flow.stream)[:2])

@@ -36,9 +36,10 @@ def too_many_pings(flow: Flow, context: Context) -> Iterator[Claim]:
 
     Look at: the keepalive time of the client's channel, and the server's enforcement policy.
 
-    Raise the client's keepalive time (Go: keepalive.ClientParameters.Time; others: grpc.keepalive_time_ms) to five
-    minutes or more. Or let the server permit more PINGs (Go: keepalive.EnforcementPolicy.MinTime and
-    PermitWithoutStream; others: grpc.http2.min_recv_ping_interval_without_data_ms).
+    Raise the client's keepalive time (Go: keepalive.ClientParameters.Time; Java: keepAliveTime; C++, Python and others:
+    grpc.keepalive_time_ms) to five minutes or more. Or let the server permit more PINGs (Go:
+    keepalive.EnforcementPolicy.MinTime and PermitWithoutStream; Java: permitKeepAliveTime and
+    permitKeepAliveWithoutCalls; C++, Python and others: grpc.http2.min_recv_ping_interval_without_data_ms).
     """
     for side, tired in enumerate(SIDES):
         frames = context.facts.event_frames(flow.stream, EVENT_UNWELCOME, side)

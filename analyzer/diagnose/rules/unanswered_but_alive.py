@@ -36,11 +36,11 @@ def unanswered_but_alive(flow: Flow, context: Context) -> Iterator[Claim]:
     """Probes got no reply, for a reason that says nothing about the peer.
 
     A healthy peer sends no reply, or its reply is not in the capture, in these cases. The connection negotiated
-    timestamps and the probe has none: RFC 7323 3.2 lets the receiver drop it silently (most reply; a host that replied
-    to such probes in this capture is not suspected of it). Probes follow each other within half a second: Linux answers
-    out-of-window segments no more often than that (net.ipv4.tcp_invalid_ratelimit). The first probe after each silence
-    is lost and the next one is not: a tunnel, a radio or an address resolution has to wake up first. Or the capture
-    contains one direction only.
+    timestamps and the probe has none: RFC 7323 3.2 says that the receiver should drop it silently (most reply anyway; a
+    host that replied to such probes in this capture is not suspected of it). Probes follow each other within half a
+    second: Linux answers out-of-window segments no more often than that (net.ipv4.tcp_invalid_ratelimit). The first
+    probe after each silence is lost and the next one is not: a tunnel has to be set up, a radio woken, or an address
+    resolved first. Or the capture contains one direction only.
 
     Look at: the TCP stack that sends the probes, and whether a capture at the peer shows replies.
     """

@@ -54,14 +54,14 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
     If a peer or the network path failed, neither side would notice until it sends data. A server that only waits for
     data would hold them indefinitely. Keepalive with an idle time longer than this silence looks the same.
 
-    The finding is `medium` once the silence is longer than the usual idle times (up to 300 s, except for the two hours
-    of the systems), or clearly longer than the idle time of the same client's other connections to the same service.
-    Until then it is `low`, and `live` does not report it.
+    The finding is `medium` once the silence is longer than any common idle time (up to 300 s, apart from the two-hour
+    default of operating systems), or clearly longer than the idle time of the same client's other connections to the
+    same service. Until then it is `low`, and `live` does not report it.
 
     Look at: `ss -tno` on both hosts, which shows whether a keepalive timer runs.
 
     Enable keepalive on the socket (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) on the side that waits
-    for data, or close idle connections. The lines below do that in the configuration of each program.
+    for data, or close idle connections. Settings for common programs follow; some of them are heartbeats.
     """
     facts, streams = context.facts, context.judged("unprotected")
     streams = streams[facts.tracks.endpoints(PACKETS, streams).sum(axis=1) > ONE_PACKET]
