@@ -61,9 +61,10 @@ def advise(
 ) -> None:
     """Show what other keepalive settings would have done.
 
-    For each dead peer, idle drop and leak: when candidates notice it, what they avoid, and what they cost in probes.
+    For each dead peer, each connection that a device forgot, and each leak: when the settings would have noticed it,
+    and how many probes they cost.
 
-    Without --settings it proposes candidates within the limits that the captures show.
+    Without --settings, propose some within the limits that the captures show.
     """
     from analyzer.advise import advise as advise_on
     from analyzer.advise import parse

@@ -65,7 +65,8 @@ def analyze(
         bool, typer.Option("--each", help="Analyse each capture on its own, one result after the other")
     ] = False,
     detail: Annotated[
-        Detail, typer.Option("--findings", help="Findings in text: a few lines each, or with all evidence (so does -v)")
+        Detail,
+        typer.Option("--findings", help="Findings in text: a few lines each, or with all evidence; -v implies full"),
     ] = Detail.short,
     fail_on: Annotated[
         Severity | None,

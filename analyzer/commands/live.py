@@ -53,7 +53,7 @@ def live(
     interface: Annotated[
         list[str] | None,
         typer.Option(
-            "-i", "--interface", metavar="IFACE", help="Capture on this interface (repeatable); `any` is all of them"
+            "-i", "--interface", metavar="IFACE", help="Capture on this interface (repeatable); any: all interfaces"
         ),
     ] = None,
     follow: Annotated[
@@ -65,7 +65,9 @@ def live(
     wanted: Annotated[
         str | None,
         typer.Option(
-            "--filter", metavar="BPF", help="Capture filter (pcap-filter(7)), applied to TCP and tunnelled TCP"
+            "--filter",
+            metavar="BPF",
+            help="Capture filter (pcap-filter(7)), in addition to that for TCP, its tunnels and ICMP",
         ),
     ] = None,
     backend: Annotated[
@@ -73,9 +75,7 @@ def live(
     ] = Backend.auto,
     write: Annotated[
         str | None,
-        typer.Option(
-            metavar="DIR", help="Keep the captured packets in pcapng files in this directory, the latest ones only"
-        ),
+        typer.Option(metavar="DIR", help="Keep captured packets in a ring of pcapng files in this directory"),
     ] = None,
     write_size: Annotated[float, typer.Option(metavar="MB", min=0.001, help="Size of one such file")] = 100,
     write_files: Annotated[int, typer.Option(metavar="N", min=1, help="Number of such files kept")] = 10,
@@ -89,7 +89,7 @@ def live(
         str | None,
         typer.Option(
             metavar="CMD",
-            help="Command to run for each finding, and when it is over (JSON on its standard input; no shell)",
+            help="Command to run for each finding, withdrawal and recovery (JSON on its standard input; no shell)",
         ),
     ] = None,
     test_hook: Annotated[
@@ -130,8 +130,8 @@ def live(
     follows a file (--follow).
 
     A connection without a keepalive probe is idle until it has been silent for 338 s, which is longer than the usual
-    keepalive idle times, and unprotected after that. Other connections of the same client to the same service that show
-    a shorter idle time shorten this.
+    keepalive idle times, and unprotected after that. If other connections of the same client to the same service show
+    a shorter idle time, 1.5 times that is used instead.
 
     The --on-finding command reads one JSON object from standard input. Its `type` is `finding`, with the fields of a
     finding in the JSON result; `recovered`, when the connection works again; or `withdrawn`, when the finding no longer

@@ -122,13 +122,13 @@ Ignored = Annotated[
         help="Hide findings of this rule; --fail-on does not count them",
     ),
 ]
-Utc = Annotated[bool, typer.Option("--utc", help="Use UTC instead of local time: times shown, and 09:31 in --start")]
+Utc = Annotated[bool, typer.Option("--utc", help="Show times, and read --start 09:31, in UTC instead of local time")]
 IdleAfter = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Silence that makes a connection idle")]
 SameTraffic = Annotated[
     Join,
     typer.Option(
         "--same-traffic",
-        help="Whether the captures hold copies of the same packets, to be counted once; auto: where packets prove it",
+        help="Whether copies of one packet in several captures count once; auto: where the packets prove it",
     ),
 ]
 SplitTunnels = Annotated[
@@ -137,7 +137,10 @@ SplitTunnels = Annotated[
 Progress = Annotated[bool | None, typer.Option(help="Show a progress bar on standard error")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no notes on standard error")]
 Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Print the format and the skipped packets of each capture, too")
+    bool,
+    typer.Option(
+        "-v", "--verbose", help="Print all evidence, the format of each capture and the number of skipped packets"
+    ),
 ]
 Title = Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Title, instead of the captures' names")]
 OWNER_ONLY = "mode 0600: for its owner only, as captures are confidential"
@@ -148,7 +151,7 @@ class Coloring:
     """Whether output is coloured."""
 
     color: Annotated[When, typer.Option("--color", help="Colour the output; auto: on a terminal")] = When.auto
-    no_color: Annotated[bool, typer.Option("--no-color", help="Same as --color never; so is NO_COLOR")] = False
+    no_color: Annotated[bool, typer.Option("--no-color", help="Same as --color never, or setting NO_COLOR")] = False
 
     def on(self, out: TextIO) -> bool:
         """Whether what is written there is coloured."""

@@ -30,7 +30,7 @@ def profiles(
 ) -> None:
     """List the known keepalive defaults of systems, runtimes and servers, and the idle timeouts of middleboxes.
 
-    With NAME, print all that is known of those with this name, and the source.
+    With NAME, print everything known about matching entries, with sources.
     """
     from analyzer.knowledge.matching import middleboxes, profiles
     from analyzer.report.profiles import list_profiles, show_profiles

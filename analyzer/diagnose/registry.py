@@ -157,6 +157,7 @@ class Rule(NamedTuple):
     streams: Callable[[Context], Column]
     of_one: Callable[[Flow, Context], Iterator[Claim]] | None = None
     of_all: Callable[[Context], Iterator[Claim]] | None = None
+    moment: str = ""  # what happened at the time of its claims: "first unanswered probe"
 
 
 RULES: dict[str, Rule] = {}
@@ -170,6 +171,7 @@ def rule(
     *,
     severity: str,
     title: str,
+    moment: str = "",
     verdicts: tuple[str, ...] = (),
     where: Callable[[Facts], Mask] | None = None,
 ) -> Callable[[OfOne], OfOne]:
@@ -182,13 +184,13 @@ def rule(
         return distinct(np.concatenate((judged, np.flatnonzero(where(context.facts)))))
 
     def register(function: OfOne) -> OfOne:
-        RULES[name] = Rule(name, severity, title, function.__doc__ or "", streams, of_one=function)
+        RULES[name] = Rule(name, severity, title, function.__doc__ or "", streams, of_one=function, moment=moment)
         return function
 
     return register
 
 
-def survey(name: str, *, severity: str, title: str, appendix: str = "") -> Callable[[OfAll], OfAll]:
+def survey(name: str, *, severity: str, title: str, moment: str = "", appendix: str = "") -> Callable[[OfAll], OfAll]:
     """Register a rule that looks at all connections at once, in columns, and names those that it is about.
 
     `appendix` is what its explanation ends with: lines that are not prose.
@@ -196,7 +198,7 @@ def survey(name: str, *, severity: str, title: str, appendix: str = "") -> Calla
 
     def register(function: OfAll) -> OfAll:
         explanation = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{appendix}".strip()
-        RULES[name] = Rule(name, severity, title, explanation, lambda context: NOTHING, of_all=function)
+        RULES[name] = Rule(name, severity, title, explanation, lambda context: NOTHING, of_all=function, moment=moment)
         return function
 
     return register
@@ -263,6 +265,7 @@ def _finding(one: Rule, claim: Claim, flow: Flow | None, context: Context) -> Fi
         service=service,
         title=one.title,
         at=claim.at,
+        moment=one.moment,
         whom=claim.whom or service,
         evidence=Evidence(
             frames=frames,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 # In the order of a reader who begins; the manual page has them in this order, too.
 ORDER = (
+    "capturing",
     "reading",
     "selectors",
     "formats",

@@ -59,6 +59,7 @@ class Finding:
     notes: Sequence[str] = ()  # what other rules say of the same event, which this one explains
     title: str = ""  # the rule's, one clause that says it of many: "{whom} reset {connections}"
     at: int | None = None  # the decisive moment, in nanoseconds since the epoch
+    moment: str = ""  # what happened then: "first unanswered probe"
     whom: str = ""  # who is to blame, or is named: the service, a host, "3 clients", "the capture"
 
     @property

@@ -30,9 +30,9 @@ NAMES = {
     Kind.STALLED: "stalled",
 }
 LEGEND = (
-    "Settings are idle time/interval/count of keepalive probes in seconds; utN is TCP_USER_TIMEOUT. Times count from "
-    "the peer's last packet, or its last reply to a probe; Linux timers fire up to an eighth late. Where neither end "
-    "probed, the probes counted are the client's."
+    "Settings are idle time/interval/count of keepalive probes, times in seconds; utN is a TCP_USER_TIMEOUT of N s. "
+    "Times count from the peer's last packet, or its last reply to a probe; Linux timers fire up to an eighth late. "
+    "If neither end probed, the count assumes that the client does."
 )
 BETWEEN = "  "
 

@@ -57,6 +57,11 @@ class Cause:
         return ", ".join(f"{counted[word]} {word}" for word in CONFIDENCES if counted[word])
 
     @property
+    def doubtful(self) -> bool:
+        """Whether all of it is possible and no more: what is likely comes before that."""
+        return all(one.confidence == CONFIDENCES[-1] for one in self.findings)
+
+    @property
     def span(self) -> tuple[int, int] | None:
         """When it happened, first and last, in nanoseconds; None where it has no moment."""
         moments = [one.at for one in self.findings if one.at is not None]
@@ -69,7 +74,9 @@ class Cause:
         for one in self.findings:
             counted[first_sentence(one.remedy)] += max(len(one.concerned), 1)
         (sentence, _), *others = counted.most_common()
-        return f"{sentence[:-1]} (likewise {len(others)} more)." if others else sentence
+        if len(others) < NAMED:
+            return f"{sentence[:-1]} (likewise {len(others)} more)." if others else sentence
+        return f"Look for what the {len(others) + 1} have in common. For the first: {sentence}"
 
     def sentence(self, total: int) -> str:
         """What happened, of so many connections, without a full stop: what a finding says of itself if it is alone."""
@@ -79,17 +86,22 @@ class Cause:
         text = title.format(connections=_counted(len(self.streams), total), whom=_named(self.places))
         return text[:1].upper() + text[1:]
 
-    def when(self, day: int, utc: bool) -> str:
-        """`at 09:31:07 UTC`, `09:31:05 to 09:31:07 UTC`; with the date where `day` (any time of it) is another."""
+    def told(self, total: int, day: int, utc: bool) -> str:
+        """The sentence with its full stop, and in parentheses how sure it is, and when."""
+        return f"{self.sentence(total).removesuffix('.')} ({self.aside(day, utc)})."
+
+    def aside(self, day: int, utc: bool) -> str:
+        """`certain; RST 09:31:07 UTC`, `likely; RSTs 09:31:05 to 09:31:07 UTC`; with the date if `day` is another."""
         if self.span is None:
-            return ""
+            return self.confidence
         first, last = self.span
-        form = (
-            "%H:%M:%S" if clock(day, utc, "%F") == clock(first, utc, "%F") == clock(last, utc, "%F") else "%F %H:%M:%S"
-        )
-        begun, ended = clock(first, utc, form), clock(last, utc, form)
-        named = zone(last, utc)
-        return f"at {begun} {named}" if begun == ended else f"{begun} to {ended} {named}"
+        dates = {clock(time, utc, "%F") for time in (day, first, last)}
+        begun, ended = (clock(time, utc, "%H:%M:%S" if len(dates) == 1 else "%F %H:%M:%S") for time in self.span)
+        named, moment = zone(last, utc), self.findings[0].moment
+        if len(self.streams) == 1:
+            return f"{self.confidence}; {moment} {begun} {named}"
+        when = f"from {begun}" if begun == ended else f"{begun} to {ended}"
+        return f"{self.confidence}; {moment}s {when} {named}"
 
 
 def causes(findings: Iterable[Finding]) -> list[Cause]:
@@ -101,7 +113,7 @@ def causes(findings: Iterable[Finding]) -> list[Cause]:
         Cause(rule, severity, tuple(sorted(group, key=lambda one: -len(one.concerned))))
         for (rule, severity), group in groups.items()
     ]
-    return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), -len(one.streams)))
+    return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.doubtful, -len(one.streams)))
 
 
 def summary(found: Sequence[Cause], counts: dict[str, int], day: int, *, utc: bool) -> list[str]:
@@ -114,11 +126,10 @@ def summary(found: Sequence[Cause], counts: dict[str, int], day: int, *, utc: bo
         return [f"No problem found {where}{minor}.".replace(" :", ":")]
     lines = []
     for cause in urgent[:SENTENCES]:
-        aside = ", ".join(part for part in (cause.when(day, utc), cause.confidence) if part)
-        lines.append(f"{cause.sentence(total)} ({aside}).")
-    if len(urgent) > SENTENCES:
-        more = len(urgent) - SENTENCES
-        lines.append(f"{more} more problem{'s' * (more > 1)}: {', '.join(one.rule for one in urgent[SENTENCES:])}.")
+        lines.append(cause.told(total, day, utc))
+    if rest := urgent[SENTENCES:]:
+        named = ", ".join(f"{one.rule} ({len(one.streams)})" for one in rest)
+        lines.append(f"{len(rest)} more problem{'s' * (len(rest) > 1)} (connections): {named}.")
     lines.append(f"Do first: {urgent[0].fix}")
     return lines
 
@@ -140,4 +151,4 @@ def _named(places: Sequence[Place]) -> str:
     names = [place.whom for place in places]
     if len(names) <= NAMED:
         return " and ".join(names) or "the capture"
-    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} others"

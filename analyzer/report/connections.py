@@ -161,14 +161,14 @@ def ending_text(flow: Flow) -> str:
 def host_line(host: HostSettings) -> str:
     """The settings that several connections of a host show together."""
     service = f"to port {host.port}" if host.sender == SIDES[0] else f"at port {host.port}"
-    known = f", as {profile_names(host.profiles)}" if host.profiles else ""
+    known = f"; fits {profile_names(host.profiles)}" if host.profiles else ""
     return f"{host.address} {service}:{settings_of(host)[3:]} ({len(host.streams)} connections{known})"
 
 
 def profile_names(profiles: Sequence[str]) -> str:
     """Which known defaults fit equally well; where these are many, that they are."""
     if len(profiles) > PROFILES_NAMED:
-        return f"any of {len(profiles)} known defaults"
+        return f"{len(profiles)} known defaults"
     return " or ".join(profiles)
 
 

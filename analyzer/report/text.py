@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TextIO
 
 from analyzer.model.captures import CaptureFacts
-from analyzer.model.findings import Finding
+from analyzer.model.findings import URGENT, Finding
 from analyzer.model.flows import HostSettings
 from analyzer.report.analysed import Analysed
 from analyzer.report.causes import Cause, causes, summary
@@ -92,6 +92,8 @@ def _in_short(found: Sequence[Cause], layout: Layout, room: int | None) -> Itera
         yield f"... and {left} more finding{'s' * (left > 1)} (--limit 0 shows them)"
         return
     parts = [_short(cause, layout) for cause in found]
+    if len(found) == 1 and found[0].severity in URGENT:
+        parts[0][FIX] = []  # the summary has just said it
     shown = [{HEADING} for _ in parts]
     spare = None if room is None else room - sum(len(block[HEADING]) for block in parts)
     for part in (FIX, SEEN):
@@ -130,8 +132,9 @@ def _about(cause: Cause) -> str:
         return "the capture"
     if count == 1:
         return f"stream {cause.streams[0]}"
-    places = len(cause.places)
-    return f"{count} connections" + (f" at {places} places" if places > 1 else "")
+    places = {place.whom for place in cause.places}
+    kind = "servers" if places == {one.service for one in cause.findings} else "hosts"
+    return f"{count} connections" + (f", {len(places)} {kind}" if len(places) > 1 else "")
 
 
 def _sentence(text: str) -> str:

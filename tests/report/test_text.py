@@ -67,7 +67,7 @@ def test_the_answer_comes_first_and_says_what_to_do() -> None:
     first, *_, last = text_of(recorded(CROWD)).split("\n\n")[0].replace("\n  ", " ").splitlines()
     assert "40 of 200 connections" in first
     assert "198.51.100.20:7100" in first
-    assert first.endswith(", likely).")
+    assert first.endswith(" (likely; RSTs 09:31:07 to 09:31:08 UTC).")
     assert last.startswith("Do first: ")
 
 
@@ -76,7 +76,7 @@ def test_one_cause_is_told_once_across_servers() -> None:
     (cause,) = [one for one in causes(analysis.findings) if one.rule == "dead-peer"]
     assert cause.streams == (0, 1, 2, 3, 4)
     assert [place.connections for place in cause.places] == [1] * 5
-    assert "198.51.100.20:7000, 198.51.100.20:7001 and 3 more" in cause.sentence(5)
+    assert "198.51.100.20:7000, 198.51.100.20:7001 and 3 others" in cause.sentence(5)
     assert "all 5 connections" in cause.sentence(5)
     assert "5 of 9 connections" in cause.sentence(9)
     assert text_of(analysis).count("HIGH dead-peer") == 1

@@ -15,7 +15,7 @@ BLOCK = re.compile(r"(<!-- output of: (.+?) -->\n```\n)(.*?)(```)", re.DOTALL)
 
 def renewed(text: str) -> str:
     """The README with what its commands print now."""
-    return BLOCK.sub(lambda match: match[1] + _output(match[2]) + match[4], text)
+    return BLOCK.sub(lambda match: f"{match[1]}$ {match[2]}\n{_output(match[2])}{match[4]}", text)
 
 
 def _output(command: str) -> str:

@@ -15,6 +15,7 @@ from analyzer.model.durations import between, duration
     "age-not-idle",
     severity="medium",
     title="{whom} ended {connections} at a fixed age",
+    moment="close",
 )
 def age_not_idle(context: Context) -> Iterator[Claim]:
     """One side ends connections at a fixed age, busy or idle.

@@ -25,6 +25,7 @@ FRAME_BYTES = 66  # Ethernet, IPv4 and TCP with timestamps
     "aggressive-keepalive",
     severity="info",
     title="Keepalive probed {connections} to {whom} every second or two",
+    moment="first packet",
 )
 def aggressive_keepalive(context: Context) -> Iterator[Claim]:
     """Keepalive probes every second or two.

@@ -19,6 +19,7 @@ PROBES_SHOWN = 3
     severity="medium",
     verdicts=("app_hung",),
     title="{whom} acknowledged requests on {connections} but sent no reply",
+    moment="request",
 )
 def app_hung(flow: Flow, context: Context) -> Iterator[Claim]:
     """The kernel replies, the application does not.

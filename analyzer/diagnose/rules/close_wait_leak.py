@@ -36,6 +36,7 @@ SEVERAL, LASTING_NS = 4, 10_000_000_000
     "close-wait-leak",
     severity="medium",
     title="{whom} never closed {connections} that the other side had closed",
+    moment="FIN",
 )
 def close_wait_leak(context: Context) -> Iterator[Claim]:
     """One side closed the connection, and the application on the other side never did.

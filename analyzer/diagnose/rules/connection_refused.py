@@ -15,6 +15,7 @@ from analyzer.tables.fields import RESET_FRAME, RESET_TIME
     "connection-refused",
     severity="info",
     title="{whom} refused {connections}",
+    moment="RST",
 )
 def connection_refused(context: Context) -> Iterator[Claim]:
     """A service refused connections.

@@ -16,6 +16,7 @@ from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME, HANDSHAKE, SYN_RETRA
     "connection-unanswered",
     severity="info",
     title="{connections} to {whom} got no reply to the SYN",
+    moment="first SYN",
 )
 def connection_unanswered(context: Context) -> Iterator[Claim]:
     """A service did not reply to connection attempts.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from analyzer.diagnose.advice import Takes, how_to_set, is_slow, proposed, settings, takes
 from analyzer.diagnose.errors_on_path import PathError, path_errors
 from analyzer.diagnose.heard import heard_of_peer, unanswered_at_the_end
-from analyzer.diagnose.phrases import ends_of, named, several
+from analyzer.diagnose.phrases import ends_of, named, other_side, several
 from analyzer.diagnose.registry import Claim, Context, rule
 from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Episode, Flow, Keepalive, Probe
@@ -25,6 +25,7 @@ SLACK_NS = 2_000_000_000
     severity="high",
     verdicts=("dead_peer",),
     title="{whom} sent no reply to keepalive probes on {connections}",
+    moment="first unanswered probe",
 )
 def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
     """The peer stopped replying to keepalive probes.
@@ -108,8 +109,8 @@ def _since(context: Context, flow: Flow, keepalive: Keepalive, silent: list[Prob
     if known is None or not silent or start >= silent[0].time or seen:
         return ""
     return (
-        f"; the peer had been unreachable for at least {duration(known - silent[0].time)} and at most "
-        f"{duration(known - start)} by then"
+        f"; the peer stopped replying between {duration(known - start)} and {duration(known - silent[0].time)} before "
+        "the prober gave up"
     )
 
 
@@ -121,7 +122,7 @@ def _summary(flow: Flow, keepalive: Keepalive, context: Context, count: int, *, 
     if not seen:
         text = f"{peer} is not in this capture, so neither are its replies to {probes} from {prober}"
     if gave_up and flow.ending.time is not None:
-        since = "the last packet from the peer" if seen else "the first of them"
+        since = f"the {other_side(keepalive.sender)}'s last packet" if seen else "the first of them"
         return f"{text}, which reset the connection {duration(flow.ending.time - episode.start)} after {since}"
     if episode.outcome is Outcome.CLOSED:
         return f"{text}, which then sent data or a FIN and got no reply to that either"

@@ -32,6 +32,7 @@ OWN = "Check the application's log at that time. Change nothing if it resets con
     "endpoint-reset",
     severity="info",
     title="{whom} reset {connections}",
+    moment="RST",
 )
 def endpoint_reset(context: Context) -> Iterator[Claim]:
     """One side reset a connection that it still knew.

@@ -68,6 +68,7 @@ def _unreplied(tracks: Tracks, beating: Mask) -> Mask:
     severity="medium",
     where=_missed,
     title="{whom} missed heartbeats on {connections}",
+    moment="last heartbeat",
 )
 def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
     """One side stopped sending heartbeats, or stopped replying to them.

@@ -24,6 +24,7 @@ LATENESS_NS = 328_000_000_000
     "keepalive-at-two-hour-default",
     severity="low",
     title="{connections} to {whom} waited two hours for the first keepalive probe",
+    moment="first probe",
 )
 def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
     """Keepalive uses the system default: the first probe comes after two hours.

@@ -20,6 +20,7 @@ ENOUGH = 5
     severity="high",
     verdicts=("dead_peer",),
     title="Keepalive gave up {connections} to {whom} although the peer was alive",
+    moment="RST",
 )
 def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Claim]:
     """The prober gave up, although the peer was alive.

@@ -54,6 +54,7 @@ def _crossed_in(facts: Facts) -> Mask:
     severity="medium",
     where=_crossed,
     title="{whom} closed {connections} just as a request was sent",
+    moment="FIN",
 )
 def keepalive_race(flow: Flow, context: Context) -> Iterator[Claim]:
     """A request crossed the FIN of a server that was closing an idle connection.

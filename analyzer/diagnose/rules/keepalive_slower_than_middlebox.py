@@ -15,6 +15,7 @@ from analyzer.model.flows import Flow, Keepalive
     "keepalive-slower-than-middlebox",
     severity="high",
     title="A device on the path forgot {connections} to {whom} before the first keepalive probe",
+    moment="first probe",
 )
 def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
     """Keepalive is on, but its first probe comes too late for a device on the network path.

@@ -22,6 +22,7 @@ STEPS = 4
     "leaked-connection",
     severity="medium",
     title="{whom} opened {connections} one after another and left them idle",
+    moment="first packet",
 )
 def leaked_connection(context: Context) -> Iterator[Claim]:
     """The number of idle connections to a service keeps growing, and none is used again.

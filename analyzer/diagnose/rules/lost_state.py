@@ -26,6 +26,7 @@ ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
     severity="high",
     verdicts=("lost_state",),
     title="{whom} had forgotten {connections} and answered with an RST",
+    moment="RST",
 )
 def lost_state(flow: Flow, context: Context) -> Iterator[Claim]:
     """The peer no longer knows the connection.

@@ -11,12 +11,14 @@ from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, sur
 from analyzer.model.durations import between, duration
 from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.fields import OPEN_GAP_END, REQUEST_FRAME, RESET_FRAME
+from analyzer.tcp import SECOND
 
 
 @survey(
     "middlebox-idle-timeout",
     severity="high",
     title="A device on the path to {whom} forgot {connections} after an idle period",
+    moment="lost packet",
 )
 def middlebox_idle_timeout(context: Context) -> Iterator[Claim]:
     """A device on the network path forgets connections after some idle time.
@@ -69,9 +71,11 @@ def _observed(memory: Memory) -> str:
 def _advice(context: Context, memory: Memory, flow: Flow) -> str:
     """What idle time of a prober keeps the device from forgetting, and how to set it."""
     timing = proposed(context.memories, flow.stream)
-    why = "connections survived that much silence" if memory.survived else "half of the silence that was fatal"
-    if timing.idle < memory.safe_idle:
-        why = f"{memory.safe_idle} s is the most that keeps the device from forgetting"
+    why = "half of the silence that was fatal"
+    if memory.survived:
+        late = memory.safe_idle < memory.survived // SECOND
+        why = f"{memory.safe_idle} s at most: connections survived {duration(memory.survived)} of silence"
+        why += ", and timers fire late" if late else ""
     sides = [entry.sender for entry in flow.keepalive] or SIDES
     return (
         f"Set the keepalive idle time to {timing.idle} s or less ({why}), or raise the device's idle timeout. "

@@ -17,6 +17,7 @@ ANSWERED = {Why.REPLY_TO_PROBE: "a keepalive probe", Why.REPLY_TO_DATA: "data"}
     severity="high",
     verdicts=("middlebox_reset",),
     title="A device on the path to {whom} reset {connections}",
+    moment="RST",
 )
 def middlebox_reset(flow: Flow, context: Context) -> Iterator[Claim]:
     """A device on the network path reset the connection in the peer's name.

@@ -22,6 +22,7 @@ def _challenged(facts: Facts) -> Mask:
     severity="low",
     where=_challenged,
     title="{whom} still held an older connection on the addresses and ports of {connections}",
+    moment="SYN",
 )
 def older_connection_held(flow: Flow, context: Context) -> Iterator[Claim]:
     """The server still held an older connection with these addresses and ports.

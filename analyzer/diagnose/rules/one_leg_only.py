@@ -21,6 +21,7 @@ HALF = MAX_FRAMES // 2
     "one-leg-only",
     severity="medium",
     title="Proxy {whom} sent no keepalive probes on {connections} of one leg",
+    moment="last packet",
 )
 def one_leg_only(context: Context) -> Iterator[Claim]:
     """A proxy uses keepalive on one side only.

@@ -16,6 +16,7 @@ from analyzer.model.words import Why
     severity="high",
     verdicts=("middlebox_drop", "dead_peer"),
     title="The path lost packets in one direction on {connections} to {whom}",
+    moment="first unanswered probe",
 )
 def one_way_loss(flow: Flow, context: Context) -> Iterator[Claim]:
     """Packets are lost in one direction, and the peer is alive.

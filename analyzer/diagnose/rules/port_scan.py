@@ -12,6 +12,7 @@ from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME
     "port-scan",
     severity="low",
     title="{whom} scanned ports or hosts: {connections} failed",
+    moment="first packet",
 )
 def port_scan(context: Context) -> Iterator[Claim]:
     """One host tried many ports or hosts, and most refused or did not reply.

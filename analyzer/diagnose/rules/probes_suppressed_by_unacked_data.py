@@ -17,6 +17,7 @@ from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, RESE
     severity="medium",
     verdicts=("retransmission_timeout", "middlebox_drop"),
     title="Unacknowledged data kept {whom} from sending keepalive probes on {connections}",
+    moment="first retransmission",
 )
 def probes_suppressed_by_unacked_data(flow: Flow, context: Context) -> Iterator[Claim]:
     """Keepalive was on but could not help, because data was unacknowledged.

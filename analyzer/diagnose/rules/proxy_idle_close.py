@@ -26,6 +26,7 @@ NAMED_AT_MOST = 4
     "proxy-idle-close",
     severity="low",
     title="{whom} closed {connections} at an idle limit",
+    moment="close",
 )
 def proxy_idle_close(context: Context) -> Iterator[Claim]:
     """One side closed an idle connection at a time limit.

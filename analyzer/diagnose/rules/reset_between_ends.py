@@ -13,6 +13,7 @@ from analyzer.model.flows import SIDES
     "reset-between-ends",
     severity="high",
     title="A device on the path reset {connections} in the name of {whom}",
+    moment="RST",
 )
 def reset_between_ends(context: Context) -> Iterator[Claim]:
     """An RST arrived that its apparent sender never sent.

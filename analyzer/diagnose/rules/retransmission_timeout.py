@@ -40,6 +40,7 @@ MISSED, SLACK_NS = 2.5, 100_000_000
     severity="high",
     verdicts=("retransmission_timeout", "middlebox_drop"),
     title="{whom} did not acknowledge data on {connections}",
+    moment="first retransmission",
 )
 def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
     """Data was retransmitted again and again, and never acknowledged.

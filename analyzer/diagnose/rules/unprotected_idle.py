@@ -45,6 +45,7 @@ LONGEST_DEFAULT_NS = 7_600_000_000_000
     "unprotected-idle",
     severity="medium",
     title="{connections} to {whom} stayed idle without a keepalive probe",
+    moment="last packet",
     appendix=f"Settings that detect a dead peer after about {USUAL.total} s:\n\n{every_snippet(USUAL)}",
 )
 def unprotected_idle(context: Context) -> Iterator[Claim]:

@@ -16,6 +16,7 @@ TENTH = 0.1
     severity="low",
     verdicts=("dead_peer",),
     title="{whom} gave up {connections} after a single keepalive probe",
+    moment="RST",
 )
 def user_timeout_overrides_count(flow: Flow, context: Context) -> Iterator[Claim]:
     """The prober gave up after a single probe: TCP_USER_TIMEOUT is set, or the count is 1.

@@ -16,6 +16,7 @@ from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, ZERO
     severity="medium",
     verdicts=("zero_window_stall",),
     title="{whom} stopped reading from {connections}",
+    moment="closed window",
 )
 def zero_window_stall(flow: Flow, context: Context) -> Iterator[Claim]:
     """The receiver stopped reading, and its window stayed closed.

@@ -23,7 +23,7 @@ def impact(causes: Sequence[Cause], total: int, day: int, utc: bool) -> str:
         return "The capture holds no TCP connection."
     if not urgent:
         return f"No problem found in {_connections(total)}."
-    told = " ".join(_told(cause, total, day, utc) for cause in urgent[:SENTENCES])
+    told = " ".join(cause.told(total, day, utc) for cause in urgent[:SENTENCES])
     hit = {stream for cause in urgent for stream in cause.streams}
     if total < 2 or not hit:
         return told
@@ -43,11 +43,6 @@ def _hit(hit: int, worst: int, total: int) -> str:
     return f"{number} of {total} connections {verb} {what}, {', '.join(f'{count} {says}' for count, says in others)}."
 
 
-def _told(cause: Cause, total: int, day: int, utc: bool) -> str:
-    aside = ", ".join(part for part in (cause.when(day, utc), cause.confidence) if part)
-    return f"{cause.sentence(total)} ({aside})."
-
-
 def _connections(total: int) -> str:
     return f"{total} connection{'s' * (total != 1)}"
 
@@ -65,7 +60,7 @@ def told(cause: Cause, total: int, day: int, utc: bool, filters: bool, frames: C
         severity=cause.severity,
         rule=cause.rule,
         sentence=cause.sentence(total),
-        aside=", ".join(part for part in (cause.when(day, utc), cause.confidence) if part),
+        aside=cause.aside(day, utc),
         fix=cause.fix,
         more=[*([rest] if rest else []), *others[: EXAMPLES - 1]],
         places=[(place.whom, place.connections) for place in cause.places],
