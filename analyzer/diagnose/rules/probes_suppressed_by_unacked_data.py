@@ -30,7 +30,7 @@ def probes_suppressed_by_unacked_data(flow: Flow, context: Context) -> Iterator[
     timer:(keepalive,...).
 
     Set TCP_USER_TIMEOUT on the socket to about tcp_keepalive_time + tcp_keepalive_intvl * tcp_keepalive_probes: it then
-    limits silence and retransmission alike. Or lower net.ipv4.tcp_retries2. Above TCP, HTTP/2 PINGs or a deadline for
+    limits both silence and retransmission. Or lower net.ipv4.tcp_retries2. Above TCP, HTTP/2 PINGs or a deadline for
     each request do the same.
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
