@@ -71,7 +71,7 @@ ETHERTYPE_E_TAG = 0x893F  # IEEE 802.1BR
 ETHERTYPE_NSH = 0x894F  # RFC 8300
 ETHERTYPE_R_TAG = 0xF1C1  # IEEE 802.1CB
 ETHERTYPE_WCCP = 0x883E  # in GRE
-# In GRE, between Aruba's access points and controllers: an 802.11 frame, the queue in the second octet (Wireshark
+# In GRE, between Aruba's access points and controllers: an 802.11 frame, the queue in the second byte (Wireshark
 # epan/dissectors/packet-gre.h).
 ETHERTYPE_ARUBA_FIRST = 0x8200
 ETHERTYPE_ARUBA_LAST = 0x8370
@@ -98,8 +98,8 @@ IP_BY_VERSION = 0xFFFF  # IPv4 or IPv6, as the first nibble says
 OWN_KERNEL = -1  # no header of fixed size: read by a function in kernels/decode/links.py
 LEFT_TO_SCAPY = -2
 
-# Every link type that we know: its name at tcpdump.org, how many octets stand before the packet, and what tells the
-# packet's protocol: below SMALLEST_ETHERTYPE, where among those octets the ethertype stands; from there on, the
+# Every link type that we know: its name at tcpdump.org, how many bytes stand before the packet, and what tells the
+# packet's protocol: below SMALLEST_ETHERTYPE, where among those bytes the ethertype stands; from there on, the
 # ethertype that all frames of this link type would have.
 LINK_TYPES = {
     LINKTYPE_NULL: ("NULL", 0, OWN_KERNEL),
@@ -121,7 +121,7 @@ LINK_TYPES = {
     113: ("LINUX_SLL", 16, 14),
     LINKTYPE_PFLOG: ("PFLOG", 0, OWN_KERNEL),
     119: ("IEEE802_11_PRISM", 0, LEFT_TO_SCAPY),
-    122: ("IP_OVER_FC", 16, ETHERTYPE_JUMBO_LLC),  # behind two addresses of eight octets (RFC 2625)
+    122: ("IP_OVER_FC", 16, ETHERTYPE_JUMBO_LLC),  # behind two addresses of eight bytes (RFC 2625)
     123: ("SUNATM", 4, ETHERTYPE_JUMBO_LLC),  # behind the kind, and the channel
     127: ("IEEE802_11_RADIOTAP", 0, LEFT_TO_SCAPY),
     LINKTYPE_ARCNET_LINUX: ("ARCNET_LINUX", 0, OWN_KERNEL),
@@ -148,7 +148,7 @@ LINK_TYPES = {
 }
 DECODED_LINK_TYPES = frozenset(number for number, row in LINK_TYPES.items() if row[2] != LEFT_TO_SCAPY)
 DECODED_NAMES = frozenset(LINK_TYPES[number][0] for number in DECODED_LINK_TYPES)
-# For kernels, by number: the octets before the packet, and what tells its protocol.
+# For kernels, by number: the bytes before the packet, and what tells its protocol.
 _ROWS = [LINK_TYPES.get(number, ("", 0, LEFT_TO_SCAPY)) for number in range(max(LINK_TYPES) + 1)]
 LINK_HEADERS = tuple(header for _, header, _ in _ROWS)
 LINK_PROTOCOLS = tuple(protocol for _, _, protocol in _ROWS)
@@ -234,8 +234,8 @@ PORT_MPLS = 6635
 PORT_VXLAN_LINUX = 8472
 PORT_TZSP = 37008  # TaZmen's, not IANA's: what MikroTik's sniffer streams
 
-# Heartbeats of application protocols, as the payload of one segment; -1 is any octet. WebSocket's (RFC 6455 5.5.2)
-# have no fixed length: first octet, then the length of what follows a mask of four octets or none.
+# Heartbeats of application protocols, as the payload of one segment; -1 is any byte. WebSocket's (RFC 6455 5.5.2)
+# have no fixed length: first byte, then the length of what follows a mask of four bytes or none.
 WEBSOCKET_PING = 0x89
 WEBSOCKET_PONG = 0x8A
 WEBSOCKET_LONGEST = 6 + 125
@@ -275,7 +275,7 @@ _PAYLOADS: tuple[tuple[str, int, tuple[int, ...]], ...] = (
 )
 HEARTBEAT_LONGEST = 48
 HEARTBEAT_ROW = 2 + HEARTBEAT_LONGEST
-# For kernels: the code (1 + protocol, HEARTBEAT_REPLY, HEARTBEATS_UNWELCOME), the length, the octets, filled up.
+# For kernels: the code (1 + protocol, HEARTBEAT_REPLY, HEARTBEATS_UNWELCOME), the length, the bytes, filled up.
 HEARTBEATS = tuple(
     word
     for protocol, meaning, octets in _PAYLOADS

@@ -1,6 +1,6 @@
-"""Compressed octets: gzip, zstd, lz4, xz and bzip2, recognised by their first octets, unpacked in a thread of its own.
+"""Compressed bytes: gzip, zstd, lz4, xz and bzip2, recognised by their first bytes, unpacked in a thread of its own.
 
-What precedes damage is handed out first. Memory is bounded whatever the octets claim: WINDOW_LOG_MAX and XZ_MEMORY for
+What precedes damage is handed out first. Memory is bounded whatever the bytes claim: WINDOW_LOG_MAX and XZ_MEMORY for
 what a decompressor keeps, PIECE for what it hands out at once, AHEAD lots that wait.
 """
 
@@ -14,10 +14,10 @@ from typing import Protocol
 
 from analyzer.wire import BZIP2_MAGIC, GZIP_MAGIC, LZ4_MAGIC, XZ_MAGIC, ZSTD_MAGIC
 
-CHUNK = 1 << 18  # octets of the file read at once
-FEED = 1 << 15  # octets given to a decompressor at once: what a call unpacks before it meets damage is lost
-PIECE = 1 << 20  # octets that it may hand out at once
-LOT = 1 << 20  # octets that wait together
+CHUNK = 1 << 18  # bytes of the file read at once
+FEED = 1 << 15  # bytes given to a decompressor at once: what a call unpacks before it meets damage is lost
+PIECE = 1 << 20  # bytes that it may hand out at once
+LOT = 1 << 20  # bytes that wait together
 AHEAD = 4  # lots unpacked before anybody has asked for them
 WINDOW_LOG_MAX = 27  # zstd: 128 MB, its own limit for what is unpacked without being asked for more
 XZ_MEMORY = 1 << 28  # the strongest preset needs 65 MB
@@ -40,7 +40,7 @@ class Decompressor(Protocol):
         """What went in after the end marker."""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Take `data` in; hand out at most `max_length` octets."""
+        """Take `data` in; hand out at most `max_length` bytes."""
 
 
 def _zstd() -> Decompressor:
@@ -72,7 +72,7 @@ def _bzip2() -> Decompressor:
 
 
 class Gunzip:
-    """The octets inside gzip (RFC 1952), member after member; what precedes damage is handed out first."""
+    """The bytes inside gzip (RFC 1952), member after member; what precedes damage is handed out first."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -94,7 +94,7 @@ class Gunzip:
             try:
                 octets = self._member.decompress(self._packed, PIECE)
             except zlib.error as error:
-                # zlib keeps what it unpacked before the damage: go again in smaller pieces, to the very octet.
+                # zlib keeps what it unpacked before the damage: go again in smaller pieces, to the very byte.
                 if len(self._packed) <= 1:
                     raise EOFError(f"the gzip stream is damaged: {error}") from error
                 self._member = before
@@ -104,7 +104,7 @@ class Gunzip:
             self._fresh = False
             self._packed = self._member.unconsumed_tail
             if self._member.eof:
-                # Zero octets after a member are padding (gzip(1)).
+                # Zero bytes after a member are padding (gzip(1)).
                 self._packed = (self._member.unused_data + self._rest).lstrip(b"\0")
                 self._rest = b""
                 self._start_member()
@@ -119,7 +119,7 @@ class Gunzip:
 
 
 class Members:
-    """The octets inside zstd, lz4, xz or bzip2, frame after frame."""
+    """The bytes inside zstd, lz4, xz or bzip2, frame after frame."""
 
     def __init__(self, name: str, start: Callable[[], Decompressor], read: Read) -> None:
         self._name = name
@@ -161,7 +161,7 @@ class Members:
 
 
 class Ahead:
-    """Another thread's reading: up to AHEAD lots of octets wait in a queue, and an error waits behind them."""
+    """Another thread's reading: up to AHEAD lots of bytes wait in a queue, and an error waits behind them."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -206,7 +206,7 @@ class Ahead:
 
     @property
     def ready(self) -> bool:
-        """Whether `read` would return octets at once."""
+        """Whether `read` would return bytes at once."""
         return bool(self._lot and self._lot[-1])
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Which files are meant: a folder's captures, a pattern's files."""
+"""Which files are meant: a directory's captures, a pattern's files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAGIC_SIZE = max(8, LONGEST_MAGIC)
 
 
 def expand(path: str) -> list[str]:
-    """The captures that a path names: itself, those in the folder, or those that fit the pattern, in order of name.
+    """The captures that a path names: itself, those in the directory, or those that fit the pattern, in order of name.
 
     Raises CaptureError for a directory or a pattern with none, and where neither can be looked at.
     """

@@ -1,4 +1,4 @@
-"""Files that are still being written, and folders into which a rotated set is written."""
+"""Files that are still being written, and directories into which a rotated set is written."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Growing:
         self.complete = False  # nobody writes it any more
 
     def read(self, size: int) -> bytes:
-        """What is there, at most so many octets."""
+        """What is there, at most so many bytes."""
         return bytes(self._file.read(size))
 
     def readinto(self, view: memoryview) -> int | None:

@@ -53,7 +53,7 @@ def is_pipe(path: str) -> bool:
 
 
 class _Tee(io.RawIOBase):
-    """An open file whose octets are written to another as they are read."""
+    """An open file whose bytes are written to another as they are read."""
 
     def __init__(self, raw: Any, copy: Any) -> None:
         self._raw, self._copy = raw, copy

@@ -33,7 +33,7 @@ _WHOLE_SECTION = 0xFFFF_FFFF_FFFF_FFFF  # a length that is not told
 
 
 class PcapngWriter:
-    """Composes the octets of a capture file; whoever has it writes them, each call's as a whole."""
+    """Composes the bytes of a capture file; whoever has it writes them, each call's as a whole."""
 
     def __init__(self) -> None:
         self._interfaces: dict[tuple[str, int, int], int] = {}

@@ -1,4 +1,4 @@
-"""One capture file: its octets pass through a buffer, and each batch of whole records in it is handed on."""
+"""One capture file: its bytes pass through a buffer, and each batch of whole records in it is handed on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from analyzer.model.columns import Records
 from analyzer.tables.fields import RECORD_SIZE, RECORD_TIME
 
 BUFFER_SIZE = 1 << 21
-BATCH = BUFFER_SIZE >> 6  # what fills the buffer with records of 64 octets: hardly any are shorter
+BATCH = BUFFER_SIZE >> 6  # what fills the buffer with records of 64 bytes: hardly any are shorter
 MAGIC_SIZE = 8  # enough to know a format by
 SHORTEST_MAGIC = 4
 # Queues of a network card and interfaces of a host may be out of order by milliseconds; this is a clock that was set.
@@ -39,7 +39,7 @@ class Format(Protocol):
 
     @property
     def unfinished(self) -> tuple[int, int]:
-        """Of something that is being passed over: octets passed, octets still to come."""
+        """Of something that is being passed over: bytes passed, bytes still to come."""
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
@@ -62,7 +62,7 @@ class Reader:
         self._start = 0
         self._end = 0
         self.waits = False  # nothing is there now, and more may come
-        self._consumed = 0  # octets of the stream before the buffer's first
+        self._consumed = 0  # bytes of the stream before the buffer's first
         self.facts = CaptureFacts(source.path)
         self._fill(MAGIC_SIZE)
         magic = bytes(self._buffer[: self._end][:MAGIC_SIZE])
@@ -86,17 +86,17 @@ class Reader:
 
     @property
     def size_hint(self) -> int:
-        """Octets in the file as it lies on disk; 0 where nobody can say."""
+        """Bytes in the file as it lies on disk; 0 where nobody can say."""
         return self._source.size_hint
 
     @property
     def room(self) -> int:
-        """Octets that the pipe holds which they come through; 0 where it is none."""
+        """Bytes that the pipe holds which they come through; 0 where it is none."""
         return self._source.room
 
     @property
     def octets_read(self) -> int:
-        """Octets of the file as it lies on disk that have been read so far."""
+        """Bytes of the file as it lies on disk that have been read so far."""
         return self._source.octets_read
 
     def batches(self) -> Iterator[Records]:
@@ -132,7 +132,7 @@ class Reader:
         self._source.close()
 
     def _note_end(self) -> None:
-        """The octets have come to an end: at the end of a record, or not."""
+        """The bytes have come to an end: at the end of a record, or not."""
         left = self._end - self._start
         passed, missing = self._format.unfinished
         offset = self._consumed + self._start
@@ -208,7 +208,7 @@ class Reader:
         return self._fill(1)
 
     def _fill(self, at_least: int) -> bool:
-        """Read until `at_least` more octets are there, or as many as come at once; False when there are no more."""
+        """Read until `at_least` more bytes are there, or as many as come at once; False when there are no more."""
         got = 0
         while got < at_least:
             count = self._source.readinto(memoryview(self._buffer)[self._end :])
@@ -225,7 +225,7 @@ class Reader:
 def open_capture(path: str, kernels: Kernels, batch: int | None = None, source: Source | None = None) -> Reader:
     """Open a capture file, or standard input for `-`; `batch` is how many records are handed on at a time.
 
-    `source` has its octets where it has been opened already. Raises CaptureError when it cannot be read as a capture
+    `source` has its bytes where it has been opened already. Raises CaptureError when it cannot be read as a capture
     from its first byte on.
     """
     source = source or open_source(path)

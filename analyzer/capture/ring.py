@@ -59,9 +59,9 @@ class Ring:
     """Writes pcapng files; every call leaves whole blocks on the disk."""
 
     def __init__(self, name: str, next_file: Callable[[], int], size: int, notify: Callable[[str], None]) -> None:
-        """Each file is of `size` octets and what the last packets add; `next_file` opens another.
+        """Each file is of `size` bytes and what the last packets add; `next_file` opens another.
 
-        Raises OSError when nothing can be written; `notify` is told when that is so later, of the folder `name`.
+        Raises OSError when nothing can be written; `notify` is told when that is so later, of the directory `name`.
         """
         self._name, self._next_file, self._size, self._notify = name, next_file, size, notify
         self._writer = PcapngWriter()

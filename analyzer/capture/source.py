@@ -1,4 +1,4 @@
-"""Where octets come from: a file, a pipe, standard input; unpacked on the way when they are compressed."""
+"""Where bytes come from: a file, a pipe, standard input; unpacked on the way when they are compressed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ WIDE_PIPE = 1 << 20
 
 
 class Source:
-    """Octets in order, read once."""
+    """Bytes in order, read once."""
 
     def __init__(self, path: str, raw: Any) -> None:
         self.path = path
-        self.damage: str | None = None  # why the octets ended early, if they did
+        self.damage: str | None = None  # why the bytes ended early, if they did
         self.octets_read = 0  # of the file as it lies on disk
         self._raw = raw
-        self.room = _widen(raw)  # octets that the pipe they come through holds; 0 where it is none
+        self.room = _widen(raw)  # bytes that the pipe they come through holds; 0 where it is none
         self._head = self._read_head()
         self.compression: str | None = None
         self._unpacked: Ahead | None = None
@@ -74,7 +74,7 @@ class Source:
 
     @property
     def size_hint(self) -> int:
-        """Octets in the file as it lies on disk; 0 where nobody can say."""
+        """Bytes in the file as it lies on disk; 0 where nobody can say."""
         try:
             return os.fstat(self._raw.fileno()).st_size
         except (OSError, ValueError):
@@ -87,7 +87,7 @@ class Source:
         self._raw.close()
 
     def _read_head(self) -> bytes:
-        """The first octets (fewer when there are no more): enough to know a compression by."""
+        """The first bytes (fewer when there are no more): enough to know a compression by."""
         head = b""
         try:
             while len(head) < LONGEST_MAGIC:

@@ -219,7 +219,7 @@ def _tell_result(
 
 
 def _folder(path: str, count: int) -> Folder:
-    """Where what is captured is kept, of whoever called sudo; raises OutputError when there can be no such folder."""
+    """The directory of the ring, of whoever called sudo; raises OutputError where there can be none."""
     from analyzer.capture.ring import Folder
 
     try:
@@ -239,7 +239,7 @@ def _capturers(interfaces: list[str], wanted: str | None, backend: Backend, fold
 
 
 def _ring(path: str, capturers: Capturers | None, folder: Folder, size: int, note: Callable[[str], None]) -> Ring:
-    """Writes into the folder, by way of who has the right to; raises OutputError when that cannot be."""
+    """Writes into the directory, by way of who has the right to; raises OutputError when that cannot be."""
     from analyzer.capture.interface.keeper import Keeper
     from analyzer.capture.ring import Ring
 

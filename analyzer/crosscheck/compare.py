@@ -75,7 +75,7 @@ def _our_words(facts: Facts) -> dict[int, _Ours]:
         is_window = facts.probe_kind[row] == ProbeKind.ZERO_WINDOW
         frame, stream = int(log[row, PROBE_FRAME]), int(who[row]) >> 1
         words[frame] = _Ours(stream, WINDOW_PROBE if is_window else PROBE, row, 0)
-        # Data that answers, and a RST, say something of their own: Wireshark has no flag for that.
+        # Data that answers, and an RST, say something of their own: Wireshark has no flag for that.
         if log[row, PROBE_MARKS] & ANSWER == ANSWER_ACK:
             answer = WINDOW_ANSWERED if is_window else ANSWERED
             words.setdefault(int(log[row, ANSWER_FRAME]), _Ours(stream, answer, row, frame))
@@ -117,7 +117,7 @@ def _unseen_by_wireshark(facts: Facts, mine: _Ours, before: Before) -> str:
     if before.first:
         return "the capture begins in an idle connection: Wireshark has no number to compare with"
     if log[mine.probe, PROBE_MARKS] & ONE_OCTET:
-        return "one octet that was acknowledged before: Wireshark takes it for a retransmission"
+        return "one byte that was acknowledged before: Wireshark takes it for a retransmission"
     return UNKNOWN
 
 

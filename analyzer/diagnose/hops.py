@@ -1,4 +1,4 @@
-"""Whether a RST came as far as its sender's other packets: by its TTL, or hop limit."""
+"""Whether an RST came as far as its sender's other packets: by its TTL, or hop limit."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Memory(NamedTuple):
     forgotten: Column
     survived: int  # the longest gap that a connection survived; 0: none is known
     fatal: int  # the shortest that one did not
-    sure: bool  # a RST of the device's own shows that it is there
+    sure: bool  # an RST of the device's own shows that it is there
     exact: bool = False  # it sent that RST when the time was over, and not in answer to anything
 
     @property

@@ -49,7 +49,7 @@ class Limit(NamedTuple):
     idle: Column  # time without data
     frames: Column  # of the FIN or RST
     resets: Mask
-    foreign: Mask  # a RST with a hop limit that its sender does not have
+    foreign: Mask  # an RST with a hop limit that its sender does not have
 
 
 class Closings(NamedTuple):

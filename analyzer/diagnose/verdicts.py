@@ -41,7 +41,7 @@ from analyzer.tcp import LATE_PART
 
 # Sent three times again without an acknowledgement, and still trying when the capture ends.
 STILL_RESENDING = 3
-# With fewer a RST may be an application's that had waited long enough.
+# With fewer an RST may be an application's that had waited long enough.
 GAVE_UP_RESENDING = 2
 # No device on the path forgets a connection sooner.
 FORGETTABLE_NS = 2_000_000_000

@@ -1,7 +1,7 @@
 """The per-packet work, written once: run plain as it stands, or compiled by numba from the same source.
 
 Plain needs no import and no compiling and suits small captures. Compiled is a hundred times faster per packet; its
-machine code is kept in the user's cache directory, in a folder named by a digest of everything it was made from.
+machine code is kept in the user's cache directory, in a directory named by a digest of everything it was made from.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Kernels(NamedTuple):
         return _grown(table, size) if size > len(table) else table
 
     def view(self, buffer: bytearray) -> Buffer:
-        """A buffer of octets as these kernels read it."""
+        """A buffer of bytes as these kernels read it."""
         if not self.compiled:
             return buffer
         import numpy as np

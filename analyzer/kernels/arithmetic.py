@@ -5,7 +5,7 @@ from __future__ import annotations
 from analyzer.kernels.engine.registry import Buffer, kernel
 
 SEQ_HALF = 1 << 31
-# Octets are unsigned, and numba makes a float of an unsigned and a signed number: a mask makes them signed.
+# Bytes are unsigned, and numba makes a float of an unsigned and a signed number: a mask makes them signed.
 MASK_16 = 0xFFFF
 MASK_32 = 0xFFFFFFFF
 MASK_63 = (1 << 63) - 1
@@ -45,7 +45,7 @@ def le32(buf: Buffer, at: int) -> int:
 
 @kernel
 def half_address(buf: Buffer, at: int) -> int:
-    """Eight octets of an IPv6 address as one signed 64-bit number."""
+    """Eight bytes of an IPv6 address as one signed 64-bit number."""
     high = be32(buf, at)
     return ((high - ((high & SEQ_HALF) << 1)) << 32) | be32(buf, at + 4)
 

@@ -26,12 +26,12 @@ INTERFACE_SIZE = 6
 
 # What a scan needs to know, and what it leaves behind.
 (AT, END, BIG_ENDIAN, SUBSECOND_NS, LINK, LIMIT, COUNT, LAST_RECORD_TIME) = range(8)
-# Where things lie in the head of a record, for `scan_records`: SIZE_AT is 0 where nothing but its captured octets says
+# Where things lie in the head of a record, for `scan_records`: SIZE_AT is 0 where nothing but its captured bytes says
 # how long a record is.
 (HEAD_SIZE, TIME_AT, CAPLEN_AT, ORIGLEN_AT, SIZE_AT, MAY_BE_SWAPPED) = range(8, 14)
 BLANK = 14  # how many records of nothing but zeros stand before this one, without another
 SCAN_SIZE = 15
-# A crash leaves a file's end full of zeros, and zeros are records of no octets, 16 of them to each.
+# A crash leaves a file's end full of zeros, and zeros are records of no bytes, 16 of them to each.
 MAX_BLANK = 64
 
 

@@ -92,7 +92,7 @@ def _matching(
         return ()
     ranked = []
     for place, profile in enumerate(profiles()):
-        # Only a probe of one octet is known to come without timestamps from systems that send them otherwise.
+        # Only a probe of one byte is known to come without timestamps from systems that send them otherwise.
         bare = without_timestamps and not probe_length
         fits = profile.probe_length == probe_length and not (bare and profile.timestamps)
         fits = fits and (not profile.ports or port is None or port in profile.ports)

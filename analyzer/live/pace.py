@@ -1,6 +1,6 @@
 """How often something is done that costs time: so often as is wanted, and never more than a share of the time.
 
-And how long octets may come together before they are read.
+And how long bytes may come together before they are read.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Pause:
         self._fullest = 0.0  # share of its pipe that was read now
 
     def read(self, octets: int, room: int) -> None:
-        """So many octets were there, of a pipe that holds so many; of what is no pipe nobody waits for more."""
+        """So many bytes were there, of a pipe that holds so many; of what is no pipe nobody waits for more."""
         self._fullest = max(self._fullest, octets / room if room else 1.0)
 
     def next(self) -> float:

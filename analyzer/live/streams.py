@@ -28,7 +28,7 @@ FOLLOW_EVERY_S = 0.1
 # A capturer that ended by itself is started again after so long: an interface that was taken down comes back.
 AGAIN_AFTER_S = 1.0
 ASK_EVERY_S = 10.0
-MAX_INPUTS = (1 << FILE_BITS) - 1  # each start of tcpdump, and each file of a folder, is one
+MAX_INPUTS = (1 << FILE_BITS) - 1  # each start of tcpdump, and each file of a directory, is one
 Take = Callable[[Lane], bool]  # reads all that a stream has
 
 
@@ -47,7 +47,7 @@ class Intake:
         self._lanes: dict[Lane, Input] = {}
         self._behind: set[Lane] = set()  # those with more at hand than was taken
         self._again: dict[str, float] = {}  # interfaces to capture on again, and when
-        self._rotation: Rotation | None = None  # a folder whose files are read one after another
+        self._rotation: Rotation | None = None  # a directory whose files are read one after another
         self._capturers: Capturers | None = None
         self._ending = False
         self._begun_as_root = is_root()  # who captures is root's to the end
@@ -68,9 +68,9 @@ class Intake:
         self.read("standard input", StandardInput())
 
     def follow(self, path: str) -> None:
-        """Read a file that is still being written, or a folder's files as they come.
+        """Read a file that is still being written, or a directory's files as they come.
 
-        Raises CaptureError when a file does not begin as a capture; a folder may be empty as yet.
+        Raises CaptureError when a file does not begin as a capture; a directory may be empty as yet.
         """
         if Path(path).is_dir():
             self._rotation = Rotation(path)
@@ -125,7 +125,7 @@ class Intake:
             self._again[source.interface] = time.monotonic() + AGAIN_AFTER_S
 
     def renew(self, take: Take) -> None:
-        """Capture again on interfaces where that ended; of a folder's files go on to the next."""
+        """Capture again on interfaces where that ended; of a directory's files go on to the next."""
         if self._ask.due:
             with self._ask.step():
                 for source in self._lanes.values():
@@ -202,7 +202,7 @@ class Intake:
             os.set_blocking(source.output.fileno(), False)
         self.captures.append(reader.facts)
         self._lanes[lane] = source
-        self._behind.add(lane)  # its first octets have been read to know the format by
+        self._behind.add(lane)  # its first bytes have been read to know the format by
 
     def _next_file(self, rotation: Rotation, take: Take) -> None:
         """Go on to the next file, once the one at hand has been read to where it ends now."""

@@ -165,7 +165,7 @@ class Keys:
 
 
 def keys_of(octets: bytes) -> list[str]:
-    """The keys that octets from a terminal mean, as `View.key` takes them."""
+    """The keys that bytes from a terminal mean, as `View.key` takes them."""
     if octets in SEQUENCES:
         return [SEQUENCES[octets]]
     if octets.startswith(b"\x1b"):

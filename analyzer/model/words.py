@@ -18,7 +18,7 @@ class Handshake(IntEnum):
 
     COMPLETE = 0  # SYN, SYN-ACK and an ACK of it
     NO_ANSWER = 1  # a SYN, and nothing of the other end
-    REFUSED = 2  # a RST in answer to the SYN
+    REFUSED = 2  # an RST in answer to the SYN
     PARTIAL = 3  # some of it
     SIMULTANEOUS = 4  # a SYN of either end; whether each was acknowledged is another question
     NOT_CAPTURED = 5  # the connection is older than the capture
@@ -33,7 +33,7 @@ class How(IntEnum):
     HALF_CLOSED = 3  # a FIN of one end
     NO_ANSWER = 4  # to the SYN
     REFUSED = 5
-    TIMEOUT = 6  # what was sent again and again was given up, without a RST
+    TIMEOUT = 6  # what was sent again and again was given up, without an RST
 
 
 class Why(IntEnum):

@@ -22,7 +22,7 @@ from analyzer.track import Tracker
 # compiling afresh as much as these. Measured in tests/benchmarks.
 WARM_PACKETS = 15_000
 COLD_PACKETS = 500_000
-SMALL_RECORD = 90  # octets: no fewer packets than size / this are in a file that is worth compiling for
+SMALL_RECORD = 90  # bytes: no fewer packets than size / this are in a file that is worth compiling for
 
 
 class Run:
@@ -119,7 +119,7 @@ def analyze(
     traffic, each packet of which counts once: `auto`, where packets prove it; `yes`, on less; `no`, never. With
     `spool` what comes through a pipe is kept on the disk, so that charts can read its packets a second time. `engine`
     is `plain`, `compiled`, or `auto`: compiled where that is faster. `notify` is told what takes long, `progress` how
-    many octets have been read of how many (0: nobody knows).
+    many bytes have been read of how many (0: nobody knows).
     Raises UsageError, or CaptureError when none of the captures could be read.
     """
     several = ([one] if isinstance(one, (str, Path)) else one for one in named)

@@ -1,4 +1,4 @@
-"""The packets themselves, read a second time: those of chosen connections, in order, with the octets of each.
+"""The packets themselves, read a second time: those of chosen connections, in order, with the bytes of each.
 
 The analysis forgets packets; what needs them - charts, annotations, extracts - asks for them here. The captures pass
 through the same timeline and the same tracker once more, so that a packet has the stream that the analysis gave it.
@@ -59,7 +59,7 @@ class Again:
         self._held: dict[int, list[Column]] = {}  # by stream
 
     def hold(self, streams: Sequence[int]) -> None:
-        """Keep the packets of these streams, without their octets, for all that asks for these or some of them.
+        """Keep the packets of these streams, without their bytes, for all that asks for these or some of them.
 
         Those of streams with more than MOST_HELD packets together are read anew each time.
         """
@@ -128,14 +128,14 @@ class Again:
 
 
 class Batch:
-    """Some packets: `rows`, columns as in tables.fields, may be kept; their octets are there until the next batch."""
+    """Some packets: `rows`, columns as in tables.fields, may be kept; their bytes are there until the next batch."""
 
     def __init__(self, rows: Column, at_hand: _AtHand) -> None:
         self.rows = rows
         self._at_hand = at_hand
 
     def raw(self) -> Iterator[Raw]:
-        """The octets of each row."""
+        """The bytes of each row."""
         return (self._at_hand.raw(frame) for frame in self.rows[:, FRAME].tolist())
 
 

@@ -114,7 +114,7 @@ class Timeline:
 
     @property
     def octets_read(self) -> int:
-        """Of `octets`, how many have been read."""
+        """Of `bytes`, how many have been read."""
         return self._done + sum(lane.reader.octets_read for lane in self._lanes)
 
     @property

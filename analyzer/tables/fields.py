@@ -37,7 +37,7 @@ RECORD_SIZE = 5
     OPTIONS,  # tcp.HAS_* bits
     SACK_LEFT,
     SACK_RIGHT,
-    OCTET,  # first payload octet, -1 when none was captured
+    OCTET,  # first payload byte, -1 when none was captured
     HEARTBEAT,  # 1 + index of wire.HEARTBEAT_PROTOCOLS, HEARTBEAT_REPLY, HEARTBEATS_UNWELCOME; 0 for other payload
     KEY_HASH,  # of addresses and ports, the same for both directions
     TUNNEL,  # 0 outside of any; else its id, its kind above TUNNEL_KIND; TUNNEL_SPLIT where it is part of the key
@@ -83,7 +83,7 @@ FRAME_BITS = 40
     RESET_FRAME,
     EVENTS_KEPT,
 ) = range(24)
-LINE = 8  # words in a cache line of 64 octets: rows and their parts begin with one (`Kernels.ints`)
+LINE = 8  # words in a cache line of 64 bytes: rows and their parts begin with one (`Kernels.ints`)
 HEAD_SIZE = 3 * LINE
 
 # ROLES bits; below, shifts and masks.
@@ -113,11 +113,11 @@ SYN_RETRANSMITTED = 0x20
 MIXED_TUNNELS = 0x40  # sequence numbers that do not fit came from tunnels with different ids
 OLDER_LIFE = 0x80  # segments of an older connection came after the SYN
 SAW_PURE_ACK = 0x100
-OLDER_RESET = 0x200  # ... which the client answered with a RST
+OLDER_RESET = 0x200  # ... which the client answered with an RST
 CHALLENGED = 0x400  # ... one of them an ACK in answer to the SYN
 OPENING = 0x3F  # those that a connection's beginning leaves
 
-# What a RST answered.
+# What an RST answered.
 RESET_ABORT = 1  # nothing: the endpoint's own decision
 RESET_REPLY_TO_PROBE = 2
 RESET_REPLY_TO_DATA = 3
@@ -227,7 +227,7 @@ HELD_BACK = 0x04  # shape unproven: no acknowledgement told where the prober's s
 ONE_SIDED = 0x08  # accepted without any segment of the peer
 EARLY = 0x10  # sooner after a received segment than a keepalive timer can fire
 REJECTED = 0x20  # held back, and later shown to be an ordinary ACK
-NEW_OCTET = 0x40  # carries the next octet into a closed window: BSD and Windows probe windows so
+NEW_OCTET = 0x40  # carries the next byte into a closed window: BSD and Windows probe windows so
 WITHOUT_TIMESTAMPS = 0x80
 QUOTED = 0x100  # an ICMP error quoted it
 
@@ -261,7 +261,7 @@ GAP_PEER_FIN = 0x3800
     EVENT_IP_ID,
     EVENT_WINDOW,
     EVENT_OPTIONS,
-    EVENT_WHY,  # RESET_* of a RST; ICMP kind
+    EVENT_WHY,  # RESET_* of an RST; ICMP kind
     EVENT_SINCE,  # start of what ended: a retransmission run, a closed window; with the next, who sent an ICMP error
     EVENT_COUNT,
 ) = range(14)

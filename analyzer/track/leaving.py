@@ -54,7 +54,7 @@ def silent(tracks: Tracks, since: int) -> int:
 
 
 def _closed(tracks: Tracks, streams: Column) -> Mask:
-    """Of these connections those that a RST or both FINs ended."""
+    """Of these connections those that an RST or both FINs ended."""
     fins = (tracks.endpoints(KNOWN, streams) & SENT_FIN != 0).all(axis=1)
     mask: Mask = fins | (tracks.flows[streams, RESET_SIDE] > 0)
     return mask

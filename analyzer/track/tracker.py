@@ -168,7 +168,7 @@ class Tracker:
     def _grown(self, table: Ints, rows: int, size: int) -> Ints:
         """The table with room for at least `rows`: half as much again while it is small, a 64th when it is large.
 
-        Growing moves no octets (see `Kernels.adopt`), and room that is not used yet counts as memory all the same.
+        Growing moves no bytes (see `Kernels.adopt`), and room that is not used yet counts as memory all the same.
         """
         if rows * size <= len(table):
             return table

@@ -55,7 +55,7 @@ def late_word(rng: random.Random, number: int) -> Scenario:
 
 
 def beats(rng: random.Random, number: int) -> Scenario:
-    """An application sends heartbeats of random octets, none exactly on time."""
+    """An application sends heartbeats of random bytes, none exactly on time."""
     slow = rng.random() < 0.5  # slow enough to be silent for longer than --idle-after between two
     period, jitter = rng.uniform(12, 13) if slow else rng.uniform(2.5, 6), rng.uniform(0.05, 0.15)
     # The less even they are, the more of them it takes to tell them from chance.

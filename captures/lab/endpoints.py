@@ -71,15 +71,15 @@ class Endpoint:
         keepalive.apply(self.sock)
 
     def send(self, size: int) -> None:
-        """Write some octets of no meaning."""
+        """Write some bytes of no meaning."""
         self.sock.sendall(b"keepalive "[: size % 10] + b"keepalive " * (size // 10))
 
     def receive(self, size: int) -> None:
-        """Read exactly so many octets."""
+        """Read exactly so many bytes."""
         while size:
             chunk = self.sock.recv(size)
             if not chunk:
-                raise RuntimeError(f"the {self.role} read the end of the stream with {size} octets to come")
+                raise RuntimeError(f"the {self.role} read the end of the stream with {size} bytes to come")
             size -= len(chunk)
 
     def shut(self) -> None:

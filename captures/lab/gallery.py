@@ -12,8 +12,8 @@ ROLES = ("client", "server")
 HEAD = """\
 # Recordings with known truth
 
-Each folder holds a recording of a real kernel, and of real programs where the name says so, `truth.json` with what is
-true of it, and a README that tells how it was made and which frames to look at. Open them in Wireshark; analyse them
+Each directory holds a recording of a real kernel, and of real programs where the name says so, `truth.json` with what
+is true of it, and a README that says how it was made and which frames to look at. Open them in Wireshark; analyse them
 with `keepalive analyze captures/NAME/capture.*`. All of them are CC0 1.0. This page is written by `make captures`,
 which records them anew (`captures/lab/README.md`).
 

@@ -29,7 +29,7 @@ def build_go(name: str, folder: Path) -> Path:
 
 
 def start(stage: Stage, role: str, *command: str) -> "subprocess.Popen[bytes]":
-    """Start a program on one of the hosts; what it prints stays in the work folder."""
+    """Start a program on one of the hosts; what it prints stays in the work directory."""
     with (stage.folder / f"{Path(command[0]).name}.log").open("wb") as output:
         return stage.network.hosts[role].start(command, output)
 

@@ -1,4 +1,4 @@
-"""What becomes of a recording before it is published: other octets for the same packets."""
+"""What becomes of a recording before it is published: other bytes for the same packets."""
 
 import struct
 from collections.abc import Sequence

@@ -71,7 +71,7 @@ def record(scenario: Scenario, number: int, work: Path, out: Path, stopping: thr
 
 
 def publish(stage: Stage, found: Sequence[truth.Evidence], target: Path) -> None:
-    """Put recording, truth and README into the case's folder."""
+    """Put recording, truth and README into the case's directory."""
     target.mkdir(parents=True, exist_ok=True)
     for old in target.glob("capture.*"):
         old.unlink()
@@ -85,7 +85,7 @@ def publish(stage: Stage, found: Sequence[truth.Evidence], target: Path) -> None
 
 
 def remove_leftovers() -> None:
-    """Remove what runs that were killed have left: namespaces, processes in them, and work folders."""
+    """Remove what runs that were killed have left: namespaces, processes in them, and work directories."""
     for name in network.remove_leftovers():
         print(f"removed leftover {name}", file=sys.stderr)
     for path in Path(tempfile.gettempdir()).glob(f"{WORK_PREFIX}*"):
@@ -96,7 +96,7 @@ def remove_leftovers() -> None:
 def run_all(chosen: Sequence[Scenario], out: Path, keep: bool, stopping: threading.Event) -> int:
     """Record scenarios side by side; the number that failed."""
     work = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{os.getpid()}-"))
-    work.chmod(0o711)  # a database that runs as a user of its own must get at its folder
+    work.chmod(0o711)  # a database that runs as a user of its own must get at its directory
     failed = 0
     try:
         with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
@@ -159,7 +159,7 @@ def parse_arguments() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser.add_argument("--random", type=int, metavar="SEED", help="record scenarios drawn at random instead")
     parser.add_argument("--count", type=int, help="how many of those (default: one of each kind)")
     parser.add_argument("--kinds", nargs="+", metavar="KIND", default=(), help="draw these kinds alone")
-    parser.add_argument("--out", type=Path, default=CAPTURES, help="folder of the cases (default: captures)")
+    parser.add_argument("--out", type=Path, default=CAPTURES, help="directory of the cases (default: captures)")
     parser.add_argument("--keep", action="store_true", help="keep the witnesses' recordings and say where")
     parser.add_argument("--list", action="store_true", help="list the cases and leave")
     parser.add_argument(

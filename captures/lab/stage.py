@@ -56,7 +56,7 @@ class Capture:
 
     @property
     def published_name(self) -> str:
-        """The name, or the pattern of the names, in the case's folder."""
+        """The name, or the pattern of the names, in the case's directory."""
         return self.published or self.file_name
 
 

@@ -18,7 +18,7 @@ IPV6_HEADER = 36  # ipv6(7): IPV6_HDRINCL
 
 
 def send_garbage_octet(stage: Stage, number: int = 0) -> None:
-    """Send one zero octet just below the next sequence number of a connection's client, as Windows does."""
+    """Send one zero byte just below the next sequence number of a connection's client, as Windows does."""
     talk = stage.talks[number]
     source, destination = talk.addresses
     segments = read_segments(stage.witness_path("client"))
@@ -42,7 +42,7 @@ def send_lone_ack(stage: Stage, talk: Talk, seq: int, ack: int) -> None:
 
 
 def reset_both(stage: Stage, talk: Talk, hop_limit: int) -> None:
-    """End a connection from the router: a RST to each end in the other's name, with the number that it waits for."""
+    """End a connection from the router: an RST to each end in the other's name, with the number that it waits for."""
     numbers = {}
     for role in ("client", "server"):
         own = [one for one in read_segments(stage.witness_path(role)) if one.source == talk.end(role).address]

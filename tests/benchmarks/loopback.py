@@ -37,22 +37,22 @@ with socket.create_server(("127.0.0.1", port)) as listening:
         waiting.register(listening.accept()[0], selectors.EVENT_READ)
 while waiting.get_map():
     for key, _ in waiting.select():
-        octets = key.fileobj.recv(1 << 20)
-        if not octets:
+        bytes = key.fileobj.recv(1 << 20)
+        if not bytes:
             waiting.unregister(key.fileobj)
             key.fileobj.close()
         elif size < 1 << 16:
-            key.fileobj.send(octets)
+            key.fileobj.send(bytes)
 """
 SEND = """
 import socket, sys, time
 size, connections, port, seconds = map(int, sys.argv[1:])
 ends = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
 until = time.monotonic() + seconds
-octets = bytes(size)
+bytes = bytes(size)
 while time.monotonic() < until:
     for end in ends:
-        end.sendall(octets)
+        end.sendall(bytes)
     if size < 1 << 16:
         for end in ends:
             end.recv(size)
@@ -60,7 +60,7 @@ while time.monotonic() < until:
 
 
 class Traffic(NamedTuple):
-    """So many connections that send so many octets at a time; fewer than 64 KB are sent back."""
+    """So many connections that send so many bytes at a time; fewer than 64 KB are sent back."""
 
     name: str
     size: int

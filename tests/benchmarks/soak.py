@@ -102,7 +102,7 @@ class Soak(NamedTuple):
         talks = [_talk(second, np.arange(self.short_each) + second * self.short_each, SHORT, SHORT_FROM, HTTPS)]
         for story, numbers in self._long(second).items():
             talks.append(_talk(second, np.array(numbers), story, LONG_FROM, 5432))
-        # As octets: joining structured arrays would put their numbers into this machine's order.
+        # As bytes: joining structured arrays would put their numbers into this machine's order.
         rows = np.concatenate([talk.view(f"V{RECORD.itemsize}") for talk in talks]).view(RECORD)
         order = np.argsort(rows["time"][:, 1], kind="stable")
         return rows[order].tobytes()

@@ -24,7 +24,7 @@ SERVICE = b'"port": 5432}'  # of the long connections
 
 
 class Sample(NamedTuple):
-    """Resident memory once so many packets were sent: in octets, and what of it is no page of a file."""
+    """Resident memory once so many packets were sent: in bytes, and what of it is no page of a file."""
 
     packets: int
     resident: int

@@ -172,7 +172,7 @@ def test_no_thread_is_left_after_an_analysis(tmp_path: Path) -> None:
 
 
 def test_damage_costs_little_of_what_precedes_it(tmp_path: Path) -> None:
-    """Incompressible octets: what FEED of them unpack to is all that can be lost."""
+    """Incompressible bytes: what FEED of them unpack to is all that can be lost."""
     import random
 
     noise = random.Random(7).randbytes(8 * FEED)

@@ -39,7 +39,7 @@ MADE = {
 
 
 def check_cut(data: bytes, cut: int, path: Path, whole_until: Callable[[int], Result]) -> None:
-    """The first `cut` octets give the result of the records before, and the first that is not whole is named."""
+    """The first `cut` bytes give the result of the records before, and the first that is not whole is named."""
     path.write_bytes(data[:cut])
     ends = [end for end in boundaries(data) if end <= cut]
     try:
@@ -57,7 +57,7 @@ def check_cut(data: bytes, cut: int, path: Path, whole_until: Callable[[int], Re
 
 
 def prefixes_of(data: bytes, path: Path) -> Callable[[int], Result]:
-    """The result of the first so many octets, each computed once."""
+    """The result of the first so many bytes, each computed once."""
 
     @cache
     def whole_until(end: int) -> Result:

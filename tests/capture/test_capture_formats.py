@@ -24,7 +24,7 @@ BLOCKS = [section("<") + interface("<", tsresol=9)] + [
 
 
 FLIPS = 1500 if LONG else 20
-LARGEST = 1 << 20 if LONG else 16_000  # octets: what is larger takes longer, and holds no other kind of record
+LARGEST = 1 << 20 if LONG else 16_000  # bytes: what is larger takes longer, and holds no other kind of record
 
 
 def expected(tmp_path: Path, packets: list[Captured] = TALK) -> Result:
@@ -47,7 +47,7 @@ def flat(
 
 
 def snoop(packets: list[Captured], link: int = 4, version: int = 2) -> bytes:
-    """RFC 1761: every record filled up to four octets."""
+    """RFC 1761: every record filled up to four bytes."""
     octets = b"snoop\0\0\0" + struct.pack(">II", version, link)
     for packet in packets:
         body = packet.octets + bytes(-len(packet.octets) % 4)

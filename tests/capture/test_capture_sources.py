@@ -1,4 +1,4 @@
-"""A file, a pipe, a dribble, plain or gzip, plain or compiled: the same octets give the same result."""
+"""A file, a pipe, a dribble, plain or gzip, plain or compiled: the same bytes give the same result."""
 
 from __future__ import annotations
 

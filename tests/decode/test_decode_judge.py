@@ -1,4 +1,4 @@
-"""The decoder against scapy, an independent judge, and against octets that nobody meant."""
+"""The decoder against scapy, an independent judge, and against bytes that nobody meant."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_snaplen_within_the_payload_changes_nothing_that_scapy_reads() -> None
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Frame:
-    """A frame with octets flipped, cut out, put in, or cut off; sometimes under another link type."""
+    """A frame with bytes flipped, cut out, put in, or cut off; sometimes under another link type."""
     link, octets = draw(st.sampled_from(SEEDS))
     damaged = bytearray(octets)
     for place, value in draw(st.lists(st.tuples(st.integers(0, 120), st.integers(0, 255)), max_size=6)):

@@ -134,7 +134,7 @@ def test_unknown_options_are_passed_over() -> None:
 def test_a_sack_block_below_the_acknowledgement_is_a_duplicate_one(
     left: int, right: int, ack: int, duplicate: bool
 ) -> None:
-    """RFC 2883 4: how Linux answers a keepalive probe that carries an octet."""
+    """RFC 2883 4: how Linux answers a keepalive probe that carries a byte."""
     row = segment(NOP + NOP + sack((left, right), (7000, 8000)), ack=ack)
     assert row.options == HAS_SACK | HAS_DSACK * duplicate
     assert (row.sack_left, row.sack_right) == (left, right)
@@ -142,7 +142,7 @@ def test_a_sack_block_below_the_acknowledgement_is_a_duplicate_one(
 
 @pytest.mark.parametrize("snaplen", [54, 60, 66, 68, 96])
 def test_options_that_the_snaplen_cut_are_marked(snaplen: int) -> None:
-    """Ethernet, IPv4 and TCP take 54 octets; NOP, NOP, timestamps reach to 66."""
+    """Ethernet, IPv4 and TCP take 54 bytes; NOP, NOP, timestamps reach to 66."""
     row = segment(NOP + NOP + STAMP, snaplen)
     assert (row.seq, row.ackno, row.window, row.len) == (1000, 2000, 502, 0)
     assert row.options == (HAS_TIMESTAMPS if snaplen >= 66 else OPTIONS_CUT)
@@ -183,7 +183,7 @@ def check_quote(row: Row, kind: int, v6: bool = False) -> None:
 @pytest.mark.parametrize("kept", [8, 16, 20])
 @pytest.mark.parametrize(("kind", "code"), [(3, 0), (3, 1), (3, 3), (3, 13), (4, 0), (11, 0), (11, 1), (12, 0)])
 def test_an_icmp_error_tells_of_the_segment_that_it_quotes(kind: int, code: int, kept: int) -> None:
-    """RFC 792 promises eight octets of TCP: ports and sequence number."""
+    """RFC 792 promises eight bytes of TCP: ports and sequence number."""
     quoted = ipv4(QUOTED)[: 20 + kept]
     check_quote(only_row(error4(quoted, kind, code)), 1 + kind * 256 + code)
 

@@ -35,7 +35,7 @@ from analyzer.wire import DECODED_LINK_TYPES
 
 EVERY_TUNNEL = pytest.mark.parametrize("name", tunnels())
 EVERY_LINK = pytest.mark.parametrize("name", links())
-NEEDED = 20 + len(PAYLOAD) - 16  # of the segment's octets, those after the window
+NEEDED = 20 + len(PAYLOAD) - 16  # of the segment's bytes, those after the window
 
 
 def check(row: Row, six: bool) -> None:

@@ -19,7 +19,7 @@ def at(port: int, start: float = 0.0, **form: Any) -> Conversation:
 
 
 def given_up(**form: Any) -> Conversation:
-    """20 s of silence, four probes, and a RST after 40 s."""
+    """20 s of silence, four probes, and an RST after 40 s."""
     return at(40_000, **form).idle(20).probes(CLIENT, 4, every=5, answered=False).rst(CLIENT)
 
 

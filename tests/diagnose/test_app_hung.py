@@ -62,7 +62,7 @@ def test_a_request_that_follows_a_reply_of_another_length_waits() -> None:
     assert verdict(quiet(talk)) == "app_hung"
 
 
-# Basic.Publish to a queue with a name of one octet, a header without properties, a body of one octet.
+# Basic.Publish to a queue with a name of one byte, a header without properties, a body of one byte.
 PUBLISH = b"\1\0\1\0\0\0\x0a\0\x3c\0\x28\0\0\0\1q\0\xce\2\0\1\0\0\0\x0e\0\x3c" + bytes(12) + b"\xce\3\0\1\0\0\0\1x\xce"
 
 

@@ -108,7 +108,7 @@ def test_one_direction_that_is_lost_is_no_device() -> None:
 
 
 def reset_idle(port: int, idle: float, ttl: int | None, **form: Any) -> Conversation:
-    """A RST out of a silence, in the server's name; `ttl` where it is not the server's."""
+    """An RST out of a silence, in the server's name; `ttl` where it is not the server's."""
     talk = at(port, **form).idle(idle + 0.06)
     if ttl is not None:
         talk.sides[SERVER].host = replace(talk.sides[SERVER].host, ttl=ttl)

@@ -49,7 +49,7 @@ SERVERS_TTL = 57
 
 
 def reset_with(ttl: int, *, to: str = "probe") -> Flow:
-    """Of a connection whose probe (or data) draws a RST with such a TTL; the server's own packets have another."""
+    """Of a connection whose probe (or data) draws an RST with such a TTL; the server's own packets have another."""
     talk = Conversation().handshake().data(CLIENT, 100).data(SERVER, 300).idle(15)
     if to == "probe":
         talk.ask(CLIENT)
@@ -71,7 +71,7 @@ def test_a_reset_from_nearer_than_the_peer_or_from_beyond_it_is_a_middleboxes(tt
 
 @pytest.mark.parametrize("ttl", [SERVERS_TTL, SERVERS_TTL - 1, SERVERS_TTL + 1, 121, 120])
 def test_a_reset_from_where_the_peer_is_or_one_hop_off_is_not(ttl: int) -> None:
-    """A RST may begin with another TTL than the sender's data: what counts is how many routers it passed."""
+    """An RST may begin with another TTL than the sender's data: what counts is how many routers it passed."""
     flow = reset_with(ttl)
     assert (flow.verdict, flow.ending.by) == ("lost_state", "server")
 

@@ -18,7 +18,7 @@ SAID = {
     ),
     "close_wait_leak": ("1 close_wait_leak", "CLOSE-WAIT", "half_closed", "Mend: "),
 }
-MOST = 400_000  # octets: they are kept in the repository
+MOST = 400_000  # bytes: they are kept in the repository
 
 
 def test_every_notebook_is_told_of() -> None:

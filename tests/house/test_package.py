@@ -22,7 +22,7 @@ NO_HOME = f"{os.devnull}/home"
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist, and the wheel that was built from it."""
+    """A directory with the sdist, and the wheel that was built from it."""
     out = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -38,7 +38,7 @@ def wheel(built: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel unpacked into a folder of its own, which everybody may read and nobody may write."""
+    """The wheel unpacked into a directory of its own, which everybody may read and nobody may write."""
     target = tmp_path_factory.mktemp("site")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(target)
@@ -90,7 +90,7 @@ def run_installed(installed: Path, folder: Path, *command: str) -> subprocess.Co
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A folder that is neither the repository nor anybody's home, with a capture in it."""
+    """A directory that is neither the repository nor anybody's home, with a capture in it."""
     (tmp_path / "small.pcap").write_bytes(CAPTURE.read_bytes())
     return tmp_path
 

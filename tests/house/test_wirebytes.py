@@ -1,4 +1,4 @@
-"""The octets of made-up conversations are those that scapy makes of the same segments."""
+"""The bytes of made-up conversations are those that scapy makes of the same segments."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_the_cache_is_named_after_bounds_checking(monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def cache_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Both places where a cache may lie, below one empty folder."""
+    """Both places where a cache may lie, below one empty directory."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "temporary"))
     return tmp_path

@@ -203,7 +203,7 @@ def test_a_ring_in_a_folder_that_is_closed_to_the_process_that_reads(tmp_path: P
 
 
 def test_a_ring_does_not_follow_a_link(tmp_path: Path) -> None:
-    """The folder is the one that was there in the beginning, whatever has its name now."""
+    """The directory is the one that was there in the beginning, whatever has its name now."""
     from analyzer.capture.ring import Folder
 
     elsewhere = tmp_path / "elsewhere"
@@ -231,7 +231,7 @@ def essence(form: str, octets: bytes) -> Any:
 
 
 def test_the_result_is_complete_without_rights(tmp_path: Path) -> None:
-    """The folders are root's alone; so may be those that Python and this program lie in."""
+    """The directories are root's alone; so may be those that Python and this program lie in."""
     with two_hosts() as hosts, contextlib.ExitStack() as stack:
         prefix = ("ip", "netns", "exec", hosts.client)
         outs = {form: tmp_path / form for form in FORMS}
@@ -279,7 +279,7 @@ def test_without_it_something_is() -> None:
 
 @pytest.mark.parametrize(("before", "says"), [("", b""), ("rights._keep_doors_open = lambda: None", b"ModuleNotFound")])
 def test_what_is_imported_later_is_found_behind_closed_doors(before: str, says: bytes, tmp_path: Path) -> None:
-    """A package in a folder that only root may enter, one module of it imported before the rights go, one after."""
+    """A package in a directory that only root may enter, one module of it imported before the rights go, one after."""
     package = tmp_path / "closed" / "package"
     package.mkdir(parents=True)
     for name in ("__init__", "early", "late"):

@@ -26,7 +26,7 @@ def exact(octets: bytes) -> dict[str, Any]:
 
 
 def packets(path: Path) -> bytes:
-    """Times, lengths and octets of a capture's packets, as Wireshark's own tool lists them."""
+    """Times, lengths and bytes of a capture's packets, as Wireshark's own tool lists them."""
     command = ["tshark", "-n", "-r", str(path), "-x", "-t", "e", "-o", "gui.column.format:Time,%t,Length,%L"]
     return subprocess.run(command, capture_output=True, check=True).stdout
 

@@ -1,4 +1,4 @@
-"""The packets of chosen connections, read a second time: the same streams, the same octets, from wherever they come."""
+"""The packets of chosen connections, read a second time: the same streams, the same bytes, from wherever they come."""
 
 from __future__ import annotations
 

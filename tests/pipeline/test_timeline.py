@@ -1,4 +1,4 @@
-"""Folders, patterns and rotated sets, two captures of one traffic, and files that are opened when their time comes."""
+"""Many captures as one timeline: files, directories, patterns, and what the command line makes of them."""
 
 from __future__ import annotations
 

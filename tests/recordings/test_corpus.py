@@ -1,6 +1,6 @@
 """Public captures: what a careful reader found in them, and what tshark counts, is what the analyzer finds.
 
-The captures are not part of this repository. `KEEPALIVE_CORPUS` names their folder; without it they are looked for
+The captures are not part of this repository. `KEEPALIVE_CORPUS` names their directory; without it they are looked for
 beside the checkout. `oracle/` there holds tshark's counts, `notes/verdicts.json` the reader's verdict on every frame
 that tshark calls a keepalive or that it missed.
 """
@@ -33,7 +33,7 @@ CORPUS = Path(os.environ.get("KEEPALIVE_CORPUS") or BESIDE_THE_CHECKOUT)
 ORACLE = CORPUS / "oracle"
 if not ORACLE.is_dir():
     pytest.skip(
-        f"the corpus of public captures is absent: {CORPUS} (KEEPALIVE_CORPUS names its folder)",
+        f"the corpus of public captures is absent: {CORPUS} (KEEPALIVE_CORPUS names its directory)",
         allow_module_level=True,
     )
 
@@ -77,23 +77,23 @@ OTHER_COUNTS = {
     ),
     SURICATA + "firewall/tcp-session-decode-malformed-ipv4/input.pcap": (
         Counts(11, 11, 1),
-        "frame 8 has a security option of 2 octets (82 02) in its IP header, which Linux takes and tshark does not",
+        "frame 8 has a security option of 2 bytes (82 02) in its IP header, which Linux takes and tshark does not",
     ),
     SURICATA + "transform-base64-7296/input.pcap": (
         Counts(59, 57, 5),
-        "frames 11 and 59: the IP header says 52 octets (00 34), of which the headers alone would take 80",
+        "frames 11 and 59: the IP header says 52 bytes (00 34), of which the headers alone would take 80",
     ),
     SURICATA + "bug-6875-01/fuzz.pcap": (
         Counts(1, 0, 0),
-        "record 2 claims 1,409,179,648 octets (00 54 fe 53); tshark tries the longer records of modified pcap",
+        "record 2 claims 1,409,179,648 bytes (00 54 fe 53); tshark tries the longer records of modified pcap",
     ),
     PCAPPP + "Fuzzers/RegressionTests/regression_samples/crash-exception-cast-constructed-record": (
         Counts(2, 1, 1),
-        "record 3 claims 167,776,960 octets; tshark tries the longer records of modified pcap and loses record 2",
+        "record 3 claims 167,776,960 bytes; tshark tries the longer records of modified pcap and loses record 2",
     ),
     NDPI + "fuzz-2006-06-26-2594.pcap": (
         Counts(691, 50, 23),
-        "in frame 86 the IP header claims 8 octets of the TCP header, whose rest is too short to be one",
+        "in frame 86 the IP header claims 8 bytes of the TCP header, whose rest is too short to be one",
     ),
     NDPI + "fuzz-2006-09-29-28586.pcap": (
         Counts(131, 114, 36),
@@ -108,12 +108,12 @@ OTHER_COUNTS = {
 }
 MOST_DIFFERENCES = 15
 
-# Where the reader took another frame for the answer. 4247 is a FIN that crossed the probe; 4277 has its octet as DSACK.
+# Where the reader took another frame for the answer. 4247 is a FIN that crossed the probe; 4277 has its byte as DSACK.
 OTHER_ANSWERS = {(PCAPPP + "ExamplesTest/pcap_examples/many-protocols.pcap", 4245): 4277}
 
 
 # Probes that the reader does not name, all of confidence `possible`: 805 is alone in its connection, an unpushed zero
-# octet just as frame 66 of raw_ip.pcap, which the reader calls a probe.
+# byte just as frame 66 of raw_ip.pcap, which the reader calls a probe.
 ALSO_PROBES = {("blitz+tcptrace/input/all.snoop.gz", 805)}
 
 

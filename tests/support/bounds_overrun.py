@@ -12,7 +12,7 @@ kernels = compiled()
 records = kernels.ints(RECORD_SIZE)
 records[CAPLEN] = records[ORIGLEN] = 60
 records[LINK_TYPE] = LINKTYPE_ETHERNET
-# Twelve octets of a larger array: the kernel is told of sixty, and what it reads beyond is still ours.
+# Twelve bytes of a larger array: the kernel is told of sixty, and what it reads beyond is still ours.
 octets = np.zeros(4096, np.uint8)[:12]
 kernels.decode(octets, records, 1, 1, kernels.ints(PACKET_SIZE), kernels.ints(COUNTS_SIZE))
 print("read beyond the end")

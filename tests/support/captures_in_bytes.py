@@ -1,4 +1,4 @@
-"""Capture files octet by octet, written from the format drafts alone: pcap and pcapng, whole or cut."""
+"""Capture files byte by byte, written from the format drafts alone: pcap and pcapng, whole or cut."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPT_COMMENT = 1
 
 
 class Captured(NamedTuple):
-    """One packet of a capture: its captured octets, when (nanoseconds), and how long it was on the wire."""
+    """One packet of a capture: its captured bytes, when (nanoseconds), and how long it was on the wire."""
 
     octets: bytes
     time: int
@@ -24,7 +24,7 @@ class Captured(NamedTuple):
 
 
 def captured(octets: bytes, time: int, *, snaplen: int | None = None, link: int = ETHERNET) -> Captured:
-    """A packet of which no more than `snaplen` octets were captured."""
+    """A packet of which no more than `snaplen` bytes were captured."""
     return Captured(octets[:snaplen], time, len(octets), link)
 
 

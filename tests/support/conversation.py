@@ -79,7 +79,7 @@ class Conversation(Dialogue):
     # -- probes
 
     def ask(self, sender: str, octets: int = 0, *, copies: int = 1, octet: bytes = b"\0", **how: Any) -> BuiltProbe:
-        """A probe: SND.UNA - 1, with no data or one octet (RFC 9293 3.8.4); what answers it comes later, or never."""
+        """A probe: SND.UNA - 1, with no data or one byte (RFC 9293 3.8.4); what answers it comes later, or never."""
         side = self.sides[sender]
         segment = self.send(
             sender, "A", octet * octets, seq=side.una - 1, copies=copies, captured=True, in_window=False, **how

@@ -17,7 +17,7 @@ COUNTS = ("num_statements", "covered_lines", "num_branches", "covered_branches")
 
 
 def package(path: str) -> str:
-    """The room that a module is in; kernels by their folders."""
+    """The room that a module is in; kernels by their directories."""
     parts = Path(path).parts[1:-1]
     return "/".join(parts if parts[:1] == ("kernels",) else parts[:1]) or "top level"
 

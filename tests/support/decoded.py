@@ -12,7 +12,7 @@ from analyzer.decode import Decoder
 from analyzer.model.columns import Records
 from analyzer.tables import fields as layout
 
-Frame = tuple[int, bytes]  # link type, octets
+Frame = tuple[int, bytes]  # link type, bytes
 
 
 class Row(NamedTuple):

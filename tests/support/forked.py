@@ -1,7 +1,7 @@
 """Commands as processes of their own, without the start of an interpreter and its imports: those take most of the time.
 
-Each is forked from one process that has imported the analyzer and done nothing else. Streams, environment, folder and
-umask are those of who asks for it, it ends as an interpreter ends, and nothing of it is left for the next one.
+Each is forked from one process that has imported the analyzer and done nothing else. Streams, environment, directory
+and umask are those of who asks for it, it ends as an interpreter ends, and nothing of it is left for the next one.
 """
 
 from __future__ import annotations

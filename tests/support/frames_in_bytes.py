@@ -1,4 +1,4 @@
-"""Frames octet by octet: link, IP and TCP headers written with struct from the standards, checksums left zero."""
+"""Frames byte by byte: link, IP and TCP headers written with struct from the standards, checksums left zero."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def ipv6(
 
 
 def extension(following: int, size: int = 8) -> bytes:
-    """A hop-by-hop, routing, destination or mobility header of `size` octets (RFC 8200 4.3, 4.4, 4.6)."""
+    """A hop-by-hop, routing, destination or mobility header of `size` bytes (RFC 8200 4.3, 4.4, 4.6)."""
     return bytes([following, size // 8 - 1]) + bytes(size - 2)
 
 
 def fragment_header(following: int, offset: int = 0, more: bool = False) -> bytes:
-    """RFC 8200 4.5; `offset` in units of eight octets."""
+    """RFC 8200 4.5; `offset` in units of eight bytes."""
     return struct.pack("!BBHI", following, 0, offset << 3 | more, 7)
 
 
@@ -123,7 +123,7 @@ def sack(*blocks: tuple[int, int]) -> bytes:
 
 
 def packed(address: str) -> bytes:
-    """An address as its octets."""
+    """An address as its bytes."""
     return ipaddress.ip_address(address).packed
 
 

@@ -22,7 +22,7 @@ from wirebytes import pcap_bytes
 from analyzer.live.sources import OfOthers
 
 LONGEST_S = 60  # what is awaited and does not come would be awaited for ever
-HEADER = 24  # octets of a pcap file's header
+HEADER = 24  # bytes of a pcap file's header
 Json = dict[str, Any]
 IDLE_AFTER = 10 * 10**9
 MANY = 10**6

@@ -164,7 +164,7 @@ class End:
     def settle(self, nxt: int, latest: int) -> None:
         """Its next number is known now: what was held back is a probe if it stood just below.
 
-        Where its own next segment told, what was sent after `latest`, shortly before, is none: one octet may have been
+        Where its own next segment told, what was sent after `latest`, shortly before, is none: one byte may have been
         sent between, and missed.
         """
         for probe in reversed(self.held):
@@ -176,7 +176,7 @@ class End:
 
 
 def as_probe(packet: Packet, x: End, y: End) -> Probe | None:
-    """The probe that a plain ACK of no or one octet is, or may be (then not `proven`)."""
+    """The probe that a plain ACK of no or one byte is, or may be (then not `proven`)."""
     seq = x.unwrap(packet.seq)
     if packet.length == 0:
         proven = zero_length(packet, seq, x, y)
@@ -195,14 +195,14 @@ def behind_hole(packet: Packet, seq: int, x: End, y: End) -> bool:
 def zero_length(packet: Packet, seq: int, x: End, y: End) -> bool | None:
     """True: a probe. False: perhaps. None: certainly not."""
     quiet = x.last is None or packet.time - x.last.time >= QUIET
-    # R7, R10: an ACK sent just before one octet, or before the FIN, has the number that a probe after it would have.
+    # R7, R10: an ACK sent just before one byte, or before the FIN, has the number that a probe after it would have.
     if x.newest is not None and x.newest.space == 1 and x.newest_seq == seq and packet.time - x.newest.time < QUIET:
         return None
     if behind_hole(packet, seq, x, y):
         return False
     if x.acked is not None and not x.outstanding:
         return True if seq == x.acked - 1 else None
-    # The acknowledgement of the last octet was not captured: nothing else stands below NXT after a silence.
+    # The acknowledgement of the last byte was not captured: nothing else stands below NXT after a silence.
     if x.nxt is not None and quiet and seq == x.nxt - 1:
         return None if x.fin_end is not None and seq == x.fin_end - 1 else True
     if x.nxt is not None and not x.nxt_is_guess:
@@ -212,7 +212,7 @@ def zero_length(packet: Packet, seq: int, x: End, y: End) -> bool | None:
 
 
 def one_octet(packet: Packet, seq: int, x: End, y: End) -> bool | None:
-    """R6: the octet was acknowledged long ago."""
+    """R6: the byte was acknowledged long ago."""
     since = packet.time - x.newest.time if x.newest is not None else packet.time
     if not packet.pushed_or_nonzero and behind_hole(packet, seq, x, y):
         return False

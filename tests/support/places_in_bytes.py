@@ -88,7 +88,7 @@ class Traffic:
                 self.probe(at, connection, answered=answered is None or one < answered)
 
     def request(self, at: float, connection: int, number: int) -> None:
-        """A request of ten octets and a reply of thirty, the `number`-th since the probes' numbers began."""
+        """A request of ten bytes and a reply of thirty, the `number`-th since the probes' numbers began."""
         asked, told = 100 + 10 * number, 300 + 30 * number
         self.send(at, connection, True, asked, told, PSH | ACK, b"q" * 10)
         self.send(at + 0.001, connection, False, told, asked + 10, PSH | ACK, b"r" * 30)

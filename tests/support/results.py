@@ -59,7 +59,7 @@ def recorded_result(capture: Path) -> Result:
 
 
 def result(*paths: Path | str, engine: str = "plain") -> Result:
-    """The whole JSON, numbers exact, without what depends on where the octets came from."""
+    """The whole JSON, numbers exact, without what depends on where the bytes came from."""
     with pytest.MonkeyPatch.context() as patch:
         if engine == "compiled":  # loaded once for all tests
             patch.setattr("analyzer.pipeline.run.compiled", lambda notify: kernels_of("compiled"))
@@ -104,7 +104,7 @@ def _packets_of(path: Path | str, engine: str) -> tuple[list[Captured], CaptureF
 
 
 class Dribble(io.RawIOBase):
-    """Octets that come a few at a time, as from a slow pipe."""
+    """Bytes that come a few at a time, as from a slow pipe."""
 
     def __init__(self, data: bytes, sizes: Iterable[int]) -> None:
         self._data = memoryview(data)
@@ -121,7 +121,7 @@ class Dribble(io.RawIOBase):
 
 
 def dribble(monkeypatch: pytest.MonkeyPatch, data: bytes, sizes: Iterable[int] | None = None, seed: int = 0) -> str:
-    """A path that gives `data` in pieces of these sizes, else of 1 to 97 octets."""
+    """A path that gives `data` in pieces of these sizes, else of 1 to 97 bytes."""
     rng = random.Random(seed)
     steps = sizes if sizes is not None else (rng.randint(1, 97) for _ in range(len(data)))
     monkeypatch.setattr("analyzer.capture.reader.open_source", lambda path: Source(path, Dribble(data, steps)))

@@ -1,4 +1,4 @@
-"""What is tried of recordings and of octets: a sample that holds each kind, or with KEEPALIVE_LONG=1 everything."""
+"""What is tried of recordings and of bytes: a sample that holds each kind, or with KEEPALIVE_LONG=1 everything."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from results import CAPTURES
 
 LONG = os.environ.get("KEEPALIVE_LONG") == "1"
 PCAPNG = SECTION_HEADER.to_bytes(4, "little")
-ALL_OF_THE_FIRST = 2048 if LONG else 128  # octets: the second has a file's own header, and the head of its first record
+ALL_OF_THE_FIRST = 2048 if LONG else 128  # bytes: the second has a file's own header, and the head of its first record
 RECORDS = 100
 AROUND = (-1, 0, 1, 7, 8, 15, 16)  # a record's end; kind and length of a pcapng block; head of a pcap record
 

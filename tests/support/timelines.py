@@ -35,7 +35,7 @@ def burst(talk: Conversation, sender: str, length: int, fate: str) -> None:
 
 
 def wait(talk: Conversation, seconds: float, octets: int) -> None:
-    """An idle time before a probe; before one with an octet, longer than the octet could still be resent (R6)."""
+    """An idle time before a probe; before one with a byte, longer than the byte could still be resent (R6)."""
     talk.idle(seconds + (4 * talk.rtt / 1e9 if octets else 0))
 
 

@@ -38,7 +38,7 @@ class File(OfOthers):
 
 
 def deny(event: str, arguments: tuple[Any, ...]) -> None:
-    """As the system does for who may not enter the folders above."""
+    """As the system does for who may not enter the directories above."""
     if event == "import" and arguments[0] not in sys.modules:
         raise PermissionError(f"import of {arguments[0]}")
     if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(CLOSED):

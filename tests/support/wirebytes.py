@@ -1,4 +1,4 @@
-"""Segments of a made-up conversation as the octets of a capture file; scapy makes the same (test_wirebytes.py)."""
+"""Segments of a made-up conversation as the bytes of a capture file; scapy makes the same (test_wirebytes.py)."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def icmp_packet(segment: Segment, about: Segment, copy: int = 0) -> bytes:
     quoted, ttl = tcp_packet(about), segment.source.ttl - copy if copy else 64
     if segment.around.v6:
         return in_ip(segment, ICMPV6, bytes([1, 3, 0, 0, 0, 0, 0, 0]) + quoted, 2, ttl, 1)
-    # IPv4 routers promise no more than the header and eight octets (RFC 792).
+    # IPv4 routers promise no more than the header and eight bytes (RFC 792).
     return in_ip(segment, ICMP, bytes([3, 1, 0, 0, 0, 0, 0, 0]) + quoted[:28], 2, ttl, 1)
 
 

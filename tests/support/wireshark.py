@@ -59,7 +59,7 @@ def fields(capture: Path, names: Sequence[str], which: int = FIRST) -> Rows:
 
 
 def packets(capture: Path) -> list[tuple[str, ...]]:
-    """Time, length and octets of every packet."""
+    """Time, length and bytes of every packet."""
     about = fields(capture, ["frame.number", "frame.time_epoch", "frame.len"])
     return [(time, length, _engine().ask("frame", frame=int(n), bytes=True)["bytes"]) for n, time, length in about]
 

@@ -150,7 +150,7 @@ def test_a_peer_that_speaks_after_it_was_given_up_was_given_up_all_the_same(
 def test_a_peer_that_sends_the_same_after_each_reset_does_not_hear_them(
     shape: dict[str, bool], fin: bool, again: int
 ) -> None:
-    """It goes on in a state that the capture does not show; what a RST met once is over."""
+    """It goes on in a state that the capture does not show; what an RST met once is over."""
     talk = Conversation(**shape).handshake().data(CLIENT, 100).data(SERVER, 200).idle(5)  # type: ignore[arg-type]
     talk.probes(CLIENT, 3, every=2, answered=False).rst(CLIENT).idle(9)
     if fin:

@@ -1,4 +1,4 @@
-"""Heartbeats of applications: by their octets, or by their rhythm alone."""
+"""Heartbeats of applications: by their bytes, or by their rhythm alone."""
 
 from __future__ import annotations
 

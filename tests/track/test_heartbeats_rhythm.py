@@ -1,6 +1,6 @@
 """Heartbeats that only their rhythm tells: encrypted, with jitter, missed, resent; and what else keeps a pace.
 
-Lengths, periods and shapes are those of real protocols: OpenSSH's ServerAliveInterval (52 octets, 28 in reply), TLS 1.3
+Lengths, periods and shapes are those of real protocols: OpenSSH's ServerAliveInterval (52 bytes, 28 in reply), TLS 1.3
 around MQTT (24 and 24), OpenVPN's ping over TCP (42, no reply).
 """
 
@@ -25,7 +25,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 
 def noise(length: int, seed: int) -> bytes:
-    """Octets as a cipher makes them."""
+    """Bytes as a cipher makes them."""
     return random.Random(seed).randbytes(length)
 
 
@@ -191,7 +191,7 @@ def long_polls(length: int, reply: int) -> Conversation:
 
 
 def growing(seed: int) -> Conversation:
-    """Metrics every ten seconds, each time an octet or a few more."""
+    """Metrics every ten seconds, each time a byte or a few more."""
     talk, dice, length = opened(), random.Random(seed), 30
     for _ in range(20):
         length += dice.choice([0, 0, 1, 2])

@@ -135,7 +135,7 @@ def test_two_identical_acks_within_a_second_and_alone_are_no_probes() -> None:
     assert only_flow(plain).keepalive == ()
 
 
-# R6: one octet.
+# R6: one byte.
 
 
 @pytest.mark.parametrize("sender", [CLIENT, SERVER])

@@ -110,7 +110,7 @@ def test_the_first_octet_of_a_connection_is_data() -> None:
 
 
 def test_the_octets_of_window_probes_count_as_payload_once() -> None:
-    """The octet is new data that the receiver took when its window opened (RFC 9293 3.8.6.1)."""
+    """The byte is new data that the receiver took when its window opened (RFC 9293 3.8.6.1)."""
     talk = stalled(timestamps=False).idle(5)
     talk.send(CLIENT, "A", b"c")
     talk.idle(0.05)

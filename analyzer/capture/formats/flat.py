@@ -33,7 +33,7 @@ MAX_BLOCK = 1 << 24
 class Head(NamedTuple):
     """What a file's header says of its records; positions are within the head of a record."""
 
-    order: str  # of octets: big or little
+    order: str  # of bytes: big or little
     link: int
     link_name: str
     digits: int  # decimals of a second
@@ -62,7 +62,7 @@ class FlatFormat:
         self._scan: Ints = []
 
     def read_header(self, header: bytes) -> Head:
-        """Read the file's first `header_size` octets; raises CaptureError for what it does not know."""
+        """Read the file's first `header_size` bytes; raises CaptureError for what it does not know."""
         raise NotImplementedError
 
     def use(self, kernels: Kernels) -> None:

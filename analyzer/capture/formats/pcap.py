@@ -26,12 +26,12 @@ _ORDERS = {
 
 
 def is_pcap(magic: bytes) -> bool:
-    """Whether a file that begins with these octets is classic pcap."""
+    """Whether a file that begins with these bytes is classic pcap."""
     return magic[:4] in _ORDERS
 
 
 class PcapFormat(FlatFormat):
-    """Seconds, a fraction, captured and original length, then the octets of the packet."""
+    """Seconds, a fraction, captured and original length, then the bytes of the packet."""
 
     name = "pcap"
     header_size = PCAP_HEADER_SIZE

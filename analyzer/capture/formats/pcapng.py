@@ -127,7 +127,7 @@ class PcapngFormat:
     def _search(self, buffer: bytearray, at: int, end: int) -> int:
         """Where, after damage, the next block that makes sense starts, or what may be one that is not all there.
 
-        A block makes sense when its kind is known and it says its length twice; that 8 octets of something else look
+        A block makes sense when its kind is known and it says its length twice; that 8 bytes of something else look
         so by chance happens once in 2**30 places.
         """
         for found in _BLOCKS[self._order == "big"].finditer(buffer, at, end):
@@ -148,7 +148,7 @@ class PcapngFormat:
         return max(at, end - SMALLEST_BLOCK)
 
     def _pass_damage(self, buffer: bytearray, at: int, end: int, status: int) -> bool:
-        """Pass over one packet block that makes no sense; False when more octets must tell.
+        """Pass over one packet block that makes no sense; False when more bytes must tell.
 
         Raises CaptureError when its length cannot be believed, for then nobody knows where the next block begins.
         """
@@ -173,7 +173,7 @@ class PcapngFormat:
 
     @property
     def unfinished(self) -> tuple[int, int]:
-        """Of a block that is being passed over: octets passed, octets still to come."""
+        """Of a block that is being passed over: bytes passed, bytes still to come."""
         return self._passed, self._skip
 
     def _other_block(self, buffer: bytearray, at: int, end: int) -> bool:

@@ -20,7 +20,7 @@ from analyzer.wire import (
 
 
 def is_snoop(magic: bytes) -> bool:
-    """Whether a file that begins with these octets is snoop."""
+    """Whether a file that begins with these bytes is snoop."""
     return magic.startswith(SNOOP_MAGIC)
 
 

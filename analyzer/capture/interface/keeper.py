@@ -1,7 +1,7 @@
 """A small process that keeps the rights which the parsing one gives up: it starts what captures, and parses nothing.
 
-It is forked before anything is read, and all that it may be asked for is fixed then: which commands, and the folder of
-a ring. It is asked over a socket, hands over descriptors, and ends with all its children when that socket closes.
+It is forked before anything is read, and all that it may be asked for is fixed then: which commands, and the
+directory of a ring. It is asked over a socket, hands over descriptors, and ends with all its children when that socket closes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 class Keeper:
-    """As `Children` and `Folder`, for a process that has no rights: each call asks the one that has."""
+    """As `Children` and `Directory`, for a process that has no rights: each call asks the one that has."""
 
     def __init__(self, commands: Commands, folder: Folder | None) -> None:
         """Fork it: there must be no threads yet."""
@@ -64,7 +64,7 @@ class Keeper:
         return None if status == UNKNOWN_STATUS else status
 
     def next_file(self) -> int:
-        """See `Folder`."""
+        """See `Directory`."""
         _, [descriptor] = self._ask(NEXT_FILE)
         return descriptor
 

@@ -53,7 +53,7 @@ def give_up_rights() -> None:
 
 
 def _keep_doors_open() -> None:
-    """Have modules found that are loaded later: the folders above them may be closed to whom we become.
+    """Have modules found that are loaded later: the directories above them may be closed to whom we become.
 
     An installation of root's own mostly is. What is open stays so (proc_pid_fd(5)), for files that all may read.
     """

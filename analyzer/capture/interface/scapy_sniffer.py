@@ -32,7 +32,7 @@ WITH_VLAN, WITHOUT_VLAN = "vlan", "no-vlan"
 
 
 def command(interface: str, wanted: str | None, *, vlan: bool) -> list[str]:
-    """How it is called; as `tcpdump.command`. With -P nothing is imported from the folder it is called in."""
+    """How it is called; as `tcpdump.command`. With -P nothing is imported from the directory it is called in."""
     tags = WITH_VLAN if vlan else WITHOUT_VLAN
     return [sys.executable, "-P", "-m", __name__, interface, tags, *([] if wanted is None else [wanted])]
 

@@ -135,7 +135,7 @@ def _summary(flow: Flow, keepalive: Keepalive, context: Context, count: int, *, 
 def _stopped(episode: Episode, context: Context) -> int:
     """For how long the prober has not asked, where that is longer than any timer of its pace; 0 where it may ask yet.
 
-    A stack that gives up without a RST (FreeRTOS+TCP, a host that was shut down) shows no more than that.
+    A stack that gives up without an RST (FreeRTOS+TCP, a host that was shut down) shows no more than that.
     """
     times = [probe.time for probe in episode.probes[-2:]]
     waited = context.facts.end - times[-1]

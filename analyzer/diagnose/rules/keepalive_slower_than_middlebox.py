@@ -56,5 +56,5 @@ def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
 
 
 def _late(flow: Flow) -> list[Keepalive]:
-    """Probers whose last idle gap ended with a first probe that nothing answered but a RST."""
+    """Probers whose last idle gap ended with a first probe that nothing answered but an RST."""
     return [entry for entry in flow.keepalive if entry.episodes[-1].probes[0].answer_frame is None or entry.reset]

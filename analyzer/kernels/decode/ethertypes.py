@@ -1,6 +1,6 @@
 """Ethertypes: the IP header behind one, past tags, labels, sessions and Ethernet in any of them.
 
-Every function is given where the captured octets end and reads none beyond. Functions that look for the next header
+Every function is given where the captured bytes end and reads none beyond. Functions that look for the next header
 return where it starts and what it is, packed as `at << 16 | ethertype`, or -1 - reason.
 """
 
@@ -49,7 +49,7 @@ from analyzer.wire import (
 MAX_HEADERS = 16  # tags, labels and the like in one frame
 ETHERNET_HEADER = 14
 UNNUMBERED = 0x03  # the control field of frame relay (RFC 2427 2)
-# MACsec's first octet (IEEE 802.1AE 9.5): encrypted, changed otherwise, with the sender's channel.
+# MACsec's first byte (IEEE 802.1AE 9.5): encrypted, changed otherwise, with the sender's channel.
 MACSEC_ENCRYPTED = 0x08
 MACSEC_CHANGED = 0x04
 MACSEC_SCI = 0x20
@@ -128,7 +128,7 @@ def mpls(buf: Buffer, at: int, end: int) -> int:
 
 @kernel
 def ppp(buf: Buffer, at: int, end: int) -> int:
-    """What a PPP frame carries; its address and control may be left out, its protocol be one octet (RFC 1661 6.5)."""
+    """What a PPP frame carries; its address and control may be left out, its protocol be one byte (RFC 1661 6.5)."""
     if at + 4 > end:
         return -1 - TRUNCATED
     start = be16(buf, at)
@@ -154,7 +154,7 @@ def ppp(buf: Buffer, at: int, end: int) -> int:
 @kernel
 def frame_relay(buf: Buffer, at: int, end: int) -> int:
     """What a frame relay frame carries: by its network layer protocol (RFC 2427), or Cisco's way by an ethertype."""
-    for _ in range(4):  # octets of the address, whose last has its lowest bit set
+    for _ in range(4):  # bytes of the address, whose last has its lowest bit set
         if at >= end:
             return -1 - TRUNCATED
         at += 1
@@ -164,7 +164,7 @@ def frame_relay(buf: Buffer, at: int, end: int) -> int:
         return -1 - TRUNCATED
     if buf[at] != UNNUMBERED:
         return ((at + 2) << 16) | be16(buf, at)
-    at += 2 if buf[at + 1] == 0 else 1  # an octet of padding
+    at += 2 if buf[at + 1] == 0 else 1  # a byte of padding
     if buf[at] == NLPID_IPV4:
         return ((at + 1) << 16) | ETHERTYPE_IPV4
     if buf[at] == NLPID_IPV6:
@@ -194,7 +194,7 @@ def network_service(buf: Buffer, at: int, end: int) -> int:
 
 @kernel
 def tag_size(buf: Buffer, at: int, end: int, ethertype: int) -> int:
-    """How many octets of a seldom tag stand between its ethertype and the next one; -1 where it is no such tag.
+    """How many bytes of a seldom tag stand between its ethertype and the next one; -1 where it is no such tag.
 
     What MACsec has encrypted is no tag; and neither is one that is not there.
     """

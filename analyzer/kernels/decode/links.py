@@ -64,7 +64,7 @@ def null_family(buf: Buffer, at: int, end: int) -> int:
         return -1 - TRUNCATED
     if buf[at + 1] != 0 or buf[at + 2] != 0:
         return -1 - NOT_IP
-    return address_family((buf[at] | buf[at + 3]) & 0xFF, at + 4)  # either end: the other three octets are zero
+    return address_family((buf[at] | buf[at + 3]) & 0xFF, at + 4)  # either end: the other three bytes are zero
 
 
 @kernel
@@ -126,7 +126,7 @@ def nflog(buf: Buffer, at: int, end: int) -> int:
 
 @kernel
 def pflog(buf: Buffer, at: int, end: int) -> int:
-    """The packet behind OpenBSD's log of its filter: the header's length, filled up to four octets, and the family."""
+    """The packet behind OpenBSD's log of its filter: the header's length, filled up to four bytes, and the family."""
     if at + 4 > end:
         return -1 - TRUNCATED
     return address_family(buf[at + 1] | 0, at + ((buf[at] + 3) & ~3))

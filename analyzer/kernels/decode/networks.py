@@ -1,6 +1,6 @@
 """Network headers: where the header behind IPv4 or IPv6 starts, or why there is none.
 
-Every function is given where the captured octets end and reads none beyond. What comes next is returned packed as
+Every function is given where the captured bytes end and reads none beyond. What comes next is returned packed as
 `at << 16 | protocol`, or -1 - reason.
 """
 

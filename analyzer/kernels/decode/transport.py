@@ -111,7 +111,7 @@ def tcp_option(buf: Buffer, at: int, size: int, packets: Ints, row: int) -> int:
 
 @kernel
 def tcp_options(buf: Buffer, at: int, end: int, captured: int, packets: Ints, row: int) -> int:
-    """Read the options in [at, end), of which the octets before `captured` are there; return tcp.HAS_* bits."""
+    """Read the options in [at, end), of which the bytes before `captured` are there; return tcp.HAS_* bits."""
     if end - at == 12 and end <= captured and be32(buf, at) == TIMESTAMPS_ALONE:
         packets[row + TSVAL] = be32(buf, at + 4)
         packets[row + TSECR] = be32(buf, at + 8)
@@ -192,7 +192,7 @@ def icmp(buf: Buffer, at: int, end: int, protocol: int, packets: Ints, row: int)
     if quoted < 0:
         return -1 - ICMP_WITHOUT_TCP
     found = network_layer(buf, quoted, end, end, packets, row)
-    # The first eight octets of the quoted header are all that RFC 792 promises: ports and sequence number.
+    # The first eight bytes of the quoted header are all that RFC 792 promises: ports and sequence number.
     if found < 0 or found & 0xFFFF != IPPROTO_TCP or (found >> 16) + 8 > end:
         return -1 - ICMP_WITHOUT_TCP
     at = found >> 16

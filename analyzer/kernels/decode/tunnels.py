@@ -40,7 +40,7 @@ GRE_KEY = 0x2000
 GRE_SEQUENCE = 0x1000
 GRE_ACK = 0x0080
 GRE_VERSION = 0x0007
-ERSPAN_2_SIZE = 8  # draft-foschiano-erspan-03 4.2; 4.3 for version 3, whose last bit announces eight octets more
+ERSPAN_2_SIZE = 8  # draft-foschiano-erspan-03 4.2; 4.3 for version 3, whose last bit announces eight bytes more
 ERSPAN_3_SIZE = 12
 ERSPAN_SESSION = 0x03FF
 
@@ -59,7 +59,7 @@ def erspan(buf: Buffer, at: int, end: int, version: int, packets: Ints, row: int
 
 @kernel
 def wccp(buf: Buffer, at: int, end: int) -> int:
-    """The packet that a router redirects to a cache: in version 2 of the protocol a header of four octets is first."""
+    """The packet that a router redirects to a cache: in version 2 of the protocol a header of four bytes is first."""
     if at < end and buf[at] >> 4 != 4 and buf[at] >> 4 != 6:
         at += 4
     return raw_ip(buf, at, end)

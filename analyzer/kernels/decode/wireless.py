@@ -8,7 +8,7 @@ from analyzer.kernels.engine.registry import Buffer, kernel
 from analyzer.tables.fields import IP_FRAGMENT, NOT_IP, NOT_TCP, TRUNCATED
 from analyzer.wire import ETHERTYPE_TRANSPARENT_ETHERNET
 
-# IEEE 802.11 9.2.4.1: the two octets of frame control.
+# IEEE 802.11 9.2.4.1: the two bytes of frame control.
 TYPE_AND_VERSION = 0x0F
 DATA = 0x08
 NO_DATA = 0x40  # subtype: null frames and the like
@@ -16,8 +16,8 @@ QOS = 0x80
 BOTH_DS = 0x03
 PROTECTED = 0x40
 ORDER = 0x80
-ADDRESSES_3 = 24  # octets of the header
-# RFC 5415 4.3: bits of the header's first four octets.
+ADDRESSES_3 = 24  # bytes of the header
+# RFC 5415 4.3: bits of the header's first four bytes.
 CAPWAP_SIZE = 8
 CAPWAP_NATIVE = 0x0100  # 802.11 rather than 802.3
 CAPWAP_FRAGMENT = 0x0080
@@ -32,7 +32,7 @@ def wireless_data(buf: Buffer, at: int, end: int) -> int:
         return -1 - TRUNCATED
     kind, flags = buf[at] & 0xFF, buf[at + 1] & 0xFF
     if kind & TYPE_AND_VERSION != DATA:
-        kind, flags = flags, kind  # Cisco's controllers send the two octets swapped
+        kind, flags = flags, kind  # Cisco's controllers send the two bytes swapped
     if kind & TYPE_AND_VERSION != DATA or kind & NO_DATA or flags & PROTECTED:
         return -1 - NOT_IP
     at += ADDRESSES_3

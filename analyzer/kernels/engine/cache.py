@@ -1,4 +1,4 @@
-"""The machine code of the kernels, kept from run to run in a folder that is named after its sources."""
+"""The machine code of the kernels, kept from run to run in a directory that is named after its sources."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PACKAGE = Path(__file__).parents[2]
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether the machine code of every kernel is in this folder."""
+    """Whether the machine code of every kernel is in this directory."""
     return all((folder / (name + SYMBOL)).exists() for name in ENTRY_POINTS)
 
 
 def stored(folder: Path | None) -> dict[str, Code] | None:
-    """The machine code in this folder, or None when it is not all there."""
+    """The machine code in this directory, or None when it is not all there."""
     if folder is None or not is_complete(folder):
         return None
     codes = {}
@@ -71,9 +71,9 @@ def store(folder: Path | None, codes: dict[str, Code]) -> None:
 
 
 def cache_folder() -> Path | None:
-    """The folder for this very source's machine code; None where no folder is ours alone, or numba is absent.
+    """The directory for this very source's machine code; None where no directory is ours alone, or numba is absent.
 
-    Loading machine code means trusting it, so a folder that others can write to is passed over.
+    Loading machine code means trusting it, so a directory that others can write to is passed over.
     """
     try:
         name = f"kernels-{digest()}"
@@ -108,7 +108,7 @@ def _cache_bases() -> list[Path]:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether only this user can have written here, the folder above included."""
+    """Whether only this user can have written here, the directory above included."""
     if not hasattr(os, "getuid"):
         return True
     for path in (folder, folder.parent):

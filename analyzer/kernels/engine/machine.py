@@ -160,7 +160,7 @@ def _function(engine: Any, kernel: Callable[..., Any], symbol: str) -> Callable[
         for size, argument in zip(sizes, arguments, strict=True):
             if size:
                 if argument.dtype.itemsize != size or argument.dtype.kind == "f" or not argument.flags.c_contiguous:
-                    raise TypeError(f"{kernel.__name__} works on plain arrays of {size} octets an item")
+                    raise TypeError(f"{kernel.__name__} works on plain arrays of {size} bytes an item")
                 length = len(argument)
                 flat += [None, None, length, size, argument.__array_interface__["data"][0], length, size]
             else:

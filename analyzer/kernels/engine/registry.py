@@ -13,7 +13,7 @@ ENTRY_POINTS = ("scan_records", "scan_pcapng", "decode", "merge", "track", "reha
 
 
 class Buffer(Protocol):
-    """Captured octets: a bytearray when plain, a uint8 array when compiled."""
+    """Captured bytes: a bytearray when plain, a uint8 array when compiled."""
 
     def __getitem__(self, index: int, /) -> int: ...
 

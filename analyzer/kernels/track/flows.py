@@ -183,7 +183,7 @@ def is_of_older_life(packets: Ints, row: int, flows: Ints, f: int, x: int, y: in
     """Whether this segment is still about the connection before `f`, of which only a SYN was seen.
 
     A server that still holds the old connection answers the SYN with a challenge ACK (RFC 9293 3.10.7.4), which the
-    client's TCP, being in SYN-SENT, answers with a RST (3.10.7.3). Where the capture does not hold the old connection,
+    client's TCP, being in SYN-SENT, answers with an RST (3.10.7.3). Where the capture does not hold the old connection,
     its numbers must be far from this one's: else they may be of this one, whose SYN-ACK was not captured.
     """
     if flows[x + STATE] != IN_SYN_SENT and flows[y + STATE] != IN_SYN_SENT:

@@ -46,7 +46,7 @@ from analyzer.wire import (
 MILLI = 1_000_000
 # Heartbeats of an unknown protocol are small, TLS and all.
 LONGEST_UNKNOWN = 128
-# What they draw brings no news: it is no longer than they are, but for a mask of four octets that a WebSocket's client
+# What they draw brings no news: it is no longer than they are, but for a mask of four bytes that a WebSocket's client
 # adds, or a status, as in MySQL's OK.
 NEWS = 8
 # Of a connection's events most are left for what ended it.
@@ -244,7 +244,7 @@ def broken(flows: Ints, x: int, beat: int, same: bool) -> int:
 def rhythm_beat(
     packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, endpoint: int, quiet: int, events: Ints, counts: Ints
 ) -> None:
-    """New data of `x` whose octets say nothing: of one length, at one pace, with silence between, it is a heartbeat."""
+    """New data of `x` whose bytes say nothing: of one length, at one pace, with silence between, it is a heartbeat."""
     time, length, beat = packets[row + TIME], packets[row + LEN], flows[x + BEAT]
     first = flows[x + LAST_DATA] == 0 and flows[y + LAST_DATA] == 0
     if length > LONGEST_UNKNOWN or (quiet < SHORTEST_TIMER_NS and not first):

@@ -85,7 +85,7 @@ def fingerprint(packets: Ints, row: int, flows: Ints, x: int) -> None:
 def idle_gap(packets: Ints, row: int, flows: Ints, f: int, side: int) -> None:
     """The time since the connection's last packet: survived once both ends have spoken after it.
 
-    A RST says nothing of that: whoever sent it may have forgotten the connection meanwhile.
+    An RST says nothing of that: whoever sent it may have forgotten the connection meanwhile.
     """
     time = packets[row + TIME]
     gap = time - flows[f + END_TIME]

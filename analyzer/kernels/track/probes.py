@@ -1,7 +1,7 @@
 """Keepalive and window probes: which segments only ask whether the peer is there.
 
 A probe repeats the last sequence number that the peer has acknowledged: SEQ = SND.UNA - 1 with no data, or with one
-octet that the peer already has (RFC 9293 3.8.4, RFC 1122 4.2.3.6; Linux tcp_xmit_probe_skb). Everything here is
+byte that the peer already has (RFC 9293 3.8.4, RFC 1122 4.2.3.6; Linux tcp_xmit_probe_skb). Everything here is
 anchored to what the peer acknowledged, not to what was seen sent: the capture may have missed segments.
 """
 
@@ -69,13 +69,13 @@ IMPLAUSIBLE = 1 << 30
 
 @kernel
 def outstanding(flows: Ints, x: int) -> bool:
-    """Whether octets were seen that the peer was not seen to acknowledge."""
+    """Whether bytes were seen that the peer was not seen to acknowledge."""
     return flows[x + KNOWN] & HAS_NXT != 0 and seq_diff(flows[x + NXT], flows[x + UNA]) > 0
 
 
 @kernel
 def may_be_reordered(packets: Ints, row: int, flows: Ints, x: int) -> bool:
-    """Whether this could be an older pure ACK, sent just before the single octet (or FIN) at the same number."""
+    """Whether this could be an older pure ACK, sent just before the single byte (or FIN) at the same number."""
     if flows[x + LAST_WINDOW] >> ADVANCE_LEN != 1 or seq_diff(flows[x + NXT], packets[row + SEQ]) != 1:
         return False
     return packets[row + TIME] - flows[x + ADVANCE_TIME] < SHORTEST_TIMER_NS
@@ -133,11 +133,11 @@ def zero_length_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> i
 
 @kernel
 def one_octet_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
-    """As `zero_length_probe`, for a segment with one octet."""
+    """As `zero_length_probe`, for a segment with one byte."""
     seq = packets[row + SEQ]
     known = flows[x + KNOWN]
     since_octet = packets[row + TIME] - flows[x + ADVANCE_TIME]
-    # Data is pushed and seldom a lone zero, a garbage octet mostly is.
+    # Data is pushed and seldom a lone zero, a garbage byte mostly is.
     is_garbage = packets[row + FLAGS] & PSH == 0 and packets[row + OCTET] <= 0
     if is_garbage and behind_hole(packets, row, flows, x, y):
         return ONE_OCTET | HELD_BACK | ONE_SIDED
@@ -150,7 +150,7 @@ def one_octet_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int
             return ONE_OCTET
         return NOT_A_PROBE
     if known & HAS_NXT and known & NXT_IS_GUESS == 0:
-        # Resending the last octet alone of a longer segment is no retransmission that any TCP makes.
+        # Resending the last byte alone of a longer segment is no retransmission that any TCP makes.
         longer = flows[x + LAST_WINDOW] >> ADVANCE_LEN > 1
         if seq_diff(seq, flows[x + NXT]) == -1 and longer and since_octet >= SHORTEST_TIMER_NS:
             return ONE_OCTET | ONE_SIDED
@@ -163,7 +163,7 @@ def one_octet_probe(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int
 
 @kernel
 def probe_flags(packets: Ints, row: int, flows: Ints, x: int, y: int) -> int:
-    """What kind of probe this plain ACK segment of zero or one octet is: PROBE_MARKS bits, or NOT_A_PROBE."""
+    """What kind of probe this plain ACK segment of zero or one byte is: PROBE_MARKS bits, or NOT_A_PROBE."""
     if packets[row + LEN] == 0:
         bits = zero_length_probe(packets, row, flows, x, y)
     else:
@@ -211,7 +211,7 @@ def settle_held(flows: Ints, x: int, nxt: int, now: int, latest: int, probes: In
     """Now that the sender's next sequence number is known: were the segments held back probes, or plain ACKs?
 
     The peer's acknowledgement proves it: then `latest` is `now`. Where only the sender's own next segment told, those
-    sent after `latest` are none: a single octet may have been missed between a plain ACK and that segment, unless a
+    sent after `latest` are none: a single byte may have been missed between a plain ACK and that segment, unless a
     silence lies between.
     """
     clears = HELD_BACK | ONE_SIDED if latest == now else HELD_BACK

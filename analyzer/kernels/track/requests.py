@@ -50,11 +50,11 @@ PROMPT_NS = 200_000_000
 # Ports (IANA), and lengths of messages there.
 MQTT, AMQP = 1883, 5672
 AMQP_ACK, AMQP_OPEN = 21, 4
-AMQP_PUBLISH = 49  # at least: Basic.Publish 18, with a name of one octet, a header without properties 22, a body 9
+AMQP_PUBLISH = 49  # at least: Basic.Publish 18, with a name of one byte, a header without properties 22, a body 9
 MYSQL_CLOSE = 9
 HTTP2_EMPTY, HTTP2_FOUR = 9, 13
 TLS_ALERT, TLS_DATA = 0x15, 0x17
-LONGEST_ALERT = 5 + 64  # the record's header; two octets, encrypted and padded with any cipher
+LONGEST_ALERT = 5 + 64  # the record's header; two bytes, encrypted and padded with any cipher
 # Of these each end sends its own, unasked (AMQP 0-9-1 4.2.7, AMQP 1.0 2.4.5, RFC 4271 4.4).
 AMQP_BEAT, BGP_BEAT = 1 + HEARTBEAT_PROTOCOLS.index("amqp"), 1 + HEARTBEAT_PROTOCOLS.index("bgp")
 

@@ -54,7 +54,7 @@ RESET_IN_DOUBT = int(Event.RESET_IN_DOUBT)
 SENDS_RST = int(Event.SENT_RST)
 IN_SYN_SENT = int(State.SYN_SENT)
 IN_SYN_RECEIVED = int(State.SYN_RECEIVED)
-# A RST is made at once; where no round trip was measured, one this late answers nothing.
+# An RST is made at once; where no round trip was measured, one this late answers nothing.
 PROMPT_NS = 200_000_000
 
 
@@ -62,7 +62,7 @@ PROMPT_NS = 200_000_000
 def reset_reason(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: Ints) -> int:
     """What the RST of `x` answered: RESET_*.
 
-    A RST made for a segment that no connection takes has the number that this segment acknowledged and no ACK flag
+    An RST made for a segment that no connection takes has the number that this segment acknowledged and no ACK flag
     (RFC 9293 3.10.7.1); one that a TCP sends of its own accord has SND.NXT and ACK.
     """
     if flows[y + STATE] == IN_SYN_SENT:
@@ -78,8 +78,8 @@ def reset_reason(packets: Ints, row: int, flows: Ints, x: int, y: int, probes: I
     if answers and flows[y + BYTES] > 0 and seq_diff(flows[y + NXT], flows[y + UNA]) > 0:
         return RESET_REPLY_TO_DATA
     prompt = packets[row + TIME] - flows[y + LAST_TIME] <= max(PROMPT_NS, 2 * flows[y + MIN_RTT])
-    # A RST to a SYN-ACK forgot nothing: there was no connection yet (a scan, a connect that was given up). Nor does one
-    # to a FIN: whoever closes holds no connection on.
+    # An RST to a SYN-ACK forgot nothing: there was no connection yet (a scan, a connect that was given up). Nor does
+    # one to a FIN: whoever closes holds no connection on.
     closing = flows[y + KNOWN] & SENT_FIN != 0 and flows[y + FIN_TIME] == flows[y + LAST_TIME]
     pending = flows[y + STATE] == IN_SYN_RECEIVED or closing
     if answers and prompt and flows[y + LAST_TIME] >= flows[x + LAST_TIME] and not pending:
@@ -100,7 +100,7 @@ def on_reset(
     counts: Ints,
     endpoint: int,
 ) -> None:
-    """A RST of `x`."""
+    """An RST of `x`."""
     why = reset_reason(packets, row, flows, x, y, probes)
     time = packets[row + TIME]
     if flows[x + HELD] > 0:

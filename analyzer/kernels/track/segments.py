@@ -2,7 +2,7 @@
 
 A segment is judged by what its connection's row holds so far, changes it, and is forgotten. `track` leaves out second
 copies (copies.py) and finds the connection (flows.py). `on_segment` then asks: is it of the connection before this one;
-does it show whether its sender heard what passed (hearing.py); what does a RST answer (resets.py), what an ACK
+does it show whether its sender heard what passed (hearing.py); what does an RST answer (resets.py), what an ACK
 acknowledge (states.py), a probe among it (answers.py); is it a probe itself, one below NXT with nothing outstanding
 (RFC 9293 3.8.4; probes.py), or something new or sent again (history.py), which its receiver accepts (hearing.py), a
 heartbeat (heartbeats.py), a request or a reply (requests.py); what does it make of its sender's state (states.py)?
@@ -186,7 +186,7 @@ def on_segment(
         return
     if flows[x + KNOWN] & HEARING_OPEN:
         hear(packets, row, flows, x, y, probes)
-    if flags & RST == 0:  # a RST may be another's, in its name
+    if flags & RST == 0:  # an RST may be another's, in its name
         fingerprint(packets, row, flows, x)
     if flags & (SYN | ACK) == SYN | ACK and flows[x + KNOWN] & SENT_SYN and flows[x + ISN] != packets[row + SEQ]:
         renumber(packets, row, flows, x)

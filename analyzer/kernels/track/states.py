@@ -202,7 +202,7 @@ def on_ack(
         settle_held(flows, y, ackno, packets[row + TIME], packets[row + TIME], probes)
         known = flows[y + KNOWN]
     if known & HAS_NXT and seq_diff(ackno, flows[y + NXT]) == 1 and flows[y + LAST_PROBE] > 0:
-        # A window probe's octet was taken after all.
+        # A window probe's byte was taken after all.
         if probes[(flows[y + LAST_PROBE] - 1) * PROBE_SIZE + PROBE_MARKS] & NEW_OCTET:
             flows[y + BYTES] += 1
     if known & HAS_NXT == 0 or known & NXT_IS_GUESS or seq_diff(ackno, flows[y + NXT]) > 0:

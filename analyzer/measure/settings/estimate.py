@@ -215,7 +215,7 @@ def _without_timestamps(facts: Facts, streams: Column, log: Column, prober: Colu
 
 
 def _ticks_by_halves(bare: Mask, log: Column, prober: Column) -> Mask:
-    """Of those, endpoints whose timers may count half seconds: not Windows, whose probes have an octet.
+    """Of those, endpoints whose timers may count half seconds: not Windows, whose probes have a byte.
 
     The old BSD stacks, lwIP and what is made of them; they came before timestamps on probes, or do without.
     """

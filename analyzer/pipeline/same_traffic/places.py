@@ -1,6 +1,6 @@
 """Which captures hold the same traffic, shown by packets that no sender can have sent twice.
 
-A TCP sends a keepalive probe, its answer, or lost data again and again, octet by octet the same unless an IP ID or a
+A TCP sends a keepalive probe, its answer, or lost data again and again, byte by byte the same unless an IP ID or a
 timestamp numbers it; so equal packets prove nothing. What a sender never does is go back: its acknowledgement number
 (RFC 9293 3.4), its timestamp clock (RFC 7323 5.4) and its IP ID (RFC 6864) only move on. Where several packets of one
 sender that differ in one of these are in two captures, and as far apart in time, the two are of one traffic.

@@ -13,7 +13,7 @@ def play(stage: Stage) -> None:
     stage.until(19.3)
 
 
-# The default ring of an "any" recording has room for eight packets: 262144 octets each.
+# The default ring of an "any" recording has room for eight packets: 262144 bytes each.
 BUFFER = ("-B", "16384")
 LOOK_AT = (
     "Each segment is in the recording twice, a few microseconds apart: once as it comes in, with the "

@@ -12,7 +12,7 @@ EVERY = [2.5 * number for number in range(1, 11)]
 
 
 def pass_on(talk: Talk, sender: str, octets: bytes, reply: bytes = b"") -> None:
-    """Send octets, and perhaps others back."""
+    """Send bytes, and perhaps others back."""
     one, other = talk.end(sender), talk.end(OTHER[sender])
     one.sock.sendall(octets)
     other.receive(len(octets))
@@ -22,7 +22,7 @@ def pass_on(talk: Talk, sender: str, octets: bytes, reply: bytes = b"") -> None:
 
 
 def uneven(table: Timetable, talk: Talk, period: float, size: int, sender: str, reply: str) -> None:
-    """Random octets at a pace that is a tenth off, with an echo, a reply, or nothing."""
+    """Random bytes at a pace that is a tenth off, with an echo, a reply, or nothing."""
     rng, at, sent = random.Random(size), 0.0, 0
     while (at := at + period * (1 + rng.uniform(-JITTER, JITTER))) < UNTIL:
         octets = rng.randbytes(size)
@@ -80,7 +80,7 @@ SCENARIOS = [
     Scenario(
         name="uneven-beats",
         title=(
-            "Three applications send heartbeats of random octets, each up to a tenth of its period early or late; two "
+            "Three applications send heartbeats of random bytes, each up to a tenth of its period early or late; two "
             "others ask and are answered in a loop."
         ),
         look_at="One way, with a reply, with an echo. What is asked at any time, or in any length, is no heartbeat.",

@@ -83,7 +83,7 @@ SCENARIOS = [
     Scenario(
         name="dead-peer-no-timestamps",
         title="A dead peer between ends without timestamps and SACK.",
-        look_at="Probes of 20 octets of TCP header: nothing but number and acknowledgement tells them from any ACK.",
+        look_at="Probes of 20 bytes of TCP header: nothing but number and acknowledgement tells them from any ACK.",
         play=without_timestamps,
         expected_probes={"client": 5},
         not_shown=SERVER_UNKNOWN,

@@ -1,4 +1,4 @@
-"""Ordinary ends: together, one after the other, half, with octets unread, to late data."""
+"""Ordinary ends: together, one after the other, half, with bytes unread, to late data."""
 
 from endpoints import Keepalive
 from stage import Capture, Scenario, Stage
@@ -21,7 +21,7 @@ def half_closed(stage: Stage) -> None:
 
 
 def unread(stage: Stage) -> None:
-    """The server closes with octets that it has not read: the kernel resets."""
+    """The server closes with bytes that it has not read: the kernel resets."""
     talk = stage.connect()
     talk.exchange(100, 100)
     stage.until(0.5)
@@ -81,7 +81,7 @@ SCENARIOS = [
     ),
     Scenario(
         name="unread-data",
-        title="The server closes a connection with octets unread, which its kernel answers with a reset.",
+        title="The server closes a connection with bytes unread, which its kernel answers with a reset.",
         look_at="RST,ACK right after the data was acknowledged (RFC 2525 2.17).",
         play=unread,
     ),

@@ -18,7 +18,7 @@ SCENARIO = Scenario(
     name="fin-wait-2",
     title=("The client shuts down its sending half and waits; the server stays in CLOSE-WAIT and answers the probes."),
     look_at=(
-        "The probes have the sequence number of the FIN itself, one below the next one: the FIN counts as one octet."
+        "The probes have the sequence number of the FIN itself, one below the next one: the FIN counts as one byte."
     ),
     play=play,
 )

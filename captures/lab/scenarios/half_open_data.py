@@ -25,7 +25,7 @@ SCENARIO = Scenario(
         "intervals and then gives up silently."
     ),
     look_at=(
-        "The same 700 octets again and again. No probe, although keepalive is on, and no reset at the end. "
+        "The same 700 bytes again and again. No probe, although keepalive is on, and no reset at the end. "
         "A datagram to the router and the ICMP error that it draws, which have nothing to do with the "
         "connection, show that the recording went on long after."
     ),

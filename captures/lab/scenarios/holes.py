@@ -52,10 +52,10 @@ SCENARIO = Scenario(
     findings=["capture-gap"],
     title=(
         "Five connections and a recording that misses what was said on them: two are recorded from their handshake, "
-        "one from its SYN, one not at all; on the fifth single octets are sent."
+        "one from its SYN, one not at all; on the fifth single bytes are sent."
     ),
     look_at=(
-        "Probes of a number far above all that was seen, whose answers acknowledge one more. Single octets of data "
+        "Probes of a number far above all that was seen, whose answers acknowledge one more. Single bytes of data "
         "look the same but for the next one's number."
     ),
     play=play,

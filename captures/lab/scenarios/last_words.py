@@ -25,7 +25,7 @@ AMQP_END = b"\xce"
 
 
 def say(sender: Endpoint, receiver: Endpoint, octets: bytes) -> None:
-    """Write octets that have a meaning, and see them arrive."""
+    """Write bytes that have a meaning, and see them arrive."""
     sender.sock.sendall(octets)
     receiver.receive(len(octets))
 
@@ -133,7 +133,7 @@ SCENARIOS = [
     Scenario(
         name="node-http2",
         title="An HTTP/2 server of Node.js pings its client after the last reply, and the client acknowledges.",
-        look_at="The last segment with data is the client's PING with ACK, 17 octets; nothing is owed after it.",
+        look_at="The last segment with data is the client's PING with ACK, 17 bytes; nothing is owed after it.",
         play=node_http2,
         chance=["connections.0.client.port"],
     ),

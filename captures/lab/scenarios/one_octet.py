@@ -1,4 +1,4 @@
-"""Probes of one garbage octet, as Windows sends them, answered by a Linux kernel."""
+"""Probes of one garbage byte, as Windows sends them, answered by a Linux kernel."""
 
 from endpoints import Keepalive
 from stage import Scenario, Stage
@@ -31,10 +31,10 @@ def play(stage: Stage) -> None:
 
 SCENARIO = Scenario(
     name="one-octet",
-    title=("The client's probes carry one garbage octet, below the window, and the server's kernel answers each."),
+    title=("The client's probes carry one garbage byte, below the window, and the server's kernel answers each."),
     look_at=(
         "The payload is a single zero at the last acknowledged sequence number. The answers carry a SACK "
-        "block that repeats that octet: a D-SACK (RFC 2883), which probes without payload never draw."
+        "block that repeats that byte: a D-SACK (RFC 2883), which probes without payload never draw."
     ),
     play=play,
     expected_probes={"client": 5},

@@ -184,7 +184,7 @@ SCENARIOS = [
     Scenario(
         name="mosquitto",
         title="An MQTT subscriber with a keepalive of 5 s and its broker: the protocol asks, not TCP.",
-        look_at="PINGREQ and PINGRESP of two octets each, every 5 s; no TCP probe at all.",
+        look_at="PINGREQ and PINGRESP of two bytes each, every 5 s; no TCP probe at all.",
         play=mosquitto,
         chance=VARIES,
     ),

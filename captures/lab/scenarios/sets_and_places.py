@@ -99,7 +99,7 @@ def behind_a_nat(stage: Stage) -> None:
 
 
 LOOK_AT = (
-    "Without timestamps, and with IP ID 0 or in IPv6, a probe and its answer are octet by octet those of the round "
+    "Without timestamps, and with IP ID 0 or in IPv6, a probe and its answer are byte by byte those of the round "
     "before: "
 )
 SCENARIOS = [

@@ -11,7 +11,7 @@ NO_MORE = 13.8
 
 
 def later(stage: Stage, second: float, talk: Talk, role: str, octets: int) -> None:
-    """The end that was given up sends octets, or with none of them a FIN, and is told so by a RST."""
+    """The end that was given up sends bytes, or with none of them a FIN, and is told so by an RST."""
     stage.until(second)
     if octets:
         talk.end(role).send(octets)

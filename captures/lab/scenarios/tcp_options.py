@@ -57,14 +57,14 @@ SCENARIOS = [
     Scenario(
         name="multipath",
         title="A dead peer of a Multipath TCP connection with one path.",
-        look_at="Probes and answers carry MPTCP options (data acknowledgements) in a header of 32 octets and more.",
+        look_at="Probes and answers carry MPTCP options (data acknowledgements) in a header of 32 bytes and more.",
         play=multipath,
         not_shown=["connections.0.state.server"],
     ),
     Scenario(
         name="signed",
         title="Every segment carries an MD5 signature (RFC 2385), as between routers that speak BGP.",
-        look_at="18 octets of option in every segment leave no room for timestamps.",
+        look_at="18 bytes of option in every segment leave no room for timestamps.",
         play=signed,
         capture=Capture(vantage="server"),
     ),

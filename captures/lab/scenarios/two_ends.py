@@ -42,7 +42,7 @@ def scenario(name: str, title: str, publish: Callable[[Path, Path], None], publi
 SCENARIOS = [
     scenario(
         "two-ends",
-        "An outage recorded at both ends: the client's file and the server's, which begins with other octets.",
+        "An outage recorded at both ends: the client's file and the server's, which begins with other bytes.",
         publishing.with_far_end,
         "capture.*.pcap",
     ),

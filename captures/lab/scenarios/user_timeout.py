@@ -19,7 +19,7 @@ SCENARIO = Scenario(
     title=("The server becomes unreachable; TCP_USER_TIMEOUT makes the client give up after two probes of nine."),
     look_at=(
         "At 4 s and 7 s of silence there are probes. At 10 s, the first tick past the user timeout of 8 s, "
-        "comes RST,ACK. (A count of 2 would look the same.) Each packet is cut after 54 octets: the TCP "
+        "comes RST,ACK. (A count of 2 would look the same.) Each packet is cut after 54 bytes: the TCP "
         "options are not in the recording."
     ),
     play=play,

@@ -52,7 +52,7 @@ SCENARIOS = [
     Scenario(
         name="cut-snaplen",
         title="An idle connection, recorded with a snaplen that cuts the TCP options.",
-        look_at="60 octets of each frame: TCP's timestamps are cut in two, everything before them is there.",
+        look_at="60 bytes of each frame: TCP's timestamps are cut in two, everything before them is there.",
         play=idle,
         capture=Capture(options=("-s", "60")),
     ),
