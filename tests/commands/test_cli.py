@@ -236,7 +236,7 @@ def test_explain_covers_every_rule_and_every_verdict() -> None:
         assert text.startswith(f"{name} ({rule.severity})\n")
         assert len(text.splitlines()) > 4
     verdicts = output("explain", "verdicts")
-    words = [line.split()[0] for line in verdicts.splitlines()[1:] if line.startswith("  ")]
+    words = re.findall(r"^  (\S+)", verdicts, re.MULTILINE)
     assert words == [verdict.word for verdict in VERDICTS]
 
 

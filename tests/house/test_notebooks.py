@@ -9,14 +9,14 @@ import pytest
 from notebooks import NOTEBOOKS, executed, kept, shown
 
 SAID = {
-    "dead_database_peer": ("1 dead_peer", "tcp_keepalive_time 5.0", "RST client KEEPALIVE_EXHAUSTED", "Mend: "),
+    "dead_database_peer": ("1 dead_peer", "tcp_keepalive_time 5.0", "RST client KEEPALIVE_EXHAUSTED", "Fix: "),
     "load_balancer_forgets": (
         "1 middlebox_reset",
         "middlebox-idle-timeout",
         "keepalive-at-two-hour-default",
         "healthy",
     ),
-    "close_wait_leak": ("1 close_wait_leak", "CLOSE-WAIT", "half_closed", "Mend: "),
+    "close_wait_leak": ("1 close_wait_leak", "CLOSE-WAIT", "half_closed", "Fix: "),
 }
 MOST = 400_000  # bytes: they are kept in the repository
 

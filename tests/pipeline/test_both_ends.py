@@ -269,6 +269,7 @@ def test_the_recording_at_both_ends() -> None:
     paths = [ROOT / f"captures/two-ends/capture.{end}.pcap" for end in ("client", "server")]
     text = inside("analyze", *paths, "--both-ends")
     assert "lost 3 segments from 192.0.2.10:40001" in text
+    text = inside("analyze", *paths, "--both-ends", "--findings", "full")
     assert "2 segments from 198.51.100.20:7000 to" in text
 
 

@@ -49,7 +49,7 @@ def test_below_a_chart_stand_the_first_notes_and_how_many_more_there_are() -> No
 
 @pytest.mark.parametrize(
     ("time", "words"),
-    [(2 * HOUR, "2 h"), (DAY - HOUR // 60, "23 h 59 min"), (DAY, "1 d"), (3 * DAY + 4 * HOUR, "3 d 4 h")],
+    [(2 * HOUR, "2 h"), (DAY - HOUR // 60, "23 h 59 min"), (2 * DAY, "2 d"), (3 * DAY + 4 * HOUR, "3 d 4 h")],
 )
 def test_long_times_are_told_in_two_units(time: int, words: str) -> None:
     assert duration(time) == words
@@ -64,7 +64,7 @@ def test_a_bar_is_drawn_once_reading_takes_longer_than_a_second(
 ) -> None:
     bars: list[tuple[int, list[int]]] = []
 
-    def bar(stack: object, total: int) -> Callable[[int, int], None]:
+    def bar(stack: object, work: str, total: int) -> Callable[[int, int], None]:
         bars.append((total, []))
         return lambda done, total: bars[-1][1].append(done)
 

@@ -1,7 +1,8 @@
 """A small process that keeps the rights which the parsing one gives up: it starts what captures, and parses nothing.
 
 It is forked before anything is read, and all that it may be asked for is fixed then: which commands, and the
-directory of a ring. It is asked over a socket, hands over descriptors, and ends with all its children when that socket closes.
+directory of a ring. It is asked over a socket, hands over descriptors, and ends with all its children when that
+socket closes.
 """
 
 from __future__ import annotations
