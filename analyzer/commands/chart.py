@@ -80,7 +80,7 @@ def chart(
 ) -> None:
     """Draw one chart.
 
-    timeline: a lane per connection, or per group of alike connections, worst first.
+    timeline: a lane per connection, or per group of similar connections, worst first.
     idle: the idle timer of one connection. intervals: every gap between probes.
     ladder: the key segments of one connection. hosts: settings and verdicts side by side.
     idle and ladder show the worst of the selected connections.

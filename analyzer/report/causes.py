@@ -128,10 +128,14 @@ def summary(found: Sequence[Cause], counts: dict[str, int], day: int, *, utc: bo
     for cause in urgent[:SENTENCES]:
         lines.append(cause.told(total, day, utc))
     if rest := urgent[SENTENCES:]:
-        named = ", ".join(f"{one.rule} ({len(one.streams)})" for one in rest)
-        lines.append(f"{len(rest)} more problem{'s' * (len(rest) > 1)} (connections): {named}.")
+        named = ", ".join(f"{one.rule}{_on(len(one.streams))}" for one in rest)
+        lines.append(f"{len(rest)} more problem{'s' * (len(rest) > 1)}: {named}.")
     lines.append(f"Do first: {urgent[0].fix}")
     return lines
+
+
+def _on(connections: int) -> str:
+    return f" on {connections} connection{'s' * (connections > 1)}" if connections else ""
 
 
 def first_sentence(text: str) -> str:

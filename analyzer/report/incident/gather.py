@@ -37,7 +37,7 @@ ADVICE_WIDTH = 96  # characters
 SHOWN = 10  # connections in a notebook's summary
 ROWS_A_STEP = 500
 TITLES = {
-    "timeline": ("What happened", "A lane for each connection or group of alike connections, the worst first."),
+    "timeline": ("What happened", "A lane for each connection or group of similar connections, the worst first."),
     "intervals": ("Between probes", "How long probers waited before each probe, and how often."),
     "hosts": ("Hosts side by side", "Settings and verdicts of each client's connections to each service."),
     "idle": ("Idle timer", "Time since the prober last received a packet, against time, with its probes."),
