@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from analyzer.commands.console import say
 from analyzer.commands.groups import with_groups
 from analyzer.commands.options import Coloring
+from analyzer.commands.outputs import width_of
 from analyzer.errors import UsageError
+from analyzer.report.layout import UNBROKEN, entry, paragraph
+
+if TYPE_CHECKING:
+    from analyzer.crosscheck.compare import Opinion
+
+# What comes before the reason, and before that where reasons are counted.
+COLUMN, COUNT_COLUMN = 61, 8
 
 
 @with_groups
@@ -25,7 +35,7 @@ def crosscheck(
 
     Prints the frames on which the two differ, each with the reason.
     """
-    from analyzer.crosscheck.compare import crosscheck, crosscheck_text
+    from analyzer.crosscheck.compare import crosscheck
     from analyzer.crosscheck.tshark import wireshark_flags
     from analyzer.pipeline.run import analyze as run
 
@@ -36,5 +46,25 @@ def crosscheck(
     opinions = crosscheck(analysis.facts, wireshark_flags(capture, say), analysis.again)
     colored = color.on(sys.stdout)
     heading = partial(typer.style, bold=True) if colored else str
-    for line in crosscheck_text(opinions, everything=everything, heading=heading):
+    for line in crosscheck_text(opinions, width_of(sys.stdout) or UNBROKEN, everything=everything, heading=heading):
         typer.echo(line, color=colored)
+
+
+def crosscheck_text(
+    opinions: Sequence[Opinion], width: int, *, everything: bool, heading: Callable[[str], str] = str
+) -> Iterator[str]:
+    """The frames on which the two differ (or all), and how many there are of each kind."""
+    rows = [one for one in opinions if one.reason or everything]
+    if rows:
+        yield heading(f"{'frame':>7} {'stream':>6}  {'Wireshark':22} {'keepalive':22} reason"[:width])
+    for one in rows:
+        frame = f"{one.frame:>7} {one.stream:>6}  {one.wireshark:22}"
+        yield from entry(f"{frame} {one.ours}", one.reason, width, COLUMN)
+    if rows:
+        yield ""
+    same = sum(not one.reason for one in opinions)
+    frames = f"{len(opinions)} frame{'s' * (len(opinions) != 1)}"
+    total = f"{frames} flagged by Wireshark or keepalive: {same} agree, {len(opinions) - same} differ"
+    yield from map(heading, paragraph(total, width))
+    for reason, count in Counter(one.reason for one in opinions if one.reason).most_common():
+        yield from entry(f"{count:>7}", reason, width, COUNT_COLUMN)

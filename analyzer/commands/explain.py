@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -12,9 +11,10 @@ import typer
 
 from analyzer.commands.groups import with_groups
 from analyzer.commands.options import Coloring
+from analyzer.commands.outputs import width_of
 from analyzer.commands.words import completed, known_word, rule_names, verdict_words
 from analyzer.manual.topics import blocks, topics
-from analyzer.report.layout import COLOURS, PROSE_WIDTH, paragraph
+from analyzer.report.layout import COLOURS, PROSE_WIDTH, entry, paragraph
 
 if TYPE_CHECKING:
     from analyzer.diagnose import Rule
@@ -45,7 +45,7 @@ def explain(
     from analyzer.diagnose import load_rules
 
     colored = color.on(sys.stdout)
-    width = min(shutil.get_terminal_size().columns, PROSE_WIDTH) if sys.stdout.isatty() else PROSE_WIDTH
+    width = min(width_of(sys.stdout) or PROSE_WIDTH, PROSE_WIDTH)
 
     def style(text: str, severity: str) -> str:
         return typer.style(text, fg=COLOURS[severity]) if colored else text
@@ -59,24 +59,15 @@ def explain(
 def _listed(rules: dict[str, Rule], style: Style, width: int) -> Iterator[str]:
     yield "Topics"
     for topic in topics().values():
-        yield from _entry(topic.name, topic.title, width)
+        yield from entry(topic.name, topic.title, width, NAMES)
     for word, meaning in WORDS.items():
-        yield from _entry(word, meaning, width)
+        yield from entry(word, meaning, width, NAMES)
     yield ""
     yield "Findings"
     for rule in rules.values():
-        first, *rest = _entry(rule.name, inspect.cleandoc(rule.explanation).splitlines()[0], width)
+        first, *rest = entry(rule.name, inspect.cleandoc(rule.explanation).splitlines()[0], width, NAMES)
         yield first.replace(rule.name, style(rule.name, rule.severity), 1)
         yield from rest
-
-
-def _entry(name: str, text: str, width: int, column: int = NAMES, indent: str = "") -> list[str]:
-    """A name, and what it means beside it; below it where the terminal is narrow."""
-    if width < 2 * column:
-        return [f"{indent}{name}", *paragraph(text, width, "    ")]
-    further = " " * (len(indent) + column + 1)
-    lines = paragraph(text, width, further)
-    return [f"{indent}{name:{column}} {lines[0].strip()}", *lines[1:]]
 
 
 def _explained(topic: str, rules: dict[str, Rule], style: Style, width: int) -> Iterator[str]:
@@ -97,14 +88,14 @@ def _explained(topic: str, rules: dict[str, Rule], style: Style, width: int) -> 
 
         yield "Frames that are not part of the analysis, by reason:"
         for reason, meaning in SKIP_REASONS.items():
-            yield from _entry(reason, meaning, width, WORDS_WIDTH, "  ")
+            yield from entry(reason, meaning, width, WORDS_WIDTH, "  ")
     else:
         if word == "verdicts":
             yield "Where several fit, the first is used:"
         for verdict in VERDICTS:
             if word in ("verdicts", verdict.word):
                 indent = "  " if word == "verdicts" else ""
-                first, *rest = _entry(verdict.word, verdict.meaning, width, WORDS_WIDTH, indent)
+                first, *rest = entry(verdict.word, verdict.meaning, width, WORDS_WIDTH, indent)
                 yield first.replace(verdict.word, style(verdict.word, verdict.severity), 1)
                 yield from rest
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,11 @@ def open_output(path: str | None) -> Iterator[TextIO]:
     except OSError as error:
         _raise_others(error, path)
         raise OutputError(f"{_named(path)}: {error.strerror or error}") from error
+
+
+def width_of(out: TextIO) -> int | None:
+    """The columns of the terminal that this is; None where it is none."""
+    return shutil.get_terminal_size().columns if out.isatty() else None
 
 
 def private_folder(path: str) -> None:

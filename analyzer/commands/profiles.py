@@ -10,6 +10,7 @@ import typer
 
 from analyzer.commands.groups import with_groups
 from analyzer.commands.options import Coloring
+from analyzer.commands.outputs import width_of
 from analyzer.errors import UsageError
 
 
@@ -33,14 +34,16 @@ def profiles(
     With NAME, print everything known about matching entries, with sources.
     """
     from analyzer.knowledge.matching import middleboxes, profiles
+    from analyzer.report.layout import PROSE_WIDTH, UNBROKEN
     from analyzer.report.profiles import list_profiles, show_profiles
 
     colored = color.on(sys.stdout)
     heading = partial(typer.style, bold=True) if colored else str
+    width = width_of(sys.stdout)
     if name is None:
-        text = list_profiles(profiles(), middleboxes(), heading)
+        text = list_profiles(profiles(), middleboxes(), width or UNBROKEN, heading)
     else:
-        text = show_profiles(name, profiles(), middleboxes(), heading)
+        text = show_profiles(name, profiles(), middleboxes(), min(width or PROSE_WIDTH, PROSE_WIDTH), heading)
     if not text:
         raise UsageError(f"no profile is called {name}; `keepalive profiles` lists them")
     typer.echo(text, nl=False, color=colored)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from analyzer.commands.outputs import STANDARD_OUTPUT, binary_output, check_output, private_folder
+from analyzer.commands.outputs import STANDARD_OUTPUT, binary_output, check_output, private_folder, width_of
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,9 +87,8 @@ def write_result(
         from analyzer.report.layout import Layout
         from analyzer.report.text import write_text
 
-        width = shutil.get_terminal_size().columns if out.isatty() else None
         style = (lambda text, colour: typer.style(text, fg=colour)) if color else _unstyled
-        layout = Layout(width, utc, style, lines=limit or None, full=full)
+        layout = Layout(width_of(out), utc, style, lines=limit or None, full=full)
         write_text(analysis, streams, findings, list(islice(hosts, HOSTS_LISTED)), layout, out)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -155,21 +154,3 @@ def _only_theirs(other: Flagged, before: Before, ours: dict[int, _Ours], theirs:
     if other.since_last_s < SHORTEST_TIMER_NS / SECOND:
         return "sooner than a keepalive timer fires: an ACK out of order"
     return UNKNOWN
-
-
-def crosscheck_text(
-    opinions: Sequence[Opinion], *, everything: bool, heading: Callable[[str], str] = str
-) -> Iterable[str]:
-    """Lines for a reader: the frames on which the two differ (or all), and how many there are of each kind."""
-    rows = [one for one in opinions if one.reason or everything]
-    if rows:
-        yield heading(f"{'frame':>7} {'stream':>6}  {'Wireshark':22} {'keepalive':22} reason")
-    for one in rows:
-        yield f"{one.frame:>7} {one.stream:>6}  {one.wireshark:22} {one.ours:22} {one.reason}".rstrip()
-    if rows:
-        yield ""
-    same = sum(not one.reason for one in opinions)
-    frames = f"{len(opinions)} frame{'s' * (len(opinions) != 1)}"
-    yield heading(f"{frames} flagged by Wireshark or keepalive: {same} agree, {len(opinions) - same} differ")
-    for reason, count in Counter(one.reason for one in opinions if one.reason).most_common():
-        yield f"{count:>7}  {reason}"

@@ -83,7 +83,10 @@ class Cause:
         if len(self.findings) == 1:
             return self.findings[0].summary
         title = self.findings[0].title
-        text = title.format(connections=_counted(len(self.streams), total), whom=_named(self.places))
+        text = title.format(
+            connections=_counted(len(self.streams), total),
+            whom=_named(self.places, {one.service for one in self.findings}),
+        )
         return text[:1].upper() + text[1:]
 
     def told(self, total: int, day: int, utc: bool) -> str:
@@ -150,9 +153,12 @@ def _counted(number: int, total: int) -> str:
     return f"{number} of {total} connections"
 
 
-def _named(places: Sequence[Place]) -> str:
-    """`192.0.2.1:80`, `192.0.2.1:80 and 192.0.2.2:80`, `192.0.2.1:80, 192.0.2.2:80 and 298 more`."""
+def _named(places: Sequence[Place], services: set[str]) -> str:
+    """`192.0.2.1:80 and 192.0.2.2:80`; of many `15 servers and 25 hosts (192.0.2.1:80, 192.0.2.2, ...)`."""
     names = [place.whom for place in places]
     if len(names) <= NAMED:
         return " and ".join(names) or "the capture"
-    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} others"
+    servers = sum(name in services for name in names)
+    kinds = ((servers, "server"), (len(names) - servers, "host"))
+    counted = " and ".join(f"{number} {kind}{'s' * (number > 1)}" for number, kind in kinds if number)
+    return f"{counted} ({', '.join(names[:NAMED])}, ...)"

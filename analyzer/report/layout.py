@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+UNBROKEN = 10_000  # lines that no terminal breaks
 PROSE_WIDTH = 100  # longer lines are hard to read, however wide the terminal is
 COLOURS = {"high": "red", "medium": "yellow", "low": "cyan", "info": "green"}
 HARD_SPACE = "\xa0"
@@ -71,6 +72,14 @@ def shortened(text: str, width: int) -> str:
         return text
     tail = width // 2 + 2 if width > 8 else width // 2
     return text[: width - tail - 1] + "…" + text[-tail:]
+
+
+def entry(name: str, text: str, width: int, column: int, indent: str = "") -> list[str]:
+    """A name in a column, and what it means beside it; below it where the terminal is narrow."""
+    if width < 2 * column:
+        return [f"{indent}{name}", *paragraph(text, width, "    ")]
+    first, *further = paragraph(text, width, " " * (len(indent) + column + 1)) or [""]
+    return [f"{indent}{name:{column}} {first.strip()}", *further]
 
 
 @lru_cache(1 << 8)  # one remedy is that of many findings

@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from analyzer.knowledge.profiles import Middlebox, Profile
+from analyzer.report.layout import entry, paragraph
 from analyzer.report.phrases import settings_text
 
-WIDTH = 100
+COLUMN, FIELD_COLUMN = 24, 17
 CONFIDENCE = {"yes": "high", "fairly": "medium"}
 Known = TypeVar("Known", Profile, Middlebox)
 Style = Callable[[str], str]
 
 
-def list_profiles(profiles: Sequence[Profile], boxes: Sequence[Middlebox], heading: Style = str) -> str:
+def list_profiles(profiles: Sequence[Profile], boxes: Sequence[Middlebox], width: int, heading: Style = str) -> str:
     """A line for each: time/interval/count, or the seconds until an idle connection is forgotten or closed."""
+    known = [entry(_settings(one), f"{one.name}, {one.versions}", width, COLUMN) for one in profiles]
+    timeouts = [entry(str(one.idle_timeout_s), f"{one.name}: {one.on_expiry}", width, COLUMN) for one in boxes]
     lines = [
         heading("Keepalive settings"),
-        "tcp_keepalive_time / tcp_keepalive_intvl in seconds / tcp_keepalive_probes",
-        "(system: from the operating system; ?: unknown; n: any value, the same in both places)",
+        *paragraph("tcp_keepalive_time / tcp_keepalive_intvl in seconds / tcp_keepalive_probes", width),
+        *paragraph("(system: from the operating system; ?: unknown; n: any value, the same in both places)", width),
         "",
-        heading(f"{'settings':24} name, versions"),
-        *(f"{_settings(one):24} {one.name}, {one.versions}" for one in profiles),
+        heading(f"{'settings':{COLUMN}} name, versions"),
+        *chain.from_iterable(known),
         "",
         heading("Idle timeouts"),
-        "of devices and programs that forget or close an idle connection",
+        *paragraph("of devices and programs that forget or close an idle connection", width),
         "",
-        heading(f"{'seconds':24} name: on timeout"),
-        *(f"{one.idle_timeout_s:<24} {one.name}: {one.on_expiry}" for one in boxes),
+        heading(f"{'seconds':{COLUMN}} name: on timeout"),
+        *chain.from_iterable(timeouts),
     ]
     return "\n".join(lines) + "\n"
 
 
-def show_profiles(name: str, profiles: Sequence[Profile], boxes: Sequence[Middlebox], heading: Style = str) -> str:
+def show_profiles(
+    name: str, profiles: Sequence[Profile], boxes: Sequence[Middlebox], width: int, heading: Style = str
+) -> str:
     """All that is known of those with this name, or this word in it, else of those that contain it; empty if none."""
     whole = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
     part = re.compile(re.escape(name), re.IGNORECASE)
     for wanted in (whole, part):
-        parts = [_profile_text(one, heading) for one in _named(wanted, profiles)]
-        parts += [_middlebox_text(one, heading) for one in _named(wanted, boxes)]
+        parts = [_profile_text(one, width, heading) for one in _named(wanted, profiles)]
+        parts += [_middlebox_text(one, width, heading) for one in _named(wanted, boxes)]
         if parts:
             return "\n".join(parts)
     return ""
@@ -57,7 +62,7 @@ def _settings(profile: Profile) -> str:
     return text + (f" {profile.probe_length} byte" if profile.probe_length else "")
 
 
-def _profile_text(one: Profile, heading: Style) -> str:
+def _profile_text(one: Profile, width: int, heading: Style) -> str:
     fields = {
         "settings": _settings(one),
         "versions": one.versions,
@@ -66,10 +71,10 @@ def _profile_text(one: Profile, heading: Style) -> str:
         "source": one.source,
         "confidence": CONFIDENCE.get(one.sure, "low"),
     }
-    return _text(heading(one.name), fields)
+    return _text(heading(one.name), fields, width)
 
 
-def _middlebox_text(one: Middlebox, heading: Style) -> str:
+def _middlebox_text(one: Middlebox, width: int, heading: Style) -> str:
     refresh = {None: "unknown", True: "yes", False: "no"}[one.probes_refresh]
     fields = {
         "idle timeout": f"{one.idle_timeout_s} s",
@@ -80,12 +85,11 @@ def _middlebox_text(one: Middlebox, heading: Style) -> str:
         "source": one.source,
         "confidence": CONFIDENCE.get(one.sure, "low"),
     }
-    return _text(heading(one.name), fields)
+    return _text(heading(one.name), fields, width)
 
 
-def _text(name: str, fields: dict[str, Any]) -> str:
+def _text(name: str, fields: dict[str, Any], width: int) -> str:
     lines = [name]
     for field, value in fields.items():
-        head = f"  {field:18}"
-        lines += textwrap.wrap(str(value), WIDTH, initial_indent=head, subsequent_indent=" " * len(head)) or [head]
+        lines += entry(field, str(value), width, FIELD_COLUMN, "  ")
     return "\n".join(lines) + "\n"

@@ -12,7 +12,7 @@ from analyzer.model.flows import HostSettings
 from analyzer.report.analysed import Analysed
 from analyzer.report.causes import Cause, causes, summary
 from analyzer.report.connections import Rest, Row, folded, host_line, settings_of, table_lines
-from analyzer.report.layout import COLOURS, Layout, paragraph, printable
+from analyzer.report.layout import COLOURS, UNBROKEN, Layout, paragraph, printable
 from analyzer.report.read_from import capture_lines
 from analyzer.tables.frames import file_of
 
@@ -80,8 +80,8 @@ def _head(analysis: Analysed, found: Sequence[Cause], counts: dict[str, int], la
 
 
 def _wide(layout: Layout) -> int:
-    """A line that no terminal cuts is not broken."""
-    return layout.width or 10_000
+    """Where there is no terminal, a line is not broken."""
+    return layout.width or UNBROKEN
 
 
 def _in_short(found: Sequence[Cause], layout: Layout, room: int | None) -> Iterator[str]:

@@ -10,6 +10,7 @@ from conversation import CLIENT, SERVER, Conversation
 from test_crosscheck import opinions_of
 
 from analyzer import analyze
+from analyzer.commands.crosscheck import crosscheck_text
 from analyzer.crosscheck.compare import (
     ANSWERED,
     NOTHING,
@@ -20,7 +21,6 @@ from analyzer.crosscheck.compare import (
     Opinion,
     _Ours,
     _reason,
-    crosscheck_text,
 )
 from analyzer.crosscheck.neighbours import Before
 from analyzer.model.findings import Flagged
@@ -53,7 +53,7 @@ def test_a_second_acknowledgement_of_a_probe(tmp_path: Path) -> None:
 
 def test_differences_are_counted_by_reason() -> None:
     told = [Opinion(1, 0, NOTHING, "keep-alive", "why"), Opinion(2, 0, "keep-alive", "keep-alive", "")]
-    text = list(crosscheck_text(told, everything=False))
+    text = list(crosscheck_text(told, 100, everything=False))
     assert text[-2:] == ["2 frames flagged by Wireshark or keepalive: 1 agree, 1 differ", "      1  why"]
     assert len([line for line in text if "keep-alive" in line]) == 1
 

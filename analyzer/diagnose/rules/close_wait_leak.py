@@ -127,7 +127,7 @@ def _growth(when: Column) -> str:
     if len(when) < SEVERAL or when.max() - when.min() < LASTING_NS:
         return ""
     half = int((when <= (when.min() + when.max()) // 2).sum())
-    return f"; {half} in the first half of {duration(int(when.max() - when.min()))}, {len(when) - half} in the second"
+    return f"; the closes lie within {duration(int(when.max() - when.min()))}, {half} of them in its first half"
 
 
 def _whom_to_look_for(context: Context, group: Column, holder: int, over: Column) -> str:

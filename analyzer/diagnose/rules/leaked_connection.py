@@ -11,7 +11,7 @@ from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
 from analyzer.diagnose.unprobed import overdue
 from analyzer.model.durations import duration
 from analyzer.tables.arrays import Column, distinct
-from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME
+from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME, LONGEST_GAP
 
 FEWEST = 4
 # A pool fills at once and stays as large as it is; a leak goes on.
@@ -39,21 +39,19 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
     """
     flows = context.facts.tracks.flows
     for group in context.by_service_and_path(context.judged("unprotected")):
+        group = group[flows[group, LONGEST_GAP] <= context.idle_after]  # used once, and never again
         if len(group) < FEWEST or not _goes_on(began := np.sort(flows[group, FIRST_TIME]), context):
             continue
         flow = context.flow(int(group[0]))
         half = int((began <= (began[0] + began[-1]) // 2).sum())
         yield Claim(
-            summary=f"{flow.client.address} opened {connections(len(group))} to {flow.server} one after another and "
-            f"left them "
-            "idle: possibly a leak",
+            summary=f"{flow.client.address} opened {connections(len(group))} to {flow.server} one after another, used "
+            "each once, and left them idle: possibly a leak",
             remedy=f"Find the program on {flow.client.address} that opens connections without closing them. Read "
-            f"responses to "
-            "their end and close them, share one client object, limit the pool, and set an idle timeout.",
+            "responses to their end and close them, share one client object, limit the pool, and set an idle timeout.",
             frames=tuple(flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
-            observed=f"{half} opened in the first half of {duration(began[-1] - began[0])}, {len(group)} by its end; "
-            f"none used "
-            "again",
+            observed=f"{len(group)} opened within {duration(began[-1] - began[0])}, {half} of them in its first half; "
+            "none used again",
             expected="only connections in use, or a pool that stops growing",
             source="RFC 9293 3.6: a connection lasts until both ends close it",
             confidence="possible",
@@ -65,7 +63,11 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
 
 
 def _goes_on(began: Column, context: Context) -> bool:
-    """Whether these beginnings, in order, lie all over a time that is long beside the silence that counts as idle."""
+    """Whether these beginnings, in order, lie all over a time that is long beside the silence that counts as idle.
+
+    A pool has stopped growing when nothing was opened for longer than it took to fill.
+    """
     span = int(began[-1] - began[0])
     steps = distinct((began - began[0]) * STEPS // (span + 1))
-    return span * 2 >= context.idle_after and len(steps) == STEPS
+    stopped = context.facts.end - int(began[-1]) > max(span, 2 * context.idle_after)
+    return span * 2 >= context.idle_after and len(steps) == STEPS and not stopped
