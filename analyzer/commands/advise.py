@@ -61,8 +61,8 @@ def advise(
 ) -> None:
     """Show what other keepalive settings would have done.
 
-    For each dead peer, each connection that a device forgot, and each leak: when the settings would have noticed it,
-    and how many probes they cost.
+    Says when the settings would have noticed each dead peer, which connections a device would not have forgotten, and
+    how many probes they cost.
 
     Without --settings, propose some within the limits that the captures show.
     """

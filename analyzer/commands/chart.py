@@ -69,7 +69,9 @@ def chart(
         bool, typer.Option("--countdown", help="idle: draw the time until the timer fires, as `ss -o` prints it")
     ] = False,
     title: Title = None,
-    theme: Annotated[Theme, typer.Option(help="Colours; auto follows the reader (.svg only)")] = Theme.light,
+    theme: Annotated[
+        Theme, typer.Option(help="Colours; auto follows the viewer's light or dark setting (.svg only)")
+    ] = Theme.light,
     dpi: Annotated[int, typer.Option(min=20, max=1200, help="Dots per inch of a .png")] = 110,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,

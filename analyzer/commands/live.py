@@ -129,9 +129,9 @@ def live(
     Captures with tcpdump on the interfaces named by -i, reads a pcap or pcapng stream from standard input (-), or
     follows a file (--follow).
 
-    A connection without a keepalive probe is idle until it has been silent for 338 s, which is longer than the usual
-    keepalive idle times, and unprotected after that. If other connections of the same client to the same service show
-    a shorter idle time, 1.5 times that is used instead.
+    A silent connection without keepalive probes counts as healthy for 338 s, longer than the usual idle times, and as
+    unprotected after that. If other connections of the same client to the same service show their idle time, 1.5 times
+    that is the limit instead.
 
     The --on-finding command reads one JSON object from standard input. Its `type` is `finding`, with the fields of a
     finding in the JSON result; `recovered`, when the connection works again; or `withdrawn`, when the finding no longer

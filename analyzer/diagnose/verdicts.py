@@ -200,14 +200,14 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         "dead_peer",
         "high",
-        "keepalive probes got no reply until the prober gave up, or until the capture ends",
+        "keepalive probes got no reply: the prober gave up, or the capture ends after at least two",
         _dead_peer,
     ),
     Verdict(
         "middlebox_drop",
         "high",
-        "packets are lost in one direction: probes, or data after an idle period, get no reply, although the peer is "
-        "still sending",
+        "the path dropped packets of the connection: probes, or data after an idle period, got no reply although the "
+        "peer was alive",
         _middlebox_drop,
     ),
     Verdict(
@@ -219,7 +219,7 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         "close_wait_leak",
         "medium",
-        "one side closed, and the other did not for longer than the idle limit, or until its probe got an RST",
+        "one side closed; the other had not closed after --idle-after, or when its probe got an RST",
         _close_wait_leak,
     ),
     Verdict(
@@ -228,16 +228,22 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(
         "app_hung",
         "medium",
-        "a request was acknowledged but got no reply for longer than the idle limit, while the kernel answers probes",
+        "a request or heartbeat was acknowledged but got no reply for longer than --idle-after, while the kernel "
+        "replies",
         _app_hung,
     ),
-    Verdict("aborted", "low", "an application reset the connection", lambda facts, _: facts.how == How.RST),
+    Verdict(
+        "aborted",
+        "low",
+        "one side reset a connection that it still knew, usually its application",
+        lambda facts, _: facts.how == How.RST,
+    ),
     Verdict("closed", "info", "both sides closed the connection with FIN", lambda facts, _: facts.how == How.FIN),
     Verdict("lossy_path", "medium", "some probes got no reply, but later ones did", _lossy_path),
     Verdict(
         "unprotected",
         "medium",
-        "open, silent for longer than the idle limit at the end of the capture, without a probe: a leak and a quiet "
+        "open, silent for longer than --idle-after at the end of the capture, without a probe: a leak and a quiet "
         "connection look the same",
         _unprotected,
     ),

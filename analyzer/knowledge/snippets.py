@@ -53,6 +53,8 @@ class Snippet:
             "interval_ms": timing.interval * 1000,
             # A heartbeat that may be missed `count` times, and Redis, whose three probes are a third of it apart.
             "every": max(1, min(timing.idle, timing.total // timing.probes)),
+            # ssh leaves when more than so many messages got no reply (openssh clientloop.c server_alive_check()).
+            "missed": max(1, timing.probes - 1),
             "half": max(1, min(timing.idle, timing.total // 2)),
         }
         return tuple(Template(line).substitute(values) for line in self.lines)
@@ -94,7 +96,7 @@ SNIPPETS = (
     Snippet(
         "OpenSSH client",
         "ssh_config",
-        ("ServerAliveInterval $every", "ServerAliveCountMax $count"),
+        ("ServerAliveInterval $every", "ServerAliveCountMax $missed"),
         "3.8",
         "ssh_config(5)",
         ("client",),
@@ -103,7 +105,7 @@ SNIPPETS = (
     Snippet(
         "OpenSSH server",
         "sshd_config",
-        ("ClientAliveInterval $every", "ClientAliveCountMax $count"),
+        ("ClientAliveInterval $every", "ClientAliveCountMax $missed"),
         "2.9",
         "sshd_config(5)",
         ("server",),
@@ -153,7 +155,7 @@ SNIPPETS = (
     ),
     Snippet(
         "librdkafka",
-        "client properties",
+        "client properties; only enables keepalive, the timing is the system's",
         ("socket.keepalive.enable=true",),
         "0.8",
         "librdkafka CONFIGURATION.md; idle time, interval and count come from the system",
@@ -207,7 +209,7 @@ SNIPPETS = (
     ),
     Snippet(
         "Node.js",
-        "connected socket; interval 1 s and 10 probes are fixed",
+        "connected socket; interval 1 s and 10 probes are fixed since 12.17",
         ("socket.setKeepAlive(true, $idle_ms);",),
         "0.1.92",
         "nodejs.org/api/net.html; libuv uv_tcp_keepalive()",

@@ -289,11 +289,11 @@ COPIES = 2
 SKIP_REASONS = {
     "unsupported_link_type": "a link type that is not decoded",
     "not_ip": "no IP packet: ARP, LLDP, spanning tree and the like",
-    "not_tcp": "IP, but not TCP, nor an ICMP error",
+    "not_tcp": "IP, but neither TCP nor an ICMP error",
     "ip_fragment": "a later fragment of an IP packet: the first one carries the TCP header",
-    "truncated": "captured too short to hold a TCP header",
+    "truncated": "cut too short to hold a TCP header",
     "malformed": "lengths in the headers contradict each other",
-    "icmp_without_tcp": "an ICMP error that does not quote TCP, or too little of it",
+    "icmp_without_tcp": "an ICMP error that quotes no TCP header, or too little of one",
     "no_packet": "a record without a packet that Wireshark numbers as a frame: a journal entry, a custom block",
 }
 (UNSUPPORTED_LINK_TYPE, NOT_IP, NOT_TCP, IP_FRAGMENT, TRUNCATED, MALFORMED, ICMP_WITHOUT_TCP) = range(7)

@@ -35,7 +35,7 @@ def test_a_holder_waits_until_its_probe_meets_a_reset(shape: dict[str, bool], wa
     [finding] = found("close-wait-leak", talk, others(waited + 120))
     assert finding.confidence == confidence
     assert "before the connection ended" in finding.summary
-    assert "CLOSE_WAIT" not in finding.remedy  # there is no such socket any more
+    assert "CLOSE-WAIT" not in finding.remedy  # there is no such socket any more
     assert talk.segments[-1].frame in finding.evidence.frames
 
 
@@ -44,7 +44,7 @@ def test_one_that_waits_still_has_sockets_to_look_for(shape: dict[str, bool]) ->
     talk = Conversation(**shape).handshake().data(CLIENT, 100).fin(SERVER)  # type: ignore[arg-type]
     [finding] = found("close-wait-leak", talk, others(80))
     assert (finding.severity, finding.confidence) == ("medium", "certain")
-    assert "CLOSE_WAIT" in finding.remedy
+    assert "CLOSE-WAIT" in finding.remedy
 
 
 @SHAPES

@@ -191,4 +191,4 @@ def test_a_reset_after_data_in_vain_is_no_choice_of_an_application(form: dict[st
 def test_a_leak_names_who_did_not_close() -> None:
     talk = at(40_000).idle(1).fin(SERVER)
     [finding] = [one for one in analyzed(talk, ended(60)).findings if one.rule == "close-wait-leak"]
-    assert finding.summary.startswith("192.0.2.10:40000 still holds 1 connection to 198.51.100.20:5432 in CLOSE_WAIT")
+    assert finding.summary.startswith("192.0.2.10:40000 still holds 1 connection to 198.51.100.20:5432 in CLOSE-WAIT")

@@ -357,6 +357,18 @@ def test_data_in_vain_after_a_silence_is_a_drop_if_the_peer_is_heard_elsewhere()
     assert analyzed(stuck(idle=0.5), busy(60), ended(120)).verdicts[0] == "retransmission_timeout"
 
 
+def test_a_pool_that_has_stopped_growing_is_no_leak() -> None:
+    """Opened one after another, then nothing more for long: that is how a pool fills."""
+    opened = [left_open(4 * i, 40_000 + i) for i in range(8)]
+    assert "leaked-connection" in found([*opened, ended(60)])
+    assert "leaked-connection" not in found([*opened, ended(200)])
+
+
+def test_connections_that_are_used_again_are_no_leak() -> None:
+    used = [left_open(4 * i, 40_000 + i).idle(12).data(CLIENT, 50).data(SERVER, 50) for i in range(8)]
+    assert "leaked-connection" not in found([*used, ended(70)])
+
+
 def test_findings_of_one_cause_stand_together_in_the_text(tmp_path: Path) -> None:
     talks = [dead(port=40_000 + number) for number in range(5)]
     path = tmp_path / "capture.pcap"

@@ -21,8 +21,8 @@ def age_not_idle(context: Context) -> Iterator[Claim]:
     """One side ends connections at a fixed age, busy or idle.
 
     One side ended several connections to one service at the same age, with RST or FIN, while the time since the last
-    data differed. So this is no idle timeout, and keepalive does not help. Something limits how long a connection may
-    live: a maximum connection age in a proxy, service mesh or pool, or the end of a lease.
+    data differed. So this is not an idle timeout, and keepalive does not help. Something limits how long a connection
+    may live: a maximum connection age in a proxy, service mesh or pool, or the end of a lease.
 
     Look at: maximum lifetimes in proxies and load balancers (Envoy max_connection_duration, gRPC MAX_CONNECTION_AGE,
     HikariCP maxLifetime).

@@ -20,7 +20,7 @@ def clock_step(context: Context) -> Iterator[Claim]:
 
     A packet is at least half a second older than the packet before it in the file. Either the clock of the capturing
     host was set, or files were joined in the wrong order. Idle times and intervals that span this point are wrong by
-    the same amount.
+    the size of the step.
 
     Look at: time synchronisation on the capturing host, and how the file was put together.
 

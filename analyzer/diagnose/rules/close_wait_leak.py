@@ -42,9 +42,10 @@ def close_wait_leak(context: Context) -> Iterator[Claim]:
     """One side closed the connection, and the application on the other side never did.
 
     The kernel acknowledged the FIN. The application has read the end of the stream, or has not looked, and keeps its
-    socket in CLOSE-WAIT. Nothing but keepalive ends that state, and keepalive only late: while the other side is in
-    FIN-WAIT-2 it answers probes; once it has dropped its socket it answers them with an RST. Even then the program
-    still holds the descriptor. If the number of sockets in CLOSE-WAIT keeps growing, the program forgets to close them.
+    socket in CLOSE-WAIT. Until the application closes the socket, only an RST from the other side ends that state.
+    Keepalive gets one late: the other side answers probes while it is in FIN-WAIT-2, and sends an RST once it has
+    dropped its socket. Even then the program still holds the descriptor. If the number of sockets in CLOSE-WAIT keeps
+    growing, the program forgets to close them.
 
     Look at: `ss -tnp state close-wait` on that host, which names the process.
 
@@ -106,7 +107,7 @@ def _claim(group: Column, side: int, context: Context) -> Claim:
     over_here = len(group) == 1 and bool(over.any())
     return Claim(
         summary=f"{context.whose(group, 1 - side)} {'held' if over_here else 'still holds'} "
-        f"{context.of(group, 1 - side)} in CLOSE_WAIT; {by} closed {'the oldest' if len(group) > 1 else 'it'} "
+        f"{context.of(group, 1 - side)} in CLOSE-WAIT; {by} closed {'the oldest' if len(group) > 1 else 'it'} "
         f"{duration(int(waited.max()))} before the "
         f"{'connection ended' if over_here else 'capture ends'}{_growth(when)}",
         remedy=f"{_whom_to_look_for(context, group, 1 - side, over)}. A program must close its socket when a read "
@@ -136,7 +137,7 @@ def _whom_to_look_for(context: Context, group: Column, holder: int, over: Column
     if (over > 0).all():
         return f"Fix the program on {who}: it did not close the connection"
     command = sockets_in_close_wait(context.facts, flow, holder)
-    return f"Make the process on {who} close its sockets in CLOSE_WAIT. List them with: {command}"
+    return f"Make the process on {who} close its sockets in CLOSE-WAIT. List them with: {command}"
 
 
 def _confidence(facts: Facts, group: Column, holder: int, waited: Column) -> str:

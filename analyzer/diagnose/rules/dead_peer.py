@@ -43,7 +43,7 @@ def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
     Detection takes idle time + interval * count, counted from the last packet of the peer. To detect a dead peer
     sooner, set TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT on the socket (Linux), or, for all sockets with
     SO_KEEPALIVE, the sysctls net.ipv4.tcp_keepalive_time, tcp_keepalive_intvl and tcp_keepalive_probes. A kernel sends
-    no probes while data is unacknowledged: there TCP_USER_TIMEOUT sets the limit.
+    no probes while data is unacknowledged: to limit that time, set TCP_USER_TIMEOUT.
     """
     errors = path_errors(context.facts, flow.stream)
     for keepalive in flow.keepalive:

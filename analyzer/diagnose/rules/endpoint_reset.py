@@ -37,10 +37,10 @@ OWN = "Check the application's log at that time. Change nothing if it resets con
 def endpoint_reset(context: Context) -> Iterator[Claim]:
     """One side reset a connection that it still knew.
 
-    The RST answered no segment, or one that arrived after the side that sent the RST had closed. A TCP sends such an
-    RST when its application closes a socket with unread data (being killed counts as closing), or closes it with
-    SO_LINGER and a time of 0. Once the application has closed, Linux answers further data with an RST. If the RST has
-    the hop limit (TTL) of that host's other packets, that host sent it. If the hop limit differs, a device may have
+    The RST was not an answer to any segment, or it answered data that arrived after its sender had closed. A TCP sends
+    such an RST when its application closes a socket with unread data (being killed counts as closing), or closes it
+    with SO_LINGER and a time of 0. Once the application has closed, Linux answers further data with an RST. If the RST
+    has the hop limit (TTL) of that host's other packets, that host sent it. If the hop limit differs, a device may have
     made it in that host's name. If that side's own probes or data were unanswered, it may have given up.
 
     Look at: the log of that application at that time. Compare middlebox-reset, lost-state and dead-peer.

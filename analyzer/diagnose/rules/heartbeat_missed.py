@@ -73,8 +73,8 @@ def _unreplied(tracks: Tracks, beating: Mask) -> Mask:
 def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
     """One side stopped sending heartbeats, or stopped replying to them.
 
-    Both sides sent application heartbeats (AMQP, BGP, WebSocket) until one of them stopped; or one side sent them and
-    the other replied until it stopped, and the connection was closed. The application is blocked (a busy event loop, a
+    Both sides sent application heartbeats (AMQP, BGP, WebSocket) until one of them stopped; or one side sent them until
+    the other no longer replied. Then the connection was closed. The application is blocked (a busy event loop, a
     stopped process) or has lost its timer. The other side declares it dead after two or three intervals, and closes.
 
     Look at: what the silent process was doing, starting one interval after its last heartbeat or reply.

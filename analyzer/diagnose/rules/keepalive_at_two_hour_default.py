@@ -29,9 +29,9 @@ LATENESS_NS = 328_000_000_000
 def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
     """Keepalive uses the system default: the first probe comes after two hours.
 
-    RFC 1122 4.2.3.6 asks for a default of at least two hours, and systems follow it (Linux
-    net.ipv4.tcp_keepalive_time 7200). An application that only sets SO_KEEPALIVE detects a dead peer after
-    7200 s + 9 * 75 s: 2 h 11 min. Most firewalls, load balancers and NATs forget an idle connection much sooner.
+    RFC 1122 4.2.3.6 asks for a default of at least two hours, and systems follow it (Linux net.ipv4.tcp_keepalive_time
+    7200). An application that only sets SO_KEEPALIVE detects a dead peer after 7200 s + 9 * 75 s: 2 h 11 min. Many
+    firewalls, load balancers and NATs forget an idle connection much sooner.
 
     Look at: `ss -tno` on the prober's host, which shows the timer (keepalive,119min).
 

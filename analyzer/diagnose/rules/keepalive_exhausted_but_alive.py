@@ -25,11 +25,11 @@ ENOUGH = 5
 def keepalive_exhausted_but_alive(flow: Flow, context: Context) -> Iterator[Claim]:
     """The prober gave up, although the peer was alive.
 
-    The last run of probes got no reply, and the prober reset the connection. But the peer was alive: its host was seen
-    at that time on another connection with the prober, or later still knew a connection that was reset this way, or
-    later sent packets on this one. Or the path had lost probes before, and the peer had answered the next ones. So the
-    network path failed, for this connection or for a while: a lossy link, or a device that forgot an idle connection
-    (see middlebox-idle-timeout). The peer may still hold its side open.
+    The last run of probes got no reply, and the prober reset the connection. But the peer was alive. Its host was
+    active on another connection with the prober at that time; or it later sent packets on this one; or it still knew,
+    later, a connection that the prober had reset. Or earlier probes had been lost, and the peer had answered the next
+    ones. So the network path failed, for this connection or for a while: a lossy link, or a device that forgot an idle
+    connection (see middlebox-idle-timeout). The peer may still hold its side open.
 
     Look at: loss on the network path at that time, and whether the peer received the probes (capture there).
 

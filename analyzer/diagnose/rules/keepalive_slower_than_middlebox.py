@@ -20,9 +20,9 @@ from analyzer.model.flows import Flow, Keepalive
 def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
     """Keepalive is on, but its first probe comes too late for a device on the network path.
 
-    The connection was silent until its first probe, and that probe was too late. It was reset or got no reply, because
-    a device between the two hosts had forgotten the connection (see middlebox-idle-timeout). The idle time must be
-    shorter than the device's timeout, with a margin: Linux fires its timers up to an eighth late, so an idle time of
+    The connection was silent until its first probe, which came too late: it was answered with an RST or got no reply,
+    because a device between the two hosts had forgotten the connection (see middlebox-idle-timeout). The idle time must
+    be shorter than the device's timeout, with a margin: Linux fires its timers up to an eighth late, so an idle time of
     345 s can miss a timeout of 350 s.
 
     Look at: the idle timeout of the device, and the idle time of the prober's socket (`ss -tno`).

@@ -28,14 +28,14 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
     """The number of idle connections to a service keeps growing, and none is used again.
 
     During the capture a client opened one connection after another. Each went idle, and none was closed. A program that
-    forgets to close looks like this: a response body that is not read to its end (Go), a new client object for each
-    request, a pool without a limit. In the end the client or the server runs out of file descriptors.
+    forgets to close looks like this: a response body that is neither read to its end nor closed (Go), a new client
+    object for each request, a pool without a limit. In the end the client or the server runs out of file descriptors.
 
     A pool that grows with the load looks the same for a while: compare it with the number of requests.
 
     Look at: which program opens these connections (`ss -tnp`), and how many descriptors it has (`/proc/PID/fd`).
 
-    Close responses after reading them, share one client object, limit the pool, and close idle connections.
+    Read responses to their end and close them, share one client object, limit the pool, and close idle connections.
     """
     flows = context.facts.tracks.flows
     for group in context.by_service_and_path(context.judged("unprotected")):
@@ -65,9 +65,9 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
 def _goes_on(began: Column, context: Context) -> bool:
     """Whether these beginnings, in order, lie all over a time that is long beside the silence that counts as idle.
 
-    A pool has stopped growing when nothing was opened for longer than it took to fill.
+    A pool has stopped growing when nothing was opened for twice as long as it took to fill.
     """
     span = int(began[-1] - began[0])
     steps = distinct((began - began[0]) * STEPS // (span + 1))
-    stopped = context.facts.end - int(began[-1]) > max(span, 2 * context.idle_after)
+    stopped = context.facts.end - int(began[-1]) > 2 * max(span, context.idle_after)
     return span * 2 >= context.idle_after and len(steps) == STEPS and not stopped

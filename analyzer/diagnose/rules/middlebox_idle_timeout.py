@@ -27,7 +27,8 @@ def middlebox_idle_timeout(context: Context) -> Iterator[Claim]:
     got through any more, while the same path carried other connections. Connections that were silent for less went on.
     So a firewall, load balancer, NAT or virtual switch on the path has an idle timeout between the longest silence that
     a connection survived and the shortest that ended one. If only one known timeout lies between the two, devices with
-    that timeout are named. A broken path does not look like this: it ends connections whatever their silence.
+    that timeout are named. A broken path does not look like this: it ends connections however long they have been
+    silent.
 
     Look at: the configuration of the devices between the two hosts. These include the load balancers and NATs of cloud
     providers, which cannot always be configured.

@@ -26,10 +26,10 @@ HALF = MAX_FRAMES // 2
 def one_leg_only(context: Context) -> Iterator[Claim]:
     """A proxy uses keepalive on one side only.
 
-    A proxy ends one connection and opens another, so a keepalive probe on one never reaches the other. Here one host
-    acts as server on some connections and as client on others, to different hosts. The connections on one side carry
-    probes; those on the other are silent for as long without any. Devices on that side forget them, and nobody detects
-    a peer that dies there.
+    A proxy terminates the client's connection and opens its own to the server, so a keepalive probe on one never
+    reaches the other. Here one host acts as server on some connections and as client on others, to different hosts. The
+    connections on one side carry probes; those on the other side are silent for just as long, without a probe. Devices
+    on that side forget them, and nobody detects a peer that dies there.
 
     Look at: the proxy's settings for its listeners and for its upstreams, which are separate.
 

@@ -25,7 +25,7 @@ def one_way_loss(flow: Flow, context: Context) -> Iterator[Claim]:
     retransmissions). Or the replies are in the capture, and the prober went on as if none had arrived: they were lost
     beyond the capture point, as its timestamps or the pace of its probes show. So the host is up, and packets in one
     direction are lost: a device forgot the connection in one direction, routes are asymmetric, or a filter drops them.
-    Each side will take the other for dead.
+    A side that sends probes or data into the loss takes the other for dead.
 
     Look at: a capture at the other end, which shows whether the probes arrive there and are answered; the state
     tables of firewalls, NATs and load balancers on the path.

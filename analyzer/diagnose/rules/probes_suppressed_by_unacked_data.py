@@ -24,7 +24,7 @@ def probes_suppressed_by_unacked_data(flow: Flow, context: Context) -> Iterator[
 
     This side had sent keepalive probes before. When its peer went silent it had just sent data, and a TCP with
     unacknowledged data sends no keepalive probes (RFC 9293 3.8.4). Its retransmission timer decides instead, by default
-    after about 15 minutes. Most peers die with data in flight, and keepalive settings do not help then.
+    after about 15 minutes. A peer often dies while data is in flight, and then keepalive settings do not help.
 
     Look at: `ss -tnoi` on that host. It shows timer:(on,...), the retransmission timer, instead of
     timer:(keepalive,...).

@@ -33,7 +33,7 @@ def proxy_idle_close(context: Context) -> Iterator[Claim]:
 
     After a fixed time without data one side, usually a proxy or a server, sent FIN (some send RST). Keepalive probes do
     not count as data for such a limit, and do not keep the connection open. Clients that reuse connections must expect
-    this: a request sent at that moment crosses the FIN and is lost (see keepalive-race).
+    this: a request sent at that moment crosses the FIN and may fail (see keepalive-race).
 
     Look at: the idle limits of the host that closed, and of proxies in front of it.
 

@@ -30,16 +30,17 @@ def _told(facts: Facts) -> Mask:
 def too_many_pings(flow: Flow, context: Context) -> Iterator[Claim]:
     """A gRPC server closed a connection because its client sent HTTP/2 PINGs too often.
 
-    A gRPC server counts PINGs that arrive sooner than it permits: by default 5 minutes after the one before, or two
-    hours while no call is open. At the third it sends GOAWAY with ENHANCE_YOUR_CALM and the text too_many_pings. Calls
-    in progress fail as UNAVAILABLE. The client reconnects, with twice its keepalive time.
+    A gRPC server counts every PING that comes too soon: less than 5 minutes after the one before (the default), or less
+    than two hours while no call is open. At the third such PING it sends GOAWAY with ENHANCE_YOUR_CALM and the text
+    too_many_pings. Calls in progress fail as UNAVAILABLE. The client reconnects, with twice its keepalive time.
 
     Look at: the keepalive time of the client's channel, and the server's enforcement policy.
 
     Raise the client's keepalive time (Go: keepalive.ClientParameters.Time; Java: keepAliveTime; C++, Python and others:
-    grpc.keepalive_time_ms) to five minutes or more. Or let the server permit more PINGs (Go:
-    keepalive.EnforcementPolicy.MinTime and PermitWithoutStream; Java: permitKeepAliveTime and
-    permitKeepAliveWithoutCalls; C++, Python and others: grpc.http2.min_recv_ping_interval_without_data_ms).
+    grpc.keepalive_time_ms) to five minutes or more, and send no PINGs while no call is open. Or let the server permit
+    more PINGs (Go: keepalive.EnforcementPolicy.MinTime and PermitWithoutStream; Java: permitKeepAliveTime and
+    permitKeepAliveWithoutCalls; C++, Python and others: grpc.http2.min_recv_ping_interval_without_data_ms and
+    grpc.keepalive_permit_without_calls).
     """
     for side, tired in enumerate(SIDES):
         frames = context.facts.event_frames(flow.stream, EVENT_UNWELCOME, side)

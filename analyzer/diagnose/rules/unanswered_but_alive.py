@@ -35,7 +35,7 @@ def _explained(facts: Facts) -> Mask:
 def unanswered_but_alive(flow: Flow, context: Context) -> Iterator[Claim]:
     """Probes got no reply, for a reason that says nothing about the peer.
 
-    A healthy peer sends no reply, or its reply is not in the capture, in these cases. The connection negotiated
+    There are four such reasons: a healthy peer sends no reply, or its reply is not captured. The connection negotiated
     timestamps and the probe has none: RFC 7323 3.2 says that the receiver should drop it silently (most reply anyway; a
     host that replied to such probes in this capture is not suspected of it). Probes follow each other within half a
     second: Linux answers out-of-window segments no more often than that (net.ipv4.tcp_invalid_ratelimit). The first

@@ -22,9 +22,9 @@ def user_timeout_overrides_count(flow: Flow, context: Context) -> Iterator[Claim
     """The prober gave up after a single probe: TCP_USER_TIMEOUT is set, or the count is 1.
 
     With TCP_USER_TIMEOUT set, Linux does not count probes: it gives up at the first probe timer after that time of
-    silence, whether that is fewer or more probes than tcp_keepalive_probes. A user timeout below the idle time leaves a
-    single probe; hardly anybody sets a count of 1. A longer run may have ended this way too: user_timeout_s in the JSON
-    has the bounds.
+    silence, whether that is fewer or more probes than tcp_keepalive_probes. A user timeout of at most one idle time
+    plus one interval leaves a single probe; hardly anybody sets a count of 1. A longer run may have ended this way too:
+    user_timeout_s in the JSON has the bounds.
 
     Look at: TCP_USER_TIMEOUT and TCP_KEEPCNT of the prober's socket (strace -e setsockopt shows them being set).
 
