@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -102,6 +101,8 @@ def parse_ports(text: str) -> tuple[int, int]:
             return low, high
         raise UsageError(f"--port {text}: ports are 0 to {MAX_PORT}, and a range is LOW-HIGH")
     try:
+        import socket
+
         port = SERVICES.get(text.lower()) or socket.getservbyname(text.lower(), "tcp")
     except (OSError, ValueError) as error:
         raise UsageError(f"--port {text}: not a port (443), a range (8000-8099) or the name of a service") from error

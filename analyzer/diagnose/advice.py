@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from analyzer.diagnose.idle_timeouts import Memory
@@ -103,6 +104,11 @@ def _settings_there(facts: Facts, flow: Flow, timing: Timing, side: str) -> str:
     port = flow.server.port
     if is_windows(facts, flow, SIDES.index(side)):
         return windows_settings(port, timing)
+    return _settings_by_port(port, side, timing)
+
+
+@lru_cache(1 << 8)  # a service's connections have one remedy
+def _settings_by_port(port: int, side: str, timing: Timing) -> str:
     likely = [one.text(timing, port) for one in snippets_for(port, side)]
     general = (
         f"SO_KEEPALIVE with TCP_KEEPIDLE={timing.idle}, TCP_KEEPINTVL={timing.interval}, TCP_KEEPCNT={timing.probes}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.diagnose.groups import service_and_path_keys
 from analyzer.model.columns import Facts
-from analyzer.tables.arrays import Column, Mask
+from analyzer.tables.arrays import Column, Mask, are_among, distinct
 from analyzer.tables.fields import END_TIME
 from analyzer.tcp import LATE_PART, SECOND
 
@@ -37,14 +37,19 @@ def overdue(context: Context, streams: Column) -> Mask:
     if len(streams) and len(probed):
         probed = probed[np.argsort(-asked[probed], kind="stable")]  # those that show most first
         keys, of_probed = service_and_path_keys(flows, streams), service_and_path_keys(flows, probed)
-        shown, first = np.unique(of_probed, return_index=True)
-        wanted, place = np.unique(keys, return_inverse=True)
-        usual = np.full(len(wanted), USUAL_NS)
-        for at in np.flatnonzero(np.isin(wanted, shown)).tolist():
-            idle = _idle_time(context, int(probed[first[np.searchsorted(shown, wanted[at])]]))
-            usual[at] = USUAL_NS if idle is None else round(idle * SECOND * CLEARLY_LONGER)
-        limits = usual[place]
+        order = np.argsort(of_probed, kind="stable")
+        beside = are_among(keys, of_probed)
+        first = order[np.searchsorted(of_probed[order], keys[beside])]  # which of the probed shows most there
+        shown = distinct(first)
+        context.expect(sorted(probed[shown].tolist()))
+        usual = [_limit(_idle_time(context, stream)) for stream in probed[shown].tolist()]
+        limits[beside] = np.array(usual, np.int64)[np.searchsorted(shown, first)]
     return np.asarray(silences(context.facts, streams) > limits)
+
+
+def _limit(idle: float | None) -> int:
+    """What is clearly longer than this idle time, in nanoseconds."""
+    return USUAL_NS if idle is None else round(idle * SECOND * CLEARLY_LONGER)
 
 
 def _idle_time(context: Context, stream: int) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from analyzer.model.advice import Advice, Candidate
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import Finding
@@ -14,6 +13,7 @@ from analyzer.model.second_reading import SecondReading
 from analyzer.tables.arrays import Column
 
 if TYPE_CHECKING:
+    from analyzer.model.advice import Advice, Candidate
     from analyzer.report.charts.charts import Charts
 
 
