@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from analyzer.report.layout import printable
 
@@ -69,9 +69,20 @@ def styled() -> Iterator[None]:
     import matplotlib
 
     with matplotlib.rc_context():
+        # They have been validated once: that takes as long as drawing.
+        dict.update(cast(dict[str, Any], matplotlib.rcParams), _parameters())
+        yield
+
+
+@cache
+def _parameters() -> dict[str, Any]:
+    """All of matplotlib's parameters, its defaults and ours."""
+    import matplotlib
+
+    with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)  # type: ignore[arg-type]
-        yield
+        return dict(cast(dict[str, Any], matplotlib.rcParams))
 
 
 class Margins(NamedTuple):
