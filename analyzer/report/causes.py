@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from analyzer.model.findings import SEVERITIES, URGENT, Finding
+from analyzer.report.analysed import Analysed
 from analyzer.report.times import clock, zone
 from analyzer.tcp import SECOND
 
@@ -87,7 +88,7 @@ class Cause:
             connections=_counted(len(self.streams), total),
             whom=_named(self.places, {one.service for one in self.findings}),
         )
-        return text[:1].upper() + text[1:]
+        return _capital(text)
 
     def told(self, total: int, day: int, utc: bool) -> str:
         """The sentence with its full stop, and in parentheses how sure it is, and when."""
@@ -119,11 +120,27 @@ def causes(findings: Iterable[Finding]) -> list[Cause]:
     return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.doubtful, -len(one.streams)))
 
 
-def summary(found: Sequence[Cause], counts: dict[str, int], day: int, *, utc: bool) -> list[str]:
-    """What happened, to whom, when, how sure, and what to do first: whole sentences, the worst first."""
-    total = sum(counts.values())
+def unexplained(analysis: Analysed, streams: Sequence[int], findings: Sequence[Finding]) -> list[str]:
+    """Sentences about connections whose verdict is urgent and that no finding names: `3 of 9 connections are ...`."""
+    named = {stream for one in findings for stream in one.concerned}
+    left = Counter(analysis.verdicts[stream] for stream in streams if stream not in named)
+    sentences = []
+    for word, number in left.items():
+        if analysis.severities[word] in URGENT:
+            counted = _capital(_counted(number, len(streams)))
+            sentences.append(f"{counted} {'is' if number == 1 else 'are'} {word}: {analysis.meanings[word]}.")
+    return sentences
+
+
+def summary(found: Sequence[Cause], total: int, others: Sequence[str], day: int, *, utc: bool) -> list[str]:
+    """What happened, to whom, when, how sure, and what to do first: whole sentences, the worst first.
+
+    `others` are those of `unexplained`, and `total` is how many connections there are.
+    """
     urgent = [cause for cause in found if cause.severity in URGENT]
     if not urgent:
+        if others:
+            return list(others)
         where = f"in {total} connection{'s' * (total != 1)}" if total else ": no TCP connection"
         minor = f"; {len(found)} minor finding{'s' * (len(found) != 1)}" if found else ""
         return [f"No problem found {where}{minor}.".replace(" :", ":")]
@@ -133,8 +150,13 @@ def summary(found: Sequence[Cause], counts: dict[str, int], day: int, *, utc: bo
     if rest := urgent[SENTENCES:]:
         named = ", ".join(f"{one.rule}{_on(len(one.streams))}" for one in rest)
         lines.append(f"{len(rest)} more problem{'s' * (len(rest) > 1)}: {named}.")
+    lines += others
     lines.append(f"Do first: {urgent[0].fix}")
     return lines
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _on(connections: int) -> str:

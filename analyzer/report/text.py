@@ -10,7 +10,7 @@ from analyzer.model.captures import CaptureFacts
 from analyzer.model.findings import URGENT, Finding
 from analyzer.model.flows import HostSettings
 from analyzer.report.analysed import Analysed
-from analyzer.report.causes import Cause, causes, summary
+from analyzer.report.causes import Cause, causes, summary, unexplained
 from analyzer.report.connections import Rest, Row, folded, host_line, settings_of, table_lines
 from analyzer.report.layout import COLOURS, UNBROKEN, Layout, paragraph, printable
 from analyzer.report.read_from import capture_lines
@@ -34,7 +34,7 @@ def write_text(
     """Write what these connections and findings say, in at most `layout.lines` lines."""
     counts = analysis.verdict_counts(list(streams))
     found = causes(findings)
-    lines = list(_head(analysis, found, counts, layout))
+    lines = list(_head(analysis, found, counts, unexplained(analysis, streams, findings), layout))
     least = len(counts) + 3  # one row of each verdict
     room = None if layout.lines is None else layout.lines - len(lines) - 1
     if layout.full:
@@ -60,10 +60,12 @@ def _rows(analysis: Analysed, streams: Sequence[int], layout: Layout, room: int)
     return list(folded(analysis, streams, room, layout.lines))
 
 
-def _head(analysis: Analysed, found: Sequence[Cause], counts: dict[str, int], layout: Layout) -> Iterator[str]:
+def _head(
+    analysis: Analysed, found: Sequence[Cause], counts: dict[str, int], others: Sequence[str], layout: Layout
+) -> Iterator[str]:
     """What happened, and of what that is said."""
     day = next((one.first_time for one in analysis.captures if one.first_time is not None), 0)
-    for sentence in summary(found, counts, day, utc=layout.utc):
+    for sentence in summary(found, sum(counts.values()), others, day, utc=layout.utc):
         yield from paragraph(sentence, layout.prose, "", "  ")
     yield ""
     about = [

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conversation import CLIENT, Conversation
+from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed
 from results import CAPTURES, recorded
 from samples import CAPTURES_OF_EACH_KIND
@@ -94,6 +94,15 @@ def test_when_nothing_is_wrong_that_is_the_answer() -> None:
     talk = Conversation().handshake().data(CLIENT, 100).idle(15).probes(CLIENT, 3, every=15).fin(CLIENT)
     text = text_of(analyzed(talk))
     assert text.startswith("No problem found in 1 connection")
+
+
+def test_trouble_that_no_finding_names_is_in_the_answer() -> None:
+    lossy = Conversation().handshake().data(CLIENT, 100).idle(15).probes(CLIENT, 2, every=5, answered=False)
+    analysis = analyzed(
+        lossy.probe(CLIENT).idle(5), Conversation(ports=(40_001, 5432)).handshake().fin(CLIENT).fin(SERVER)
+    )
+    assert analysis.verdicts[0] == "lossy_path"
+    assert text_of(analysis).startswith("1 of 2 connections is lossy_path: some probes got no reply")
 
 
 def test_rows_alike_are_folded_and_the_rest_is_counted() -> None:

@@ -34,7 +34,7 @@ def duplicate_capture(context: Context) -> Iterator[Claim]:
             continue
         yield Claim(
             summary=f"{own:,} of {tcp_packets:,} TCP packets{where} are second copies; each packet is counted once",
-            remedy="Capture on one interface, or remove the copies with editcap -d before you use other tools.",
+            remedy="Capture on one interface, or let editcap -d remove copies that follow each other closely.",
             frames=(),
             observed=f"{own:,} packets captured twice",
             expected="each packet once",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from analyzer.errors import UsageError
 from analyzer.model.findings import URGENT, Finding
 from analyzer.report.advice import write_text as write_advice
-from analyzer.report.causes import causes
+from analyzer.report.causes import causes, unexplained
 from analyzer.report.files import created
 from analyzer.report.incident import About, Page, Picture, compose, write_html
 from analyzer.report.incident.ladders import frames_of, ladder_of
@@ -73,6 +73,7 @@ def incident_page(
         about=About(
             severities=analysis.severities,
             counts=analysis.verdict_counts(list(streams)),
+            unexplained=unexplained(analysis, streams, analysis.findings),
             frame_text=analysis.frame_text,
             command=command,
             version=__version__,

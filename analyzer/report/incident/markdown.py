@@ -82,7 +82,7 @@ def _causes(heading: str, causes: Sequence[Told]) -> Iterator[str]:
     yield f"## {heading}"
     if not causes:
         yield ""
-        yield "No problem found."
+        yield "No finding."
     for one in causes:
         yield ""
         yield f"### {one.severity}: {escaped(one.sentence)}"

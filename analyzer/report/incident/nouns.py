@@ -21,6 +21,7 @@ class About(NamedTuple):
 
     severities: Mapping[str, str]
     counts: Mapping[str, int]
+    unexplained: Sequence[str]  # sentences about connections in trouble that no finding names
     frame_text: Callable[[int], str]
     command: str
     version: str

@@ -55,7 +55,7 @@ def compose(
         span=_span(first, last, about.utc) if last else "no packets",
         zone=zone(first, about.utc) if last else "UTC",
         date=date,
-        impact=impact(found, total, first, about.utc),
+        impact=impact(found, total, about.unexplained, first, about.utc),
         first=urgent[0].fix if urgent else "",
         events=[_happening(some, about, date) for some in matter],
         causes=urgent[:MOST_CAUSES],
@@ -136,13 +136,17 @@ def _happening(some: Sequence[Moment], about: About, date: str) -> Happening:
     flow, frame = first.flow, first.frame
     servers = {one.flow.server for one in some}
     ends = f"{flow.client} > {flow.server}"
-    if len(some) > 1:
-        ends = f"{len(some)} connections to {flow.server if len(servers) == 1 else f'{len(servers)} servers'}"
+    streams = list(dict.fromkeys(one.flow.stream for one in some))
+    text = first.text
+    if len(streams) > 1:
+        ends = f"{len(streams)} connections to {flow.server if len(servers) == 1 else f'{len(servers)} servers'}"
+    elif len(some) > 1:
+        text += f" ({len(some)} times)"
     return Happening(
         when=_when(first.time, some[-1].time, about.utc, date),
-        streams=[one.flow.stream for one in some],
+        streams=streams,
         ends=ends,
-        text=first.text,
+        text=text,
         frame="" if frame is None else about.frame_text(frame),
         urgent=first.urgent,
     )

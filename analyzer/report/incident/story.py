@@ -16,14 +16,14 @@ EXAMPLES = 3  # findings of a cause that are told
 RANGES = 100  # of stream numbers in a filter
 
 
-def impact(causes: Sequence[Cause], total: int, day: int, utc: bool) -> str:
+def impact(causes: Sequence[Cause], total: int, unexplained: Sequence[str], day: int, utc: bool) -> str:
     """How many connections were hit, by what, when, how sure, and how many were not."""
     urgent = [cause for cause in causes if cause.severity in URGENT]
     if not total and not urgent:
         return "The capture holds no TCP connection."
     if not urgent:
-        return f"No problem found in {_connections(total)}."
-    told = " ".join(cause.told(total, day, utc) for cause in urgent[:SENTENCES])
+        return " ".join(unexplained) or f"No problem found in {_connections(total)}."
+    told = " ".join([*(cause.told(total, day, utc) for cause in urgent[:SENTENCES]), *unexplained])
     hit = {stream for cause in urgent for stream in cause.streams}
     if total < 2 or not hit:
         return told
