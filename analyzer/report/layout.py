@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 UNBROKEN = 10_000  # lines that no terminal breaks
+SCREEN = 40  # lines: what a reader has in view
 PROSE_WIDTH = 100  # longer lines are hard to read, however wide the terminal is
 COLOURS = {"high": "red", "medium": "yellow", "low": "cyan", "info": "green"}
 HARD_SPACE = "\xa0"

@@ -12,7 +12,7 @@ from analyzer.model.flows import HostSettings
 from analyzer.report.analysed import Analysed
 from analyzer.report.causes import Cause, causes, summary, unexplained
 from analyzer.report.connections import Rest, Row, folded, host_line, settings_of, table_lines
-from analyzer.report.layout import COLOURS, UNBROKEN, Layout, paragraph, printable
+from analyzer.report.layout import COLOURS, SCREEN, UNBROKEN, Layout, paragraph, printable
 from analyzer.report.read_from import capture_lines
 from analyzer.tables.frames import file_of
 
@@ -54,8 +54,8 @@ def write_text(
 
 
 def _rows(analysis: Analysed, streams: Sequence[int], layout: Layout, room: int) -> list[Row | Rest]:
-    """All of them where they have room, or where all were asked for; else folded."""
-    if layout.lines is None or len(streams) <= min(room, layout.lines):
+    """All of them where they have room, or where so many were asked for; else folded."""
+    if layout.lines is None or len(streams) <= (room if layout.lines <= SCREEN else layout.lines):
         return [Row(stream, 0) for stream in analysis.worst_first(list(streams))]
     return list(folded(analysis, streams, room, layout.lines))
 
@@ -65,7 +65,10 @@ def _head(
 ) -> Iterator[str]:
     """What happened, and of what that is said."""
     day = next((one.first_time for one in analysis.captures if one.first_time is not None), 0)
-    for sentence in summary(found, sum(counts.values()), others, day, utc=layout.utc):
+    sentences = summary(found, sum(counts.values()), others, day, utc=layout.utc)
+    if not counts and not found and len(analysis):
+        sentences = ["No connection is selected."]
+    for sentence in sentences:
         yield from paragraph(sentence, layout.prose, "", "  ")
     yield ""
     about = [

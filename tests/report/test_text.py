@@ -63,6 +63,13 @@ def test_elsewhere_every_connection_is_a_row_when_all_are_asked_for(capture: Pat
     assert table.count("\n") >= len(analysis)
 
 
+def test_so_many_rows_as_are_asked_for() -> None:
+    for lines in (200, 1000):
+        assert " more  client" not in text_of(recorded(CROWD), lines=lines)
+    for lines in (40, 199):
+        assert " more  client" in text_of(recorded(CROWD), lines=lines)
+
+
 def test_the_answer_comes_first_and_says_what_to_do() -> None:
     first, *_, last = text_of(recorded(CROWD)).split("\n\n")[0].replace("\n  ", " ").splitlines()
     assert "40 of 200 connections" in first
