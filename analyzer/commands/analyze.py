@@ -53,7 +53,9 @@ def analyze(
             help=f"Write to this file ({OWNER_ONLY}); parquet: to this directory",
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Connections listed in text; 0 lists all")] = LIMIT,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Connections listed in text, and lines of it, at most; 0: all")
+    ] = LIMIT,
     idle_after: IdleAfter = 10.0,
     split_tunnels: SplitTunnels = False,
     same_traffic: SameTraffic = Join.auto,

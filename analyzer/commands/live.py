@@ -112,7 +112,9 @@ def live(
     output: Annotated[
         str | None, typer.Option("-o", "--output", metavar="OUT", help=f"Write to this file ({OWNER_ONLY})")
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Connections listed in text; 0 lists all")] = LIMIT,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Connections listed in text, and lines of it, at most; 0: all")
+    ] = LIMIT,
     idle_after: Annotated[
         float, typer.Option(metavar="SECONDS", min=0, help="Silence that makes a connection idle")
     ] = 10.0,

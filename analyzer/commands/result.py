@@ -11,11 +11,12 @@ import typer
 
 from analyzer.commands.outputs import STANDARD_OUTPUT, binary_output, check_output, private_folder, width_of
 from analyzer.errors import UsageError
+from analyzer.report.layout import SCREEN
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
 
-LIMIT = 40
+LIMIT = SCREEN
 HOSTS_LISTED = 10
 
 
