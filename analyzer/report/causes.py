@@ -141,9 +141,9 @@ def summary(found: Sequence[Cause], total: int, others: Sequence[str], day: int,
     if not urgent:
         if others:
             return list(others)
-        where = f"in {total} connection{'s' * (total != 1)}" if total else ": no TCP connection"
         minor = f"; {len(found)} minor finding{'s' * (len(found) != 1)}" if found else ""
-        return [f"No problem found {where}{minor}.".replace(" :", ":")]
+        where = f"No problem found in {total} connection{'s' * (total != 1)}" if total else "No TCP connection captured"
+        return [f"{where}{minor}."]
     lines = []
     for cause in urgent[:SENTENCES]:
         lines.append(cause.told(total, day, utc))

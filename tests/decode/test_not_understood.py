@@ -31,7 +31,7 @@ def test_without_any_tcp_the_reasons_are_told(tmp_path: Path) -> None:
     datagram = ethernet(ipv4(bytes(8), UDP))
     path = capture(tmp_path / "a.pcap", 1, datagram, ethernet(bytes(28), ethertype=ARP), datagram)
     said = inside("analyze", path)
-    assert "no TCP: 2 x IP, but not TCP, nor an ICMP error; 1 x no IP packet" in said
+    assert "no TCP: 2 x IP, but neither TCP nor an ICMP error; 1 x no IP packet" in said
 
 
 def test_where_there_is_tcp_nothing_is_said_of_the_rest(tmp_path: Path) -> None:
