@@ -59,7 +59,7 @@ def dead_peer(flow: Flow, context: Context) -> Iterator[Claim]:
             remedy=_remedy(flow, keepalive, context, silent, errors),
             frames=tuple(sorted({probe.frame for probe in silent} | {one for error in errors for one in error.frames})),
             observed=f"{several(len(silent), 'probe')}{' in a row' * (len(silent) > 1)} without a reply"
-            + _since(context, flow, keepalive, silent, refused=bool(errors))
+            + _since(context, flow, keepalive, silent)
             + said,
             expected="an ACK to each probe within a round trip",
             source="RFC 9293 3.8.4; Linux net/ipv4/tcp_timer.c tcp_keepalive_timer()",
@@ -85,7 +85,7 @@ def _remedy(flow: Flow, keepalive: Keepalive, context: Context, silent: list[Pro
     elif needs is not None:
         parts.append(f"Detection takes {needs} with {known}.")
     if is_slow(needs):
-        timing = proposed(context.memories, flow.stream)
+        timing = proposed(int(context.safe_idle[flow.stream]))
         parts.append(f"With {timing} it takes {timing.total} s.")
         parts.append(how_to_set(context.facts, flow, timing, (keepalive.sender,)))
     elif needs is not None and needs.high is not None:
@@ -100,19 +100,15 @@ def _took(flow: Flow, keepalive: Keepalive) -> int | None:
     return flow.ending.time - keepalive.episodes[-1].start if gave_up and seen and flow.ending.time else None
 
 
-def _since(context: Context, flow: Flow, keepalive: Keepalive, silent: list[Probe], *, refused: bool) -> str:
-    """Since when the peer was silent, at the earliest and at the latest, before that was known; not if it was seen.
-
-    A peer that something else refused the probes for is out of reach, as far as anybody knows.
-    """
+def _since(context: Context, flow: Flow, keepalive: Keepalive, silent: list[Probe]) -> str:
+    """For how long nothing came from the peer before the prober gave up; nothing where it was seen meanwhile."""
     known, start = flow.ending.time, keepalive.episodes[-1].start
     seen = any(heard_of_peer(context.facts, flow, keepalive)) or bool(context.silence.alive_elsewhere[flow.stream])
     if known is None or not silent or start >= silent[0].time or seen:
         return ""
-    what = "out of reach" if refused else "dead"
     return (
-        f"; the peer had been {what} for at least {duration(known - silent[0].time)} and at most "
-        f"{duration(known - start)} by then"
+        f"; no packet from the peer for {duration(known - start)}, {duration(known - silent[0].time)} of these after "
+        "the first probe"
     )
 
 

@@ -67,7 +67,7 @@ def _observed(memory: Memory) -> str:
 
 def _advice(context: Context, memory: Memory, flow: Flow) -> str:
     """What idle time of a prober keeps the device from forgetting, and how to set it."""
-    timing = proposed(context.memories, flow.stream)
+    timing = proposed(int(context.safe_idle[flow.stream]))
     why = "connections survived that much silence" if memory.survived else "half of the silence that was fatal"
     if timing.idle < memory.safe_idle:
         why = f"{memory.safe_idle} s is the most that keeps the device from forgetting"

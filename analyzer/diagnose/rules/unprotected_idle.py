@@ -59,7 +59,7 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
     shown = _is_shown(context.facts, streams)
     for group in context.by_service(streams[shown]):
         flow = context.flow(int(group[0]))
-        timing = proposed(context.memories, int(group[0]))
+        timing = proposed(int(context.safe_idle[group].min()))
         how = how_to_set(context.facts, flow, timing)
         yield _claim(
             group, f"to {flow.server}", f"With {timing} a dead peer is detected after {timing.total} s. {how}", context
