@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from analyzer.diagnose.idle_timeouts import Memory
 from analyzer.diagnose.phrases import named, several
 from analyzer.diagnose.systems import is_windows, windows_settings
 from analyzer.knowledge.snippets import Timing, snippets_for
@@ -68,9 +67,9 @@ def settings(entry: Keepalive) -> str:
     return ", ".join(parts)
 
 
-def proposed(memories: Iterable[Memory], stream: int) -> Timing:
-    """Settings to propose: the usual ones, or below what a device on this path is seen to forget."""
-    idle = min([USUAL.idle, *(one.safe_idle for one in memories if (one.streams == stream).any())])
+def proposed(safe_idle: int) -> Timing:
+    """Settings to propose: the usual ones, or those that a device on the path leaves: one of `Context.safe_idle`."""
+    idle = min(USUAL.idle, safe_idle)
     return Timing(idle, min(USUAL.interval, idle), USUAL.probes)
 
 

@@ -50,6 +50,7 @@ LATENESS = 1 + 1 / LATE_PART
 ONE_LIMIT = 1.1
 NAMED_AT_MOST = 6
 PATH_S = 0.5
+UNLIMITED = 1 << 40
 
 
 class Memory(NamedTuple):
@@ -119,6 +120,14 @@ def find_memories(
         for path in by_path(facts.tracks.flows, silence.on_paths_of(suspects))
     ]
     return [memory for memory in memories if memory is not None]
+
+
+def safe_idle_times(memories: Sequence[Memory], flows: int) -> Column:
+    """For each of so many connections the idle time that is safe on its path, or UNLIMITED: seconds, (flows,)."""
+    safe = np.full(flows, UNLIMITED)
+    for memory in memories:
+        safe[memory.streams] = np.minimum(safe[memory.streams], memory.safe_idle)
+    return safe
 
 
 def _memory(facts: Facts, path: Column, suspects: Column, device: Column, mute: Column) -> Memory | None:

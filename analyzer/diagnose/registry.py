@@ -17,7 +17,7 @@ from analyzer.diagnose.attempts import find_scans
 from analyzer.diagnose.explained import explained
 from analyzer.diagnose.groups import by_service, by_service_and_path, hosts
 from analyzer.diagnose.hops import reset_hops
-from analyzer.diagnose.idle_timeouts import Memory, find_memories
+from analyzer.diagnose.idle_timeouts import Memory, find_memories, safe_idle_times
 from analyzer.diagnose.limits import Closings, Limit, all_closings, idle_limits
 from analyzer.diagnose.lost import Lost, lost_probes
 from analyzer.diagnose.phrases import connections, named
@@ -104,6 +104,11 @@ class Context:
     def memories(self) -> list[Memory]:
         """Paths with a device that forgets idle connections."""
         return find_memories(self.facts, self.judged, self.silence, self.idle_limits)
+
+    @functools.cached_property
+    def safe_idle(self) -> Column:
+        """The idle time, in seconds, that keeps devices on each path from forgetting; UNLIMITED where none is seen."""
+        return safe_idle_times(self.memories, len(self.facts))
 
     @functools.cached_property
     def reset_hops(self) -> Narrow:

@@ -45,13 +45,13 @@ def test_a_peer_heard_on_another_connection_is_not_called_gone(form: dict[str, A
     [finding] = of_stream(0, dead(idle=8, **form), busy(60, **form))
     assert finding.rule == "keepalive-exhausted-but-alive"
     assert [note.partition(":")[0] for note in finding.notes] == ["dead-peer"]
-    assert "been dead" not in finding.notes[0] + finding.evidence.observed
+    assert "no packet from the peer" not in finding.notes[0] + finding.evidence.observed
 
 
 def test_a_peer_that_nobody_heard_is() -> None:
     [finding] = of_stream(0, dead(), busy(10))
     assert (finding.rule, finding.notes) == ("dead-peer", ())
-    assert "and 20.0 s before the prober gave up" in finding.evidence.observed
+    assert ", 20.0 s of these after the first probe" in finding.evidence.observed
 
 
 @EVERY_FORM

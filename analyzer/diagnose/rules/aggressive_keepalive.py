@@ -66,7 +66,7 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
 
 def _remedy(context: Context, group: Column) -> str:
     """Raise it, but not above what a device on the path is seen to forget."""
-    idle = min(proposed(context.memories, stream).idle for stream in group.tolist())
+    idle = proposed(int(context.safe_idle[group].min())).idle
     if idle <= OFTEN_NS / SECOND:
         return (
             "Keep the idle time: a device on the network path forgets sooner. Find that device and raise its timeout."

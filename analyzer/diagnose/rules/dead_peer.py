@@ -87,7 +87,7 @@ def _remedy(flow: Flow, keepalive: Keepalive, context: Context, silent: list[Pro
     elif needs is not None:
         parts.append(f"Detection takes {needs} with {known}.")
     if is_slow(needs):
-        timing = proposed(context.memories, flow.stream)
+        timing = proposed(int(context.safe_idle[flow.stream]))
         parts.append(f"With {timing} it takes {timing.total} s.")
         parts.append(how_to_set(context.facts, flow, timing, (keepalive.sender,)))
     elif needs is not None and needs.high is not None:
@@ -103,14 +103,14 @@ def _took(flow: Flow, keepalive: Keepalive) -> int | None:
 
 
 def _since(context: Context, flow: Flow, keepalive: Keepalive, silent: list[Probe]) -> str:
-    """Since when the peer was silent, at the earliest and at the latest, before that was known; not if it was seen."""
+    """For how long nothing came from the peer before the prober gave up; nothing where it was seen meanwhile."""
     known, start = flow.ending.time, keepalive.episodes[-1].start
     seen = any(heard_of_peer(context.facts, flow, keepalive)) or bool(context.silence.alive_elsewhere[flow.stream])
     if known is None or not silent or start >= silent[0].time or seen:
         return ""
     return (
-        f"; the peer stopped replying between {duration(known - start)} and {duration(known - silent[0].time)} before "
-        "the prober gave up"
+        f"; no packet from the peer for {duration(known - start)}, {duration(known - silent[0].time)} of these after "
+        "the first probe"
     )
 
 

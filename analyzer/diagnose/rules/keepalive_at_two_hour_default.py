@@ -62,7 +62,7 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
 
 def _how(context: Context, flow: Flow) -> str:
     """On the side that probes, as far as it can be configured."""
-    timing = proposed(context.memories, flow.stream)
+    timing = proposed(int(context.safe_idle[flow.stream]))
     sysctls = " ".join(snippet("Linux").filled(timing))
     sides = [entry.sender for entry in flow.keepalive]
     return (

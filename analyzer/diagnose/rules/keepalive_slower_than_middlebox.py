@@ -37,7 +37,7 @@ def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
         flow, entry = late[0]
         prober, _ = ends_of(flow, entry)
         first = entry.episodes[-1].probes[0]
-        timing = proposed(context.memories, flow.stream)
+        timing = proposed(int(context.safe_idle[flow.stream]))
         yield Claim(
             summary=f"A device on the path forgot {connections(len(late))} to {flow.server} before the first "
             f"keepalive probe; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.advice import LATE, how_to_set, proposed
+from analyzer.diagnose.advice import LATE, USUAL, how_to_set, proposed
 from analyzer.diagnose.hops import OTHER, SAME, UNKNOWN
 from analyzer.diagnose.phrases import ends, named
 from analyzer.diagnose.registry import Claim, Context, rule
@@ -72,8 +72,8 @@ def _sooner(flow: Flow, context: Context) -> str:
             continue
         last = keepalive.episodes[-1]
         waited = last.probes[0].time - last.start
-        timing = proposed(context.memories, flow.stream)
-        if waited > LATE * timing.idle * SECOND:
+        if waited > LATE * USUAL.idle * SECOND:
+            timing = proposed(int(context.safe_idle[flow.stream]))
             how = how_to_set(context.facts, flow, timing, (keepalive.sender,))
             return f" The first probe came after {duration(waited)} of silence; {timing.idle} s shows it sooner. {how}"
     return ""

@@ -71,7 +71,7 @@ def _observed(memory: Memory) -> str:
 
 def _advice(context: Context, memory: Memory, flow: Flow) -> str:
     """What idle time of a prober keeps the device from forgetting, and how to set it."""
-    timing = proposed(context.memories, flow.stream)
+    timing = proposed(int(context.safe_idle[flow.stream]))
     why = "half of the silence that was fatal"
     if memory.survived:
         late = memory.safe_idle < memory.survived // SECOND

@@ -46,7 +46,7 @@ def older_connection_held(flow: Flow, context: Context) -> Iterator[Claim]:
         summary=f"{flow.server} still held an older connection when {flow.client} opened a new one on the same "
         f"ports{delay}",
         remedy="Enable keepalive on the server with an idle time of minutes, so that it drops dead clients before they "
-        f"reconnect. {how_to_set(context.facts, flow, proposed(context.memories, flow.stream), SIDES[1:])}",
+        f"reconnect. {how_to_set(context.facts, flow, proposed(int(context.safe_idle[flow.stream])), SIDES[1:])}",
         frames=(),
         observed=f"an ACK with other sequence numbers in reply to a SYN{', and the RST from the client' * reset}",
         expected="a SYN-ACK",

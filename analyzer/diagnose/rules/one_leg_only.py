@@ -71,7 +71,7 @@ def _claim(context: Context, side: int, silent: Column, probed: Column) -> Claim
         summary=f"Proxy {proxy} has keepalive probes on {connections(len(probed))} of one side, and none on "
         f"{connections(len(silent))} to its {('servers', 'clients')[side]}",
         remedy=f"Enable keepalive on the proxy for connections to its {('servers', 'clients')[side]}, too. "
-        f"{how_to_set(facts, flow, proposed(context.memories, flow.stream), (SIDES[side],))}",
+        f"{how_to_set(facts, flow, proposed(int(context.safe_idle[flow.stream])), (SIDES[side],))}",
         frames=tuple(frames),
         observed="probes on one side of a proxy, silence without probes on the other",
         expected="probes on both sides",

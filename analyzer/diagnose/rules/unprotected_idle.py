@@ -69,7 +69,7 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
     shown, late = _is_shown(facts, streams), overdue(context, streams)
     for group in context.by_service(streams[shown & late]):
         flow = context.flow(int(group[0]))
-        timing = proposed(context.memories, int(group[0]))
+        timing = proposed(int(context.safe_idle[group].min()))
         how = f"With {timing} a dead peer is detected after {timing.total} s. {how_to_set(facts, flow, timing)}"
         yield _claim(group, f" to {flow.server}", f"{ENABLE} {how}", context)
     for early, which, remedy in (
