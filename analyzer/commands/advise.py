@@ -9,20 +9,10 @@ from typing import Annotated, TextIO
 import typer
 
 from analyzer.commands.groups import with_groups
-from analyzer.commands.options import (
-    OWNER_ONLY,
-    Captures,
-    IdleAfter,
-    Join,
-    Progress,
-    Quiet,
-    SameTraffic,
-    SplitTunnels,
-    Verbose,
-)
+from analyzer.commands.options import OWNER_ONLY, Captures
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import check_output, open_output
-from analyzer.commands.reading import read
+from analyzer.commands.reading import Reading
 from analyzer.commands.selection import Selection
 
 PAGE_WIDTH = 100
@@ -40,6 +30,7 @@ class AdviceFormat(StrEnum):
 def advise(
     captures: Captures,
     selection: Selection,
+    reading: Reading,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,12 +43,6 @@ def advise(
     output: Annotated[
         str | None, typer.Option("-o", "--output", metavar="OUT", help=f"Write to this file ({OWNER_ONLY})")
     ] = None,
-    idle_after: IdleAfter = 10.0,
-    split_tunnels: SplitTunnels = False,
-    same_traffic: SameTraffic = Join.auto,
-    progress: Progress = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """Show what other keepalive settings would have done.
 
@@ -71,18 +56,8 @@ def advise(
 
     candidates = [parse(text) for text in settings or ()]
     check_output(output, captures)
-    analysis = read(
-        captures,
-        idle_after=idle_after,
-        split_tunnels=split_tunnels,
-        same_traffic=same_traffic.value,
-        spool=True,
-        progress=progress,
-        quiet=quiet,
-        verbose=verbose,
-    )
-    outcome = Outcome(selection, quiet)
-    shown, streams = outcome.select(analysis)
+    outcome = Outcome(selection, reading.quiet)
+    shown, streams = outcome.select(reading.analyse(captures, spool=True))
     advice = advise_on(shown, candidates, streams)
     with open_output(output) as out:
         if form is AdviceFormat.json:

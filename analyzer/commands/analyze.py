@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,22 +10,10 @@ import typer
 from analyzer.commands.console import noter
 from analyzer.commands.each import analyses_of, check_each, write_each
 from analyzer.commands.groups import with_groups
-from analyzer.commands.options import (
-    OWNER_ONLY,
-    Captures,
-    Coloring,
-    IdleAfter,
-    Join,
-    Progress,
-    Quiet,
-    SameTraffic,
-    Severity,
-    SplitTunnels,
-    Verbose,
-)
+from analyzer.commands.options import OWNER_ONLY, Captures, Coloring, Severity
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import check_output, open_output
-from analyzer.commands.reading import read
+from analyzer.commands.reading import Reading
 from analyzer.commands.result import LIMIT, Format, check_folder, write_result, write_tables
 from analyzer.commands.selection import Selection
 
@@ -42,6 +29,7 @@ class Detail(StrEnum):
 def analyze(
     captures: Captures,
     selection: Selection,
+    reading: Reading,
     color: Coloring,
     form: Annotated[Format, typer.Option("--format", help="Output format")] = Format.text,
     output: Annotated[
@@ -56,9 +44,6 @@ def analyze(
     limit: Annotated[
         int, typer.Option(min=0, help="Connections listed in text, and lines of it, at most; 0: all")
     ] = LIMIT,
-    idle_after: IdleAfter = 10.0,
-    split_tunnels: SplitTunnels = False,
-    same_traffic: SameTraffic = Join.auto,
     both_ends: Annotated[
         bool,
         typer.Option("--both-ends", help="Compare two captures of one path, the client's first: packets lost between"),
@@ -74,9 +59,6 @@ def analyze(
         Severity | None,
         typer.Option(case_sensitive=False, help="Exit with status 1 if a selected finding is this severe or worse"),
     ] = None,
-    progress: Progress = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """Read captures; print the verdict of every connection, and the findings.
 
@@ -88,24 +70,14 @@ def analyze(
         check_each(form, both_ends)
     if form is Format.parquet:
         check_folder(output, captures)
-    analyse = partial(
-        read,
-        idle_after=idle_after,
-        split_tunnels=split_tunnels,
-        same_traffic=same_traffic.value,
-        both_ends=both_ends,
-        progress=progress,
-        quiet=quiet,
-        verbose=verbose,
-    )
-    outcome = Outcome(selection, quiet, fail_on)
-    full = verbose or detail is Detail.full
+    outcome = Outcome(selection, reading.quiet, fail_on)
+    full = reading.verbose or detail is Detail.full
     if each:
         with open_output(output) as out:
-            analyses = analyses_of(captures, analyse, noter(quiet))
+            analyses = analyses_of(captures, reading.analyse, noter(reading.quiet))
             write_each(analyses, outcome, form, limit, selection.utc, color.on(out), out, full=full)
     else:
-        shown, streams = outcome.select(analyse(captures))
+        shown, streams = outcome.select(reading.analyse(captures, both_ends=both_ends))
         if form is Format.parquet and output is not None:
             write_tables(shown, streams, output)
         else:

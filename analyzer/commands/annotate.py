@@ -7,20 +7,10 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from analyzer.commands.groups import with_groups
-from analyzer.commands.options import (
-    OWNER_ONLY,
-    Captures,
-    IdleAfter,
-    Join,
-    Progress,
-    Quiet,
-    SameTraffic,
-    SplitTunnels,
-    Verbose,
-)
+from analyzer.commands.options import OWNER_ONLY, Captures
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import binary_output, check_binary, check_output
-from analyzer.commands.reading import read
+from analyzer.commands.reading import Reading
 from analyzer.commands.selection import Selection
 
 if TYPE_CHECKING:
@@ -38,49 +28,25 @@ Output = Annotated[
 def annotate(
     captures: Captures,
     selection: Selection,
+    reading: Reading,
     output: Output,
-    idle_after: IdleAfter = 10.0,
-    split_tunnels: SplitTunnels = False,
-    same_traffic: SameTraffic = Join.auto,
-    progress: Progress = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """Write a copy of the packets with comments on probes, answers, resets and evidence, for Wireshark.
 
     All packets are written. Selectors choose the connections and findings that get comments.
     """
-    analysis = read_packets(captures, output, idle_after, split_tunnels, same_traffic, progress, quiet, verbose)
-    outcome = Outcome(selection, quiet)
-    shown, streams = outcome.select(analysis)
+    check_packets(output, captures)
+    outcome = Outcome(selection, reading.quiet)
+    shown, streams = outcome.select(reading.analyse(captures, spool=True))
     outcome.leave_without_match()
     with binary_output(output) as out:
         write_annotated(shown, streams, out)
 
 
-def read_packets(
-    captures: list[str],
-    output: str,
-    idle_after: float,
-    split_tunnels: bool,
-    same_traffic: Join,
-    progress: bool | None,
-    quiet: bool,
-    verbose: bool,
-) -> Analysis:
-    """The analysis; what comes through a pipe is kept, for its packets are read a second time."""
+def check_packets(output: str, captures: list[str]) -> None:
+    """Raise UsageError where packets must not be written: over a capture that is read, or to a terminal."""
     check_output(output, captures)
     check_binary(output)
-    return read(
-        captures,
-        idle_after=idle_after,
-        split_tunnels=split_tunnels,
-        same_traffic=same_traffic.value,
-        spool=True,
-        progress=progress,
-        quiet=quiet,
-        verbose=verbose,
-    )
 
 
 def write_annotated(analysis: Analysis, streams: list[int], out: IO[bytes]) -> None:

@@ -10,21 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analyzer.commands.groups import with_groups
-from analyzer.commands.options import (
-    OWNER_ONLY,
-    Captures,
-    IdleAfter,
-    Join,
-    Progress,
-    Quiet,
-    SameTraffic,
-    SplitTunnels,
-    Title,
-    Verbose,
-)
+from analyzer.commands.options import OWNER_ONLY, Captures, Title
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import binary_output, check_output
-from analyzer.commands.reading import read
+from analyzer.commands.reading import Reading
 from analyzer.commands.result import LIMIT
 from analyzer.commands.selection import Selection
 from analyzer.errors import UsageError
@@ -60,6 +49,7 @@ NEED_PACKETS = (Kind.timeline, Kind.idle, Kind.ladder)
 def chart(
     captures: Captures,
     selection: Selection,
+    reading: Reading,
     kind: Annotated[Kind, typer.Option(help="Kind of chart")],
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="OUT", help=f"Write here: .png, .svg or .pdf ({OWNER_ONLY})")
@@ -73,12 +63,6 @@ def chart(
         Theme, typer.Option(help="Colours; auto follows the viewer's light or dark setting (.svg only)")
     ] = Theme.light,
     dpi: Annotated[int, typer.Option(min=20, max=1200, help="Dots per inch of a .png")] = 110,
-    idle_after: IdleAfter = 10.0,
-    split_tunnels: SplitTunnels = False,
-    same_traffic: SameTraffic = Join.auto,
-    progress: Progress = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """Draw one chart.
 
@@ -93,18 +77,8 @@ def chart(
     if countdown and kind is not Kind.idle:
         raise UsageError("--countdown is for --kind idle")
     check_output(output, captures)
-    analysis = read(
-        captures,
-        idle_after=idle_after,
-        split_tunnels=split_tunnels,
-        same_traffic=same_traffic.value,
-        spool=kind in NEED_PACKETS,
-        progress=progress,
-        quiet=quiet,
-        verbose=verbose,
-    )
-    outcome = Outcome(selection, quiet)
-    shown, streams = outcome.select(analysis)
+    outcome = Outcome(selection, reading.quiet)
+    shown, streams = outcome.select(reading.analyse(captures, spool=kind in NEED_PACKETS))
     outcome.leave_without_match(only_connections=True)
     figure = _draw(shown, kind, streams, limit, countdown, selection.utc)
     picture = _picture(figure, form, title, theme, dpi)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
-from analyzer.commands.annotate import Output, read_packets
+from analyzer.commands.annotate import Output, check_packets
 from analyzer.commands.groups import with_groups
-from analyzer.commands.options import Captures, IdleAfter, Join, Progress, Quiet, SameTraffic, SplitTunnels, Verbose
+from analyzer.commands.options import Captures
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import binary_output
+from analyzer.commands.reading import Reading
 from analyzer.commands.selection import Selection
 from analyzer.errors import UsageError
 
@@ -20,20 +21,15 @@ if TYPE_CHECKING:
 def extract(
     captures: Captures,
     selection: Selection,
+    reading: Reading,
     output: Output,
-    idle_after: IdleAfter = 10.0,
-    split_tunnels: SplitTunnels = False,
-    same_traffic: SameTraffic = Join.auto,
-    progress: Progress = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """Write the packets of the selected connections, with the ICMP errors about them; each packet once."""
     if not (selection.of_connections or selection.of_findings):
         raise UsageError("extract needs a selector: --stream N, --host ADDR, --verdict WORD, --severity WORD, ...")
-    analysis = read_packets(captures, output, idle_after, split_tunnels, same_traffic, progress, quiet, verbose)
-    outcome = Outcome(selection, quiet)
-    shown, streams = outcome.select(analysis)
+    check_packets(output, captures)
+    outcome = Outcome(selection, reading.quiet)
+    shown, streams = outcome.select(reading.analyse(captures, spool=True))
     outcome.leave_without_match(only_connections=True)
     with binary_output(output) as out:
         write_extracted(shown, streams, out)

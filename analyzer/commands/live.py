@@ -19,7 +19,7 @@ from analyzer.capture.interface.rights import asker, give_up_rights, is_root
 from analyzer.commands.console import noter, say, tell_captures
 from analyzer.commands.exits import EXIT_NO_CAPTURE
 from analyzer.commands.groups import with_groups
-from analyzer.commands.options import OWNER_ONLY, Coloring, Verbose
+from analyzer.commands.options import OWNER_ONLY, Coloring, IdleAfter, Quiet, SplitTunnels, Verbose
 from analyzer.commands.outputs import check_output, open_output
 from analyzer.commands.result import LIMIT, Format, write_result
 from analyzer.errors import CaptureError, OutputError, UsageError
@@ -115,15 +115,10 @@ def live(
     limit: Annotated[
         int, typer.Option(min=0, help="Connections listed in text, and lines of it, at most; 0: all")
     ] = LIMIT,
-    idle_after: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="Silence that makes a connection idle")
-    ] = 10.0,
-    split_tunnels: Annotated[
-        bool,
-        typer.Option("--split-tunnels", help="Treat equal addresses in different tunnels as different connections"),
-    ] = False,
+    idle_after: IdleAfter = 10.0,
+    split_tunnels: SplitTunnels = False,
     utc: Annotated[bool, typer.Option("--utc", help="Show times in UTC instead of local time")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no notes on standard error")] = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Watch traffic and report keepalive events as they happen. On exit or Ctrl-C, print the same result as `analyze`.

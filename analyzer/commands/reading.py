@@ -1,45 +1,50 @@
-"""Captures read for a command, and what is said on standard error."""
+"""How captures are read for a command, and what is said on standard error."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analyzer.commands.console import noter, progress_bar, tell_captures
+from analyzer.commands.options import IdleAfter, Join, Progress, Quiet, SameTraffic, SplitTunnels, Verbose
 from analyzer.commands.unrelated import look_unrelated
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
 
 
-def read(
-    captures: list[str],
-    *,
-    idle_after: float,
-    split_tunnels: bool,
-    progress: bool | None,
-    quiet: bool,
-    both_ends: bool = False,
-    same_traffic: str = "auto",
-    spool: bool = False,
-    verbose: bool = False,
-) -> Analysis:
-    """The analysis of these captures; raises as `analyzer.analyze` does."""
-    from analyzer.pipeline.run import analyze
+@dataclass(frozen=True)
+class Reading:
+    """The options of every command that reads captures."""
 
-    note = noter(quiet)
-    with progress_bar(progress, quiet) as advance:
-        analysis = analyze(
-            *captures,
-            idle_after_s=idle_after,
-            split_tunnels=split_tunnels,
-            both_ends=both_ends,
-            same_traffic=same_traffic,
-            spool=spool,
-            notify=note,
-            progress=advance,
-        )
-    tell_captures(analysis.captures, note, verbose=verbose)
-    if same_traffic == "auto" and not both_ends and look_unrelated(analysis):
-        ends = ", or --both-ends for two ends of one path" if len(analysis.captures) == 2 else ""
-        note(f"the captures look unrelated (no packets in common, not one after the other): use --each{ends}")
-    return analysis
+    idle_after: IdleAfter = 10.0
+    split_tunnels: SplitTunnels = False
+    same_traffic: SameTraffic = Join.auto
+    progress: Progress = None
+    quiet: Quiet = False
+    verbose: Verbose = False
+
+    def analyse(self, captures: list[str], *, both_ends: bool = False, spool: bool = False) -> Analysis:
+        """The analysis of these captures; raises as `analyzer.analyze` does.
+
+        With `spool` what comes through a pipe is kept, for packets that are read a second time.
+        """
+        from analyzer.pipeline.run import analyze
+
+        note = noter(self.quiet)
+        with progress_bar(self.progress, self.quiet) as advance:
+            analysis = analyze(
+                *captures,
+                idle_after_s=self.idle_after,
+                split_tunnels=self.split_tunnels,
+                both_ends=both_ends,
+                same_traffic=self.same_traffic.value,
+                spool=spool,
+                notify=note,
+                progress=advance,
+            )
+        tell_captures(analysis.captures, note, verbose=self.verbose)
+        if self.same_traffic is Join.auto and not both_ends and look_unrelated(analysis):
+            ends = ", or --both-ends for two ends of one path" if len(analysis.captures) == 2 else ""
+            note(f"the captures look unrelated (no packets in common, not one after the other): use --each{ends}")
+        return analysis

@@ -12,21 +12,10 @@ import typer
 
 from analyzer.commands.console import noter, progress_bar
 from analyzer.commands.groups import with_groups
-from analyzer.commands.options import (
-    OWNER_ONLY,
-    Captures,
-    IdleAfter,
-    Join,
-    Progress,
-    Quiet,
-    SameTraffic,
-    SplitTunnels,
-    Title,
-    Verbose,
-)
+from analyzer.commands.options import OWNER_ONLY, Captures, Title
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import check_output, open_output
-from analyzer.commands.reading import read
+from analyzer.commands.reading import Reading
 from analyzer.commands.selection import Selection
 from analyzer.errors import UsageError
 
@@ -44,6 +33,7 @@ class ReportFormat(StrEnum):
 def report(
     captures: Captures,
     selection: Selection,
+    reading: Reading,
     output: Annotated[
         str | None,
         typer.Option(
@@ -61,12 +51,6 @@ def report(
         bool,
         typer.Option("--both-ends", help="Two captures of one path, the client's first: what one end never received"),
     ] = False,
-    idle_after: IdleAfter = 10.0,
-    split_tunnels: SplitTunnels = False,
-    same_traffic: SameTraffic = Join.auto,
-    progress: Progress = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """Write an incident report: one self-contained HTML file, or Markdown.
 
@@ -79,22 +63,11 @@ def report(
     drawn = form is ReportFormat.html
     named = _output(output, drawn)
     check_output(named, captures)
-    analysis = read(
-        captures,
-        idle_after=idle_after,
-        split_tunnels=split_tunnels,
-        both_ends=both_ends,
-        same_traffic=same_traffic.value,
-        spool=drawn,
-        progress=progress,
-        quiet=quiet,
-        verbose=verbose,
-    )
-    outcome = Outcome(selection, quiet)
-    shown, streams = outcome.select(analysis)
+    outcome = Outcome(selection, reading.quiet)
+    shown, streams = outcome.select(reading.analyse(captures, both_ends=both_ends, spool=drawn))
     outcome.leave_without_match()
-    command = _command(captures, selection, idle_after, split_tunnels, same_traffic, both_ends, title)
-    with progress_bar(progress, quiet, "writing") as advance:
+    command = _command(captures, selection, reading, both_ends, title)
+    with progress_bar(reading.progress, reading.quiet, "writing") as advance:
         steps, done = steps_of(len(streams)), itertools.count(1)
         page = incident_page(
             shown,
@@ -108,7 +81,7 @@ def report(
         with open_output(named) as out:
             (write_html if drawn else write_markdown)(page, out)
     if output is None and named is not None:
-        noter(quiet)(f"wrote {named}")
+        noter(reading.quiet)(f"wrote {named}")
 
 
 def _output(output: str | None, drawn: bool) -> str | None:
@@ -120,23 +93,15 @@ def _output(output: str | None, drawn: bool) -> str | None:
     return None if output == "-" else output
 
 
-def _command(
-    captures: list[str],
-    selection: Selection,
-    idle_after: float,
-    split_tunnels: bool,
-    join: Join,
-    both_ends: bool,
-    title: str | None,
-) -> str:
+def _command(captures: list[str], selection: Selection, reading: Reading, both_ends: bool, title: str | None) -> str:
     """The command that makes the same report, without where it was written."""
     words = ["keepalive", "report", *captures, *selection.words()]
     for option, values in (
-        ("--same-traffic", [] if join is Join.auto else [join.value]),
+        ("--same-traffic", [] if reading.same_traffic is Reading.same_traffic else [reading.same_traffic.value]),
         ("--title", [] if title is None else [title]),
-        ("--idle-after", [] if idle_after == 10.0 else [f"{idle_after:g}"]),
+        ("--idle-after", [] if reading.idle_after == Reading.idle_after else [f"{reading.idle_after:g}"]),
     ):
         for value in values:
             words += [option, value]
-    flags = [("--split-tunnels", split_tunnels), ("--both-ends", both_ends)]
+    flags = [("--split-tunnels", reading.split_tunnels), ("--both-ends", both_ends)]
     return shlex.join([*words, *(name for name, wanted in flags if wanted)])
