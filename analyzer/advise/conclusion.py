@@ -9,7 +9,7 @@ from analyzer.advise.replay import NOT_COUNTED
 from analyzer.advise.timer import gives_up
 from analyzer.diagnose.advice import USUAL
 from analyzer.model.advice import Candidate, Kind, Limit, Outcome, Replay
-from analyzer.model.durations import duration
+from analyzer.model.quantities import duration
 from analyzer.tcp import SECOND
 
 SERVICES_NAMED = 2

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from enum import StrEnum
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
 from analyzer.commands.groups import with_groups
 from analyzer.commands.options import OWNER_ONLY, Captures
 from analyzer.commands.outcome import Outcome
-from analyzer.commands.outputs import check_output, open_output
+from analyzer.commands.outputs import check_output, open_output, width_of
 from analyzer.commands.reading import Reading
 from analyzer.commands.selection import Selection
+from analyzer.report.layout import PROSE_WIDTH
 
-PAGE_WIDTH = 100
 NARROWEST = 40
 
 
@@ -67,10 +66,5 @@ def advise(
         else:
             from analyzer.report.advice import write_text
 
-            write_text(advice, _width(out), out)
+            write_text(advice, max(width_of(out) or PROSE_WIDTH, NARROWEST), out)
     outcome.leave()
-
-
-def _width(out: TextIO) -> int:
-    """The terminal's columns; a page's where it is none."""
-    return max(shutil.get_terminal_size().columns, NARROWEST) if out.isatty() else PAGE_WIDTH

@@ -14,7 +14,7 @@ from analyzer.commands.options import Coloring
 from analyzer.commands.outputs import width_of
 from analyzer.commands.words import completed, known_word, rule_names, verdict_words
 from analyzer.manual.topics import blocks, topics
-from analyzer.report.layout import COLOURS, PROSE_WIDTH, entry, paragraph
+from analyzer.report.layout import COLOURS, entry, paragraph, prose_width
 
 if TYPE_CHECKING:
     from analyzer.diagnose import Rule
@@ -45,7 +45,7 @@ def explain(
     from analyzer.diagnose import load_rules
 
     colored = color.on(sys.stdout)
-    width = min(width_of(sys.stdout) or PROSE_WIDTH, PROSE_WIDTH)
+    width = prose_width(width_of(sys.stdout))
 
     def style(text: str, severity: str) -> str:
         return typer.style(text, fg=COLOURS[severity]) if colored else text

@@ -34,7 +34,7 @@ def profiles(
     With NAME, print everything known about matching entries, with sources.
     """
     from analyzer.knowledge.matching import middleboxes, profiles
-    from analyzer.report.layout import PROSE_WIDTH, UNBROKEN
+    from analyzer.report.layout import UNBROKEN, prose_width
     from analyzer.report.profiles import list_profiles, show_profiles
 
     colored = color.on(sys.stdout)
@@ -43,7 +43,7 @@ def profiles(
     if name is None:
         text = list_profiles(profiles(), middleboxes(), width or UNBROKEN, heading)
     else:
-        text = show_profiles(name, profiles(), middleboxes(), min(width or PROSE_WIDTH, PROSE_WIDTH), heading)
+        text = show_profiles(name, profiles(), middleboxes(), prose_width(width), heading)
     if not text:
         raise UsageError(f"no profile is called {name}; `keepalive profiles` lists them")
     typer.echo(text, nl=False, color=colored)

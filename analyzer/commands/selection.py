@@ -12,7 +12,7 @@ from analyzer.commands.moments import parse_time
 from analyzer.commands.options import AsSevere, End, Hosts, Ignored, Ports, Rules, Start, Streams, Utc, Verdicts
 from analyzer.commands.words import rule_name, verdict_word
 from analyzer.errors import UsageError
-from analyzer.model.captures import Span
+from analyzer.model.captures import Span, span_of
 from analyzer.tables.fields import END_TIME, FIRST_TIME
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Selection:
         if self.streams:
             chosen &= np.isin(np.arange(len(flows)), self.streams)
         chosen &= with_hosts(flows, self.hosts or ()) & with_ports(flows, self.ports or ())
-        span = _span_of(analysis)
+        span = span_of(analysis.captures)
         start, end = (None if time is None else parse_time(time, span, utc=self.utc) for time in (self.start, self.end))
         if start is not None:
             chosen &= flows[:, END_TIME] >= start
@@ -144,9 +144,3 @@ class Selection:
 def _of_day(time: str) -> bool:
     """Whether only the capture says which day is meant."""
     return ":" in time and "-" not in time
-
-
-def _span_of(analysis: Analysis) -> Span:
-    firsts = [facts.first_time for facts in analysis.captures if facts.first_time is not None]
-    lasts = [facts.last_time for facts in analysis.captures if facts.last_time is not None]
-    return Span(min(firsts, default=0), max(lasts, default=0))

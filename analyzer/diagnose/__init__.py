@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from analyzer.diagnose.registry import RULES, Context, Rule, find, is_survey, load_rules
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import RULES, Rule, find, is_survey, load_rules
 from analyzer.diagnose.unprobed import USUAL_NS, overdue, silences
 from analyzer.diagnose.verdicts import VERDICTS, Verdict, judge
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from analyzer.diagnose.phrases import named, several
+from analyzer.diagnose.phrases import named
 from analyzer.diagnose.systems import is_windows, windows_settings
 from analyzer.knowledge.snippets import Timing, snippets_for
 from analyzer.model.columns import Facts
-from analyzer.model.durations import whole_seconds
 from analyzer.model.flows import SIDES, Estimate, Flow, Keepalive
+from analyzer.model.quantities import several, whole_seconds
+from analyzer.tables.arrays import Column
 
 # Quick enough for nearly everybody, and rare enough for phones and firewalls. What is as quick needs no change.
 USUAL = Timing(60, 10, 3)
@@ -67,9 +68,9 @@ def settings(entry: Keepalive) -> str:
     return ", ".join(parts)
 
 
-def proposed(safe_idle: int) -> Timing:
-    """Settings to propose: the usual ones, or those that a device on the path leaves: one of `Context.safe_idle`."""
-    idle = min(USUAL.idle, safe_idle)
+def proposed(safe_idle: Column) -> Timing:
+    """Settings to propose: the usual ones, or those that devices on the paths leave: some of `Context.safe_idle`."""
+    idle = min(USUAL.idle, int(safe_idle.min()))
     return Timing(idle, min(USUAL.interval, idle), USUAL.probes)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from analyzer.diagnose.phrases import times
 from analyzer.model.columns import Facts
 from analyzer.model.icmp import address_text, icmp_text
+from analyzer.model.quantities import times
 from analyzer.tables.fields import EVENT_COUNT, EVENT_FRAME, EVENT_ICMP, EVENT_KIND, EVENT_SINCE, EVENT_WHY
 
 

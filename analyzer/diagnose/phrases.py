@@ -1,4 +1,4 @@
-"""Words that findings share: durations, numbers of things, endpoints."""
+"""Words that findings share: endpoints, and which side is meant."""
 
 from __future__ import annotations
 
@@ -6,21 +6,6 @@ from analyzer.model.flows import SIDES, Endpoint, Flow, Keepalive
 
 # How findings about two captures of one path are known.
 TWO_CAPTURES = "two captures of one network path, matched by addresses, ports, sequence numbers, IP ID and timestamps"
-
-
-def several(number: int, one: str) -> str:
-    """`1 probe`, `3 probes`, `1,000 probes`."""
-    return f"{number:,} {one}{'' if number == 1 else 's'}"
-
-
-def connections(number: int) -> str:
-    """`1 connection`, `3 connections`."""
-    return several(number, "connection")
-
-
-def times(number: int) -> str:
-    """`once`, `twice`, `3 times`."""
-    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
 
 
 def other_side(side: str) -> str:

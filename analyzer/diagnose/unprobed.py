@@ -13,7 +13,7 @@ from analyzer.tables.fields import END_TIME
 from analyzer.tcp import LATE_PART, SECOND
 
 if TYPE_CHECKING:
-    from analyzer.diagnose.registry import Context
+    from analyzer.diagnose.context import Context
 
 # The longest idle time that a program, runtime or server has by default (Redis, MongoDB, Elasticsearch:
 # `keepalive profiles`), but for those that leave it at the system's two hours; and how late its timer may be.

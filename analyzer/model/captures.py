@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -106,3 +106,10 @@ def running(captures: Sequence[CaptureFacts]) -> list[Span]:
         else:
             spans.append(span)
     return spans
+
+
+def span_of(captures: Iterable[CaptureFacts]) -> Span:
+    """From the first packet of all captures to the last; zeros where there is none."""
+    held = [one for one in captures if one.first_time is not None]
+    firsts, lasts = [one.first_time or 0 for one in held], [one.last_time or 0 for one in held]
+    return Span(min(firsts, default=0), max(lasts, default=0))

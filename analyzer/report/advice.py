@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, TextIO
 
 from analyzer.model.advice import Advice, Between, Failure, Kind, Limit, Outcome, Replay
-from analyzer.model.durations import duration
+from analyzer.model.quantities import connections, duration, several
 from analyzer.tcp import SECOND
 
 LISTED_OF_KIND, LIMITS_LISTED = 3, 3
@@ -142,7 +142,7 @@ def _together(failures: Sequence[Failure]) -> Failure:
     services = len({failure.service for failure in failures})
     return replace(
         failures[0],
-        service=f"{services} more service{'' if services == 1 else 's'}",
+        service=several(services, "more service"),
         streams=tuple(stream for failure in failures for stream in failure.streams),
         settings="",
         noticed=_widest([failure.noticed for failure in failures]),
@@ -160,7 +160,7 @@ def _widest(times: Sequence[Between | None]) -> Between | None:
 
 def _told(failure: Failure) -> str:
     """One failure, in a sentence."""
-    head = f"{NAMES[failure.kind]}: {_connections(len(failure.streams))} to {failure.service}"
+    head = f"{NAMES[failure.kind]}: {connections(len(failure.streams))} to {failure.service}"
     with_settings = f" with {failure.settings}" if failure.settings else ""
     if failure.kind is Kind.UNPROTECTED:
         return f"{head}, silent for up to {_seconds(failure.watched)} at the end, no probe seen"
@@ -204,7 +204,3 @@ def _range(times: Between) -> str:
 
 def _seconds(seconds: float) -> str:
     return duration(round(seconds * SECOND)).replace(".0 s", " s")
-
-
-def _connections(number: int) -> str:
-    return f"{number:,} connection{'' if number == 1 else 's'}"

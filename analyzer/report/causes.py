@@ -11,11 +11,9 @@ from typing import NamedTuple
 from analyzer.model.findings import SEVERITIES, URGENT, Finding
 from analyzer.report.analysed import Analysed
 from analyzer.report.times import clock, zone
-from analyzer.tcp import SECOND
 
 NAMED = 2  # servers or hosts that a sentence names
 SENTENCES = 3  # causes that a summary tells
-DAY_NS = 86_400 * SECOND
 CONFIDENCES = ("certain", "likely", "possible")
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Endpoint, Flow, HostSettings, Keepalive
+from analyzer.model.quantities import duration
 from analyzer.model.words import How, Why
 from analyzer.report.analysed import Analysed
 from analyzer.report.layout import COLOURS, Layout, Shrink, Table, shortened
@@ -115,7 +115,7 @@ def _cells(flow: Flow, more: int, end: int, layout: Layout) -> tuple[str, ...]:
         _endpoint(flow.client, layout),
         _endpoint(flow.server, layout),
         flow.verdict,
-        _lasted(flow, end),
+        lasted_text(*lasted(flow, end)),
         str(sum(flow.packets)),
         probes_text(flow),
         ending_text(flow),
@@ -123,11 +123,15 @@ def _cells(flow: Flow, more: int, end: int, layout: Layout) -> tuple[str, ...]:
     )
 
 
-def _lasted(flow: Flow, end: int) -> str:
-    """From its first packet to its last; of what is open, to the end of the capture: `> 11.9 s`."""
-    if flow.ending.how in (How.OPEN, How.HALF_CLOSED):
-        return f"> {duration(end - flow.start)}"
-    return duration(flow.end - flow.start)
+def lasted(flow: Flow, end: int) -> tuple[int, bool]:
+    """Nanoseconds from its first packet to its last, or to the `end` of the capture where it is open; whether it is."""
+    still = flow.ending.how in (How.OPEN, How.HALF_CLOSED)
+    return max((end if still else flow.end) - flow.start, 0), still
+
+
+def lasted_text(nanoseconds: int, still: bool) -> str:
+    """`11.2 s`; of what is open `> 11.9 s`."""
+    return ("> " if still else "") + duration(nanoseconds)
 
 
 def _endpoint(endpoint: Endpoint, layout: Layout) -> str:

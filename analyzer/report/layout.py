@@ -28,7 +28,12 @@ class Layout(NamedTuple):
     @property
     def prose(self) -> int:
         """The width of running text."""
-        return min(self.width or PROSE_WIDTH, PROSE_WIDTH)
+        return prose_width(self.width)
+
+
+def prose_width(terminal: int | None) -> int:
+    """The width of running text on a terminal of so many columns, or elsewhere."""
+    return min(terminal or PROSE_WIDTH, PROSE_WIDTH)
 
 
 class Shrink(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from analyzer.model.durations import duration
 from analyzer.model.findings import Finding
 from analyzer.model.flows import Flow
+from analyzer.model.quantities import duration
 
 COLUMNS = ("#", "client", "server", "verdict", "lasted", "probes", "unanswered", "end")
 FINDINGS = 20

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analyzer.model.captures import CaptureFacts
-from analyzer.model.durations import duration
+from analyzer.model.captures import CaptureFacts, span_of
+from analyzer.model.quantities import duration
 from analyzer.report.layout import Layout, printable
 from analyzer.report.times import clock, zone
 from analyzer.tables.fields import SKIP_REASONS, UNSUPPORTED_LINK_TYPE
@@ -66,10 +66,9 @@ def _not_understood(facts: CaptureFacts) -> str:
 
 def _total_line(captures: Sequence[CaptureFacts], layout: Layout) -> str:
     """A rotated set in one line."""
-    first = min((facts.first_time for facts in captures if facts.first_time is not None), default=None)
-    last = max((facts.last_time for facts in captures if facts.last_time is not None), default=None)
+    first, last = span_of(captures)
     text = f"{len(captures)} captures: {sum(facts.packets for facts in captures)} packets"
-    if first is None or last is None:
+    if not any(facts.packets for facts in captures):
         return text
     tcp = sum(facts.tcp_packets for facts in captures)
     when = f"{clock(first, layout.utc)} {zone(first, layout.utc)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TextIO
 
-from analyzer.model.captures import CaptureFacts
+from analyzer.model.captures import CaptureFacts, span_of
 from analyzer.model.findings import URGENT, Finding
 from analyzer.model.flows import HostSettings
 from analyzer.report.analysed import Analysed
@@ -64,8 +64,8 @@ def _head(
     analysis: Analysed, found: Sequence[Cause], counts: dict[str, int], others: Sequence[str], layout: Layout
 ) -> Iterator[str]:
     """What happened, and of what that is said."""
-    day = next((one.first_time for one in analysis.captures if one.first_time is not None), 0)
-    sentences = summary(found, sum(counts.values()), others, day, utc=layout.utc)
+    day, total = span_of(analysis.captures).first, sum(counts.values())
+    sentences = summary(found, total, others, day, utc=layout.utc)
     if not counts and not found and len(analysis):
         sentences = ["No connection is selected."]
     for sentence in sentences:
@@ -78,7 +78,6 @@ def _head(
         left = len(about) - READ_FROM_LINES + 1
         about[READ_FROM_LINES - 1 :] = [f"... and {left} more lines about the captures (--limit 0 shows them)"]
     yield from about
-    total = sum(counts.values())
     if total:
         words = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
         yield from paragraph(f"{total} connection{'s' * (total != 1)}: {words}", layout.prose, "", "  ")
@@ -148,16 +147,16 @@ def _sentence(text: str) -> str:
 
 def _in_full(cause: Cause, captures: Sequence[CaptureFacts], layout: Layout) -> Iterator[str]:
     """Each finding of the cause that says something of its own, with the evidence."""
-    for group in of_one_cause(cause.findings):
+    for group in _by_server(cause.findings):
         yield from _group_lines(group, captures, layout)
 
 
-def of_one_cause(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """Findings of one rule about connections of one server together, in the order of the first of each."""
+def _by_server(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Findings of a cause about connections of one server together, in the order of the first of each."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
         alone = () if finding.stream is not None and finding.service else (len(groups),)
-        key = (finding.rule, finding.severity, finding.confidence, finding.service, *alone)
+        key = (finding.confidence, finding.service, *alone)
         group = groups.setdefault(key, [])
         if any(one.stream == finding.stream for one in group):  # another thing about the same connection
             group = groups.setdefault((*key, len(groups)), [])

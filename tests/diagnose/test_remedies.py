@@ -15,9 +15,9 @@ from results import CAPTURES, EVERY_CAPTURE, recorded
 
 from analyzer.diagnose import VERDICTS, load_rules
 from analyzer.diagnose.advice import Takes, is_slow, settings, takes
-from analyzer.model.durations import between, duration, whole_seconds
 from analyzer.model.findings import Finding
 from analyzer.model.flows import Estimate
+from analyzer.model.quantities import between, duration, whole_seconds
 from analyzer.tcp import SECOND
 
 FORMS = [{}, {"v6": True}, {"timestamps": False}]

@@ -17,8 +17,8 @@ from wirebytes import pcap_bytes
 
 from analyzer.diagnose import load_rules
 from analyzer.diagnose.explained import EXPLAINED_BY
-from analyzer.model.durations import duration
 from analyzer.model.findings import Finding
+from analyzer.model.quantities import duration
 from analyzer.pipeline.run import analyze
 from analyzer.tcp import SECOND
 

@@ -15,7 +15,7 @@ from analyzer.commands import console
 from analyzer.diagnose import groups
 from analyzer.model import captures
 from analyzer.model.captures import CaptureFacts, Span, running
-from analyzer.model.durations import duration
+from analyzer.model.quantities import duration
 from analyzer.report.charts import notes
 
 HOUR, DAY = 3600 * 10**9, 86400 * 10**9

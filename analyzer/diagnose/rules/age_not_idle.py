@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.limits import age_limits
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
-from analyzer.model.durations import between, duration
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
+from analyzer.model.quantities import between, duration
 
 
 @survey(

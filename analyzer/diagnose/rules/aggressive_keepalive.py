@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.advice import USUAL, proposed
-from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
 from analyzer.diagnose.waits import first_probes
+from analyzer.model.quantities import connections
 from analyzer.tables.arrays import Column, are_among, distinct
 from analyzer.tables.fields import FIRST_TIME
 from analyzer.tables.probe import probers
@@ -66,7 +67,7 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
 
 def _remedy(context: Context, group: Column) -> str:
     """Raise it, but not above what a device on the path is seen to forget."""
-    idle = proposed(int(context.safe_idle[group].min())).idle
+    idle = proposed(context.safe_idle[group]).idle
     if idle <= OFTEN_NS / SECOND:
         return (
             "Keep the idle time: a device on the network path forgets sooner. Find that device and raise its timeout."

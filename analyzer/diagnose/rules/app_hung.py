@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.hung import is_known, replies
 from analyzer.diagnose.phrases import named
-from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.durations import duration
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.flows import SIDES, Flow
+from analyzer.model.quantities import duration
 from analyzer.tables.fields import REQUEST_FRAME, REQUEST_TIME
 
 PROBES_SHOWN = 3

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, survey
 from analyzer.model.columns import Facts
+from analyzer.model.quantities import connections
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import ACKED_UNSEEN, FIRST_FRAME, KNOWN, PACKETS
 

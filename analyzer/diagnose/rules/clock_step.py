@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.phrases import times
-from analyzer.diagnose.registry import Claim, Context, survey
-from analyzer.model.durations import duration
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import Claim, survey
+from analyzer.model.quantities import duration, times
 from analyzer.tables.frames import in_file
 
 

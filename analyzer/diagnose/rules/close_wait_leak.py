@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
 from analyzer.diagnose.systems import sockets_in_close_wait
 from analyzer.model.columns import Facts
-from analyzer.model.durations import duration
+from analyzer.model.quantities import duration
 from analyzer.tables.arrays import Column, Mask, are_among
 from analyzer.tables.fields import (
     BYTES,

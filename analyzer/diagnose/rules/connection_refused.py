@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.attempts import Attempts, clients_of, failed, told_apart
-from analyzer.diagnose.phrases import connections, several
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
+from analyzer.model.quantities import connections, several
 from analyzer.model.words import Handshake
 from analyzer.tables.fields import RESET_FRAME, RESET_TIME
 

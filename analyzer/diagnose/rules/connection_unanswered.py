@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.attempts import Attempts, clients_of, failed, told_apart
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.errors_on_path import path_errors
-from analyzer.diagnose.phrases import several
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
+from analyzer.model.quantities import several
 from analyzer.model.words import Handshake
 from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME, HANDSHAKE, SYN_RETRANSMITTED
 

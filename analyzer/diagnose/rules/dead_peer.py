@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.advice import Takes, how_to_set, is_slow, proposed, settings, takes
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.errors_on_path import PathError, path_errors
 from analyzer.diagnose.heard import heard_of_peer, unanswered_at_the_end
-from analyzer.diagnose.phrases import ends_of, named, other_side, several
-from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.durations import duration
+from analyzer.diagnose.phrases import ends_of, named, other_side
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.flows import SIDES, Episode, Flow, Keepalive, Probe
+from analyzer.model.quantities import duration, several
 from analyzer.model.words import How, Outcome, Why
 from analyzer.tcp import SECOND
 
@@ -87,7 +88,7 @@ def _remedy(flow: Flow, keepalive: Keepalive, context: Context, silent: list[Pro
     elif needs is not None:
         parts.append(f"Detection takes {needs} with {known}.")
     if is_slow(needs):
-        timing = proposed(int(context.safe_idle[flow.stream]))
+        timing = proposed(context.safe_idle[flow.stream])
         parts.append(f"With {timing} it takes {timing.total} s.")
         parts.append(how_to_set(context.facts, flow, timing, (keepalive.sender,)))
     elif needs is not None and needs.high is not None:

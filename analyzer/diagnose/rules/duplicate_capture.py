@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from analyzer.diagnose.registry import Claim, Context, survey
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import Claim, survey
 
 FEWEST = 10
 SHARE = 0.1

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.hops import OTHER, SAME
-from analyzer.diagnose.phrases import connections, ends
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.diagnose.phrases import ends
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
+from analyzer.model.quantities import connections
 from analyzer.tables.arrays import Column, are_among
 from analyzer.tables.fields import (
     KNOWN,

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.phrases import ends, named
-from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.columns import Facts, Tracks
-from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow, Heartbeat
+from analyzer.model.quantities import duration
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import (
     BEAT,

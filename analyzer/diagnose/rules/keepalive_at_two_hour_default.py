@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.advice import how_to_set, proposed
-from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
 from analyzer.diagnose.waits import first_probes
 from analyzer.knowledge.snippets import snippet
-from analyzer.model.durations import duration
 from analyzer.model.flows import Flow
+from analyzer.model.quantities import connections, duration
 from analyzer.tables.arrays import are_among, distinct
 from analyzer.tables.fields import PROBE_SINCE, PROBE_TIME
 from analyzer.tcp import SECOND
@@ -62,7 +62,7 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
 
 def _how(context: Context, flow: Flow) -> str:
     """On the side that probes, as far as it can be configured."""
-    timing = proposed(int(context.safe_idle[flow.stream]))
+    timing = proposed(context.safe_idle[flow.stream])
     sysctls = " ".join(snippet("Linux").filled(timing))
     sides = [entry.sender for entry in flow.keepalive]
     return (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.heard import heard_of_peer
-from analyzer.diagnose.phrases import ends_of, named, other_side, several, times
-from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.phrases import ends_of, named, other_side
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.flows import Flow, Keepalive
+from analyzer.model.quantities import several, times
 from analyzer.model.words import Why
 
 LOSSES_BEFORE = 2

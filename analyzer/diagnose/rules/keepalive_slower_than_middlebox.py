@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.advice import how_to_set, proposed
-from analyzer.diagnose.phrases import connections, ends_of
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.model.durations import duration
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.phrases import ends_of
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, survey
 from analyzer.model.flows import Flow, Keepalive
+from analyzer.model.quantities import connections, duration
 
 
 @survey(
@@ -37,7 +38,7 @@ def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
         flow, entry = late[0]
         prober, _ = ends_of(flow, entry)
         first = entry.episodes[-1].probes[0]
-        timing = proposed(int(context.safe_idle[flow.stream]))
+        timing = proposed(context.safe_idle[flow.stream])
         yield Claim(
             summary=f"A device on the path forgot {connections(len(late))} to {flow.server} before the first "
             f"keepalive probe; "

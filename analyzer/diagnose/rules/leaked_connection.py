@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, survey
-from analyzer.diagnose.unprobed import overdue
-from analyzer.model.durations import duration
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, survey
+from analyzer.model.quantities import connections, duration
 from analyzer.tables.arrays import Column, distinct
 from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME, LONGEST_GAP
 
@@ -56,7 +55,7 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
             source="RFC 9293 3.6: a connection lasts until both ends close it",
             confidence="possible",
             streams=tuple(group.tolist()),
-            tentative=int(overdue(context, group).sum()) < FEWEST,
+            tentative=int(context.overdue[group].sum()) < FEWEST,
             at=int(began[0]),
             whom=flow.client.address,
         )

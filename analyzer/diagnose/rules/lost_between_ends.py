@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.phrases import TWO_CAPTURES, ends, named, several
-from analyzer.diagnose.registry import Claim, Context, survey
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.phrases import TWO_CAPTURES, ends, named
+from analyzer.diagnose.registry import Claim, survey
 from analyzer.model.flows import SIDES
+from analyzer.model.quantities import several
 from analyzer.model.words import ProbeKind
 from analyzer.tables.arrays import are_among
 from analyzer.tables.fields import PROBE_FRAME

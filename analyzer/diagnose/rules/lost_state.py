@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.advice import LATE, USUAL, how_to_set, proposed
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.hops import OTHER, SAME, UNKNOWN
 from analyzer.diagnose.phrases import ends, named
-from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.durations import duration
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.flows import SIDES, Flow
+from analyzer.model.quantities import duration
 from analyzer.model.words import Why
 from analyzer.tcp import SECOND
 
@@ -73,7 +74,7 @@ def _sooner(flow: Flow, context: Context) -> str:
         last = keepalive.episodes[-1]
         waited = last.probes[0].time - last.start
         if waited > LATE * USUAL.idle * SECOND:
-            timing = proposed(int(context.safe_idle[flow.stream]))
+            timing = proposed(context.safe_idle[flow.stream])
             how = how_to_set(context.facts, flow, timing, (keepalive.sender,))
             return f" The first probe came after {duration(waited)} of silence; {timing.idle} s shows it sooner. {how}"
     return ""

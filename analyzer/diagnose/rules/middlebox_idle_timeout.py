@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.advice import how_to_set, proposed
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.idle_timeouts import Memory
-from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
-from analyzer.model.durations import between, duration
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
 from analyzer.model.flows import SIDES, Flow
+from analyzer.model.quantities import between, connections, duration
 from analyzer.tables.fields import OPEN_GAP_END, REQUEST_FRAME, RESET_FRAME
 from analyzer.tcp import SECOND
 
@@ -71,7 +71,7 @@ def _observed(memory: Memory) -> str:
 
 def _advice(context: Context, memory: Memory, flow: Flow) -> str:
     """What idle time of a prober keeps the device from forgetting, and how to set it."""
-    timing = proposed(int(context.safe_idle[flow.stream]))
+    timing = proposed(context.safe_idle[flow.stream])
     why = "half of the silence that was fatal"
     if memory.survived:
         late = memory.safe_idle < memory.survived // SECOND

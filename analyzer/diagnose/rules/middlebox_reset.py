@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.flows import Flow
 from analyzer.model.words import Why
 from analyzer.tables.fields import RESET_ABORT, RESET_WHY

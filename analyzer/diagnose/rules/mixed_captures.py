@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import Claim, Context, survey
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import Claim, survey
+from analyzer.model.quantities import connections
 
 
 @survey(

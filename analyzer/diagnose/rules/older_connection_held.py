@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.advice import how_to_set, proposed
-from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.columns import Facts
-from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow
+from analyzer.model.quantities import duration
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import CHALLENGED, HANDSHAKE, HANDSHAKE_RTT, HEAD_SIZE, OLDER_RESET, SAW_ACK, SYN_TIME
 
@@ -46,7 +47,7 @@ def older_connection_held(flow: Flow, context: Context) -> Iterator[Claim]:
         summary=f"{flow.server} still held an older connection when {flow.client} opened a new one on the same "
         f"ports{delay}",
         remedy="Enable keepalive on the server with an idle time of minutes, so that it drops dead clients before they "
-        f"reconnect. {how_to_set(context.facts, flow, proposed(int(context.safe_idle[flow.stream])), SIDES[1:])}",
+        f"reconnect. {how_to_set(context.facts, flow, proposed(context.safe_idle[flow.stream]), SIDES[1:])}",
         frames=(),
         observed=f"an ACK with other sequence numbers in reply to a SYN{', and the RST from the client' * reset}",
         expected="a SYN-ACK",

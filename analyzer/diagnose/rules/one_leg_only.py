@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.advice import how_to_set, proposed
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.groups import hosts
-from analyzer.diagnose.phrases import connections
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
 from analyzer.model.flows import SIDES
+from analyzer.model.quantities import connections
 from analyzer.tables.arrays import Column, are_among, distinct
 from analyzer.tables.fields import END_TIME, FIRST_FRAME, LAST_PROBE, PROBE_FRAME
 
@@ -71,7 +72,7 @@ def _claim(context: Context, side: int, silent: Column, probed: Column) -> Claim
         summary=f"Proxy {proxy} has keepalive probes on {connections(len(probed))} of one side, and none on "
         f"{connections(len(silent))} to its {('servers', 'clients')[side]}",
         remedy=f"Enable keepalive on the proxy for connections to its {('servers', 'clients')[side]}, too. "
-        f"{how_to_set(facts, flow, proposed(int(context.safe_idle[flow.stream])), (SIDES[side],))}",
+        f"{how_to_set(facts, flow, proposed(context.safe_idle[flow.stream]), (SIDES[side],))}",
         frames=tuple(frames),
         observed="probes on one side of a proxy, silence without probes on the other",
         expected="probes on both sides",

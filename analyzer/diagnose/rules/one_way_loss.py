@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.heard import answered_in_vain, heard_of_peer, unanswered_at_the_end
-from analyzer.diagnose.phrases import ends_of, several
-from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.phrases import ends_of
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.flows import Flow, Keepalive, Probe
+from analyzer.model.quantities import several
 from analyzer.model.words import Why
 
 

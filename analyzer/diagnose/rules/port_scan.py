@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
 from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
-from analyzer.model.durations import between, duration
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
 from analyzer.model.flows import SIDES
+from analyzer.model.quantities import between, duration
 from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.advice import USUAL, user_timeout
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.errors_on_path import path_errors
-from analyzer.diagnose.phrases import ends, named, times
-from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.phrases import ends, named
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.diagnose.systems import is_windows
-from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Flow
+from analyzer.model.quantities import duration, times
 from analyzer.model.words import How
 from analyzer.tables.fields import (
     ENDPOINT_SIZE,

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.phrases import ends, named, other_side
-from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.columns import Facts
 from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.arrays import Mask

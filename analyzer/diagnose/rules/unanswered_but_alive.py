@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.lost import lost_probes
-from analyzer.diagnose.phrases import ends_of, named, other_side, several
-from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.phrases import ends_of, named, other_side
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.columns import Facts
 from analyzer.model.flows import SIDES, Flow, Keepalive
+from analyzer.model.quantities import several
 from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import ACKED_UNSEEN, KNOWN, PACKETS
 

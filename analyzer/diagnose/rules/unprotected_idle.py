@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.advice import USUAL, how_to_set, proposed
-from analyzer.diagnose.phrases import several
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, Context, earliest, survey
-from analyzer.diagnose.unprobed import overdue, silences
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
+from analyzer.diagnose.unprobed import silences
 from analyzer.knowledge.snippets import every_snippet
 from analyzer.model.columns import Facts
-from analyzer.model.durations import duration
+from analyzer.model.quantities import duration, several
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     ACKED_UNSEEN,
@@ -66,10 +66,10 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
     """
     facts, streams = context.facts, context.judged("unprotected")
     streams = streams[facts.tracks.endpoints(PACKETS, streams).sum(axis=1) > ONE_PACKET]
-    shown, late = _is_shown(facts, streams), overdue(context, streams)
+    shown, late = _is_shown(facts, streams), context.overdue[streams]
     for group in context.by_service(streams[shown & late]):
         flow = context.flow(int(group[0]))
-        timing = proposed(int(context.safe_idle[group].min()))
+        timing = proposed(context.safe_idle[group])
         how = f"With {timing} a dead peer is detected after {timing.total} s. {how_to_set(facts, flow, timing)}"
         yield _claim(group, f" to {flow.server}", f"{ENABLE} {how}", context)
     for early, which, remedy in (

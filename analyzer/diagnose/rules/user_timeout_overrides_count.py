@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.diagnose.context import Context
 from analyzer.diagnose.phrases import ends, named
-from analyzer.diagnose.registry import Claim, Context, rule
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.flows import Flow
 
 TENTH = 0.1

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.phrases import ends, named, several
-from analyzer.diagnose.registry import Claim, Context, rule
-from analyzer.model.durations import duration
+from analyzer.diagnose.context import Context
+from analyzer.diagnose.phrases import ends, named
+from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.flows import SIDES, Flow
+from analyzer.model.quantities import duration, several
 from analyzer.tables.fields import ENDPOINT_SIZE, HEAD_SIZE, REQUEST_FRAME, ZERO_SINCE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analyzer.model.durations import duration
+from analyzer.model.quantities import duration
 from analyzer.report.charts.style import SMALL, clean
 from analyzer.report.times import clock, zone
 from analyzer.tcp import SECOND

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.model.durations import duration
 from analyzer.model.flows import SIDES, Estimate
+from analyzer.model.quantities import duration
 from analyzer.report.charts import style
 from analyzer.report.charts.gather import empty_figure, named
 from analyzer.report.charts.style import (

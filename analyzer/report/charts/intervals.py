@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.model.durations import duration
 from analyzer.model.flows import Estimate
+from analyzer.model.quantities import duration
 from analyzer.report.charts import probes, style
 from analyzer.report.charts.axis import Numbers, Span, time_axis
 from analyzer.report.charts.gather import empty_figure, named, span_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from analyzer.errors import UsageError
-from analyzer.model.durations import duration
 from analyzer.model.flows import MIDDLEBOX, Flow
+from analyzer.model.quantities import duration
 from analyzer.model.words import Handshake, How, ProbeKind
 from analyzer.report.charts.probes import RESET, UNANSWERED, probes_of
 from analyzer.report.charts.segments import Segment, Segments

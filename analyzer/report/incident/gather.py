@@ -10,6 +10,7 @@ from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from analyzer.errors import UsageError
+from analyzer.model.captures import span_of
 from analyzer.model.findings import URGENT, Finding
 from analyzer.report.advice import write_text as write_advice
 from analyzer.report.causes import causes, unexplained
@@ -55,12 +56,11 @@ def incident_page(
     title: str = "",
     step: Step = lambda: None,
 ) -> Page:
-    """What the report on these connections says, with charts where there is room for them.
+    """What the report on these connections and the findings says, with charts where there is room for them.
 
     `step` is called now and then: as often as `steps_of` says, until the page is written.
     """
-    chosen = set(streams)
-    findings = [one for one in analysis.findings if not one.concerned or not chosen.isdisjoint(one.concerned)]
+    chosen, findings = set(streams), analysis.findings
     ordered = analysis.worst_first(list(streams))
     own = _with_a_part(findings, ordered, chosen)
     drawn = charts and bool(streams)
@@ -68,17 +68,16 @@ def incident_page(
         analysis.again.hold(sorted({*own, *_in_lanes(analysis, streams)}))
     worst = list(analysis.flows_of(own))
     hosts = [host for host in analysis.hosts(HOSTS) if not chosen.isdisjoint(host.streams)]
-    first = next((one.first_time for one in analysis.captures if one.first_time is not None), 0)
     return compose(
         about=About(
             severities=analysis.severities,
             counts=analysis.verdict_counts(list(streams)),
-            unexplained=unexplained(analysis, streams, analysis.findings),
+            unexplained=unexplained(analysis, streams, findings),
             frame_text=analysis.frame_text,
             command=command,
             version=__version__,
             title=title,
-            utc=utc or zone(first, utc=False) == "UTC",
+            utc=utc or zone(span_of(analysis.captures).first, utc=False) == "UTC",
             end=analysis.facts.end,
             filters=len(analysis.captures) == 1,
         ),

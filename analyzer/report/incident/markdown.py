@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TextIO
 
-from analyzer.model.durations import duration
+from analyzer.report.connections import lasted_text
 from analyzer.report.incident.nouns import Page, Row, Told
 from analyzer.report.incident.page import places_line, verdicts_line
 from analyzer.report.layout import printable
@@ -117,7 +117,7 @@ def _connections(page: Page) -> Iterator[str]:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    lasted = ("> " if row.open else "") + duration(row.lasted * 1000)
+    lasted = lasted_text(row.lasted * 1000, row.open)
     return (str(row.stream), row.client, row.server, row.verdict, lasted, str(row.packets), row.probes, row.ending)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from analyzer.model.captures import CaptureFacts
-from analyzer.model.durations import duration
+from analyzer.model.captures import CaptureFacts, span_of
 from analyzer.model.findings import URGENT, Finding
 from analyzer.model.flows import Flow, HostSettings
+from analyzer.model.quantities import duration
 from analyzer.report.causes import causes
 from analyzer.report.connections import profile_names
 from analyzer.report.incident.moments import Moment
@@ -37,8 +37,7 @@ def compose(
     pictures_of: Mapping[int, Sequence[Picture]],
 ) -> Page:
     """Put it together; `flows` are those of the table, `own` those with a part of their own."""
-    first = min((one.first_time for one in captures if one.first_time is not None), default=0)
-    last = max((one.last_time for one in captures if one.last_time is not None), default=0)
+    first, last = span_of(captures)
     total = sum(about.counts.values())
     found = causes(findings)
     every = [

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from analyzer.model.durations import duration
 from analyzer.model.flows import SETTINGS, Estimate, Flow, Keepalive
-from analyzer.model.words import How
-from analyzer.report.connections import ending_text, probes_text, profile_names
+from analyzer.model.quantities import duration
+from analyzer.report.connections import ending_text, lasted, probes_text, profile_names
 from analyzer.report.incident.nouns import About, Row
 from analyzer.tcp import SECOND
 
@@ -18,7 +17,7 @@ QUARTER = 900  # seconds: clocks are changed at whole ones
 
 def row_of(flow: Flow, about: About) -> Row:
     """A connection's line of the table, and what more is known of it."""
-    still = flow.ending.how in (How.OPEN, How.HALF_CLOSED)
+    length, still = lasted(flow, about.end)
     ahead = 0 if about.utc else _ahead(flow.start // SECOND // QUARTER)
     return Row(
         stream=flow.stream,
@@ -26,7 +25,7 @@ def row_of(flow: Flow, about: About) -> Row:
         server=str(flow.server),
         verdict=flow.verdict,
         start=flow.start // 1_000_000 + ahead * 1000,
-        lasted=max((about.end if still else flow.end) - flow.start, 0) // 1000,
+        lasted=length // 1000,
         open=still,
         packets=sum(flow.packets),
         sent=flow.bytes,

@@ -1,4 +1,4 @@
-"""Spans of time in words, with the precision that a reader needs."""
+"""Spans of time and numbers of things in words."""
 
 from __future__ import annotations
 
@@ -38,3 +38,18 @@ def between(low: float, high: float) -> str:
 def whole_seconds(number: float) -> str:
     """A setting or a sum of settings: `75 s`, `2 h 11 min`, `9.35 s`."""
     return f"{number:.4g} s" if number <= SECONDS_UP_TO else duration(number * SECOND)
+
+
+def several(number: int, one: str) -> str:
+    """`1 probe`, `3 probes`, `1,000 probes`."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
+def connections(number: int) -> str:
+    """`1 connection`, `3 connections`."""
+    return several(number, "connection")
+
+
+def times(number: int) -> str:
+    """`once`, `twice`, `3 times`."""
+    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
