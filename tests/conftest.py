@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,16 @@ def compiled() -> Kernels:
     """The kernels as machine code."""
     pytest.importorskip("numba")
     return kernels_of("compiled")
+
+
+@pytest.fixture
+def in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time half an hour off any whole one."""
+    monkeypatch.setenv("TZ", "XYZ-5:30")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -14,7 +14,7 @@ from analyzer.commands.options import OWNER_ONLY, Captures, Coloring, Severity
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import check_output, open_output
 from analyzer.commands.reading import Reading
-from analyzer.commands.result import LIMIT, Format, check_folder, write_result, write_tables
+from analyzer.commands.result import LIMIT, Format, Manner, check_folder, write_result, write_tables
 from analyzer.commands.selection import Selection
 
 
@@ -71,16 +71,19 @@ def analyze(
     if form is Format.parquet:
         check_folder(output, captures)
     outcome = Outcome(selection, reading.quiet, fail_on)
-    full = reading.verbose or detail is Detail.full
+
+    def manner(out: TextIO) -> Manner:
+        return Manner(form, limit, selection.utc, color.on(out), full=reading.verbose or detail is Detail.full)
+
     if each:
         with open_output(output) as out:
             analyses = analyses_of(captures, reading.analyse, noter(reading.quiet))
-            write_each(analyses, outcome, form, limit, selection.utc, color.on(out), out, full=full)
+            write_each(analyses, outcome, manner(out), out)
     else:
         shown, streams = outcome.select(reading.analyse(captures, both_ends=both_ends))
         if form is Format.parquet and output is not None:
             write_tables(shown, streams, output)
         else:
             with open_output(output) as out:
-                write_result(shown, streams, form, limit, selection.utc, color.on(out), out, full=full)
+                write_result(shown, streams, manner(out), out)
     outcome.leave()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from analyzer.commands.result import Format, write_result
+from analyzer.commands.result import Format, Manner, write_result
 from analyzer.errors import CaptureError, UsageError
 from analyzer.report.layout import printable
 
@@ -51,17 +51,7 @@ def analyses_of(
         raise last
 
 
-def write_each(
-    analyses: Iterator[tuple[str, Analysis]],
-    outcome: Outcome,
-    form: Format,
-    limit: int,
-    utc: bool,
-    color: bool,
-    out: TextIO,
-    *,
-    full: bool = False,
-) -> None:
+def write_each(analyses: Iterator[tuple[str, Analysis]], outcome: Outcome, manner: Manner, out: TextIO) -> None:
     """Write what is selected of each.
 
     Text has a heading for each; json is an array of the objects that single captures give; ndjson is the lines of one
@@ -69,12 +59,12 @@ def write_each(
     """
     number = 0
     for path, analysis in analyses:
-        if form is Format.text:
+        if manner.form is Format.text:
             heading = printable(path)
             out.write(("\n" if number else "") + f"{heading}\n{'=' * len(heading)}\n")
-        elif form is Format.json:
+        elif manner.form is Format.json:
             out.write(",\n" if number else "[\n")
-        write_result(*outcome.select(analysis), form, limit, utc, color, out, full=full)
+        write_result(*outcome.select(analysis), manner, out)
         number += 1
-    if form is Format.json:
+    if manner.form is Format.json:
         out.write("]\n" if number else "[]\n")

@@ -21,7 +21,7 @@ from analyzer.commands.exits import EXIT_NO_CAPTURE
 from analyzer.commands.groups import with_groups
 from analyzer.commands.options import OWNER_ONLY, Coloring, IdleAfter, Quiet, SplitTunnels, Verbose
 from analyzer.commands.outputs import check_output, open_output
-from analyzer.commands.result import LIMIT, Format, write_result
+from analyzer.commands.result import LIMIT, Format, Manner, write_result
 from analyzer.errors import CaptureError, OutputError, UsageError
 from analyzer.live import listeners as audience
 
@@ -212,7 +212,7 @@ def _tell_result(
         out.write("\n")
     elif form is Form.ndjson:
         out.write('{"type": "result"}\n')
-    write_result(analysis, list(range(len(analysis))), Format(form), limit, utc, color, out)
+    write_result(analysis, list(range(len(analysis))), Manner(Format(form), limit, utc, color), out)
 
 
 def _folder(path: str, count: int) -> Folder:

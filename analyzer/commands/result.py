@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import typer
 
@@ -55,21 +55,26 @@ def _parquet(folder: str, name: str) -> str:
     return str(Path(folder) / f"{name}.parquet")
 
 
-def write_result(
-    analysis: Analysis,
-    streams: list[int],
-    form: Format,
-    limit: int,
-    utc: bool,
-    color: bool,
-    out: TextIO,
-    *,
-    full: bool = False,
-) -> None:
-    """Write these connections, and the findings of an analysis; `full` has text show all evidence."""
-    chosen = set(streams)
+class Manner(NamedTuple):
+    """How a result is written; all but the form is for text, of which `full` shows all evidence."""
+
+    form: Format
+    limit: int
+    utc: bool
+    color: bool
+    full: bool = False
+
+
+def write_result(analysis: Analysis, streams: list[int], manner: Manner, out: TextIO) -> None:
+    """Write these connections, and the findings of an analysis."""
+    chosen, form = set(streams), manner.form
     findings = analysis.findings
     flows = analysis.flows_of(streams)
+    if form is Format.csv:
+        from analyzer.report.csv import write_csv
+
+        write_csv(analysis, flows, out)
+        return
     most = HOSTS_LISTED if form is Format.text and len(streams) == len(analysis) else None
     hosts = (host for host in analysis.hosts(most) if not chosen.isdisjoint(host.streams))
     if form is Format.json:
@@ -80,16 +85,12 @@ def write_result(
         from analyzer.report.json import write_ndjson
 
         write_ndjson(analysis, flows, findings, hosts, out)
-    elif form is Format.csv:
-        from analyzer.report.csv import write_csv
-
-        write_csv(analysis, flows, out)
     else:
         from analyzer.report.layout import Layout
         from analyzer.report.text import write_text
 
-        style = (lambda text, colour: typer.style(text, fg=colour)) if color else _unstyled
-        layout = Layout(width_of(out), utc, style, lines=limit or None, full=full)
+        style = (lambda text, colour: typer.style(text, fg=colour)) if manner.color else _unstyled
+        layout = Layout(width_of(out), manner.utc, style, lines=manner.limit or None, full=manner.full)
         write_text(analysis, streams, findings, list(islice(hosts, HOSTS_LISTED)), layout, out)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -66,15 +64,6 @@ def moments(seconds: Decimal, first: Decimal) -> list[str]:
         whole.astimezone(timezone(timedelta(hours=-7))).isoformat(),
         whole.astimezone(INDIA).replace(tzinfo=None).isoformat(),
     ]
-
-
-@pytest.fixture
-def in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "XYZ-5:30")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize("form", range(6), ids=["unix", "relative", "utc", "z", "offset", "naive"])

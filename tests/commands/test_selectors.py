@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -89,15 +87,6 @@ def at(hour: int, minute: int = 0, second: int = 0, *, day: int = 1) -> int:
 
 EVENING = Span(at(22), at(2, day=2))  # crosses midnight
 ONE_DAY = Span(at(9), at(17))
-
-
-@pytest.fixture
-def in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "XYZ-5:30")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize(
