@@ -36,7 +36,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def compiled() -> Kernels:
     """The kernels as machine code."""
-    pytest.importorskip("numba")
     return kernels_of("compiled")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from analyzer.capture.formats.pcap import PcapFormat, is_pcap
 from analyzer.capture.formats.pcapng import PcapngFormat, is_pcapng
@@ -12,13 +12,14 @@ from analyzer.capture.formats.snoop import SnoopFormat, is_snoop
 from analyzer.capture.source import Source, open_source
 from analyzer.errors import CaptureError
 from analyzer.kernels import Ints, Kernels
-from analyzer.kernels.records import NEED_ROOM
+from analyzer.kernels.records import EARLIEST, FURTHEST_BACK, LAST, LATEST, NEED_ROOM, TIMES_SIZE
 from analyzer.model.captures import WATCH_NS, CaptureFacts, ClockStep, Problem
 from analyzer.model.columns import Records
-from analyzer.tables.fields import RECORD_SIZE, RECORD_TIME
+from analyzer.tables.fields import NEVER, RECORD_SIZE, RECORD_TIME
 
-BUFFER_SIZE = 1 << 21
-BATCH = BUFFER_SIZE >> 6  # what fills the buffer with records of 64 bytes: hardly any are shorter
+BUFFER_SIZE = 1 << 20
+# Records handed on at a time: their packets' rows, 200 bytes each, stay in the second-level cache of a processor.
+BATCH = 2048
 MAGIC_SIZE = 8  # enough to know a format by
 SHORTEST_MAGIC = 4
 # Queues of a network card and interfaces of a host may be out of order by milliseconds; this is a clock that was set.
@@ -67,7 +68,8 @@ class Reader:
         self._fill(MAGIC_SIZE)
         magic = bytes(self._buffer[: self._end][:MAGIC_SIZE])
         self._format: Format
-        self._last_time: int | None = None
+        self._times = kernels.ints(TIMES_SIZE)
+        self._times[LAST] = NEVER
         if is_pcap(magic):
             self._format = PcapFormat()
         elif is_snoop(magic):
@@ -82,6 +84,7 @@ class Reader:
         """Go on with these kernels."""
         self._kernels = kernels
         self._records = kernels.ints(self._batch * RECORD_SIZE)
+        self._times = kernels.adopt(self._times)
         self._format.use(kernels)
 
     @property
@@ -170,30 +173,25 @@ class Reader:
     def _note_times(self, count: int, first: int) -> None:
         """The first and the latest time, and clock steps: records older by more than packets of several queues are."""
         facts = self.facts
-        times = cast(Any, self._records)[RECORD_TIME : count * RECORD_SIZE : RECORD_SIZE]
-        before = int(times[0]) if self._last_time is None else self._last_time
+        rows: Any = self._records
+        before = int(rows[RECORD_TIME] if self._times[LAST] == NEVER else self._times[LAST])
+        self._kernels.note_times(rows, count, self._times)
+        earliest, latest, back = (int(self._times[field]) for field in (EARLIEST, LATEST, FURTHEST_BACK))
+        times = rows[RECORD_TIME : count * RECORD_SIZE : RECORD_SIZE]
         if facts.first_time is None:
             facts.first_time = int(times[0])
-        if self._kernels.compiled:
-            times = times.copy()  # from now on they lie side by side
-            latest, furthest_back = int(times.max()), (times[1:] - times[:-1]).min(initial=times[0] - before)
-            earliest = int(times.min())
-        else:
-            latest, furthest_back = max(times), min(time - last for last, time in pairwise([before, *times]))
-            earliest = min(times)
         if earliest // WATCH_NS == latest // WATCH_NS:
             facts.note_span(earliest, latest)
         else:
             for time in map(int, times):
                 facts.note_span(time, time)
-        if furthest_back <= -CLOCK_STEP_NS:
+        if back >= CLOCK_STEP_NS:
             steps = enumerate(time - last for last, time in pairwise([before, *map(int, times)]))
             found = [ClockStep(first + i, step) for i, step in steps if step <= -CLOCK_STEP_NS]
             facts.clock_steps += found[: MAX_CLOCK_STEPS - len(facts.clock_steps)]
-        elif furthest_back < 0:
-            facts.disorder = max(facts.disorder, -int(furthest_back))
+        else:
+            facts.disorder = max(facts.disorder, back)
         facts.last_time = latest if facts.last_time is None else max(latest, facts.last_time)
-        self._last_time = int(times[-1])
 
     def _more(self) -> bool:
         """Move the tail to the front, make room for the rest of it, and read on; False when there is no more."""

@@ -1,7 +1,8 @@
-"""The per-packet work, written once: run plain as it stands, or compiled by numba from the same source.
+"""The per-packet work, written once: run plain as it stands, or as machine code made from the same source.
 
-Plain needs no import and no compiling and suits small captures. Compiled is a hundred times faster per packet; its
-machine code is kept in the user's cache directory, in a directory named by a digest of everything it was made from.
+Machine code is a hundred times faster. It comes with a wheel; where the program runs from its sources, a C compiler
+makes it once, in the background, and it is kept in the user's cache directory, in a directory named by a digest of
+everything it was made from. Until then, and where there is no compiler, the plain kernels do the same.
 """
 
 from __future__ import annotations
@@ -11,19 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from analyzer.kernels import merge, records
 from analyzer.kernels.decode import transport
-from analyzer.kernels.engine.cache import cache_folder, is_complete, stored
+from analyzer.kernels.engine.cache import stored
 from analyzer.kernels.engine.registry import KERNELS, Buffer, Ints
-from analyzer.kernels.track import flows, segments
-from analyzer.tables.fields import LINE
+from analyzer.kernels.track import copies, flows, segments
 
 if TYPE_CHECKING:
     from analyzer.kernels.engine.compiling import Compiler
-    from analyzer.kernels.engine.machine import Code
 
-__all__ = ["KERNELS", "Buffer", "Ints", "Kernels", "cached", "compiled", "loaded", "plain", "ready", "start_compiler"]
+__all__ = ["KERNELS", "Buffer", "Ints", "Kernels", "compiled", "loaded", "plain", "ready", "start_compiler"]
 
-# What is called from outside; everything else is inlined into these.
-WORD = 8
 COMPILING = "compiling the packet decoder for this machine, once"
 
 
@@ -33,8 +30,10 @@ class Kernels(NamedTuple):
     compiled: bool
     scan_records: Callable[..., int]
     scan_pcapng: Callable[..., int]
+    note_times: Callable[..., int]
     decode: Callable[..., int]
     merge: Callable[..., int]
+    sift: Callable[..., int]
     track: Callable[..., int]
     rehash: Callable[..., int]
 
@@ -42,9 +41,9 @@ class Kernels(NamedTuple):
         """A table of `size` zeros."""
         if not self.compiled:
             return [0] * size
-        import numpy as np
+        from analyzer.kernels.engine.memory import zeros
 
-        return _aligned(np.zeros(size + LINE, np.int64), size)
+        return zeros(size)
 
     def adopt(self, table: Ints, size: int | None = None) -> Ints:
         """The same table in the form that these kernels work on, grown with zeros to `size`."""
@@ -56,7 +55,11 @@ class Kernels(NamedTuple):
             made = self.ints(size)
             cast(Any, made)[: len(table)] = table
             return made
-        return _grown(table, size) if size > len(table) else table
+        if size <= len(table):
+            return table
+        from analyzer.kernels.engine.memory import grown
+
+        return grown(table, size)
 
     def view(self, buffer: bytearray) -> Buffer:
         """A buffer of bytes as these kernels read it."""
@@ -67,38 +70,16 @@ class Kernels(NamedTuple):
         return cast(Buffer, np.frombuffer(buffer, np.uint8))
 
 
-def _aligned(memory: Any, size: int) -> Ints:
-    """So many words of this memory, which has LINE more, from the first on that begins a cache line."""
-    first = -_address(memory) // WORD % LINE
-    return cast(Ints, memory[first : first + size])
-
-
-def _grown(table: Any, size: int) -> Ints:
-    """The same table with zeros after it; no other view of it is to be used from now on."""
-    memory, used = table.base, len(table)
-    first = (_address(table) - _address(memory)) // WORD
-    # In place: the kernel of the system moves pages instead of copying them.
-    memory.resize(size + LINE, refcheck=False)
-    grown = _aligned(memory, size)
-    now = (_address(grown) - _address(memory)) // WORD
-    if now != first:
-        memory[now : now + used] = memory[first : first + used]
-        memory[now + used : first + used] = 0
-    return grown
-
-
-def _address(array: Any) -> int:
-    return int(array.__array_interface__["data"][0])
-
-
 def plain() -> Kernels:
     """The kernels as CPython runs them."""
     return Kernels(
         False,
         records.scan_records,
         records.scan_pcapng,
+        records.note_times,
         transport.decode,
         merge.merge,
+        copies.sift,
         segments.track,
         flows.rehash,
     )
@@ -107,23 +88,30 @@ def plain() -> Kernels:
 def compiled(notify: Callable[[str], None] = lambda text: None) -> Kernels:
     """The kernels as machine code; `notify` is told when they must be compiled first, which this waits for.
 
-    Raises ImportError where numba cannot be had, or is of a kind that we do not know.
+    Raises ImportError where they cannot be.
     """
     kernels = ready()
     if kernels is None:
-        notify(f"{COMPILING}: this takes a while, and later runs start at once")
+        notify(f"{COMPILING}: later runs start at once")
         compiler = start_compiler()
         try:
-            kernels = loaded(compiler.codes())
+            kernels = loaded(compiler)
         finally:
             compiler.close()
     return kernels
 
 
 def ready() -> Kernels | None:
-    """The kernels as machine code, where they have been compiled before."""
-    codes = stored(cache_folder())
-    return None if codes is None else loaded(codes)
+    """The kernels as machine code, where they came with the program or have been compiled before."""
+    library = stored()
+    if library is None:
+        return None
+    from analyzer.kernels.engine.library import load
+
+    try:
+        return _as_kernels(load(str(library)))
+    except OSError:  # of another system's C library, or in a directory from which no code may be loaded
+        return None
 
 
 def start_compiler() -> Compiler:
@@ -136,29 +124,15 @@ def start_compiler() -> Compiler:
         raise ImportError(f"the compiler cannot be started: {error.strerror}") from error
 
 
-def loaded(codes: dict[str, Code]) -> Kernels:
-    """The kernels in this machine code."""
-    from analyzer.kernels.engine.machine import load_kernels
+def loaded(compiler: Compiler) -> Kernels:
+    """What a compiler has made, which this waits for. Raises ImportError where it could not."""
+    return _as_kernels(compiler.kernels())
 
-    made = load_kernels(codes)
+
+def _as_kernels(made: dict[str, Callable[..., int]]) -> Kernels:
     return Kernels(True, *[made[name] for name in Kernels._fields[1:]])
-
-
-def compiled_if_possible(notify: Callable[[str], None]) -> Kernels:
-    """The kernels as machine code or, where numba cannot be had, plain, which `notify` is told."""
-    try:
-        return compiled(notify)
-    except ImportError as error:
-        notify(without_compiler(error))
-        return plain()
 
 
 def without_compiler(error: ImportError) -> str:
     """What is told where the kernels cannot be compiled."""
-    return f"numba is not available ({error}): continuing without it, slowly"
-
-
-def cached() -> bool:
-    """Whether `compiled` would find its machine code ready."""
-    folder = cache_folder()
-    return folder is not None and is_complete(folder)
+    return f"the packet decoder cannot be compiled ({error}): continuing without that, slowly"

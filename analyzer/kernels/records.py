@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from analyzer.kernels.arithmetic import MASK_16, MASK_32, SEQ_HALF, be32
+from analyzer.kernels.arithmetic import MASK_16, SEQ_HALF, be32, le32
 from analyzer.kernels.engine.registry import Buffer, Ints, kernel
-from analyzer.tables.fields import CAPLEN, LINK_TYPE, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
+from analyzer.tables.fields import CAPLEN, LINK_TYPE, NEVER, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
 from analyzer.tcp import SECOND
 from analyzer.wire import PCAPNG_ENHANCED_PACKET, PCAPNG_PACKET, PCAPNG_SIMPLE_PACKET
 
@@ -24,6 +24,11 @@ UNKNOWN_INTERFACE = 4
 (IF_LINK, IF_MULTIPLY, IF_DIVIDE, IF_BINARY, IF_OFFSET_NS, IF_SNAPLEN) = range(6)
 INTERFACE_SIZE = 6
 
+# Of records' times: the last of all records so far (NEVER before the first); of one batch the earliest and the latest,
+# and by how much at most one lies before the record ahead of it.
+(LAST, EARLIEST, LATEST, FURTHEST_BACK) = range(4)
+TIMES_SIZE = 4
+
 # What a scan needs to know, and what it leaves behind.
 (AT, END, BIG_ENDIAN, SUBSECOND_NS, LINK, LIMIT, COUNT, LAST_RECORD_TIME) = range(8)
 # Where things lie in the head of a record, for `scan_records`: SIZE_AT is 0 where nothing but its captured bytes says
@@ -40,7 +45,7 @@ def u32(buf: Buffer, at: int, big: int) -> int:
     """The 32-bit number at `at` in the file's byte order."""
     if big:
         return be32(buf, at)
-    return (buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24)) & MASK_32
+    return le32(buf, at)
 
 
 @kernel
@@ -87,6 +92,25 @@ def scan_records(buf: Buffer, scan: Ints, records: Ints) -> int:
     scan[AT] = at
     scan[COUNT] = count
     return status
+
+
+@kernel
+def note_times(records: Ints, count: int, times: Ints) -> int:
+    """Note in `times` what the times of these records, at least one, say of them together; return `count`."""
+    last = times[LAST] if times[LAST] != NEVER else records[RECORD_TIME]
+    earliest, latest = records[RECORD_TIME], records[RECORD_TIME]
+    back = 0
+    for row in range(RECORD_TIME, count * RECORD_SIZE, RECORD_SIZE):
+        time = records[row]
+        earliest = min(earliest, time)
+        latest = max(latest, time)
+        back = max(back, last - time)
+        last = time
+    times[LAST] = last
+    times[EARLIEST] = earliest
+    times[LATEST] = latest
+    times[FURTHEST_BACK] = back
+    return count
 
 
 @kernel

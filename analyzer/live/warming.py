@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from analyzer.kernels import COMPILING, loaded, start_compiler, without_compiler
+from analyzer.kernels.warming import Warming
 
 if TYPE_CHECKING:
     from analyzer.live.session import Live
@@ -18,25 +18,17 @@ def compiling(run: Live, note: Callable[[str], None]) -> Iterator[None]:
     if run.intake.compiled:
         yield
         return
-    try:
-        compiler = start_compiler()
-    except ImportError as error:
-        note(without_compiler(error))
-        yield
-        return
+    warming = Warming(note)
 
     def observe() -> None:
-        if not compiler.done:
-            return
-        run.observers.remove(observe)
-        try:
-            run.use(loaded(compiler.codes()))
-        except ImportError as error:
-            note(without_compiler(error))
+        kernels = warming.kernels(begin=True)
+        if kernels is not None:
+            run.observers.remove(observe)
+            run.use(kernels)
 
-    note(f"{COMPILING}; packets are read more slowly until then")
+    observe()
     run.observers.append(observe)
     try:
         yield
     finally:
-        compiler.close()
+        warming.close()

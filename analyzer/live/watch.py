@@ -43,12 +43,12 @@ from analyzer.tables.fields import (
     FIRST_TIME,
     HANDSHAKE,
     HANDSHAKE_RTT,
+    HIGH_HI,
     PACKET_SIZE,
     PROBE_FRAME,
     PROBE_MARKS,
     PROBE_TIME,
     RESET_FRAME,
-    ROLES,
     SAW_SYN,
     STREAM,
 )
@@ -271,7 +271,7 @@ class _Look:
         self.streams, self.facts, self.rows, self.now = streams, facts, rows, now
         self.numbers: list[int] = numbers.tolist()
         self.over = np.isin(facts.how, list(ENDINGS))
-        self._keys: list[list[int]] = facts.tracks.flows[:, : ROLES + 1].tolist()
+        self._keys: list[list[int]] = facts.tracks.flows[:, : HIGH_HI + 1].tolist()
         self._ends: dict[int, tuple[Endpoint, Endpoint]] = {}
 
     def event(self, local: int, kind: str, time: int, **facts: int | str | None) -> Event:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Lane:
     """One capture on its way through decoding."""
 
-    def __init__(self, index: int, reader: Reader, kernels: Kernels, split_tunnels: bool) -> None:
+    def __init__(self, index: int, reader: Reader, kernels: Kernels, split_tunnels: bool, tables: int = 1) -> None:
+        """`tables` is how many batches of packets are used at one time."""
         self.index = index
         self.reader = reader
         self.shift = reader.facts.clock_shift
@@ -27,7 +28,7 @@ class Lane:
         self.packets = Packets((), 0)
         self.row = 0  # the first packet not taken yet
         self._frames = in_file(index)
-        self._decoder = Decoder(kernels, split_tunnels=split_tunnels)
+        self._decoder = Decoder(kernels, split_tunnels=split_tunnels, tables=tables)
         self._batches = reader.batches()
         self.keep: Callable[[Records], None] | None = None  # is given each batch before it is decoded
         self.sample: Sample | None = None  # takes what is to be compared with other captures

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,18 @@ from analyzer.analysis import Analysis
 from analyzer.capture import expand
 from analyzer.capture.kept import Spool
 from analyzer.errors import CaptureError, UsageError
-from analyzer.kernels import Kernels, cached, compiled, compiled_if_possible, plain
+from analyzer.kernels import Kernels, compiled, plain, ready
+from analyzer.kernels.warming import Warming
 from analyzer.model.captures import CaptureFacts, Span, running
-from analyzer.model.columns import Tracks
+from analyzer.model.columns import Packets, Tracks
 from analyzer.model.findings import Apart
+from analyzer.pipeline.ahead import AT_ONCE, Ahead
 from analyzer.pipeline.timeline import JOIN, Timeline
 from analyzer.tcp import SECOND
 from analyzer.track import Tracker
 
-# Where compiling pays: importing numba and loading the machine code costs as much as this many packets take plain;
-# compiling afresh as much as these. Measured in tests/benchmarks.
-WARM_PACKETS = 15_000
-COLD_PACKETS = 500_000
+# Compiling takes a few seconds, in another process; so many packets take the plain kernels as long.
+WORTH_COMPILING = 100_000
 SMALL_RECORD = 90  # bytes: no fewer packets than size / this are in a file that is worth compiling for
 
 
@@ -38,47 +39,78 @@ class Run:
         options: dict[str, Any],
         *,
         may_switch: bool,
+        threads: int,
     ) -> None:
-        """`options` are those of Timeline; with `may_switch` the kernels may become compiled ones on the way."""
+        """`options` are those of Timeline; with `may_switch` the kernels may become compiled ones on the way. With more
+        than one of `threads` another thread reads and decodes while this one tracks."""
         self._notify, self._progress = notify, progress
-        self._may_switch = may_switch
+        self._warming: Warming | None = Warming(notify) if may_switch and not kernels.compiled else None
         self._paths, self._options, self._spool = paths, options, spool
+        self._threads = threads
         self.kernels = kernels
         self._begin()
 
     def _begin(self, known: Sequence[CaptureFacts] = ()) -> None:
         """Go to the beginnings of all captures, of which the clocks may be known."""
-        self._timeline = Timeline(self._paths, self.kernels, spool=self._spool, known=known, **self._options)
+        options = {**self._options, "spool": self._spool, "known": known, "tables": AT_ONCE}
+        self._timeline = Timeline(self._paths, self.kernels, **options)
         self.captures = self._timeline.captures
         files, same_traffic = len(self.captures), self._timeline.same_traffic
         self._tracker = Tracker(self.kernels, files=files, same_traffic=same_traffic)
 
     def read_all(self) -> None:
         """Read the captures to their ends: once more, in another order, where that shows that clocks differ."""
-        self._switch_if_worth_it(self._timeline.octets // SMALL_RECORD)
-        self._read()
-        if self._timeline.reconsider():
-            self._begin(self.captures)
+        try:
             self._read()
+            if self._timeline.reconsider():
+                self._begin(self.captures)
+                self._read()
+        finally:
+            if self._warming is not None:
+                self._warming.close()
         self._tracker.note_copies(self.captures)
 
     def _read(self) -> None:
-        for packets in self._timeline.batches():
+        batches = self._timeline.batches()
+        if not self.kernels.compiled:
+            self._read_plain(batches)
+        if self.kernels.compiled and self._threads > 1:
+            ahead = Ahead(batches, self._tracker.sift)
+            try:
+                self._track(ahead)
+            finally:
+                ahead.close()
+        else:
+            self._track(self._sifted(batches))
+
+    def _read_plain(self, batches: Iterator[Packets]) -> None:
+        """Read with the plain kernels until there is machine code, if there will be."""
+        for packets in batches:
             self._tracker.feed(packets)
             self._progress(self._timeline.octets_read, self._timeline.octets)
-            self._switch_if_worth_it(sum(facts.packets for facts in self.captures))
+            if self._warming is not None and self._turned_warm(self._warming):
+                return
 
-    def _switch_if_worth_it(self, packets: int) -> None:
-        """Go on compiled, at a batch boundary; where numba cannot be had, everything works plain."""
-        if not self._may_switch or packets < WARM_PACKETS or (packets < COLD_PACKETS and not cached()):
-            return
-        self._may_switch = False
-        kernels = compiled_if_possible(self._notify)
-        if not kernels.compiled:
-            return
+    def _turned_warm(self, warming: Warming) -> bool:
+        """Go on with machine code, if there is some now; have it made, if that is worth it."""
+        octets = max(self._timeline.octets // SMALL_RECORD, sum(facts.packets for facts in self.captures))
+        kernels = warming.kernels(begin=octets >= WORTH_COMPILING)
+        if kernels is None:
+            return False
         self.kernels = kernels
         self._tracker.use(kernels)
         self._timeline.use(kernels)
+        return True
+
+    def _sifted(self, batches: Iterator[Packets]) -> Iterator[Packets]:
+        for packets in batches:
+            self._tracker.sift(packets)
+            yield packets
+
+    def _track(self, batches: Iterable[Packets]) -> None:
+        for packets in batches:
+            self._tracker.track(packets)
+            self._progress(self._timeline.octets_read, self._timeline.octets)
 
     def tracks(self) -> tuple[Tracks, int, list[Span]]:
         """The tables that tracking has filled, the time of the last packet of any kind, and when somebody listened."""
@@ -92,6 +124,11 @@ LONGEST_S = 1e9  # thirty years; nanoseconds of more would not fit a table
 
 
 ENGINES = ("auto", "plain", "compiled")
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def idle_nanoseconds(idle_after_s: float) -> int:
@@ -109,6 +146,7 @@ def analyze(
     same_traffic: str = "auto",
     spool: bool = False,
     engine: str = "auto",
+    threads: int | None = None,
     notify: Callable[[str], None] = lambda text: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Analysis:
@@ -118,8 +156,9 @@ def analyze(
     client's first: what only one of them holds becomes findings. `same_traffic` says when captures are taken for one
     traffic, each packet of which counts once: `auto`, where packets prove it; `yes`, on less; `no`, never. With
     `spool` what comes through a pipe is kept on the disk, so that charts can read its packets a second time. `engine`
-    is `plain`, `compiled`, or `auto`: compiled where that is faster. `notify` is told what takes long, `progress` how
-    many bytes have been read of how many (0: nobody knows).
+    is `plain`, `compiled`, or `auto`: compiled where there is machine code, or will be soon. `threads` is how many
+    processors to use at most, all where it is not given; the result is the same. `notify` is told what takes long,
+    `progress` how many bytes have been read of how many (0: nobody knows).
     Raises UsageError, or CaptureError when none of the captures could be read.
     """
     several = ([one] if isinstance(one, (str, Path)) else one for one in named)
@@ -135,8 +174,9 @@ def analyze(
         raise UsageError(f"--same-traffic {same_traffic} is none of {', '.join(JOIN)}")
     options = {"split_tunnels": split_tunnels, "join": same_traffic, "translated": both_ends}
     kept = Spool() if spool else None
-    kernels = compiled(notify) if engine == "compiled" else plain()
-    run = Run(paths, kernels, kept, notify, progress, options, may_switch=engine == "auto")
+    kernels = compiled(notify) if engine == "compiled" else (engine == "auto" and ready()) or plain()
+    threads = processors() if threads is None else threads
+    run = Run(paths, kernels, kept, notify, progress, options, may_switch=engine == "auto", threads=threads)
     run.read_all()
     _check_read(run.captures, notify)
     return _measured(run, paths, kept, idle_after, split_tunnels=split_tunnels, both_ends=both_ends)

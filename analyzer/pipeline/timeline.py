@@ -15,6 +15,7 @@ from analyzer.capture.kept import Spool
 from analyzer.errors import CaptureError
 from analyzer.kernels import Kernels
 from analyzer.kernels.merge import LANE_AT, LANE_END, LANE_LATEST, LANE_SHIFT, LANE_SIZE
+from analyzer.kernels.turns import Turns
 from analyzer.model.captures import CaptureFacts, Problem
 from analyzer.model.columns import Packets, Records
 from analyzer.pipeline.lane import Lane
@@ -41,12 +42,14 @@ class Timeline:
         join: str = "auto",
         translated: bool = False,
         known: Sequence[CaptureFacts] = (),
+        tables: int = 1,
     ) -> None:
         """Find the captures and look at how each begins; one that cannot be read has a problem.
 
         `spool` keeps what cannot be read twice; `keep` is given a capture's index and each of its batches of records
         before it is decoded. `join` is one of JOIN; with `translated` addresses may have been on the way from one
-        capture to another. `known` is what an earlier reading found the clocks of all to be.
+        capture to another. `known` is what an earlier reading found the clocks of all to be, `tables` how many batches
+        are used at one time.
         """
         self.captures: list[CaptureFacts] = []
         self.octets = 0  # in all files together; 0 where nobody knows
@@ -60,7 +63,8 @@ class Timeline:
         self._lanes: list[Lane] = []
         self._done = 0
         self._pool: Any = kernels.ints(0)
-        self._merged: Any = kernels.ints(0)
+        self._merged = Turns(kernels, tables)
+        self._tables = tables
         named = [found for path in paths for found in named_by(path)]
         for one in named:
             self._look_at(one, files=len(named), compare=join != "no" and not known)
@@ -124,7 +128,7 @@ class Timeline:
         return max(ends, default=0)
 
     def batches(self) -> Iterator[Packets]:
-        """All packets in order of time; each batch is overwritten by the next."""
+        """All packets in order of time; each batch is overwritten when all tables have been used."""
         while self._have_packets() or self._waiting:
             if self._open_due():
                 continue
@@ -143,7 +147,8 @@ class Timeline:
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
         self._kernels = kernels
-        self._pool, self._merged = kernels.ints(0), kernels.ints(0)
+        self._pool = kernels.ints(0)
+        self._merged.use(kernels)
         for lane in self._lanes:
             lane.use(kernels)
 
@@ -190,7 +195,7 @@ class Timeline:
         reader = open_capture(path, self._kernels, source=source)
         reader.facts.adopt(self.captures[index])
         self.captures[index] = reader.facts
-        lane = Lane(index, reader, self._kernels, self._split_tunnels)
+        lane = Lane(index, reader, self._kernels, self._split_tunnels, self._tables)
         lane.keep = None if self._keep is None else partial(self._keep, index)
         lane.sample = next((sample for sample in self._samples if sample.index == index), None)
         self._lanes.append(lane)
@@ -207,7 +212,8 @@ class Timeline:
         table = self._kernels.ints(len(self._lanes) * LANE_SIZE)
         total = sum(lane.packets.size - lane.row for lane in self._lanes)
         if len(self._pool) < total * PACKET_SIZE:
-            self._pool, self._merged = (self._kernels.ints(total * PACKET_SIZE) for _ in range(2))
+            self._pool = self._kernels.ints(total * PACKET_SIZE)
+        merged = self._merged.next(total * PACKET_SIZE)
         start = 0
         for number, lane in enumerate(self._lanes):
             end = start + lane.packets.size - lane.row
@@ -222,11 +228,11 @@ class Timeline:
             ):
                 table[number * LANE_SIZE + field] = value
             start = end
-        count = self._kernels.merge(self._pool, table, self._merged)
+        count = self._kernels.merge(self._pool, table, merged)
         for number, lane in enumerate(self._lanes):
             lane.row = lane.packets.size - int(table[number * LANE_SIZE + LANE_END] - table[number * LANE_SIZE])
             lane.latest = int(table[number * LANE_SIZE + LANE_LATEST])
-        return Packets(self._merged, count)
+        return Packets(merged, count)
 
 
 def named_by(path: str) -> Sequence[str | CaptureError]:

@@ -56,23 +56,24 @@ ICMPV6 = 1 << 16
 FRAME_BITS = 40
 
 # A flow: its head, then its two endpoints (client first). Fields stand in the order of how often a packet touches
-# them: the first eight words of each part are one cache line.
+# them, eight words to a cache line: a usual segment (kernels/track/usual.py) needs the first of the head and the first
+# two of each endpoint.
 (
-    LOW_HI,  # the key: both addresses and ports, the numerically lower endpoint first
-    LOW_LO,
-    HIGH_HI,
+    LOW_LO,  # the key: both addresses and ports, the numerically lower endpoint first
     HIGH_LO,
     KEY_PORTS,  # low port << 16 | high port
     ROLES,  # bits below
+    HANDSHAKE,  # bits below
     END_TIME,
     REQUEST_TIME,  # first new data of whoever spoke last (ROLES says who): a request, as long as it is not replied to
     REQUEST_FRAME,
+    LOW_HI,  # the upper halves of both addresses
+    HIGH_HI,
     OPEN_GAP,  # a gap that only one end has spoken after, so far
     OPEN_GAP_END,
     LONGEST_GAP,  # longest time without any packet after which both ends still spoke
     LONGEST_GAP_END,
     HASH,
-    HANDSHAKE,  # bits below
     PREVIOUS,  # 1 + stream of the connection that used these addresses and ports before
     FIRST_TIME,
     FIRST_FRAME,
@@ -94,6 +95,7 @@ CLIENT_ASKED = 0x08
 SERVER_ASKED = 0x10
 NO_REPLY = 0x20  # what the client said last is an answer itself, or of a kind that draws none
 UNPROMPTED = 0x40  # what the server said last nobody had asked for
+HAS_UPPER_HALVES = 0x80  # LOW_HI or HIGH_HI is not 0, as in IPv4 they always are
 SLOWEST_REPLY = 8  # shifts: six bits: the server's slowest reply to a request took no longer than 1 << this nanoseconds
 SLOWEST_MASK = 0x3F
 TURNS, TURNS_MASK = 16, 0x3F  # how often the server replied, as far as that goes
@@ -132,17 +134,18 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     NXT,  # highest sequence number sent + 1, probes excluded
     UNA,  # highest acknowledgement received
     LAST_RX,  # when its TCP last accepted a segment; NEVER before that
-    RUN,  # probes since LAST_RX, or that its own RST ended
-    LAST_PROBE,  # 1 + row of its last probe
+    ADVANCE_TIME,  # when a segment last moved NXT
+    MIN_RTT,  # -1 unknown: shortest time to an immediate answer, as seen at the capture point
     RESENT,  # how often it sent its oldest unacknowledged segment again
     LAST_TIME,
     LAST_WINDOW,  # as it last advertised, unscaled; above ADVANCE_LEN the length of the segment that last moved NXT
     PACKETS,  # probes among them
     BYTES,  # of data, also what was sent again
-    ADVANCE_TIME,  # when a segment last moved NXT
     LAST_DATA,  # when it last sent new data
     FINGERPRINT,  # fields below
     BEAT,  # its heartbeats: fields below
+    LAST_PROBE,  # 1 + row of its last probe
+    RUN,  # probes since LAST_RX, or that its own RST ended
     HELD,  # 1 + row of its last held probe
     ISN,
     SYN_TIME,
@@ -155,8 +158,7 @@ RESET_REPLY_TO_ACK = 6  # a pure ACK that is no probe: a challenge ACK, mostly
     RESENT_LAST,
     RESENT_GAP,  # time between the last two of them
     ZERO_SINCE,  # when its window closed; 0 while it is open
-    MIN_RTT,  # -1 unknown: shortest time to an immediate answer, as seen at the capture point
-    BEAT_LAST,  # when the last of them was sent
+    BEAT_LAST,  # when the last of its heartbeats was sent
     BEAT_GAPS,  # the time between them: fields below
     STAMPS,  # TSecr of its last probe; above STAMP the TSval of what it may not have heard
 ) = range(32)
@@ -284,7 +286,7 @@ FILE_BITS = 16  # the lowest of a signature: which file it was in
 COPIES = 2
 
 # Counters that kernels keep.
-(FLOW_COUNT, PROBE_COUNT, EVENT_COUNT_, TCP_PACKETS, ICMP_PACKETS, SPLIT, ACROSS_NS, FIRST_SKIP) = range(8)
+(FLOW_COUNT, PROBE_COUNT, EVENT_COUNT_, TCP_PACKETS, ICMP_PACKETS, SPLIT, FIRST_SKIP) = range(7)
 # Why a frame gave no packet: counts[FIRST_SKIP + reason].
 SKIP_REASONS = {
     "unsupported_link_type": "a link type that is not decoded",

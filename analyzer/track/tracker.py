@@ -9,7 +9,6 @@ from analyzer.kernels import Ints, Kernels
 from analyzer.kernels.track.copies import COPY_WITHIN_NS
 from analyzer.model.columns import Packets, Tracks
 from analyzer.tables.fields import (
-    ACROSS_NS,
     COPIES,
     COUNTS_SIZE,
     EVENT_COUNT_,
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 FIRST_ROOM = 64
 # Two captures of one packet, taken at two places: half the shortest time after which a keepalive probe is repeated.
 SAME_TRAFFIC_NS = 500_000_000
-LARGE = 1 << 18  # words: 2 MB
 
 
 class Tracker:
@@ -50,18 +48,33 @@ class Tracker:
         self._recent = kernels.ints(RECENT_SET * (RECENT_SETS_ACROSS if same_traffic else RECENT_SETS))
         self._copies = kernels.ints(files * COPIES)
         self._counts = kernels.ints(COUNTS_SIZE)
-        self._counts[ACROSS_NS] = SAME_TRAFFIC_NS if same_traffic else COPY_WITHIN_NS
+        self._late = kernels.ints(files * COPIES)  # copies that tracking finds: another table than that of `sift`
+        self._across = SAME_TRAFFIC_NS if same_traffic else COPY_WITHIN_NS
         self._seed = int.from_bytes(os.urandom(7))
         self._archive: Archive | None = None
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels, from the same state."""
         self._kernels = kernels
-        for name in ("_flows", "_probes", "_events", "_slots", "_recent", "_copies", "_counts"):
+        for name in ("_flows", "_probes", "_events", "_slots", "_recent", "_copies", "_late", "_counts"):
             setattr(self, name, kernels.adopt(getattr(self, name)))
 
     def feed(self, packets: Packets, start: int = 0, stop: int | None = None) -> None:
-        """Track a batch of packets, or its rows from `start` to before `stop`."""
+        """Sift and track a batch of packets, or its rows from `start` to before `stop`."""
+        stop = packets.size if stop is None else stop
+        self.sift(packets, start, stop)
+        self.track(packets, start, stop)
+
+    def sift(self, packets: Packets, start: int = 0, stop: int | None = None) -> None:
+        """Hash the keys of these packets, and sort out second copies.
+
+        This is all that can be done before packets ahead of them are tracked: another thread may do it.
+        """
+        stop = packets.size if stop is None else stop
+        self._kernels.sift(packets.rows, start, stop, self._recent, self._copies, self._across, self._seed)
+
+    def track(self, packets: Packets, start: int = 0, stop: int | None = None) -> None:
+        """Track packets that were sifted."""
         stop = packets.size if stop is None else stop
         while start < stop:
             self._make_room()
@@ -71,18 +84,17 @@ class Tracker:
                 stop,
                 self._flows,
                 self._slots,
-                self._recent,
-                self._copies,
+                self._late,
                 self._probes,
                 self._events,
                 self._counts,
-                self._seed,
             )
 
     def note_copies(self, captures: Sequence[CaptureFacts]) -> None:
         """Put into the facts of all files how many second copies of packets they hold, so far."""
         for index, facts in enumerate(captures):
-            own, facts.shared = (int(self._copies[index * COPIES + i]) for i in range(COPIES))
+            counted = range(index * COPIES, (index + 1) * COPIES)
+            own, facts.shared = (int(self._copies[i] + self._late[i]) for i in counted)
             facts.duplicates = own + facts.shared
 
     def finish(self) -> Tracks:
@@ -166,14 +178,8 @@ class Tracker:
             self._kernels.rehash(self._flows, int(self._counts[FLOW_COUNT]), self._slots)
 
     def _grown(self, table: Ints, rows: int, size: int) -> Ints:
-        """The table with room for at least `rows`: half as much again while it is small, a 64th when it is large.
-
-        Growing moves no bytes (see `Kernels.adopt`), and room that is not used yet counts as memory all the same.
-        """
-        if rows * size <= len(table):
-            return table
-        room = len(table) // size
-        return self._kernels.adopt(table, (room + (room // 2 if len(table) < LARGE else room // 64) + 1) * size)
+        """The table with room for at least `rows`; growing copies nothing, and room that is not used takes none."""
+        return table if rows * size <= len(table) else self._kernels.adopt(table, 2 * len(table))
 
 
 def _rows(table: Any, count: int, size: int) -> Column:

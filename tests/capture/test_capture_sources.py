@@ -25,6 +25,7 @@ import analyzer.capture.reader
 from analyzer import CaptureError
 from analyzer.capture.source import Source
 from analyzer.kernels import Kernels
+from analyzer.kernels.warming import Warming
 from analyzer.pipeline import run
 
 SMALL = {"pcap": pcap(ethernet_talk()), "pcapng": pcapng(ethernet_talk(), ">")}
@@ -79,16 +80,20 @@ def test_compiled_tells_what_plain_tells(capture: Path) -> None:
 def test_switching_to_compiled_in_the_middle_changes_nothing(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = recorded_result(capture)
     half = whole["captures"][0]["packets"] // 2
-    for name in ("WARM_PACKETS", "COLD_PACKETS"):
-        monkeypatch.setattr(run, name, half)
+    monkeypatch.setattr(run, "WORTH_COMPILING", half)
+    monkeypatch.setattr(run, "ready", lambda: None)
     monkeypatch.setattr(analyzer.capture.reader, "BATCH", 7)
     switched = []
 
-    def switch(notify: object) -> Kernels:
-        switched.append(True)
-        return kernels_of("compiled")
+    class Ready(Warming):
+        """Machine code that is there as soon as it is worth making."""
 
-    monkeypatch.setattr(run, "compiled_if_possible", switch)
+        def kernels(self, *, begin: bool) -> Kernels | None:
+            if begin:
+                switched.append(True)
+            return kernels_of("compiled") if begin else None
+
+    monkeypatch.setattr(run, "Warming", Ready)
     assert result(dribble(monkeypatch, capture.read_bytes()), engine="auto") == whole
     assert switched == [True]
 

@@ -265,7 +265,7 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 def test_a_small_capture_imports_nothing_heavy() -> None:
-    heavy = ["numba", "scapy", "pyshark", "matplotlib", "pandas", "polars", "pyarrow", "jinja2", "llvmlite"]
+    heavy = ["scapy", "pyshark", "matplotlib", "pandas", "polars", "pyarrow", "jinja2"]
     heavy += ["numpy.ma"]  # see analyzer/tables/arrays.py
     code = f"""
 import sys

@@ -37,17 +37,17 @@ def test_a_call_that_makes_no_sense_is_refused(paths: tuple[str, ...], options: 
         analyzer.analyze(*paths, **options)
 
 
-def test_numba_that_cannot_be_had_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_cannot_be_had_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
 
-    def missing(notify: object) -> None:
-        raise ImportError("No module named 'numba'")
+    def missing() -> None:
+        raise ImportError("there is none")
 
-    monkeypatch.setattr("analyzer.kernels.compiled", missing)
-    monkeypatch.setattr("analyzer.pipeline.run.WARM_PACKETS", 1)
-    monkeypatch.setattr("analyzer.pipeline.run.COLD_PACKETS", 1)
+    monkeypatch.setattr("analyzer.kernels.warming.start_compiler", missing)
+    monkeypatch.setattr("analyzer.pipeline.run.ready", lambda: None)
+    monkeypatch.setattr("analyzer.pipeline.run.WORTH_COMPILING", 1)
     assert [flow.verdict for flow in analyzer.analyze(DEAD_PEER, notify=told.append).flows] == ["dead_peer"]
-    assert told == ["numba is not available (No module named 'numba'): continuing without it, slowly"]
+    assert told == ["the packet decoder cannot be compiled (there is none): continuing without that, slowly"]
 
 
 @pytest.mark.parametrize(("there", "chosen"), [(None, Backend.scapy), ("/usr/bin/tcpdump", Backend.tcpdump)])

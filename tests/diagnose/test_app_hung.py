@@ -168,7 +168,6 @@ def test_a_first_request_is_one(form: dict[str, Any]) -> None:
 
 
 def test_the_compiled_way_says_the_same() -> None:
-    pytest.importorskip("numba")
     talks = [
         quiet(begun(2).data(CLIENT, 150)),
         quiet(begun(3).data(SERVER, 39).data(CLIENT, 39)),

@@ -11,50 +11,113 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.kernels.engine import compiling
-from analyzer.kernels.engine.cache import packed, unpacked
+from analyzer.kernels import Kernels
+from analyzer.kernels.engine import building, compiling
+from analyzer.kernels.engine.building import build
+from analyzer.kernels.engine.cache import LIBRARY, stored
 from analyzer.kernels.engine.compiling import Compiler
-from analyzer.kernels.engine.machine import Code
+from analyzer.kernels.engine.registry import ENTRY_POINTS
 
 ROOT = Path(__file__).parents[2]
-CODES = {"decode": Code("symbol", b"one\ntwo \n"), "track": Code("_ZN", b"\0\n"), "merge": Code("empty", b"")}
-ENDLESS = "import time; from analyzer.kernels.engine.compiling import _end_with_whoever_asked as end; end()"
-MAIN = "from analyzer.kernels.engine import compiling; compiling.compile_kernels = lambda *_: {codes}; compiling.main()"
+ENDLESS = "from analyzer.kernels.engine.compiling import _end_with_whoever_asked as end; end()"
+# A compiler that copies what is there, and one that fails.
+COPYING = """
+import shutil
+from analyzer.kernels.engine import compiling
+compiling.build = lambda target: shutil.copy({library!r}, target)
+compiling.main()
+"""
 
 
-def test_machine_code_is_handed_over_as_it_is() -> None:
-    assert unpacked(packed(CODES)) == CODES
-
-
-def test_what_the_compiler_has_made_is_taken_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def copying(compiled: Kernels, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A cache that is empty, and a compiler that has done its work before."""
+    library = stored()
+    monkeypatch.setattr(compiling, "PROGRAM", COPYING.format(library=str(library)))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    made = {name: tuple(code) for name, code in CODES.items()}
-    codes = f"{{name: compiling.Code(*code) for name, code in {made!r}.items()}}"
-    monkeypatch.setattr(compiling, "PROGRAM", MAIN.format(codes=codes))
+    return tmp_path
+
+
+def test_what_the_compiler_has_made_is_taken_over_and_kept(copying: Path) -> None:
     compiler = Compiler()
-    assert compiler.codes() == CODES
+    made = compiler.kernels()
     assert compiler.done
     compiler.close()
+    assert list(made) == list(ENTRY_POINTS)
+    assert stored() in copying.rglob(LIBRARY)
+
+
+def test_what_is_made_elsewhere_than_on_linux_is_loaded_from_a_copy(
+    copying: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    compiler = Compiler()
+    assert list(compiler.kernels()) == list(ENTRY_POINTS)
+    compiler.close()
+
+
+def test_where_nothing_can_be_kept_it_is_taken_over_all_the_same(
+    copying: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = (
+        f"from analyzer.kernels.engine import compiling; compiling.cache_folder = lambda: None; {compiling.PROGRAM}"
+    )
+    monkeypatch.setattr(compiling, "PROGRAM", nowhere)
+    compiler = Compiler()
+    assert list(compiler.kernels()) == list(ENTRY_POINTS)
+    compiler.close()
+    assert stored() is None
+
+
+FAILING = "from analyzer.kernels.engine import compiling; compiling.build = lambda target: {how}; compiling.main()"
 
 
 @pytest.mark.parametrize(
     ("program", "reason"),
-    [("import os; os._exit(9)", "ended with status 9"), (MAIN.format(codes="1/0"), "ended with status 1")],
+    [
+        ("import os; os._exit(9)", "ended with status 9"),
+        (FAILING.format(how="1/0"), "ended with status 1"),
+        (FAILING.format(how="target.write_text('no library')"), "cannot be loaded"),
+    ],
 )
-def test_a_compiler_that_fails(program: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_fails(program: str, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(compiling, "PROGRAM", program)
     compiler = Compiler()
     with pytest.raises(ImportError, match=reason):
-        compiler.codes()
+        compiler.kernels()
     compiler.close()
 
 
-def test_without_numba_the_compiler_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "PROGRAM", f"import sys; sys.modules['numba'] = None; {compiling.PROGRAM}")
+def test_without_a_compiler_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    assert building.compiler() is None
     compiler = Compiler()
-    with pytest.raises(ImportError, match="numba"):
-        compiler.codes()
+    with pytest.raises(ImportError, match="there is no C compiler"):
+        compiler.kernels()
     compiler.close()
+
+
+def test_the_compiler_that_cc_names_comes_first_and_ziglang_last(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CC", f"{sys.executable} -m")
+    assert building.compiler() == [sys.executable, "-m"]
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert building.compiler() != ["no-such-compiler"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(building, "find_spec", lambda name: name == "ziglang")
+    assert building.compiler() == [sys.executable, "-m", "ziglang", "cc"]
+
+
+def test_what_the_compiler_says_against_it_is_told_and_nothing_is_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(ImportError, match="no-such-option"):
+        build(tmp_path / LIBRARY, "--no-such-option")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_compiler_ends_when_it_is_not_needed_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,11 +131,13 @@ def test_the_compiler_ends_when_it_is_not_needed_any_more(monkeypatch: pytest.Mo
 WAITING = f"""
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores it
-from analyzer.kernels.engine import cache, compiling
+from analyzer.kernels.engine import compiling
 compiling.PROGRAM = {ENDLESS!r}
-import analyzer.cli, analyzer.pipeline.run as run
-run.WARM_PACKETS = run.COLD_PACKETS = 0
-analyzer.cli.main()
+import sys, analyzer
+try:
+    analyzer.analyze(sys.argv[1], engine="compiled", notify=lambda text: print(text, file=sys.stderr, flush=True))
+except KeyboardInterrupt:
+    sys.exit(130)
 """
 
 
@@ -81,7 +146,7 @@ def test_who_waits_for_the_compiler_can_be_interrupted(number: signal.Signals, s
     """Without a traceback, and nothing is left behind, however it ended."""
     variables = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [sys.executable, "-c", WAITING, "analyze", str(ROOT / "captures" / "dead-peer" / "capture.pcap")],
+        [sys.executable, "-c", WAITING, str(ROOT / "captures" / "dead-peer" / "capture.pcap")],
         env=variables,
         stderr=subprocess.PIPE,
     )

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,12 +11,22 @@ from samples import OF_EACH_KIND
 
 from analyzer.kernels import KERNELS, Kernels, plain
 from analyzer.kernels.arithmetic import seq_diff, serial_diff
-from analyzer.kernels.engine import machine
+from analyzer.kernels.engine.building import build
+from analyzer.kernels.engine.library import load
 from analyzer.kernels.engine.registry import ENTRY_POINTS
-from analyzer.tables.fields import FLOW_SIZE, LINE
+from analyzer.pipeline.run import analyze
+from analyzer.tables.fields import (
+    CAPLEN,
+    COUNTS_SIZE,
+    FLOW_SIZE,
+    LINE,
+    LINK_TYPE,
+    ORIGLEN,
+    PACKET_SIZE,
+    RECORD_SIZE,
+)
 from analyzer.tcp import EVENTS, NEXT_STATE, TRANSITIONS, Event, State
-
-ROOT = Path(__file__).parents[2]
+from analyzer.wire import LINKTYPE_ETHERNET
 
 
 @pytest.mark.parametrize("half", [2, 8, 32])
@@ -57,12 +63,6 @@ def test_seq_diff_at_the_wrap(a: int, b: int, distance: int) -> None:
     assert seq_diff(a, b) == distance
 
 
-def test_compiled_seq_diff_agrees() -> None:
-    made = pytest.importorskip("numba").njit(serial_diff)
-    edges = [0, 1, 2**31 - 1, 2**31, 2**31 + 1, 2**32 - 2, 2**32 - 1]
-    assert [[made(a, b, 1 << 31) for a in edges] for b in edges] == [[seq_diff(a, b) for a in edges] for b in edges]
-
-
 def test_next_state_is_the_table_of_transitions() -> None:
     for state in State:
         for event in Event:
@@ -91,7 +91,7 @@ def test_a_compiled_kernel_refuses_a_table_of_another_kind(compiled: Kernels, ta
         compiled.rehash(table, 0, compiled.ints(8))
 
 
-@pytest.mark.parametrize("rows", [1, 3, 70, 5_000])
+@pytest.mark.parametrize("rows", [1, 3, 70, 5_000, 30_000])
 def test_a_table_begins_with_a_cache_line_and_keeps_what_it_holds_while_it_grows(compiled: Kernels, rows: int) -> None:
     table: Any = compiled.ints(0)
     for size in range(0, rows * FLOW_SIZE, rows * FLOW_SIZE // 7):
@@ -110,46 +110,36 @@ def test_what_a_table_grows_by_is_zeros_wherever_it_comes_to_lie(compiled: Kerne
         assert grown.tolist() == [number + 1] * 5 + [0] * 300 * number
 
 
-# -- bounds, and what takes compiling
-
-
-def run(script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A script in a Python of its own."""
-    inherited = {name: value for name, value in os.environ.items() if name != "NUMBA_BOUNDSCHECK"}
-    return subprocess.run(
-        [sys.executable, str(Path(__file__).parents[1] / "support" / script), *arguments],
-        env={**inherited, "PYTHONPATH": str(ROOT), **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+# -- bounds
 
 
 @pytest.fixture(scope="module")
-def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What becomes of the kernels and of recordings where each access is checked."""
-    pytest.importorskip("numba")
-    cache = str(tmp_path_factory.mktemp("cache"))
-    result = run("bounds_checked.py", *map(str, OF_EACH_KIND), NUMBA_BOUNDSCHECK="1", XDG_CACHE_HOME=cache)
-    assert result.returncode == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout)
-    return {**found, "cache": cache}
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
+    """The kernels as machine code that checks each access."""
+    library = tmp_path_factory.mktemp("checked") / "kernels.so"
+    build(library, "-DCHECKED")
+    made = load(str(library))
+    return Kernels(True, *[made[name] for name in Kernels._fields[1:]])
 
 
-def test_every_kernel_is_compiled_for_one_signature_that_of_its_annotations(checked: dict[str, Any]) -> None:
-    assert set(ENTRY_POINTS) <= set(checked["signatures"]) == set(KERNELS) - {machine.INTRINSIC}
-    assert [name for name, only in checked["signatures"].items() if not only] == []
+@pytest.mark.parametrize("path", OF_EACH_KIND, ids=lambda path: path.parent.name)
+def test_kernels_stay_within_bounds(path: Path, checked: Kernels, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analyzer.pipeline.run.compiled", lambda notify: checked)
+    analysis, known = analyze(str(path), engine="compiled"), analyze(str(path), engine="plain")
+    assert list(analysis.flows) == list(known.flows)
+    assert analysis.captures == known.captures
 
 
-def test_compiled_kernels_stay_within_bounds_and_agree_with_the_plain_ones(checked: dict[str, Any]) -> None:
-    assert checked["agree"] == dict.fromkeys(map(str, OF_EACH_KIND), True)
+def beyond_the_end(kernels: Kernels) -> int:
+    """Decode a record of sixty bytes, of which the buffer has twelve: what lies behind is ours, too."""
+    records = kernels.ints(RECORD_SIZE)
+    records[CAPLEN] = records[ORIGLEN] = 60
+    records[LINK_TYPE] = LINKTYPE_ETHERNET
+    octets = np.zeros(4096, np.uint8)[:12]
+    return kernels.decode(octets, records, 1, 1, kernels.ints(PACKET_SIZE), kernels.ints(COUNTS_SIZE))
 
 
-def test_a_kernel_that_reads_out_of_bounds_is_caught_by_the_check(checked: dict[str, Any]) -> None:
-    result = run("bounds_overrun.py", NUMBA_BOUNDSCHECK="1", XDG_CACHE_HOME=checked["cache"])
-    assert (result.returncode, "IndexError" in result.stderr) == (1, True)
-
-
-def test_and_by_nothing_else() -> None:
-    result = run("bounds_overrun.py")
-    assert (result.returncode, result.stderr) == (0, "")
+def test_a_kernel_that_reads_out_of_bounds_is_caught_by_the_check(checked: Kernels, compiled: Kernels) -> None:
+    with pytest.raises(IndexError, match="decode went out of bounds"):
+        beyond_the_end(checked)
+    assert beyond_the_end(compiled) == 0

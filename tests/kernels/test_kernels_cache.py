@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from analyzer.kernels import Kernels
+from analyzer.kernels import ready
 from analyzer.kernels.engine import cache
+from analyzer.kernels.engine.building import build
 from analyzer.kernels.engine.cache import cache_folder, digest
+from analyzer.kernels.engine.library import load
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,13 +30,6 @@ def test_the_cache_is_named_after_every_source(tmp_path: Path, monkeypatch: pyte
         copy.write_text(copy.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
         digests.append(digest())
     assert len(set(digests)) == len(digests)
-
-
-def test_the_cache_is_named_after_bounds_checking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NUMBA_BOUNDSCHECK", raising=False)
-    unchecked = digest()
-    monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1")
-    assert digest() != unchecked
 
 
 @pytest.fixture
@@ -79,24 +71,28 @@ def test_a_cache_that_is_a_link_to_elsewhere_is_passed_over(cache_home: Path) ->
     assert second is None or second.is_relative_to(cache_home / "temporary")
 
 
-def load_from(home: Path) -> subprocess.CompletedProcess[str]:
-    """A Python of its own that loads the kernels from this cache, or says that it would compile them."""
-    environment = {**os.environ, "XDG_CACHE_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    script = Path(__file__).parents[1] / "support" / "cache_loads.py"
-    return subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.parametrize(("kept", "outcome"), [(1.0, "loaded"), (0.5, "compiles again"), (0.0, "compiles again")])
-def test_machine_code_that_a_crash_cut_short_is_compiled_again(
-    compiled: Kernels, tmp_path: Path, kept: float, outcome: str
-) -> None:
+def test_what_was_installed_with_the_program_comes_first(cache_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cache.stored() is None
     folder = cache_folder()
     assert folder is not None
-    copy = tmp_path / folder.parent.name / folder.name
-    shutil.copytree(folder, copy)
-    for path in (tmp_path, copy.parent, copy):
-        path.chmod(0o700)
-    for path in copy.glob("track*.o"):
-        path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
-    result = load_from(tmp_path)
-    assert (result.returncode, result.stdout.strip()) == (0, outcome), result.stderr
+    (folder / cache.LIBRARY).touch()
+    assert cache.stored() == folder / cache.LIBRARY
+    shipped = cache_home / cache.LIBRARY
+    shipped.touch()
+    monkeypatch.setattr(cache, "SHIPPED", shipped)
+    assert cache.stored() == shipped
+
+
+@pytest.mark.parametrize("content", [b"", b"\x7fELF and no more"])
+def test_what_cannot_be_loaded_is_as_good_as_not_there(cache_home: Path, content: bytes) -> None:
+    folder = cache_folder()
+    assert folder is not None
+    (folder / cache.LIBRARY).write_bytes(content)
+    assert ready() is None
+
+
+def test_a_library_that_lacks_a_kernel_is_not_used(tmp_path: Path) -> None:
+    build(tmp_path / cache.LIBRARY, entry_points=["rehash"])
+    assert list(load(str(tmp_path / cache.LIBRARY), ["rehash"])) == ["rehash"]
+    with pytest.raises(OSError, match="track"):
+        load(str(tmp_path / cache.LIBRARY), ["rehash", "track"])

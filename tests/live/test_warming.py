@@ -12,7 +12,6 @@ from living import IDLE_AFTER, MANY, File, event, idle_since, into, lines, runni
 from results import ROOT
 
 from analyzer.kernels import Kernels, plain
-from analyzer.live import warming
 from analyzer.live.session import Live
 from analyzer.live.warming import compiling
 from analyzer.pipeline.run import analyze
@@ -70,28 +69,16 @@ def test_the_machine_code_goes_on_where_the_plain_kernels_were(
     run.close()
 
 
-class Ended:
-    """A compiler that has."""
-
-    done = True
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def codes(self) -> None:
-        raise ImportError(self._reason)
-
-    def close(self) -> None:
-        """There is nothing to end."""
-
-
 def test_where_nothing_can_be_compiled_it_goes_on_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
-    monkeypatch.setattr(warming, "start_compiler", lambda: Ended("No module named 'numba'"))
+    monkeypatch.setattr("analyzer.kernels.engine.compiling.PROGRAM", "print('no compiler'); raise SystemExit(3)")
     run = Live(plain(), idle_after=IDLE_AFTER, notify=notes.append, most=MANY)
     run.intake.read("crowd", File(CROWD))
     with compiling(run, notes.append):
+        while len(notes) < 2:
+            [observe] = run.observers
+            observe()
         run.run()
     assert len(run.finish()) == 200
-    assert notes[1:] == ["numba is not available (No module named 'numba'): continuing without it, slowly"]
+    assert notes[1:] == ["the packet decoder cannot be compiled (no compiler): continuing without that, slowly"]
     run.close()

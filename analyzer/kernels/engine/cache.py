@@ -7,78 +7,26 @@ import stat
 import sys
 from pathlib import Path
 
-from analyzer.kernels.engine.machine import Code
-from analyzer.kernels.engine.registry import ENTRY_POINTS
-
-SYMBOL, OBJECT = ".symbol", ".o"
+SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
+LIBRARY = f"kernels{SUFFIX}"
 PACKAGE = Path(__file__).parents[2]
+SHIPPED = Path(__file__).parent / LIBRARY  # in a wheel: built with it, from the sources beside it
 
 
-def is_complete(folder: Path) -> bool:
-    """Whether the machine code of every kernel is in this directory."""
-    return all((folder / (name + SYMBOL)).exists() for name in ENTRY_POINTS)
-
-
-def stored(folder: Path | None) -> dict[str, Code] | None:
-    """The machine code in this directory, or None when it is not all there."""
-    if folder is None or not is_complete(folder):
-        return None
-    codes = {}
-    for name in ENTRY_POINTS:
-        # A file that a crash cut short would be executed as it is: the checksum is the first word beside the symbol.
-        checksum, _, symbol = (folder / (name + SYMBOL)).read_text().partition(" ")
-        content = (folder / (name + OBJECT)).read_bytes()
-        if _checksum(content) != checksum:
-            return None
-        codes[name] = Code(symbol, content)
-    return codes
-
-
-def packed(codes: dict[str, Code]) -> bytes:
-    """Machine code in one piece, for a process to hand to another: a line before each object."""
-    return b"".join(f"{name} {code.symbol} {len(code.object)}\n".encode() + code.object for name, code in codes.items())
-
-
-def unpacked(content: bytes) -> dict[str, Code]:
-    """The machine code in what `packed` made."""
-    codes = {}
-    while content:
-        head, _, content = content.partition(b"\n")
-        name, symbol, size = head.decode().split(" ")
-        codes[name], content = Code(symbol, content[: int(size)]), content[int(size) :]
-    return codes
-
-
-def _checksum(content: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(content).hexdigest()
-
-
-def store(folder: Path | None, codes: dict[str, Code]) -> None:
-    """Keep the machine code for the next run, if there is a place; each file appears whole or not at all."""
-    if folder is None:
-        return
-    for name, code in codes.items():
-        # The symbol last: it says that the object is there.
-        for suffix, content in ((OBJECT, code.object), (SYMBOL, f"{_checksum(code.object)} {code.symbol}".encode())):
-            part = folder / f"{name}{suffix}.{os.getpid()}"
-            try:
-                part.write_bytes(content)
-                part.replace(folder / (name + suffix))
-            except OSError:
-                return
+def stored() -> Path | None:
+    """The library with the kernels: the one that was installed with them, or the one that was compiled before."""
+    if SHIPPED.exists():
+        return SHIPPED
+    folder = cache_folder()
+    return folder / LIBRARY if folder is not None and (folder / LIBRARY).exists() else None
 
 
 def cache_folder() -> Path | None:
-    """The directory for this very source's machine code; None where no directory is ours alone, or numba is absent.
+    """The directory for this very source's machine code; None where no directory is ours alone.
 
     Loading machine code means trusting it, so a directory that others can write to is passed over.
     """
-    try:
-        name = f"kernels-{digest()}"
-    except ImportError:
-        return None
+    name = f"kernels-{digest()}"
     for base in _cache_bases():
         folder = base / name
         try:
@@ -119,19 +67,12 @@ def _is_ours(folder: Path) -> bool:
 
 
 def digest() -> str:
-    """What the machine code depends on, as a short hash: our sources, numba, the processor, bounds checking."""
+    """What the machine code depends on, as a short hash: our sources, and the kind of machine."""
     import hashlib
-
-    import llvmlite
-
-    from analyzer.kernels.engine.machine import host
+    import sysconfig
 
     folders = [*(PACKAGE / "kernels").rglob("*.py"), *(PACKAGE / "tables").glob("*.py")]
-    sources = sorted([*folders, PACKAGE / "tcp.py", PACKAGE / "wire.py"])
-    state = hashlib.sha256()
-    for path in sources:
+    state = hashlib.sha256(sysconfig.get_platform().encode())
+    for path in sorted([*folders, PACKAGE / "tcp.py", PACKAGE / "wire.py"]):
         state.update(path.read_bytes())
-    # llvmlite's version stands for numba's, which it is released with: reading that would mean importing it.
-    for part in (llvmlite.__version__, sys.version, host(), os.environ.get("NUMBA_BOUNDSCHECK", "")):
-        state.update(part.encode())
     return state.hexdigest()[:16]

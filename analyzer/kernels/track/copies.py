@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from analyzer.kernels.arithmetic import mix
+from analyzer.kernels.arithmetic import MASK_32, MASK_63, MULTIPLIER, mix
 from analyzer.kernels.engine.prefetch import prefetch
 from analyzer.kernels.engine.registry import Ints, kernel
+from analyzer.kernels.track.keys import hash_key, source_is_low
 from analyzer.kernels.track.probes import probe_seq
 from analyzer.tables.fields import (
     ACKNO,
@@ -13,9 +14,6 @@ from analyzer.tables.fields import (
     ANSWER_TIME,
     COPIES,
     COPY_HASH,
-    DPORT,
-    DST_HI,
-    DST_LO,
     FILE_BITS,
     FINGERPRINT,
     FLAGS,
@@ -24,6 +22,8 @@ from analyzer.tables.fields import (
     HELD_BACK,
     ID_LAST,
     IP_ID,
+    KEY_HASH,
+    KIND,
     LAST_PROBE,
     LAST_TIME,
     LAST_WINDOW,
@@ -33,6 +33,7 @@ from analyzer.tables.fields import (
     NXT,
     ONE_OCTET,
     OPTIONS,
+    PACKET_SIZE,
     PROBE_MARKS,
     PROBE_SIZE,
     PROBE_TIME,
@@ -40,14 +41,10 @@ from analyzer.tables.fields import (
     SACK_LEFT,
     SACK_RIGHT,
     SEQ,
-    SPORT,
-    SRC_HI,
-    SRC_LO,
+    STREAM,
     TIME,
     TSECR,
     TSVAL,
-    TUNNEL,
-    TUNNEL_SPLIT,
     UNA,
     WINDOW,
     WINDOW_MASK,
@@ -61,6 +58,10 @@ COPY_WITHIN_NS = 5_000_000
 # data is sent again sooner (TLP after two round trips, RFC 8985 7.2; fast retransmit, RFC 5681 3.2), and equal ACKs
 # tell of loss: only what an IP ID numbers (RFC 6864 4.1) and keepalive probes with their answers are told from those.
 LATE_COPY_NS = 150_000_000
+# Five odd multipliers.
+POWERS = tuple(MULTIPLIER**power & MASK_63 for power in range(1, 6))
+# The set where a packet would be found is asked for so many packets before its turn.
+AHEAD = 16
 
 
 @kernel
@@ -76,18 +77,14 @@ def hash_copy(packets: Ints, row: int, recent: Ints) -> None:
     The hop limit may differ (a router's two sides), and so may everything below IP. In IPv6 there is no IP ID: there
     the timestamps and SACK blocks must tell two packets apart.
     """
-    h = mix(0, packets[row + SRC_LO] ^ (packets[row + SRC_HI] << 1))  # not both at once: mix() begins with an XOR
-    h = mix(h, packets[row + DST_LO] ^ (packets[row + DST_HI] << 1))
-    h = mix(h, (packets[row + SEQ] << 31) ^ packets[row + ACKNO])
-    h = mix(h, (packets[row + TSVAL] << 31) ^ packets[row + TSECR])
-    h = mix(h, (packets[row + SACK_LEFT] << 31) ^ packets[row + SACK_RIGHT])
-    h = mix(h, (packets[row + SPORT] << 32) | (packets[row + DPORT] << 16) | packets[row + WINDOW])
-    h = mix(
-        h,
-        (packets[row + LEN] << 34) ^ (packets[row + FLAGS] << 18) ^ packets[row + IP_ID] ^ packets[row + OPTIONS] << 26,
-    )
-    if packets[row + TUNNEL] > TUNNEL_SPLIT:
-        h = mix(h, packets[row + TUNNEL])
+    numbers = (packets[row + SEQ] << 31) ^ packets[row + ACKNO]
+    stamps = (packets[row + TSVAL] << 31) ^ packets[row + TSECR]
+    blocks = (packets[row + SACK_LEFT] << 31) ^ packets[row + SACK_RIGHT]
+    shape = packets[row + LEN] << 34 ^ packets[row + OPTIONS] << 26 ^ packets[row + FLAGS] << 18 ^ packets[row + IP_ID]
+    sender = packets[row + KEY_HASH] ^ packets[row + WINDOW] << 1 ^ source_is_low(packets, row)
+    # A sum of products, none of which waits for another.
+    h = numbers * POWERS[0] + stamps * POWERS[1] + blocks * POWERS[2] + shape * POWERS[3] + sender * POWERS[4]
+    h = mix(h & MASK_63, h >> 32 & MASK_32)
     file = packets[row + FRAME] >> FRAME_BITS
     packets[row + COPY_HASH] = h >> FILE_BITS << FILE_BITS | file & ((1 << FILE_BITS) - 1)
     prefetch(recent, copy_slot(h, recent))
@@ -106,11 +103,30 @@ def is_copy(packets: Ints, row: int, recent: Ints, copies: Ints, across: int) ->
             if abs(time - recent[way + 1]) <= (max(across, within) if elsewhere else within):
                 copies[(packets[row + FRAME] >> FRAME_BITS) * COPIES + elsewhere] += 1
                 return True
-    if recent[slot + 1] > recent[slot + 3]:
-        slot += 2
+    slot += 2 * int(recent[slot + 1] > recent[slot + 3])  # the older of the two; a branch would be a toss of a coin
     recent[slot] = h
     recent[slot + 1] = time
     return False
+
+
+@kernel
+def sift(packets: Ints, start: int, stop: int, recent: Ints, copies: Ints, across: int, seed: int) -> int:
+    """Note the hash of each packet's key, and sort out second copies: STREAM is -1 there. Return how many they are.
+
+    `across` is how long ago the same packet may have been captured in another file, in ns.
+    """
+    found = 0
+    for index in range(start - AHEAD, stop):
+        if index + AHEAD < stop:
+            hash_key(packets, (index + AHEAD) * PACKET_SIZE, seed)
+            hash_copy(packets, (index + AHEAD) * PACKET_SIZE, recent)
+        if index < start:
+            continue
+        row = index * PACKET_SIZE
+        if packets[row + KIND] == 0 and is_copy(packets, row, recent, copies, across):
+            packets[row + STREAM] = -1
+            found += 1
+    return found
 
 
 @kernel

@@ -22,6 +22,7 @@ from analyzer.tables.fields import (
     FRAME,
     HANDSHAKE,
     HANDSHAKE_RTT,
+    HAS_UPPER_HALVES,
     HASH,
     HEAD_SIZE,
     HIGH_HI,
@@ -69,12 +70,20 @@ CHALLENGED_NS = 1_000_000_000
 
 
 @kernel
+def same_upper_halves(flows: Ints, f: int, low_hi: int, high_hi: int) -> bool:
+    """Whether the upper halves of the key's addresses are these; those of IPv4 lie in no cache line of their own."""
+    if flows[f + ROLES] & HAS_UPPER_HALVES == 0:
+        return low_hi | high_hi == 0
+    return flows[f + LOW_HI] == low_hi and flows[f + HIGH_HI] == high_hi
+
+
+@kernel
 def find_slot(packets: Ints, row: int, low: bool, h: int, flows: Ints, slots: Ints) -> int:
     """The slot that holds this key, or the empty slot where it belongs (linear probing)."""
     mask = len(slots) - 1
     slot = h & mask
     tag = h >> 32
-    src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
+    src, dst = DST_HI + (SRC_HI - DST_HI) * low, SRC_HI + (DST_HI - SRC_HI) * low  # no branch: see source_is_low
     while slots[slot] != 0:
         entry = slots[slot]
         if entry >> 32 == tag:
@@ -83,8 +92,7 @@ def find_slot(packets: Ints, row: int, low: bool, h: int, flows: Ints, slots: In
                 flows[f + LOW_LO] == packets[row + src + LO]
                 and flows[f + HIGH_LO] == packets[row + dst + LO]
                 and flows[f + KEY_PORTS] == key_ports(packets, row, low)
-                and flows[f + LOW_HI] == packets[row + src]
-                and flows[f + HIGH_HI] == packets[row + dst]
+                and same_upper_halves(flows, f, packets[row + src], packets[row + dst])
                 # The tunnel's part of the key is in the hash alone: 63 bits do not meet by chance.
                 and (packets[row + TUNNEL] < TUNNEL_SPLIT or flows[f + HASH] == h)
             ):
@@ -147,7 +155,8 @@ def new_flow(packets: Ints, row: int, low: bool, h: int, previous: int, flows: I
     flows[f + HIGH_LO] = packets[row + dst + LO]
     flows[f + KEY_PORTS] = key_ports(packets, row, low)
     flows[f + HASH] = h
-    flows[f + ROLES] = CLIENT_IS_LOW if sender_is_client(packets, row) == low else 0
+    halves = HAS_UPPER_HALVES if packets[row + SRC_HI] | packets[row + DST_HI] != 0 else 0
+    flows[f + ROLES] = halves | (CLIENT_IS_LOW if sender_is_client(packets, row) == low else 0)
     flows[f + PREVIOUS] = previous
     flows[f + FIRST_TIME] = packets[row + TIME]
     flows[f + FIRST_FRAME] = packets[row + FRAME]
@@ -214,12 +223,12 @@ def challenge(packets: Ints, row: int, flows: Ints, y: int) -> int:
 
 @kernel
 def prefetch_flow(packets: Ints, row: int, flows: Ints, slots: Ints) -> None:
-    """Have what most packets need of their connection's row brought near: first words, round trips, heartbeats."""
+    """Have what most packets need of their connection's row brought near."""
     f = ((slots[packets[row + KEY_HASH] & (len(slots) - 1)] & MASK_32) - 1) * FLOW_SIZE
     if f >= 0:
         x = f + HEAD_SIZE
         y = x + ENDPOINT_SIZE
-        for word in (f, f + LINE, x, x + LINE, x + MIN_RTT, y, y + LINE, y + MIN_RTT):
+        for word in (f, x, x + LINE, y, y + LINE):
             prefetch(flows, word)
 
 
@@ -234,14 +243,13 @@ def find_stream(packets: Ints, row: int, flows: Ints, slots: Ints, counts: Ints)
         return stream
     if stream >= 0:
         f = stream * FLOW_SIZE
-        x = f + HEAD_SIZE
-        y = x + ENDPOINT_SIZE
-        if (flows[f + ROLES] & CLIENT_IS_LOW == 1) != low:
-            x, y = y, x
+        side = flows[f + ROLES] & CLIENT_IS_LOW ^ low
+        x = f + HEAD_SIZE + side * ENDPOINT_SIZE
+        y = f + HEAD_SIZE + (1 - side) * ENDPOINT_SIZE
         if packets[row + FLAGS] & (SYN | RST) == SYN:
             if not opens_anew(packets, row, flows, f, x, y):
                 return stream
-        elif flows[f + PREVIOUS] != 0 and is_of_older_life(packets, row, flows, f, x, y):
+        elif is_of_older_life(packets, row, flows, f, x, y) and flows[f + PREVIOUS] != 0:
             return flows[f + PREVIOUS] - 1
         else:
             return stream

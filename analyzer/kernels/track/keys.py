@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.kernels.arithmetic import mix
-from analyzer.kernels.engine.prefetch import prefetch
+from analyzer.kernels.arithmetic import MASK_63, mix
 from analyzer.kernels.engine.registry import Ints, kernel
 from analyzer.tables.fields import (
     DPORT,
@@ -33,38 +32,27 @@ def source_is_low(packets: Ints, row: int) -> bool:
 
 
 @kernel
-def key_hash(seed: int, low_hi: int, low_lo: int, high_hi: int, high_lo: int, ports: int, tunnel: int) -> int:
-    """A hash of the key; the seed differs per run, so that no capture can be made to collide."""
-    h = mix(mix(seed, low_lo), high_lo)
-    if tunnel > TUNNEL_SPLIT:
-        h = mix(h, tunnel)
-    if low_hi != 0 or high_hi != 0:
-        h = mix(mix(h, low_hi), high_hi)
-    h = mix(h, ports)
-    return h ^ (h >> 17)
+def endpoint_hash(seed: int, hi: int, lo: int, port: int) -> int:
+    """A hash of one endpoint."""
+    h = mix(mix(seed, lo), port)
+    return mix(h, hi) if hi != 0 else h
 
 
 @kernel
 def key_ports(packets: Ints, row: int, low: bool) -> int:
     """Both ports of the key, the lower endpoint's first."""
-    if low:
-        return (packets[row + SPORT] << 16) | packets[row + DPORT]
-    return (packets[row + DPORT] << 16) | packets[row + SPORT]
+    return packets[row + SPORT] << 16 * low | packets[row + DPORT] << 16 * (1 - low)
 
 
 @kernel
-def hash_key(packets: Ints, row: int, slots: Ints, seed: int) -> None:
-    """Note the hash of a packet's key in its row, and have the slot where its connection is found brought near."""
-    low = source_is_low(packets, row)
-    src, dst = (SRC_HI, DST_HI) if low else (DST_HI, SRC_HI)
-    h = key_hash(
-        seed,
-        packets[row + src],
-        packets[row + src + LO],
-        packets[row + dst],
-        packets[row + dst + LO],
-        key_ports(packets, row, low),
-        packets[row + TUNNEL],
-    )
-    packets[row + KEY_HASH] = h
-    prefetch(slots, h & (len(slots) - 1))
+def hash_key(packets: Ints, row: int, seed: int) -> None:
+    """Note the hash of a packet's key in its row; the seed differs per run, so that no capture can be made to collide.
+
+    It is the same for both directions, as a sum of the endpoints' hashes is.
+    """
+    source = endpoint_hash(seed, packets[row + SRC_HI], packets[row + SRC_LO], packets[row + SPORT])
+    target = endpoint_hash(seed, packets[row + DST_HI], packets[row + DST_LO], packets[row + DPORT])
+    h = source + target & MASK_63
+    if packets[row + TUNNEL] > TUNNEL_SPLIT:
+        h = mix(h, packets[row + TUNNEL])
+    packets[row + KEY_HASH] = h ^ (h >> 32)

@@ -123,7 +123,7 @@ def on_reset(
     end_gap(flows, x, GAP_OWN_RST, time, probes)
     end_gap(flows, y, GAP_PEER_RST, time, probes)
     # One more, bare, answers what its peer has sent since: the path is there again.
-    answers = flows[x + KNOWN] & SENT_RST and packets[row + FLAGS] & ACK == 0
+    answers = flows[x + KNOWN] & SENT_RST != 0 and packets[row + FLAGS] & ACK == 0
     flows[x + KNOWN] |= SENT_RST
     move(flows, x, SENDS_RST)
     if not answers and (flows[x + RUN] > 0 or flows[x + RESENT] > 0):

@@ -29,8 +29,9 @@ AHEAD      how many packets before its turn what a packet needs of the tables is
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import MASK_32, seq_diff
+from analyzer.kernels.engine.prefetch import prefetch
 from analyzer.kernels.engine.registry import Ints, kernel
-from analyzer.kernels.track.copies import hash_copy, is_copy, is_late_copy
+from analyzer.kernels.track.copies import is_late_copy
 from analyzer.kernels.track.flows import (
     FAR,
     challenge,
@@ -41,7 +42,7 @@ from analyzer.kernels.track.flows import (
 from analyzer.kernels.track.hearing import hear, heard_unseen, note_echo, received
 from analyzer.kernels.track.heartbeats import heartbeat
 from analyzer.kernels.track.history import advance, fingerprint, idle_gap, window_of
-from analyzer.kernels.track.keys import hash_key, source_is_low
+from analyzer.kernels.track.keys import source_is_low
 from analyzer.kernels.track.probes import (
     NOT_A_PROBE,
     log_probe,
@@ -52,8 +53,8 @@ from analyzer.kernels.track.probes import (
 from analyzer.kernels.track.requests import request_reply
 from analyzer.kernels.track.resets import on_reset
 from analyzer.kernels.track.states import log_event, move, on_ack, on_fin, on_syn
+from analyzer.kernels.track.usual import take_usual
 from analyzer.tables.fields import (
-    ACROSS_NS,
     ADVANCE_TIME,
     AFTER_FIN,
     BEAT,
@@ -82,6 +83,7 @@ from analyzer.tables.fields import (
     HEARING_OPEN,
     HELD_BACK,
     ISN,
+    KEY_HASH,
     KIND,
     KNOWN,
     KNOWN_TUNNEL,
@@ -247,22 +249,21 @@ def track(
     stop: int,
     flows: Ints,
     slots: Ints,
-    recent: Ints,
     copies: Ints,
     probes: Ints,
     events: Ints,
     counts: Ints,
-    seed: int,
 ) -> int:
-    """Track the packets from row `start` to before `stop`; return the first not taken, for want of room in a table."""
+    """Track the packets from row `start` to before `stop`, which `sift` has seen.
+
+    Returns the first not taken, for want of room in a table.
+    """
     flow_room = len(flows) // FLOW_SIZE
     probe_room = len(probes) // PROBE_SIZE
     event_room = len(events) // EVENT_SIZE - EVENTS_PER_SEGMENT
     for index in range(start - AHEAD, stop):
         if index + AHEAD < stop:
-            row = (index + AHEAD) * PACKET_SIZE
-            hash_key(packets, row, slots, seed)
-            hash_copy(packets, row, recent)
+            prefetch(slots, packets[(index + AHEAD) * PACKET_SIZE + KEY_HASH] & (len(slots) - 1))
         if start <= index + HALF_WAY < stop:
             prefetch_flow(packets, (index + HALF_WAY) * PACKET_SIZE, flows, slots)
         if index < start:
@@ -270,26 +271,23 @@ def track(
         if counts[FLOW_COUNT] >= flow_room or counts[PROBE_COUNT] >= probe_room or counts[EVENT_COUNT_] >= event_room:
             return index
         row = index * PACKET_SIZE
-        if packets[row + KIND] == 0 and is_copy(packets, row, recent, copies, counts[ACROSS_NS]):
-            packets[row + STREAM] = -1
+        if packets[row + KEY_HASH] < 0:  # a second copy
             continue
         stream = find_stream(packets, row, flows, slots, counts)
         packets[row + STREAM] = stream
         if stream < 0:
             continue
         f = stream * FLOW_SIZE
-        x = f + HEAD_SIZE
-        y = x + ENDPOINT_SIZE
-        side = 0
-        low = source_is_low(packets, row)
-        if (flows[f + ROLES] & CLIENT_IS_LOW == 1) != low:
-            x, y = y, x
-            side = 1
-        if packets[row + KIND] == 0 and is_late_copy(packets, row, flows, x, y, probes):
+        side = flows[f + ROLES] & CLIENT_IS_LOW ^ source_is_low(packets, row)
+        x = f + HEAD_SIZE + side * ENDPOINT_SIZE
+        y = f + HEAD_SIZE + (1 - side) * ENDPOINT_SIZE
+        if packets[row + KIND] != 0:
+            on_icmp(packets, row, flows, stream, x, side, probes, events, counts)
+        elif take_usual(packets, row, flows, f, x, y, side, probes, events, counts):
+            continue
+        elif is_late_copy(packets, row, flows, x, y, probes):
             copies[(packets[row + FRAME] >> FRAME_BITS) * COPIES] += 1
             packets[row + STREAM] = -1
-        elif packets[row + KIND] != 0:
-            on_icmp(packets, row, flows, stream, x, side, probes, events, counts)
         else:
             on_segment(packets, row, flows, stream, x, y, probes, events, counts)
     return stop

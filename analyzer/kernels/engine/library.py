@@ -1,0 +1,52 @@
+"""The kernels as machine code: a shared library, called by way of ctypes.
+
+A table or buffer is handed over as where it lies and how many items it has, a number as it is. While a kernel runs,
+other threads of Python do (ctypes releases the interpreter's lock), so reading and tracking can share two processors.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from analyzer.kernels.engine.registry import ENTRY_POINTS, KERNELS
+from analyzer.kernels.engine.translate import OUT_OF_BOUNDS, arguments
+
+ITEM_SIZES = {"Ints": 8, "Buffer": 1}
+
+
+def load(path: str, names: Iterable[str] = ENTRY_POINTS) -> dict[str, Callable[..., int]]:
+    """The kernels of these names in a shared library; raises OSError where it cannot be loaded, or lacks one."""
+    library = ctypes.CDLL(path)
+    try:
+        return {name: _function(library, KERNELS[name]) for name in names}
+    except AttributeError as error:
+        raise OSError(str(error)) from error
+
+
+def _function(library: ctypes.CDLL, kernel: Callable[..., Any]) -> Callable[..., int]:
+    """One kernel as a Python function."""
+    sizes = [ITEM_SIZES.get(kind, 0) for kind in arguments(kernel).values()]
+    native = library[kernel.__name__]
+    native.restype = ctypes.c_int64
+    kinds: list[Any] = []
+    for size in sizes:
+        kinds += [ctypes.c_void_p, ctypes.c_int64] if size else [ctypes.c_int64]
+    native.argtypes = kinds
+
+    def call(*given: Any) -> int:
+        flat: list[int] = []
+        for size, argument in zip(sizes, given, strict=True):
+            if size:
+                if argument.itemsize != size or argument.dtype.kind == "f" or not argument.flags.c_contiguous:
+                    raise TypeError(f"{kernel.__name__} works on plain arrays of {size} bytes an item")
+                flat += (argument.__array_interface__["data"][0], len(argument))
+            else:
+                flat.append(argument)
+        result: int = native(*flat)
+        if result == OUT_OF_BOUNDS:
+            raise IndexError(f"the compiled kernel {kernel.__name__} went out of bounds")
+        return result
+
+    return call
