@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,7 +15,7 @@ import pytest
 from commands import PLAIN_ENVIRONMENT
 from results import ROOT, result
 
-from analyzer.kernels.engine.cache import cache_folder
+from analyzer.kernels.engine.cache import LIBRARY, stored
 
 CAPTURE = ROOT / "captures" / "dead-peer" / "capture.pcap"
 NO_HOME = f"{os.devnull}/home"
@@ -53,7 +54,15 @@ def test_the_sdist_holds_what_building_and_testing_need(built: Path) -> None:
         names = [name.partition("/")[2] for name in archive.getnames()]
     assert not [name for name in names if name.startswith(("captures", "notebooks", ".git/", ".venv"))]
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
-    shipped = ("pyproject.toml", "README.md", "LICENSE", "analyzer/cli.py", "tests/house/test_package.py", "PKG-INFO")
+    shipped = (
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "analyzer/cli.py",
+        "hatch_build.py",
+        "tests/house/test_package.py",
+        "PKG-INFO",
+    )
     for name in shipped:
         assert name in names
     assert path.stat().st_size < 5 << 18  # the recordings alone would be several times that
@@ -68,6 +77,7 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"analyzer"}
     for name in ("analyzer/report/schema.json", "analyzer/py.typed", "analyzer/__main__.py"):
         assert name in names
+    assert f"analyzer/kernels/engine/{LIBRARY}" in names
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "analyzer").rglob("*.py")}
     assert sources <= set(names)
     assert not [name for name in names if name.endswith(".pyc")]
@@ -85,7 +95,7 @@ def test_the_wheel_says_who_it_is(wheel: Path) -> None:
 
 def run_installed(installed: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[bytes]:
     """Run Python in `folder`, with the wheel, for a user whose HOME can be neither written nor made, root included."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "NUMBA_CACHE_"))}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     variables |= {**PLAIN_ENVIRONMENT, "PYTHONPATH": str(installed), "HOME": NO_HOME, "TMPDIR": str(folder)}
     return subprocess.run([sys.executable, *command], capture_output=True, cwd=folder, env=variables, check=False)
 
@@ -105,52 +115,61 @@ def test_the_wheel_analyses_from_anywhere_without_a_home_to_write_to(installed: 
     assert [path.name for path in elsewhere.iterdir()] == ["small.pcap"]
 
 
-# To compile all of them takes as long as many tests together: the largest come ready from the cache of this run.
-COMPILE = """
+ENGINES = """
 import os, sys
-import analyzer, analyzer.kernels as kernels
-from analyzer.kernels.engine import compiling
+import analyzer
+from analyzer.kernels.engine import cache, compiling
 
 assert analyzer.__file__.startswith(os.environ["PYTHONPATH"])
 compiling.PROGRAM = sys.argv[1]
-for engine in ("plain", "compiled", "compiled"):
+for engine in ("plain", "compiled", "auto"):
     print(engine, [flow.verdict for flow in analyzer.analyze("small.pcap", engine=engine).flows])
-print(kernels.cached())
+print(cache.stored().parent.name)
 """
+VERDICTS = [flow["verdict"] for flow in result(CAPTURE)["flows"]]
+SAID = [f"{engine} {VERDICTS}" for engine in ("plain", "compiled", "auto")]
+
+
+def test_the_wheel_has_machine_code_and_compiles_nothing(installed: Path, elsewhere: Path) -> None:
+    run = run_installed(installed, elsewhere, "-c", ENGINES, "raise SystemExit('this compiles')")
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert run.stdout.decode().splitlines() == [*SAID, "engine"]
+    assert [path.name for path in elsewhere.iterdir()] == ["small.pcap"]
+
+
+# Compiling takes as long as many tests together: what it would make comes ready from the cache of this run.
 COMPILER = """
-import pathlib
-from analyzer.kernels.engine import cache, compiling, machine
+import shutil
+from analyzer.kernels.engine import compiling
 
-genuine, ready = machine.compile_kernels, cache.stored(pathlib.Path({ours!r}))
-
-def compile_kernels(numba, names):
-    every, small = machine.KERNELS, ("merge", "records", "arithmetic")
-    machine.KERNELS = {{name: made for name, made in every.items() if made.__module__.rpartition(".")[2] in small}}
-    compiled = genuine(numba, [name for name in names if name in machine.KERNELS])
-    machine.KERNELS = every
-    with open("compiled", "a") as log:
-        print(*sorted(compiled), file=log)
-    return ready | compiled
-
-compiling.compile_kernels = compile_kernels
+compiling.build = lambda target: shutil.copy({ours!r}, target)
 compiling.main()
 """
 
 
 @pytest.mark.usefixtures("compiled")
-def test_the_wheel_compiles_without_a_home_to_write_to(installed: Path, elsewhere: Path) -> None:
-    ours = cache_folder()
+def test_a_wheel_without_machine_code_compiles_without_a_home_to_write_to(
+    installed: Path, elsewhere: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    ours = stored()
     assert ours is not None
-    run = run_installed(installed, elsewhere, "-c", COMPILE, COMPILER.format(ours=str(ours)))
+    bare = tmp_path_factory.mktemp("bare") / "site"
+    shutil.copytree(installed, bare, ignore=shutil.ignore_patterns(LIBRARY))
+    run = run_installed(bare, elsewhere, "-c", ENGINES, COMPILER.format(ours=str(ours)))
     assert (run.returncode, run.stderr) == (0, b"")
-    verdicts = [flow["verdict"] for flow in result(CAPTURE)["flows"]]
-    plain, compiled = (f"{engine} {verdicts}" for engine in ("plain", "compiled"))
-    assert run.stdout.decode().splitlines() == [plain, compiled, compiled, "True"]
-    assert (elsewhere / "compiled").read_text() == "merge scan_pcapng scan_records\n"
+    # By their sources: what is compiled in the repository serves the wheel.
+    assert run.stdout.decode().splitlines() == [*SAID, ours.parent.name]
     (cache,) = elsewhere.glob("tcp-keepalive-analyzer*")
-    (folder,) = cache.iterdir()
-    assert not [path for path in (cache, folder) if path.stat().st_mode & 0o022]
-    assert folder.name == ours.name  # by their sources: what is compiled in the repository compiles in the wheel
+    assert not [path for path in (cache, *cache.iterdir()) if path.stat().st_mode & 0o022]
+
+
+def test_where_nothing_compiles_a_wheel_is_made_all_the_same(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(tmp_path), str(ROOT)]
+    variables = {**os.environ, "CC": "false"}
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+    assert run.returncode == 0, run.stdout + run.stderr
+    [path] = tmp_path.iterdir()
+    assert path.name.endswith("-py3-none-any.whl")
 
 
 def test_the_schema_is_found_in_the_installed_package(installed: Path, elsewhere: Path) -> None:
