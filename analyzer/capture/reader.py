@@ -11,11 +11,11 @@ from analyzer.capture.formats.pcapng import PcapngFormat, is_pcapng
 from analyzer.capture.formats.snoop import SnoopFormat, is_snoop
 from analyzer.capture.source import Source, open_source
 from analyzer.errors import CaptureError
-from analyzer.kernels import Ints, Kernels
-from analyzer.kernels.records import EARLIEST, FURTHEST_BACK, LAST, LATEST, NEED_ROOM, TIMES_SIZE
+from analyzer.kernels import Buffer, Ints, Kernels
+from analyzer.kernels.records import NEED_ROOM
 from analyzer.model.captures import WATCH_NS, CaptureFacts, ClockStep, Problem
 from analyzer.model.columns import Records
-from analyzer.tables.fields import NEVER, RECORD_SIZE, RECORD_TIME
+from analyzer.tables.fields import RECORD_SIZE, RECORD_TIME
 
 BUFFER_SIZE = 1 << 20
 # Records handed on at a time: their packets' rows, 200 bytes each, stay in the second-level cache of a processor.
@@ -39,14 +39,20 @@ class Format(Protocol):
     lost: bool  # after damage nothing has made sense so far
 
     @property
+    def times(self) -> tuple[int, int, int, int]:
+        """Of the records found last: the time before them, the earliest, the latest, and how far back one steps."""
+
+    @property
     def unfinished(self) -> tuple[int, int]:
         """Of something that is being passed over: bytes passed, bytes still to come."""
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
 
-    def scan(self, buffer: bytearray, start: int, end: int, records: Ints) -> tuple[int, int, int]:
+    def scan(self, buffer: bytearray, octets: Buffer, start: int, end: int, records: Ints) -> tuple[int, int, int]:
         """Find records in [start, end); return why it stopped, where it stopped, and how many there are.
+
+        Kernels see the buffer as `octets`.
 
         Each takes RECORD_SIZE words of `records`; why is NEED_MORE, NEED_ROOM, ... (`kernels/records.py`).
         Raises CaptureError, its offset relative to the buffer, where the bytes make no sense.
@@ -68,8 +74,6 @@ class Reader:
         self._fill(MAGIC_SIZE)
         magic = bytes(self._buffer[: self._end][:MAGIC_SIZE])
         self._format: Format
-        self._times = kernels.ints(TIMES_SIZE)
-        self._times[LAST] = NEVER
         if is_pcap(magic):
             self._format = PcapFormat()
         elif is_snoop(magic):
@@ -84,7 +88,7 @@ class Reader:
         """Go on with these kernels."""
         self._kernels = kernels
         self._records = kernels.ints(self._batch * RECORD_SIZE)
-        self._times = kernels.adopt(self._times)
+        self._octets = kernels.view(self._buffer)
         self._format.use(kernels)
 
     @property
@@ -112,7 +116,7 @@ class Reader:
             yield from self._scan()
             while self._more():
                 if self.waits:
-                    yield Records(self._kernels.view(self._buffer), self._records, 0, facts.packets + 1)
+                    yield Records(self._octets, self._records, 0, facts.packets + 1)
                 else:
                     yield from self._scan()
             self._note_end()
@@ -151,7 +155,7 @@ class Reader:
         """The whole records that are in the buffer now."""
         status = NEED_ROOM
         while status == NEED_ROOM:
-            status, at, count = self._format.scan(self._buffer, self._start, self._end, self._records)
+            status, at, count = self._format.scan(self._buffer, self._octets, self._start, self._end, self._records)
             self.facts.problems += [Problem(self._consumed + at, reason) for at, reason in self._format.problems]
             self._format.problems.clear()
             self._start = at
@@ -161,7 +165,7 @@ class Reader:
                 self.facts.packets += count
                 self.facts.digits = self._format.digits
                 self._note_times(count, first)
-                yield Records(self._kernels.view(self._buffer), self._records, count, first)
+                yield Records(self._octets, self._records, count, first)
 
     def _count_other_records(self) -> None:
         """Wireshark numbers them, and so do we."""
@@ -174,10 +178,8 @@ class Reader:
         """The first and the latest time, and clock steps: records older by more than packets of several queues are."""
         facts = self.facts
         rows: Any = self._records
-        before = int(rows[RECORD_TIME] if self._times[LAST] == NEVER else self._times[LAST])
-        self._kernels.note_times(rows, count, self._times)
-        earliest, latest, back = (int(self._times[field]) for field in (EARLIEST, LATEST, FURTHEST_BACK))
         times = rows[RECORD_TIME : count * RECORD_SIZE : RECORD_SIZE]
+        before, earliest, latest, back = self._format.times
         if facts.first_time is None:
             facts.first_time = int(times[0])
         if earliest // WATCH_NS == latest // WATCH_NS:
@@ -201,6 +203,7 @@ class Reader:
             # One record fills the buffer: the formats bound how long a record may be. A new one, since views of the
             # old may still be held.
             self._buffer = bytearray(2 * len(self._buffer))
+            self._octets = self._kernels.view(self._buffer)
         self._buffer[: len(tail)] = tail
         self._start, self._end = 0, len(tail)
         return self._fill(1)

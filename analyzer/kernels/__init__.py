@@ -30,7 +30,6 @@ class Kernels(NamedTuple):
     compiled: bool
     scan_records: Callable[..., int]
     scan_pcapng: Callable[..., int]
-    note_times: Callable[..., int]
     decode: Callable[..., int]
     merge: Callable[..., int]
     sift: Callable[..., int]
@@ -65,9 +64,9 @@ class Kernels(NamedTuple):
         """A buffer of bytes as these kernels read it."""
         if not self.compiled:
             return buffer
-        import numpy as np
+        from analyzer.kernels.engine.memory import octets
 
-        return cast(Buffer, np.frombuffer(buffer, np.uint8))
+        return octets(buffer)
 
 
 def plain() -> Kernels:
@@ -76,7 +75,6 @@ def plain() -> Kernels:
         False,
         records.scan_records,
         records.scan_pcapng,
-        records.note_times,
         transport.decode,
         merge.merge,
         copies.sift,

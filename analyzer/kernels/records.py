@@ -24,20 +24,30 @@ UNKNOWN_INTERFACE = 4
 (IF_LINK, IF_MULTIPLY, IF_DIVIDE, IF_BINARY, IF_OFFSET_NS, IF_SNAPLEN) = range(6)
 INTERFACE_SIZE = 6
 
-# Of records' times: the last of all records so far (NEVER before the first); of one batch the earliest and the latest,
-# and by how much at most one lies before the record ahead of it.
-(LAST, EARLIEST, LATEST, FURTHEST_BACK) = range(4)
-TIMES_SIZE = 4
-
 # What a scan needs to know, and what it leaves behind.
 (AT, END, BIG_ENDIAN, SUBSECOND_NS, LINK, LIMIT, COUNT, LAST_RECORD_TIME) = range(8)
 # Where things lie in the head of a record, for `scan_records`: SIZE_AT is 0 where nothing but its captured bytes says
 # how long a record is.
 (HEAD_SIZE, TIME_AT, CAPLEN_AT, ORIGLEN_AT, SIZE_AT, MAY_BE_SWAPPED) = range(8, 14)
 BLANK = 14  # how many records of nothing but zeros stand before this one, without another
-SCAN_SIZE = 15
+# Of times: the last of all records so far (NEVER before the first), and what it was before this batch; of this batch
+# the earliest and the latest, and by how much at most one lies before the record ahead of it.
+(LAST_TIME, TIME_BEFORE, EARLIEST, LATEST, FURTHEST_BACK) = range(15, 20)
+SCAN_SIZE = 20
 # A crash leaves a file's end full of zeros, and zeros are records of no bytes, 16 of them to each.
 MAX_BLANK = 64
+
+
+def fresh_scan() -> list[int]:
+    """What a scan begins with."""
+    scan = [0] * SCAN_SIZE
+    scan[LAST_TIME] = NEVER
+    return scan
+
+
+def times_of(scan: Ints) -> tuple[int, int, int, int]:
+    """TIME_BEFORE, EARLIEST, LATEST and FURTHEST_BACK of the records that were found last."""
+    return int(scan[TIME_BEFORE]), int(scan[EARLIEST]), int(scan[LATEST]), int(scan[FURTHEST_BACK])
 
 
 @kernel
@@ -46,6 +56,27 @@ def u32(buf: Buffer, at: int, big: int) -> int:
     if big:
         return be32(buf, at)
     return le32(buf, at)
+
+
+@kernel
+def note_times(records: Ints, count: int, scan: Ints) -> None:
+    """Note in `scan` what the times of these records say of them together."""
+    if count == 0:
+        return
+    first = records[RECORD_TIME]
+    last = first if scan[LAST_TIME] == NEVER else scan[LAST_TIME]
+    earliest, latest, back = first, first, 0
+    for row in range(RECORD_TIME, count * RECORD_SIZE, RECORD_SIZE):
+        time = records[row]
+        earliest = min(earliest, time)
+        latest = max(latest, time)
+        back = max(back, last - time)
+        last = time
+    scan[TIME_BEFORE] = first if scan[LAST_TIME] == NEVER else scan[LAST_TIME]
+    scan[LAST_TIME] = last
+    scan[EARLIEST] = earliest
+    scan[LATEST] = latest
+    scan[FURTHEST_BACK] = back
 
 
 @kernel
@@ -91,26 +122,8 @@ def scan_records(buf: Buffer, scan: Ints, records: Ints) -> int:
         count += 1
     scan[AT] = at
     scan[COUNT] = count
+    note_times(records, count, scan)
     return status
-
-
-@kernel
-def note_times(records: Ints, count: int, times: Ints) -> int:
-    """Note in `times` what the times of these records, at least one, say of them together; return `count`."""
-    last = times[LAST] if times[LAST] != NEVER else records[RECORD_TIME]
-    earliest, latest = records[RECORD_TIME], records[RECORD_TIME]
-    back = 0
-    for row in range(RECORD_TIME, count * RECORD_SIZE, RECORD_SIZE):
-        time = records[row]
-        earliest = min(earliest, time)
-        latest = max(latest, time)
-        back = max(back, last - time)
-        last = time
-    times[LAST] = last
-    times[EARLIEST] = earliest
-    times[LATEST] = latest
-    times[FURTHEST_BACK] = back
-    return count
 
 
 @kernel
@@ -208,4 +221,5 @@ def scan_pcapng(buf: Buffer, scan: Ints, interfaces: Ints, records: Ints) -> int
         count += 1
     scan[AT] = at
     scan[COUNT] = count
+    note_times(records, count, scan)
     return status

@@ -76,8 +76,7 @@ class Tracker:
     def track(self, packets: Packets, start: int = 0, stop: int | None = None) -> None:
         """Track packets that were sifted."""
         stop = packets.size if stop is None else stop
-        while start < stop:
-            self._make_room()
+        while True:
             start = self._kernels.track(
                 packets.rows,
                 start,
@@ -89,6 +88,9 @@ class Tracker:
                 self._events,
                 self._counts,
             )
+            if start == stop:
+                return
+            self._make_room()
 
     def note_copies(self, captures: Sequence[CaptureFacts]) -> None:
         """Put into the facts of all files how many second copies of packets they hold, so far."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from analyzer.errors import CaptureError
-from analyzer.kernels import Ints, Kernels
+from analyzer.kernels import Buffer, Ints, Kernels
 from analyzer.kernels.records import (
     AT,
     BAD_LENGTH,
@@ -20,10 +20,11 @@ from analyzer.kernels.records import (
     NEED_MORE,
     NEED_ROOM,
     ORIGLEN_AT,
-    SCAN_SIZE,
     SIZE_AT,
     SUBSECOND_NS,
     TIME_AT,
+    fresh_scan,
+    times_of,
 )
 
 MAX_SNAPLEN = 1 << 18  # libpcap's MAXIMUM_SNAPLEN
@@ -59,7 +60,7 @@ class FlatFormat:
         self.other_records = 0
         self.lost = False
         self._head: Head | None = None
-        self._scan: Ints = []
+        self._scan: Ints = fresh_scan()
 
     def read_header(self, header: bytes) -> Head:
         """Read the file's first `header_size` bytes; raises CaptureError for what it does not know."""
@@ -68,14 +69,19 @@ class FlatFormat:
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
         self._kernels = kernels
-        self._scan = kernels.adopt(self._scan, SCAN_SIZE)
+        self._scan = kernels.adopt(self._scan)
+
+    @property
+    def times(self) -> tuple[int, int, int, int]:
+        """See `reader.Format`."""
+        return times_of(self._scan)
 
     @property
     def unfinished(self) -> tuple[int, int]:
         """Nothing is ever passed over."""
         return 0, 0
 
-    def scan(self, buffer: bytearray, start: int, end: int, records: Ints) -> tuple[int, int, int]:
+    def scan(self, buffer: bytearray, octets: Buffer, start: int, end: int, records: Ints) -> tuple[int, int, int]:
         """Find records in [start, end); see `reader.Format.scan`, and what it raises."""
         if self._head is None:
             if end - start < self.header_size:
@@ -84,7 +90,7 @@ class FlatFormat:
             self._set_up(self._head)
             start += self.header_size
         self._scan[AT], self._scan[END] = start, end
-        status = self._kernels.scan_records(self._kernels.view(buffer), self._scan, records)
+        status = self._kernels.scan_records(octets, self._scan, records)
         at, count = int(self._scan[AT]), int(self._scan[COUNT])
         if status == BAD_LENGTH and count:
             return NEED_ROOM, at, count  # once the good ones are taken, what follows them is looked at again

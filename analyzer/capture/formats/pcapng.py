@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from analyzer.errors import CaptureError
-from analyzer.kernels import Ints, Kernels
+from analyzer.kernels import Buffer, Ints, Kernels
 from analyzer.kernels.records import (
     AT,
     BAD_LENGTH,
@@ -23,8 +23,9 @@ from analyzer.kernels.records import (
     NEED_MORE,
     NEED_ROOM,
     OTHER_BLOCK,
-    SCAN_SIZE,
     UNKNOWN_INTERFACE,
+    fresh_scan,
+    times_of,
 )
 from analyzer.tcp import NANO_DIGITS
 from analyzer.wire import (
@@ -71,6 +72,9 @@ class PcapngFormat:
         self.digits = 6
         self.link_types: list[str] = []
         self.problems: list[tuple[int, str]] = []
+        self._scan: Ints = fresh_scan()
+        self._scan[LIMIT] = MAX_BLOCK
+        self._interfaces: Ints = []
         self._order: str | None = None
         self._skip = 0
         self._passed = 0
@@ -81,15 +85,15 @@ class PcapngFormat:
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
         self._kernels = kernels
-        if self._order is None:
-            self._scan = kernels.ints(SCAN_SIZE)
-            self._interfaces = kernels.ints(0)
-        else:
-            self._scan = kernels.adopt(self._scan)
-            self._interfaces = kernels.adopt(self._interfaces)
-        self._scan[LIMIT] = MAX_BLOCK
+        self._scan = kernels.adopt(self._scan)
+        self._interfaces = kernels.adopt(self._interfaces)
 
-    def scan(self, buffer: bytearray, start: int, end: int, records: Ints) -> tuple[int, int, int]:
+    @property
+    def times(self) -> tuple[int, int, int, int]:
+        """See `reader.Format`."""
+        return times_of(self._scan)
+
+    def scan(self, buffer: bytearray, octets: Buffer, start: int, end: int, records: Ints) -> tuple[int, int, int]:
         """Find records in [start, end); see `reader.Format.scan`."""
         at = start
         while True:
@@ -105,7 +109,7 @@ class PcapngFormat:
                 status, count = OTHER_BLOCK, 0
             else:
                 self._scan[AT], self._scan[END] = at, end
-                status = self._kernels.scan_pcapng(self._kernels.view(buffer), self._scan, self._interfaces, records)
+                status = self._kernels.scan_pcapng(octets, self._scan, self._interfaces, records)
                 at, count = int(self._scan[AT]), int(self._scan[COUNT])
             if count:
                 return NEED_ROOM, at, count

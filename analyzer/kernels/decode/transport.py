@@ -5,7 +5,7 @@ from __future__ import annotations
 from analyzer.kernels.arithmetic import be16, be32, seq_diff
 from analyzer.kernels.decode.ethertypes import past, raw_ip
 from analyzer.kernels.decode.links import link_layer
-from analyzer.kernels.decode.networks import network_layer
+from analyzer.kernels.decode.networks import IPV4_HEADER_SIZE, ipv4, network_layer
 from analyzer.kernels.decode.tunnels import inside
 from analyzer.kernels.decode.wireless import wireless_data
 from analyzer.kernels.engine.registry import Buffer, Ints, kernel
@@ -67,6 +67,7 @@ from analyzer.tcp import (
     OPTIONS_CUT,
 )
 from analyzer.wire import (
+    ETHERTYPE_IPV4,
     ICMP_HEADER_SIZE,
     ICMP_PARAMETER_PROBLEM,
     ICMP_SOURCE_QUENCH,
@@ -76,10 +77,12 @@ from analyzer.wire import (
     IPPROTO_ICMP,
     IPPROTO_ICMPV6,
     IPPROTO_TCP,
+    LINKTYPE_ETHERNET,
     LINKTYPE_IEEE802_11,
     WEBSOCKET_LONGEST,
 )
 
+ETHERNET_HEADER_SIZE = 14
 TCP_HEADER_SIZE = 20
 MAX_TUNNELS = 8  # one in another
 TCP_NEEDED = 16  # up to the window; what a snaplen cuts after that does not change who said what
@@ -206,9 +209,21 @@ def icmp(buf: Buffer, at: int, end: int, protocol: int, packets: Ints, row: int)
 
 
 @kernel
+def is_plain(buf: Buffer, start: int, end: int) -> bool:
+    """Whether this Ethernet frame carries IPv4 and that TCP, with nothing between: most there are."""
+    at = start + ETHERNET_HEADER_SIZE
+    if at + IPV4_HEADER_SIZE > end:
+        return False
+    return be16(buf, at - 2) == ETHERTYPE_IPV4 and buf[at + 9] == IPPROTO_TCP
+
+
+@kernel
 def frame(buf: Buffer, start: int, end: int, wire_end: int, link: int, packets: Ints, row: int) -> int:
     """Decode one captured frame into the row; return 0, or -1 - reason."""
     packets[row + TUNNEL] = 0
+    if link == LINKTYPE_ETHERNET and is_plain(buf, start, end):  # the same as below, straight on
+        found = ipv4(buf, start + ETHERNET_HEADER_SIZE, end, wire_end, packets, row)
+        return found if found < 0 else tcp(buf, found >> 16, end, packets, row)
     if link == LINKTYPE_IEEE802_11:
         found = past(buf, wireless_data(buf, start, end), end)
     else:

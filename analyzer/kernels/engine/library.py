@@ -10,6 +10,7 @@ import ctypes
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from analyzer.kernels.engine.memory import Table
 from analyzer.kernels.engine.registry import ENTRY_POINTS, KERNELS
 from analyzer.kernels.engine.translate import OUT_OF_BOUNDS, arguments
 
@@ -38,12 +39,14 @@ def _function(library: ctypes.CDLL, kernel: Callable[..., Any]) -> Callable[...,
     def call(*given: Any) -> int:
         flat: list[int] = []
         for size, argument in zip(sizes, given, strict=True):
-            if size:
+            if not size:
+                flat.append(argument)
+            elif type(argument) is Table and argument.address and argument.itemsize == size:
+                flat += (argument.address, argument.size)
+            else:
                 if argument.itemsize != size or argument.dtype.kind == "f" or not argument.flags.c_contiguous:
                     raise TypeError(f"{kernel.__name__} works on plain arrays of {size} bytes an item")
-                flat += (argument.__array_interface__["data"][0], len(argument))
-            else:
-                flat.append(argument)
+                flat += (argument.ctypes.data, argument.size)
         result: int = native(*flat)
         if result == OUT_OF_BOUNDS:
             raise IndexError(f"the compiled kernel {kernel.__name__} went out of bounds")

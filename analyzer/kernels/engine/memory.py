@@ -12,11 +12,17 @@ from typing import Any, cast
 
 import numpy as np
 
-from analyzer.kernels.engine.registry import Ints
+from analyzer.kernels.engine.registry import Buffer, Ints
 from analyzer.tables.fields import LINE
 
 WORD = 8
 HUGE_PAGE = 1 << 21
+
+
+class Table(np.ndarray[Any, Any]):
+    """An array that knows where it lies: numpy takes longer to say that than a kernel takes for a packet."""
+
+    address = 0  # for what is cut out of a table
 
 
 def zeros(size: int) -> Ints:
@@ -25,13 +31,24 @@ def zeros(size: int) -> Ints:
         return _Mapping(size).table(size)
     memory = np.zeros(size + LINE, np.int64)
     first = -memory.ctypes.data // WORD % LINE
-    return cast(Ints, memory[first : first + size])
+    return cast(Ints, _table(memory[first : first + size]))
+
+
+def octets(buffer: bytearray) -> Buffer:
+    """A buffer as an array of bytes."""
+    return cast(Buffer, _table(np.frombuffer(buffer, np.uint8)))
+
+
+def _table(items: Any) -> Any:
+    table = items.view(Table)
+    table.address = items.ctypes.data
+    return table
 
 
 def grown(table: Any, size: int) -> Ints:
     """The same table with zeros after it; neither the old one nor a view of it is to be used from now on."""
     # numpy holds a memoryview of the memory that `_Mapping.table` gave it, and that has the mapping.
-    mapping = getattr(getattr(table.base, "obj", None), "mapping", None)
+    mapping = getattr(getattr(getattr(table.base, "base", None), "obj", None), "mapping", None)
     if mapping is not None and mapping.grow(size):
         return cast(Ints, mapping.table(size))
     made: Any = zeros(size)
@@ -63,4 +80,4 @@ class _Mapping:
         """This memory as an array, which keeps it, and does not keep it from growing."""
         words: Any = (ctypes.c_int64 * size).from_address(ctypes.addressof(ctypes.c_char.from_buffer(self._memory)))
         words.mapping = self
-        return cast(Ints, np.frombuffer(words, np.int64))
+        return cast(Ints, _table(np.frombuffer(words, np.int64)))

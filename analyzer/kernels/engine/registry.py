@@ -9,7 +9,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 KERNELS: dict[str, Callable[..., Any]] = {}
 # Those that Python calls; the others are called by these.
-ENTRY_POINTS = ("scan_records", "scan_pcapng", "note_times", "decode", "merge", "sift", "track", "rehash")
+ENTRY_POINTS = ("scan_records", "scan_pcapng", "decode", "merge", "sift", "track", "rehash")
 
 
 class Buffer(Protocol):
