@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -17,7 +17,7 @@ from analyzer.report.files import created
 STANDARD_OUTPUT = "-"
 
 
-def check_output(path: str | None, captures: list[str]) -> None:
+def check_output(path: str | None, captures: Sequence[str]) -> None:
     """Raise UsageError when writing there would overwrite a capture that is read, by whatever name."""
     from analyzer.capture import expand
 

@@ -242,7 +242,7 @@ def test_explain_covers_every_rule_and_every_verdict() -> None:
 
 def test_every_command_has_help() -> None:
     whole = output("--help")
-    commands = re.findall(r"^│ (\w+)  ", whole.partition("Commands")[2], re.MULTILINE)
+    commands = re.findall(r"^  (\w+)  ", whole.partition("Commands:")[2], re.MULTILINE)
     assert {"analyze", "explain"} <= set(commands)
     for command in commands:
         for option in ("--help", "-h"):
