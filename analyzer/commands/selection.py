@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -175,6 +174,8 @@ class Selection:
 
     def missed(self, captures: int, connections: int) -> str:
         """Words for a selection that matches nothing in so many captures."""
+        import shlex
+
         if not self.of_connections:
             return f"no finding matches {shlex.join(self.words())}"
         held = f"the capture{'s have' if captures > 1 else ' has'} {connections or 'none'}"
