@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -105,7 +106,11 @@ def app() -> None:
 def main() -> None:
     """Run the command line and turn what goes wrong into a message and an exit status."""
     # numpy comes with a library of linear algebra, which starts a thread for each processor; nothing here uses it.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for library in ("OPENBLAS", "MKL", "BLIS"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    # Garbage is looked for at every few hundred new objects, and thrice at the end: importing makes many, and a command
+    # that reads captures leaves none that counts. `live` goes on, and turns it on again.
+    gc.disable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files need not be text
@@ -122,6 +127,7 @@ def main() -> None:
     if closed or status == EXIT_UNWRITABLE:
         # The interpreter must not try again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    gc.freeze()
     sys.exit(status)
 
 

@@ -13,8 +13,8 @@ import click
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 G = TypeVar("G")
 OPTIONS = "Options"  # the section of those that name no other
-CODE = re.compile(r"`([^`]+)`")
-NAMES = re.compile(r"(?:--?\w[\w-]*(?:, | / )?)+|\S+")  # -o, --output; --screen / --no-screen; CAPTURE
+CODE = r"`([^`]+)`"
+NAMES = r"(?:--?\w[\w-]*(?:, | / )?)+|\S+"  # -o, --output; --screen / --no-screen; CAPTURE
 _declared: dict[type, tuple[Decorator, ...]] = {}
 WIDEST = 100  # columns of help, on a terminal that has more
 
@@ -42,7 +42,7 @@ class Help(click.HelpFormatter):
 
 def _name(text: str) -> str:
     """What it is called in colour, what it takes not."""
-    return NAMES.sub(lambda match: click.style(match[0], fg="cyan"), text, count=1)
+    return re.sub(NAMES, lambda match: click.style(match[0], fg="cyan"), text, count=1)
 
 
 def first_paragraph(text: str) -> str:
@@ -51,7 +51,7 @@ def first_paragraph(text: str) -> str:
 
 
 def _with_code(text: str) -> str:
-    return CODE.sub(lambda match: click.style(match[1], bold=True), text)
+    return re.sub(CODE, lambda match: click.style(match[1], bold=True), text)
 
 
 class Context(click.Context):

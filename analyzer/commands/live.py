@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -159,6 +160,7 @@ def live(
     holds. These two repeat the `id` of the finding, so that the receiver can close its alert. An example of a webhook:
     --on-finding 'curl -fsS -m 20 --json @- https://alerts.example/keepalive'
     """
+    gc.enable()  # see analyzer.cli
     if test_hook:
         _test_hook(on_finding, noter(quiet), as_capturing=bool(interface))
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -53,7 +52,11 @@ def open_output(path: str | None) -> Iterator[TextIO]:
 
 def width_of(out: TextIO) -> int | None:
     """The columns of the terminal that this is; None where it is none."""
-    return shutil.get_terminal_size().columns if out.isatty() else None
+    if not out.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def private_folder(path: str) -> None:

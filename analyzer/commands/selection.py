@@ -10,7 +10,6 @@ import click
 
 from analyzer.commands.declared import group, option
 from analyzer.commands.endpoints import NOT, parse_network, parse_ports, with_hosts, with_ports
-from analyzer.commands.moments import parse_time
 from analyzer.commands.options import Severity, offered
 from analyzer.commands.words import complete_rule, complete_verdict, rule_name, verdict_word
 from analyzer.errors import UsageError
@@ -99,7 +98,7 @@ SECTION = "Select connections and findings"
     ),
     option("--utc", is_flag=True, help="Show times, and read --start 09:31, in UTC instead of local time"),
 )
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Selection:
     """What was asked for; an empty one selects everything. Raises UsageError for what cannot be read."""
 
@@ -125,7 +124,7 @@ class Selection:
         for port in self.ports:
             parse_ports(port.removeprefix(NOT))
         times = [time for time in (self.start, self.end) if time is not None]
-        moments = [parse_time(time, SOMETIME, utc=self.utc) for time in times]
+        moments = [self._moment(time, SOMETIME) for time in times]
         # Whether a time of day comes before another form of time only the capture shows: see _connections.
         if len({time.startswith("+") for time in times}) == 1 and not any(map(_of_day, times)):
             self._check_order(moments)
@@ -190,7 +189,7 @@ class Selection:
             chosen &= np.isin(np.arange(len(flows)), self.streams)
         chosen &= with_hosts(flows, self.hosts) & with_ports(flows, self.ports)
         span = span_of(analysis.captures)
-        start, end = (None if time is None else parse_time(time, span, utc=self.utc) for time in (self.start, self.end))
+        start, end = (None if time is None else self._moment(time, span) for time in (self.start, self.end))
         if start is not None:
             chosen &= flows[:, END_TIME] >= start
         if end is not None:
@@ -214,6 +213,11 @@ class Selection:
             if self.severity is None or one.is_as_severe(self.severity):
                 findings.append(one)
         return findings
+
+    def _moment(self, time: str, span: Span) -> int:
+        from analyzer.commands.moments import parse_time
+
+        return parse_time(time, span, utc=self.utc)
 
     def _check_order(self, moments: Sequence[int]) -> None:
         if len(moments) == 2 and moments[0] > moments[1]:
