@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 from pathlib import Path
 
 import click
@@ -20,7 +19,7 @@ from click.shell_completion import (
 from analyzer.errors import UsageError
 
 PROGRAM, VARIABLE = "keepalive", "_KEEPALIVE_COMPLETE"
-POWERSHELL = ("powershell", "pwsh")
+POWERSHELL, PROFILE = ("powershell", "pwsh"), "Microsoft.PowerShell_profile.ps1"
 
 
 class PowerShellComplete(ShellComplete):
@@ -84,7 +83,7 @@ def _shell() -> str:
         shell = str(shellingham.detect_shell()[0])
     except shellingham.ShellDetectionFailure as error:
         raise UsageError("completion: cannot tell which shell this is") from error
-    if shell not in POWERSHELL and get_completion_class(shell) is None:
+    if shell not in (*POWERSHELL, "bash", "zsh", "fish"):
         raise UsageError(f"completion: {shell} is not supported; bash, zsh, fish and PowerShell are")
     return shell
 
@@ -96,16 +95,15 @@ def _script(root: click.Command, shell: str) -> str:
 
 
 def _place(shell: str) -> Path:
-    """Where the script of this shell lies; of PowerShell the profile, which only it knows."""
+    """Where the script of this shell lies; in PowerShell the user's profile (about_Profiles)."""
     home = Path.home()
-    if shell == "bash":
-        return home / ".bash_completions" / f"{PROGRAM}.sh"
-    if shell == "zsh":
-        return home / ".zfunc" / f"_{PROGRAM}"
-    if shell == "fish":
-        return home / ".config" / "fish" / "completions" / f"{PROGRAM}.fish"
-    asked = [shell, "-NoProfile", "-Command", "echo $profile"]
-    return Path(subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip())
+    return {
+        "bash": home / ".bash_completions" / f"{PROGRAM}.sh",
+        "zsh": home / ".zfunc" / f"_{PROGRAM}",
+        "fish": home / ".config" / "fish" / "completions" / f"{PROGRAM}.fish",
+        "powershell": home / "Documents" / "WindowsPowerShell" / PROFILE,
+        "pwsh": home / ("Documents/PowerShell" if os.name == "nt" else ".config/powershell") / PROFILE,
+    }[shell]
 
 
 def _append(path: Path, lines: str) -> None:

@@ -88,11 +88,11 @@ def test_it_is_installed_where_the_shell_looks(shell: str, monkeypatch: pytest.M
 
 
 def test_a_profile_of_powershell_is_added_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    profile = tmp_path / "documents" / "profile.ps1"
+    monkeypatch.setenv("HOME", str(tmp_path))
     shell_is("pwsh", monkeypatch)
-    monkeypatch.setattr(completion, "_place", lambda shell: profile)
     for _ in range(2):
         completion.install(app)
+    profile = tmp_path / ".config" / "powershell" / "Microsoft.PowerShell_profile.ps1"
     assert profile.read_text().count("Register-ArgumentCompleter") == 1
 
 
