@@ -108,8 +108,8 @@ def main() -> None:
     # numpy comes with a library of linear algebra, which starts a thread for each processor; nothing here uses it.
     for library in ("OPENBLAS", "MKL", "BLIS"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    # Garbage is looked for at every few hundred new objects, and thrice at the end: importing makes many, and a command
-    # that reads captures leaves none that counts. `live` goes on, and turns it on again.
+    # Python looks for garbage again and again while modules are imported, and when it ends. A command that reads
+    # captures leaves none worth the time; `live`, which goes on, turns it on again.
     gc.disable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -127,7 +127,7 @@ def main() -> None:
     if closed or status == EXIT_UNWRITABLE:
         # The interpreter must not try again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    gc.freeze()
+    gc.freeze()  # nothing of this is looked through at the end
     sys.exit(status)
 
 
