@@ -9,20 +9,22 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, overload
 
-from analyzer.model.advice import Advice, Candidate
-from analyzer.model.captures import CaptureFacts
-from analyzer.model.columns import Facts
-from analyzer.model.findings import SEVERITIES, Apart, Finding
-from analyzer.model.flows import SETTINGS, Flow, HostSettings
-from analyzer.model.second_reading import SecondReading
-from analyzer.tables.arrays import Column, Narrow
+from analyzer.model.findings import SEVERITIES
+from analyzer.model.flows import SETTINGS, Flow
 from analyzer.tables.frames import frame_text
 
 if TYPE_CHECKING:
     from analyzer.diagnose import Context
     from analyzer.measure import KeepaliveRows
+    from analyzer.model.advice import Advice, Candidate
+    from analyzer.model.captures import CaptureFacts
+    from analyzer.model.columns import Facts
+    from analyzer.model.findings import Apart, Finding
+    from analyzer.model.flows import HostSettings
+    from analyzer.model.second_reading import SecondReading
     from analyzer.report.arrow import Tables
     from analyzer.report.charts.charts import Charts
+    from analyzer.tables.arrays import Column, Narrow
 
 # Rules ask for one connection several times, one rule after the other.
 FLOWS_AT_HAND = 64
@@ -120,7 +122,7 @@ class Analysis:
         if not flow.keepalive:
             return flow
         match = matcher(flow.server.port)
-        return replace(flow, keepalive=tuple(replace(entry, match=match) for entry in flow.keepalive))
+        return flow._replace(keepalive=tuple(replace(entry, match=match) for entry in flow.keepalive))
 
     def hosts(self, most: int | None = None) -> list[HostSettings]:
         """The keepalive settings that several connections of a host show together; of the `most` that have most."""
@@ -128,7 +130,7 @@ class Analysis:
 
         pools = pool_settings(self.facts, self._keepalives, most)
         self._keepalives.settings.expect([pool.streams[0] for pool in pools])
-        return [replace(pool, profiles=self._profiles_of(pool)) for pool in pools]
+        return [pool._replace(profiles=self._profiles_of(pool)) for pool in pools]
 
     def _profiles_of(self, pool: HostSettings) -> tuple[str, ...]:
         """The known defaults that fit, by the form of one connection's probes."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
 
-import typer
+import click
 
-from analyzer.commands.groups import with_groups
-from analyzer.commands.options import OWNER_ONLY, Captures
+from analyzer.commands import options
+from analyzer.commands.declared import command, option, with_groups
+from analyzer.commands.options import OWNER_ONLY
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import check_output, open_output, width_of
 from analyzer.commands.reading import Reading
@@ -25,23 +26,24 @@ class AdviceFormat(StrEnum):
     json = "json"
 
 
-@with_groups
+@command
+@options.captures
+@option(
+    "--settings",
+    multiple=True,
+    metavar="IDLE/INTERVAL/COUNT",
+    help="Settings to try, such as 60/10/3, 2m/10s/3 or 60/10/3/ut90 (TCP_USER_TIMEOUT); repeatable",
+)
+@option("--format", "form", type=click.Choice(AdviceFormat), default=AdviceFormat.text, help="How to write the advice")
+@options.output(f"Write to this file ({OWNER_ONLY})")
+@with_groups(selection=Selection, reading=Reading)
 def advise(
-    captures: Captures,
+    captures: Sequence[str],
     selection: Selection,
     reading: Reading,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--settings",
-            metavar="IDLE/INTERVAL/COUNT",
-            help="Settings to try, such as 60/10/3, 2m/10s/3 or 60/10/3/ut90 (TCP_USER_TIMEOUT); repeatable",
-        ),
-    ] = None,
-    form: Annotated[AdviceFormat, typer.Option("--format", help="How to write the advice")] = AdviceFormat.text,
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="OUT", help=f"Write to this file ({OWNER_ONLY})")
-    ] = None,
+    settings: Sequence[str],
+    form: AdviceFormat,
+    output: str | None,
 ) -> None:
     """Show what other keepalive settings would have done.
 
@@ -53,7 +55,7 @@ def advise(
     from analyzer.advise import advise as advise_on
     from analyzer.advise import parse
 
-    candidates = [parse(text) for text in settings or ()]
+    candidates = [parse(text) for text in settings]
     check_output(output, captures)
     outcome = Outcome(selection, reading.quiet)
     shown, streams = outcome.select(reading.analyse(captures, spool=True))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, TextIO
+from typing import TextIO
 
-import typer
+import click
 
+from analyzer.commands import options
 from analyzer.commands.console import noter
+from analyzer.commands.declared import command, option, with_groups
 from analyzer.commands.each import analyses_of, check_each, write_each
-from analyzer.commands.groups import with_groups
-from analyzer.commands.options import OWNER_ONLY, Captures, Coloring, Severity
+from analyzer.commands.options import OWNER_ONLY, Coloring, Severity
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import check_output, open_output
 from analyzer.commands.reading import Reading
-from analyzer.commands.result import LIMIT, Format, Manner, check_folder, write_result, write_tables
+from analyzer.commands.result import Format, Manner, check_folder, write_result, write_tables
 from analyzer.commands.selection import Selection
 
 
@@ -25,40 +27,38 @@ class Detail(StrEnum):
     full = "full"
 
 
-@with_groups
+@command
+@options.captures
+@option("--format", "form", type=click.Choice(Format), default=Format.text, help="Output format")
+@options.output(f"Write to this file ({OWNER_ONLY}); parquet: to this directory")
+@options.limit
+@option("--both-ends", is_flag=True, help="Compare two captures of one path, the client's first: packets lost between")
+@option("--each", is_flag=True, help="Analyse each capture on its own, one result after the other")
+@option(
+    "--findings",
+    "detail",
+    type=click.Choice(Detail),
+    default=Detail.short,
+    help="Findings in text: a few lines each, or with all evidence; -v implies full",
+)
+@option(
+    "--fail-on",
+    type=click.Choice(Severity, case_sensitive=False),
+    help="Exit with status 1 if a selected finding is this severe or worse",
+)
+@with_groups(selection=Selection, reading=Reading, color=Coloring)
 def analyze(
-    captures: Captures,
+    captures: Sequence[str],
     selection: Selection,
     reading: Reading,
     color: Coloring,
-    form: Annotated[Format, typer.Option("--format", help="Output format")] = Format.text,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help=f"Write to this file ({OWNER_ONLY}); parquet: to this directory",
-        ),
-    ] = None,
-    limit: Annotated[
-        int, typer.Option(min=0, help="Connections listed in text, and lines of it, at most; 0: all")
-    ] = LIMIT,
-    both_ends: Annotated[
-        bool,
-        typer.Option("--both-ends", help="Compare two captures of one path, the client's first: packets lost between"),
-    ] = False,
-    each: Annotated[
-        bool, typer.Option("--each", help="Analyse each capture on its own, one result after the other")
-    ] = False,
-    detail: Annotated[
-        Detail,
-        typer.Option("--findings", help="Findings in text: a few lines each, or with all evidence; -v implies full"),
-    ] = Detail.short,
-    fail_on: Annotated[
-        Severity | None,
-        typer.Option(case_sensitive=False, help="Exit with status 1 if a selected finding is this severe or worse"),
-    ] = None,
+    form: Format,
+    output: str | None,
+    limit: int,
+    both_ends: bool,
+    each: bool,
+    detail: Detail,
+    fail_on: Severity | None,
 ) -> None:
     """Read captures; print the verdict of every connection, and the findings.
 

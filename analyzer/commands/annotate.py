@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING
 
-import typer
-
-from analyzer.commands.groups import with_groups
-from analyzer.commands.options import OWNER_ONLY, Captures
+from analyzer.commands import options
+from analyzer.commands.declared import command, with_groups
+from analyzer.commands.options import OWNER_ONLY
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import binary_output, check_binary, check_output
 from analyzer.commands.reading import Reading
@@ -18,19 +18,14 @@ if TYPE_CHECKING:
     from analyzer.model.captures import CaptureFacts
     from analyzer.model.columns import Records
 
-Output = Annotated[
-    str,
-    typer.Option("-o", "--output", metavar="OUT", help=f"Write this pcapng file ({OWNER_ONLY}); - for standard output"),
-]
+to_pcapng = options.output(f"Write this pcapng file ({OWNER_ONLY}); - for standard output", required=True)
 
 
-@with_groups
-def annotate(
-    captures: Captures,
-    selection: Selection,
-    reading: Reading,
-    output: Output,
-) -> None:
+@command
+@options.captures
+@to_pcapng
+@with_groups(selection=Selection, reading=Reading)
+def annotate(captures: Sequence[str], selection: Selection, reading: Reading, output: str) -> None:
     """Write a copy of the packets with comments on probes, answers, resets and evidence, for Wireshark.
 
     All packets are written. Selectors choose the connections and findings that get comments.
@@ -43,7 +38,7 @@ def annotate(
         write_annotated(shown, streams, out)
 
 
-def check_packets(output: str, captures: list[str]) -> None:
+def check_packets(output: str, captures: Sequence[str]) -> None:
     """Raise UsageError where packets must not be written: over a capture that is read, or to a terminal."""
     check_output(output, captures)
     check_binary(output)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from analyzer.commands.groups import with_groups
-from analyzer.commands.options import OWNER_ONLY, Captures, Title
+from analyzer.commands import options
+from analyzer.commands.declared import command, option, with_groups
+from analyzer.commands.options import OWNER_ONLY
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import binary_output, check_output
 from analyzer.commands.reading import Reading
@@ -45,24 +47,34 @@ class Kind(StrEnum):
 NEED_PACKETS = (Kind.timeline, Kind.idle, Kind.ladder)
 
 
-@with_groups
+@command
+@options.captures
+@option("--kind", type=click.Choice(Kind), required=True, help="Kind of chart")
+@options.output(f"Write here: .png, .svg or .pdf ({OWNER_ONLY})", required=True)
+@option(
+    "--limit", type=click.IntRange(min=0), default=LIMIT, help="Rows: connections, groups of them, or hosts; 0: all"
+)
+@option("--countdown", is_flag=True, help="idle: draw the time until the timer fires, as `ss -o` prints it")
+@options.title
+@option(
+    "--theme",
+    type=click.Choice(Theme),
+    default=Theme.light,
+    help="Colours; auto follows the viewer's light or dark setting (.svg only)",
+)
+@option("--dpi", type=click.IntRange(20, 1200), default=110, help="Dots per inch of a .png")
+@with_groups(selection=Selection, reading=Reading)
 def chart(
-    captures: Captures,
+    captures: Sequence[str],
     selection: Selection,
     reading: Reading,
-    kind: Annotated[Kind, typer.Option(help="Kind of chart")],
-    output: Annotated[
-        str, typer.Option("-o", "--output", metavar="OUT", help=f"Write here: .png, .svg or .pdf ({OWNER_ONLY})")
-    ],
-    limit: Annotated[int, typer.Option(min=0, help="Rows: connections, groups of them, or hosts; 0: all")] = LIMIT,
-    countdown: Annotated[
-        bool, typer.Option("--countdown", help="idle: draw the time until the timer fires, as `ss -o` prints it")
-    ] = False,
-    title: Title = None,
-    theme: Annotated[
-        Theme, typer.Option(help="Colours; auto follows the viewer's light or dark setting (.svg only)")
-    ] = Theme.light,
-    dpi: Annotated[int, typer.Option(min=20, max=1200, help="Dots per inch of a .png")] = 110,
+    kind: Kind,
+    output: str,
+    limit: int,
+    countdown: bool,
+    title: str | None,
+    theme: Theme,
+    dpi: int,
 ) -> None:
     """Draw one chart.
 

@@ -7,13 +7,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from analyzer.commands.console import say
-from analyzer.commands.groups import with_groups
-from analyzer.commands.options import Coloring
+from analyzer.commands.declared import command, option, with_groups
+from analyzer.commands.options import Coloring, files
 from analyzer.commands.outputs import width_of
 from analyzer.errors import UsageError
 from analyzer.report.layout import UNBROKEN, entry, paragraph
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 COLUMN, COUNT_COLUMN = 61, 8
 
 
-@with_groups
-def crosscheck(
-    color: Coloring,
-    capture: Annotated[str, typer.Argument(metavar="CAPTURE", help="One capture file")],
-    everything: Annotated[bool, typer.Option("--all", help="List the frames on which both agree, too")] = False,
-) -> None:
+@command
+@click.argument("capture", metavar="CAPTURE", shell_complete=files, help="One capture file")
+@option("--all", "everything", is_flag=True, help="List the frames on which both agree, too")
+@with_groups(color=Coloring)
+def crosscheck(color: Coloring, capture: str, everything: bool) -> None:
     """Compare Wireshark's flags on probes and answers with those of keepalive. Needs tshark.
 
     Prints the frames on which the two differ, each with the reason.
@@ -45,9 +44,9 @@ def crosscheck(
     assert analysis.again is not None
     opinions = crosscheck(analysis.facts, wireshark_flags(capture, say), analysis.again)
     colored = color.on(sys.stdout)
-    heading = partial(typer.style, bold=True) if colored else str
+    heading = partial(click.style, bold=True) if colored else str
     for line in crosscheck_text(opinions, width_of(sys.stdout) or UNBROKEN, everything=everything, heading=heading):
-        typer.echo(line, color=colored)
+        click.echo(line, color=colored)
 
 
 def crosscheck_text(

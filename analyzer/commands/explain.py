@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from analyzer.commands.groups import with_groups
-from analyzer.commands.options import Coloring
+from analyzer.commands.declared import command, with_groups
+from analyzer.commands.options import Coloring, offered
 from analyzer.commands.outputs import width_of
 from analyzer.commands.words import completed, known_word, rule_names, verdict_words
 from analyzer.manual.topics import blocks, topics
@@ -31,16 +31,16 @@ def _complete(incomplete: str) -> list[str]:
     return completed(incomplete, [*topics(), *WORDS, *rule_names(), *verdict_words()])
 
 
-@with_groups
-def explain(
-    color: Coloring,
-    topic: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TOPIC]", autocompletion=_complete, help="A page of the manual, a finding's rule, or a verdict"
-        ),
-    ] = None,
-) -> None:
+@command
+@click.argument(
+    "topic",
+    metavar="[TOPIC]",
+    required=False,
+    shell_complete=offered(_complete),
+    help="A page of the manual, a finding's rule, or a verdict",
+)
+@with_groups(color=Coloring)
+def explain(color: Coloring, topic: str | None) -> None:
     """Explain a finding, a verdict or a topic of the manual. Without TOPIC, list them all."""
     from analyzer.diagnose import load_rules
 
@@ -48,12 +48,12 @@ def explain(
     width = prose_width(width_of(sys.stdout))
 
     def style(text: str, severity: str) -> str:
-        return typer.style(text, fg=COLOURS[severity]) if colored else text
+        return click.style(text, fg=COLOURS[severity]) if colored else text
 
     rules = load_rules()
     lines = _listed(rules, style, width) if topic is None else _explained(topic, rules, style, width)
     for line in lines:
-        typer.echo(line, color=colored)
+        click.echo(line, color=colored)
 
 
 def _listed(rules: dict[str, Rule], style: Style, width: int) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
-from analyzer.commands.annotate import Output, check_packets
-from analyzer.commands.groups import with_groups
-from analyzer.commands.options import Captures
+from analyzer.commands import options
+from analyzer.commands.annotate import check_packets, to_pcapng
+from analyzer.commands.declared import command, with_groups
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import binary_output
 from analyzer.commands.reading import Reading
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
     from analyzer.analysis import Analysis
 
 
-@with_groups
-def extract(
-    captures: Captures,
-    selection: Selection,
-    reading: Reading,
-    output: Output,
-) -> None:
+@command
+@options.captures
+@to_pcapng
+@with_groups(selection=Selection, reading=Reading)
+def extract(captures: Sequence[str], selection: Selection, reading: Reading, output: str) -> None:
     """Write the packets of the selected connections, with the ICMP errors about them; each packet once."""
     if not (selection.of_connections or selection.of_findings):
         raise UsageError("extract needs a selector: --stream N, --host ADDR, --verdict WORD, --severity WORD, ...")

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import gc
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-import typer
+import click
 
 from analyzer.capture.interface.backend import Backend
-from analyzer.capture.interface.rights import asker, give_up_rights, is_root
+from analyzer.commands import options
+from analyzer.commands.capturing import capturers_on, read_without_rights, ring_folder, ring_in
 from analyzer.commands.console import noter, say, tell_captures
+from analyzer.commands.declared import command, option, with_groups
 from analyzer.commands.exits import EXIT_NO_CAPTURE
-from analyzer.commands.groups import with_groups
-from analyzer.commands.options import OWNER_ONLY, Coloring, IdleAfter, Quiet, SplitTunnels, Verbose
+from analyzer.commands.options import OWNER_ONLY, Coloring, files
 from analyzer.commands.outputs import check_output, open_output
-from analyzer.commands.result import LIMIT, Format, Manner, write_result
+from analyzer.commands.result import Format, Manner, write_result
 from analyzer.errors import CaptureError, OutputError, UsageError
 from analyzer.live import listeners as audience
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
     from analyzer.capture.interface.processes import Capturers
-    from analyzer.capture.ring import Folder, Ring
     from analyzer.live.session import Live
 
 MEGA = 1_000_000
@@ -44,82 +44,107 @@ class Form(StrEnum):
     csv = "csv"
 
 
-@with_groups
+@command
+@click.argument("stream", metavar="[-]", required=False, help="Read a pcap or pcapng stream from standard input")
+@option(
+    "-i",
+    "--interface",
+    multiple=True,
+    metavar="IFACE",
+    help="Capture on this interface (repeatable); any: all interfaces",
+)
+@option(
+    "--follow",
+    metavar="FILE",
+    shell_complete=files,
+    help="Read a capture that is still being written: a file, or a directory of rotated files",
+)
+@option(
+    "--filter",
+    "wanted",
+    metavar="BPF",
+    help="Capture filter (pcap-filter(7)), in addition to that for TCP, its tunnels and ICMP",
+)
+@option(
+    "--backend",
+    type=click.Choice(Backend),
+    default=Backend.auto,
+    help="Program that captures; auto: tcpdump, or scapy if tcpdump is missing",
+)
+@option(
+    "--write",
+    metavar="DIR",
+    shell_complete=files,
+    help="Keep captured packets in a ring of pcapng files in this directory",
+)
+@option("--write-size", type=click.FloatRange(min=0.001), default=100, metavar="MB", help="Size of one such file")
+@option("--write-files", type=click.IntRange(min=1), default=10, metavar="N", help="Number of such files kept")
+@option(
+    "--metrics",
+    metavar="[ADDR]:PORT",
+    help="Serve Prometheus metrics at this address; without ADDR to this host only",
+)
+@option(
+    "--on-finding",
+    metavar="CMD",
+    help="Command to run for each finding, withdrawal and recovery (JSON on its standard input; no shell)",
+)
+@option("--test-hook", is_flag=True, help="Run the --on-finding command once with a test finding, then exit")
+@option(
+    "--only",
+    type=click.Choice(audience.Only),
+    default=audience.Only.all,
+    help="Events to print; trouble leaves out those of healthy connections",
+)
+@option("--screen/--no-screen", default=True, help="Full-screen view on a terminal, or lines of events")
+@option("--duration", type=click.FloatRange(min=0), metavar="S", help="Stop after this many seconds")
+@option(
+    "--max-connections",
+    "most",
+    type=click.IntRange(min=1),
+    default=MAX_CONNECTIONS,
+    help="Connections kept in memory",
+)
+@option(
+    "--format",
+    "form",
+    type=click.Choice(Form),
+    default=Form.text,
+    help="Output format; text and ndjson print events, then the result; json the result only",
+)
+@options.output(f"Write to this file ({OWNER_ONLY})")
+@options.limit
+@options.idle_after
+@options.split_tunnels
+@option("--utc", is_flag=True, help="Show times in UTC instead of local time")
+@options.quiet
+@options.verbose
+@with_groups(color=Coloring)
 def live(
     color: Coloring,
-    stream: Annotated[
-        str | None, typer.Argument(metavar="[-]", help="Read a pcap or pcapng stream from standard input")
-    ] = None,
-    interface: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-i", "--interface", metavar="IFACE", help="Capture on this interface (repeatable); any: all interfaces"
-        ),
-    ] = None,
-    follow: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="Read a capture that is still being written: a file, or a directory of rotated files"
-        ),
-    ] = None,
-    wanted: Annotated[
-        str | None,
-        typer.Option(
-            "--filter",
-            metavar="BPF",
-            help="Capture filter (pcap-filter(7)), in addition to that for TCP, its tunnels and ICMP",
-        ),
-    ] = None,
-    backend: Annotated[
-        Backend, typer.Option(help="Program that captures; auto: tcpdump, or scapy if tcpdump is missing")
-    ] = Backend.auto,
-    write: Annotated[
-        str | None,
-        typer.Option(metavar="DIR", help="Keep captured packets in a ring of pcapng files in this directory"),
-    ] = None,
-    write_size: Annotated[float, typer.Option(metavar="MB", min=0.001, help="Size of one such file")] = 100,
-    write_files: Annotated[int, typer.Option(metavar="N", min=1, help="Number of such files kept")] = 10,
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[ADDR]:PORT", help="Serve Prometheus metrics at this address; without ADDR to this host only"
-        ),
-    ] = None,
-    on_finding: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CMD",
-            help="Command to run for each finding, withdrawal and recovery (JSON on its standard input; no shell)",
-        ),
-    ] = None,
-    test_hook: Annotated[
-        bool, typer.Option("--test-hook", help="Run the --on-finding command once with a test finding, then exit")
-    ] = False,
-    only: Annotated[
-        audience.Only, typer.Option(help="Events to print; trouble leaves out those of healthy connections")
-    ] = audience.Only.all,
-    screen: Annotated[
-        bool, typer.Option("--screen/--no-screen", help="Full-screen view on a terminal, or lines of events")
-    ] = True,
-    duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="Stop after this many seconds")] = None,
-    most: Annotated[int, typer.Option("--max-connections", min=1, help="Connections kept in memory")] = MAX_CONNECTIONS,
-    form: Annotated[
-        Form,
-        typer.Option(
-            "--format", help="Output format; text and ndjson print events, then the result; json the result only"
-        ),
-    ] = Form.text,
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="OUT", help=f"Write to this file ({OWNER_ONLY})")
-    ] = None,
-    limit: Annotated[
-        int, typer.Option(min=0, help="Connections listed in text, and lines of it, at most; 0: all")
-    ] = LIMIT,
-    idle_after: IdleAfter = 10.0,
-    split_tunnels: SplitTunnels = False,
-    utc: Annotated[bool, typer.Option("--utc", help="Show times in UTC instead of local time")] = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    stream: str | None,
+    interface: Sequence[str],
+    follow: str | None,
+    wanted: str | None,
+    backend: Backend,
+    write: str | None,
+    write_size: float,
+    write_files: int,
+    metrics: str | None,
+    on_finding: str | None,
+    test_hook: bool,
+    only: audience.Only,
+    screen: bool,
+    duration: float | None,
+    most: int,
+    form: Form,
+    output: str | None,
+    limit: int,
+    idle_after: float,
+    split_tunnels: bool,
+    utc: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Watch traffic and report keepalive events as they happen. On exit or Ctrl-C, print the same result as `analyze`.
 
@@ -135,14 +160,15 @@ def live(
     holds. These two repeat the `id` of the finding, so that the receiver can close its alert. An example of a webhook:
     --on-finding 'curl -fsS -m 20 --json @- https://alerts.example/keepalive'
     """
+    gc.enable()  # see analyzer.cli
     if test_hook:
         _test_hook(on_finding, noter(quiet), as_capturing=bool(interface))
         return
     _check(stream, interface, follow, wanted)
     check_output(output, [follow] if follow is not None else [])
-    folder = None if write is None else _folder(write, write_files)
+    folder = None if write is None else ring_folder(write, write_files)
     # Before all else: it may fork, and what it forks knows no more than this.
-    capturers = _capturers(interface, wanted, backend, folder) if interface else None
+    capturers = capturers_on(interface, wanted, backend, folder) if interface else None
     from analyzer.kernels import plain, ready
     from analyzer.live.session import Live
     from analyzer.live.warming import compiling
@@ -159,9 +185,9 @@ def live(
         whole.callback(run.close)
         whole.enter_context(compiling(run, note))
         if write is not None and folder is not None:
-            run.intake.ring = _ring(write, capturers, folder, int(write_size * MEGA), note)
+            run.intake.ring = ring_in(write, capturers, folder, int(write_size * MEGA), note)
         if capturers is not None:
-            _give_up_rights(note)
+            read_without_rights(note)
         with contextlib.ExitStack() as stack:  # threads are started from here on: see `give_up_rights`
             stack.enter_context(audience.programs(run, metrics, on_finding, note))
             stack.enter_context(_ending(run))
@@ -181,14 +207,14 @@ def _test_hook(command: str | None, note: Callable[[str], None], *, as_capturing
     if command is None:
         raise UsageError("--test-hook needs --on-finding CMD")
     if as_capturing:
-        _give_up_rights(note)
+        read_without_rights(note)
     complaint = audience.try_hook(command)
     if complaint:
         raise OutputError(f"--test-hook: {complaint}")
     note("--test-hook: the command ended with status 0")
 
 
-def _check(stream: str | None, interface: list[str] | None, follow: str | None, wanted: str | None) -> None:
+def _check(stream: str | None, interface: Sequence[str], follow: str | None, wanted: str | None) -> None:
     """Raise UsageError for what makes no sense together."""
     if [stream is not None, bool(interface), follow is not None].count(True) != 1:
         raise UsageError("live needs -i IFACE, or - for a stream on standard input, or --follow FILE, and one of them")
@@ -215,51 +241,6 @@ def _tell_result(
     write_result(analysis, list(range(len(analysis))), Manner(Format(form), limit, utc, color), out)
 
 
-def _folder(path: str, count: int) -> Folder:
-    """The directory of the ring, of whoever called sudo; raises OutputError where there can be none."""
-    from analyzer.capture.ring import Folder
-
-    try:
-        return Folder(path, count, asker() if is_root() and "SUDO_UID" in os.environ else None)
-    except OSError as error:
-        raise OutputError(f"--write {path}: {error.strerror or error}") from error
-
-
-def _capturers(interfaces: list[str], wanted: str | None, backend: Backend, folder: Folder | None) -> Capturers:
-    """Who starts what captures: of root's process one that is forked here and now, for this one gives its rights up."""
-    from analyzer.capture.interface.keeper import Keeper
-    from analyzer.capture.interface.processes import Children
-    from analyzer.live.sources import commands
-
-    called = commands(interfaces, wanted, backend)
-    return Keeper(called, folder) if is_root() else Children(called)
-
-
-def _ring(path: str, capturers: Capturers | None, folder: Folder, size: int, note: Callable[[str], None]) -> Ring:
-    """Writes into the directory, by way of who has the right to; raises OutputError when that cannot be."""
-    from analyzer.capture.interface.keeper import Keeper
-    from analyzer.capture.ring import Ring
-
-    opener = capturers if isinstance(capturers, Keeper) else folder
-    try:
-        return Ring(path, opener.next_file, size, note)
-    except OSError as error:
-        raise OutputError(f"--write {path}: {error.strerror or error}") from error
-
-
-def _give_up_rights(note: Callable[[str], None]) -> None:
-    """Read packets without the rights of root, or say that the system does not let us."""
-    from analyzer.live.preload import preload
-
-    if not is_root():
-        return
-    preload()
-    try:
-        give_up_rights()
-    except OSError as error:
-        note(f"packets are read with the rights of root, which cannot be given up here: {error.strerror}")
-
-
 def _open(run: Live, follow: str | None, capturers: Capturers | None) -> None:
     """Begin to read; where an interface cannot be captured on, say so and leave with a status of its own."""
     if follow is not None:
@@ -271,7 +252,7 @@ def _open(run: Live, follow: str | None, capturers: Capturers | None) -> None:
             run.capture(capturers)
         except CaptureError as error:
             say(f"{error.path}: {error.reason}")
-            raise typer.Exit(EXIT_NO_CAPTURE) from error
+            raise click.exceptions.Exit(EXIT_NO_CAPTURE) from error
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from analyzer.commands.console import noter
 from analyzer.commands.exits import EXIT_FINDING, EXIT_NOTHING_SELECTED
@@ -43,10 +43,10 @@ class Outcome:
         asked = self._selection.of_connections or self._selection.of_findings
         if asked and not self._streams and (only_connections or not self._findings):
             noter(self._quiet)(self._selection.missed(self._captures, self._connections))
-            raise typer.Exit(EXIT_NOTHING_SELECTED)
+            raise click.exceptions.Exit(EXIT_NOTHING_SELECTED)
 
     def leave(self) -> None:
         """Leave with a status of its own where nothing matches, or where a finding is as severe as --fail-on."""
         self.leave_without_match()
         if self._severe:
-            raise typer.Exit(EXIT_FINDING)
+            raise click.exceptions.Exit(EXIT_FINDING)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -17,7 +16,7 @@ from analyzer.report.files import created
 STANDARD_OUTPUT = "-"
 
 
-def check_output(path: str | None, captures: list[str]) -> None:
+def check_output(path: str | None, captures: Sequence[str]) -> None:
     """Raise UsageError when writing there would overwrite a capture that is read, by whatever name."""
     from analyzer.capture import expand
 
@@ -53,7 +52,11 @@ def open_output(path: str | None) -> Iterator[TextIO]:
 
 def width_of(out: TextIO) -> int | None:
     """The columns of the terminal that this is; None where it is none."""
-    return shutil.get_terminal_size().columns if out.isatty() else None
+    if not out.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def private_folder(path: str) -> None:

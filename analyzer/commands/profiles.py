@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import Annotated
 
-import typer
+import click
 
-from analyzer.commands.groups import with_groups
-from analyzer.commands.options import Coloring
+from analyzer.commands.declared import command, with_groups
+from analyzer.commands.options import Coloring, offered
 from analyzer.commands.outputs import width_of
 from analyzer.errors import UsageError
 
@@ -21,14 +20,16 @@ def _complete(incomplete: str) -> list[str]:
     return [name for name in names if name.lower().startswith(incomplete.lower())]
 
 
-@with_groups
-def profiles(
-    color: Coloring,
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="[NAME]", autocompletion=_complete, help="A name, or a word or part of it"),
-    ] = None,
-) -> None:
+@command
+@click.argument(
+    "name",
+    metavar="[NAME]",
+    required=False,
+    shell_complete=offered(_complete),
+    help="A name, or a word or part of it",
+)
+@with_groups(color=Coloring)
+def profiles(color: Coloring, name: str | None) -> None:
     """List the known keepalive defaults of systems, runtimes and servers, and the idle timeouts of middleboxes.
 
     With NAME, print everything known about matching entries, with sources.
@@ -38,7 +39,7 @@ def profiles(
     from analyzer.report.profiles import list_profiles, show_profiles
 
     colored = color.on(sys.stdout)
-    heading = partial(typer.style, bold=True) if colored else str
+    heading = partial(click.style, bold=True) if colored else str
     width = width_of(sys.stdout)
     if name is None:
         text = list_profiles(profiles(), middleboxes(), width or UNBROKEN, heading)
@@ -46,4 +47,4 @@ def profiles(
         text = show_profiles(name, profiles(), middleboxes(), prose_width(width), heading)
     if not text:
         raise UsageError(f"no profile is called {name}; `keepalive profiles` lists them")
-    typer.echo(text, nl=False, color=colored)
+    click.echo(text, nl=False, color=colored)

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+import click
+
+from analyzer.commands import options
 from analyzer.commands.console import noter, progress_bar, tell_captures
-from analyzer.commands.options import IdleAfter, Join, Progress, Quiet, SameTraffic, SplitTunnels, Verbose
+from analyzer.commands.declared import group, option
+from analyzer.commands.options import Join
 from analyzer.commands.unrelated import look_unrelated
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
 
 
-@dataclass(frozen=True)
-class Reading:
+@group(
+    options.idle_after,
+    options.split_tunnels,
+    option(
+        "--same-traffic",
+        type=click.Choice(Join),
+        default=Join.auto,
+        help="Whether copies of one packet in several captures count once; auto: where the packets prove it",
+    ),
+    option(
+        "--threads",
+        type=click.IntRange(min=1),
+        help="Processors to use at most (default: all); the result is the same with any number",
+    ),
+    option("--progress/--no-progress", default=None, help="Show a progress bar on standard error"),
+    options.quiet,
+    options.verbose,
+)
+class Reading(NamedTuple):
     """The options of every command that reads captures."""
 
-    idle_after: IdleAfter = 10.0
-    split_tunnels: SplitTunnels = False
-    same_traffic: SameTraffic = Join.auto
-    progress: Progress = None
-    quiet: Quiet = False
-    verbose: Verbose = False
+    idle_after: float = 10.0
+    split_tunnels: bool = False
+    same_traffic: Join = Join.auto
+    threads: int | None = None
+    progress: bool | None = None
+    quiet: bool = False
+    verbose: bool = False
 
-    def analyse(self, captures: list[str], *, both_ends: bool = False, spool: bool = False) -> Analysis:
+    def analyse(self, captures: Sequence[str], *, both_ends: bool = False, spool: bool = False) -> Analysis:
         """The analysis of these captures; raises as `analyzer.analyze` does.
 
         With `spool` what comes through a pipe is kept, for packets that are read a second time.
@@ -40,6 +62,7 @@ class Reading:
                 both_ends=both_ends,
                 same_traffic=self.same_traffic.value,
                 spool=spool,
+                threads=self.threads,
                 notify=note,
                 progress=advance,
             )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import shlex
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from analyzer.commands import options
 from analyzer.commands.console import noter, progress_bar
-from analyzer.commands.groups import with_groups
-from analyzer.commands.options import OWNER_ONLY, Captures, Title
+from analyzer.commands.declared import command, option, with_groups
+from analyzer.commands.options import OWNER_ONLY
 from analyzer.commands.outcome import Outcome
 from analyzer.commands.outputs import check_output, open_output
 from analyzer.commands.reading import Reading
@@ -29,28 +30,31 @@ class ReportFormat(StrEnum):
     markdown = "markdown"
 
 
-@with_groups
+@command
+@options.captures
+@options.output(f"Write to this file ({OWNER_ONLY}); - is standard output. Default: {PAGE}, or - for Markdown")
+@option(
+    "--format",
+    "form",
+    type=click.Choice(ReportFormat),
+    default=ReportFormat.html,
+    help="A page with charts, or text for a ticket",
+)
+@options.title
+@option(
+    "--both-ends",
+    is_flag=True,
+    help="Two captures of one path, the client's first: what one end never received",
+)
+@with_groups(selection=Selection, reading=Reading)
 def report(
-    captures: Captures,
+    captures: Sequence[str],
     selection: Selection,
     reading: Reading,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help=f"Write to this file ({OWNER_ONLY}); - is standard output. Default: {PAGE}, or - for Markdown",
-        ),
-    ] = None,
-    form: Annotated[ReportFormat, typer.Option("--format", help="A page with charts, or text for a ticket")] = (
-        ReportFormat.html
-    ),
-    title: Title = None,
-    both_ends: Annotated[
-        bool,
-        typer.Option("--both-ends", help="Two captures of one path, the client's first: what one end never received"),
-    ] = False,
+    output: str | None,
+    form: ReportFormat,
+    title: str | None,
+    both_ends: bool,
 ) -> None:
     """Write an incident report: one self-contained HTML file, or Markdown.
 
@@ -93,15 +97,18 @@ def _output(output: str | None, drawn: bool) -> str | None:
     return None if output == "-" else output
 
 
-def _command(captures: list[str], selection: Selection, reading: Reading, both_ends: bool, title: str | None) -> str:
+def _command(
+    captures: Sequence[str], selection: Selection, reading: Reading, both_ends: bool, title: str | None
+) -> str:
     """The command that makes the same report, without where it was written."""
+    usual = Reading()
     words = ["keepalive", "report", *captures, *selection.words()]
-    for option, values in (
-        ("--same-traffic", [] if reading.same_traffic is Reading.same_traffic else [reading.same_traffic.value]),
+    for spelt, values in (
+        ("--same-traffic", [] if reading.same_traffic is usual.same_traffic else [reading.same_traffic.value]),
         ("--title", [] if title is None else [title]),
-        ("--idle-after", [] if reading.idle_after == Reading.idle_after else [f"{reading.idle_after:g}"]),
+        ("--idle-after", [] if reading.idle_after == usual.idle_after else [f"{reading.idle_after:g}"]),
     ):
         for value in values:
-            words += [option, value]
+            words += [spelt, value]
     flags = [("--split-tunnels", reading.split_tunnels), ("--both-ends", both_ends)]
     return shlex.join([*words, *(name for name, wanted in flags if wanted)])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-import typer
+import click
 
 from analyzer.commands.outputs import STANDARD_OUTPUT, binary_output, check_output, private_folder, width_of
 from analyzer.errors import UsageError
@@ -30,7 +31,7 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
-def check_folder(output: str | None, captures: list[str]) -> None:
+def check_folder(output: str | None, captures: Sequence[str]) -> None:
     """Raise UsageError where a directory of Parquet files is not named, or would overwrite a capture that is read."""
     from analyzer.report.arrow import TABLES
 
@@ -89,7 +90,7 @@ def write_result(analysis: Analysis, streams: list[int], manner: Manner, out: Te
         from analyzer.report.layout import Layout
         from analyzer.report.text import write_text
 
-        style = (lambda text, colour: typer.style(text, fg=colour)) if manner.color else _unstyled
+        style = (lambda text, colour: click.style(text, fg=colour)) if manner.color else _unstyled
         layout = Layout(width_of(out), manner.utc, style, lines=manner.limit or None, full=manner.full)
         write_text(analysis, streams, findings, list(islice(hosts, HOSTS_LISTED)), layout, out)
 

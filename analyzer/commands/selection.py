@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import click
+
+from analyzer.commands.declared import group, option
 from analyzer.commands.endpoints import NOT, parse_network, parse_ports, with_hosts, with_ports
-from analyzer.commands.moments import parse_time
-from analyzer.commands.options import AsSevere, End, Hosts, Ignored, Ports, Rules, Start, Streams, Utc, Verdicts
-from analyzer.commands.words import rule_name, verdict_word
+from analyzer.commands.options import Severity, offered
+from analyzer.commands.words import complete_rule, complete_verdict, rule_name, verdict_word
 from analyzer.errors import UsageError
 from analyzer.model.captures import Span, span_of
 from analyzer.tables.fields import END_TIME, FIRST_TIME
@@ -20,35 +21,110 @@ if TYPE_CHECKING:
     from analyzer.model.findings import Finding
 
 SOMETIME = Span(0, 0)
+SECTION = "Select connections and findings"
 
 
-@dataclass(frozen=True)
+@group(
+    option(
+        "--stream",
+        "streams",
+        type=int,
+        multiple=True,
+        metavar="N",
+        section=SECTION,
+        help="Only the connection with this stream number",
+    ),
+    option(
+        "--host",
+        "hosts",
+        multiple=True,
+        metavar="ADDR",
+        section=SECTION,
+        help="Only connections of this address or network (10.0.0.5, 10.0.0.0/8); '!ADDR' excludes it",
+    ),
+    option(
+        "--port",
+        "ports",
+        multiple=True,
+        metavar="PORT",
+        section=SECTION,
+        help="Only connections with this port at either end (443, 8000-8099, https); '!PORT' excludes it",
+    ),
+    option(
+        "--verdict",
+        "verdicts",
+        multiple=True,
+        metavar="WORD",
+        section=SECTION,
+        shell_complete=offered(complete_verdict),
+        help="Only connections with this verdict (`keepalive explain verdicts` lists them)",
+    ),
+    option(
+        "--start",
+        metavar="TIME",
+        section=SECTION,
+        help="Only connections still active at or after TIME: 09:31, 09:31:05, ISO 8601, Unix time, or +30, +5m, "
+        "+1h from the first packet",
+    ),
+    option(
+        "--end",
+        metavar="TIME",
+        section=SECTION,
+        help="Only connections that started at or before TIME (+5m counts from the first packet here, too)",
+    ),
+    option(
+        "--severity",
+        type=click.Choice(Severity, case_sensitive=False),
+        section=SECTION,
+        help="Only findings this severe or worse, and the connections that they name",
+    ),
+    option(
+        "--rule",
+        "rules",
+        multiple=True,
+        metavar="NAME",
+        section=SECTION,
+        shell_complete=offered(complete_rule),
+        help="Only findings of this rule, and the connections that they name (`keepalive explain` lists the rules)",
+    ),
+    option(
+        "--ignore",
+        "ignored",
+        multiple=True,
+        metavar="NAME",
+        section=SECTION,
+        shell_complete=offered(complete_rule),
+        help="Hide findings of this rule; --fail-on does not count them",
+    ),
+    option("--utc", is_flag=True, help="Show times, and read --start 09:31, in UTC instead of local time"),
+)
+@dataclass(frozen=True, eq=False)
 class Selection:
     """What was asked for; an empty one selects everything. Raises UsageError for what cannot be read."""
 
-    streams: Streams = None
-    hosts: Hosts = None
-    ports: Ports = None
-    verdicts: Verdicts = None
-    start: Start = None
-    end: End = None
-    severity: AsSevere = None
-    rules: Rules = None
-    ignored: Ignored = None
-    utc: Utc = False
+    streams: Sequence[int] = ()
+    hosts: Sequence[str] = ()
+    ports: Sequence[str] = ()
+    verdicts: Sequence[str] = ()
+    start: str | None = None
+    end: str | None = None
+    severity: Severity | None = None
+    rules: Sequence[str] = ()
+    ignored: Sequence[str] = ()
+    utc: bool = False
 
     def __post_init__(self) -> None:
-        for word in self.verdicts or ():
+        for word in self.verdicts:
             verdict_word(word)
-        for option, names in (("--rule", self.rules), ("--ignore", self.ignored)):
-            for name in names or ():
-                rule_name(name, option)
-        for host in self.hosts or ():
+        for spelt, names in (("--rule", self.rules), ("--ignore", self.ignored)):
+            for name in names:
+                rule_name(name, spelt)
+        for host in self.hosts:
             parse_network(host.removeprefix(NOT))
-        for port in self.ports or ():
+        for port in self.ports:
             parse_ports(port.removeprefix(NOT))
         times = [time for time in (self.start, self.end) if time is not None]
-        moments = [parse_time(time, SOMETIME, utc=self.utc) for time in times]
+        moments = [self._moment(time, SOMETIME) for time in times]
         # Whether a time of day comes before another form of time only the capture shows: see _connections.
         if len({time.startswith("+") for time in times}) == 1 and not any(map(_of_day, times)):
             self._check_order(moments)
@@ -58,7 +134,7 @@ class Selection:
         return [word for pair in self._pairs() for word in pair]
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
-        for option, values in (
+        for spelt, values in (
             ("--stream", self.streams),
             ("--host", self.hosts),
             ("--port", self.ports),
@@ -69,7 +145,7 @@ class Selection:
             ("--rule", self.rules),
             ("--ignore", self.ignored),
         ):
-            yield from ((option, str(value)) for value in values or ())
+            yield from ((spelt, str(value)) for value in values or ())
 
     @property
     def of_connections(self) -> bool:
@@ -97,6 +173,8 @@ class Selection:
 
     def missed(self, captures: int, connections: int) -> str:
         """Words for a selection that matches nothing in so many captures."""
+        import shlex
+
         if not self.of_connections:
             return f"no finding matches {shlex.join(self.words())}"
         held = f"the capture{'s have' if captures > 1 else ' has'} {connections or 'none'}"
@@ -109,9 +187,9 @@ class Selection:
         chosen = np.ones(len(flows), bool)
         if self.streams:
             chosen &= np.isin(np.arange(len(flows)), self.streams)
-        chosen &= with_hosts(flows, self.hosts or ()) & with_ports(flows, self.ports or ())
+        chosen &= with_hosts(flows, self.hosts) & with_ports(flows, self.ports)
         span = span_of(analysis.captures)
-        start, end = (None if time is None else parse_time(time, span, utc=self.utc) for time in (self.start, self.end))
+        start, end = (None if time is None else self._moment(time, span) for time in (self.start, self.end))
         if start is not None:
             chosen &= flows[:, END_TIME] >= start
         if end is not None:
@@ -124,7 +202,7 @@ class Selection:
         return streams
 
     def _findings(self, analysis: Analysis, chosen: set[int]) -> list[Finding]:
-        rules, ignored = ({rule_name(name, "") for name in names or ()} for names in (self.rules, self.ignored))
+        rules, ignored = ({rule_name(name, "") for name in names} for names in (self.rules, self.ignored))
         findings = []
         for one in analysis.findings:
             streams = one.concerned
@@ -135,6 +213,11 @@ class Selection:
             if self.severity is None or one.is_as_severe(self.severity):
                 findings.append(one)
         return findings
+
+    def _moment(self, time: str, span: Span) -> int:
+        from analyzer.commands.moments import parse_time
+
+        return parse_time(time, span, utc=self.utc)
 
     def _check_order(self, moments: Sequence[int]) -> None:
         if len(moments) == 2 and moments[0] > moments[1]:

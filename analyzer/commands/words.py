@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from analyzer.errors import UsageError
@@ -13,6 +12,8 @@ def known_word(given: str, known: Iterable[str], option: str, where: str) -> str
     words = {_plain(word): word for word in known}
     if word := words.get(_plain(given)):
         return word
+    import difflib
+
     near = difflib.get_close_matches(_plain(given), words, n=1)
     meant = f"did you mean '{near[0]}'? " if near else ""
     raise UsageError(f"{option}{given}: unknown word; {meant}`keepalive explain{where}` lists them")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.diagnose.hung import hung, unheard_beats
 from analyzer.diagnose.silence import Silence
@@ -38,6 +37,9 @@ from analyzer.tables.fields import (
     ZERO_SINCE,
 )
 from analyzer.tcp import LATE_PART
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Sent three times again without an acknowledgement, and still trying when the capture ends.
 STILL_RESENDING = 3

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
-from importlib.resources import files
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from analyzer.knowledge.profiles import Middlebox, Profile
-from analyzer.model.flows import SETTINGS, Estimate, Keepalive
+from analyzer.model.flows import SETTINGS
 
-Row = TypeVar("Row", Profile, Middlebox)
+if TYPE_CHECKING:
+    from analyzer.knowledge.profiles import Middlebox, Profile
+    from analyzer.model.flows import Estimate, Keepalive
+
+    Row = TypeVar("Row", Profile, Middlebox)
+
 # In the order in which those that fit equally well are named.
 FILES = ("systems", "runtimes", "libraries", "servers", "tools", "drivers")
 # What is left to the system: the interval of Linux and the BSDs; the counts of Linux and of the BSDs and macOS.
@@ -21,6 +22,9 @@ SYSTEM = {"tcp_keepalive_time": (7200,), "tcp_keepalive_intvl": (75,), "tcp_keep
 
 
 def _rows(name: str, kind: str) -> list[dict[str, Any]]:
+    import tomllib
+    from importlib.resources import files
+
     text = (files("analyzer.knowledge") / "data" / f"{name}.toml").read_text()
     rows: list[dict[str, Any]] = tomllib.loads(text)[kind]
     return rows
@@ -29,12 +33,16 @@ def _rows(name: str, kind: str) -> list[dict[str, Any]]:
 @cache
 def profiles() -> tuple[Profile, ...]:
     """All known settings."""
+    from analyzer.knowledge.profiles import Profile
+
     return tuple(_made(Profile, name, row) for name in FILES for row in _rows(name, "profile"))
 
 
 @cache
 def middleboxes() -> tuple[Middlebox, ...]:
     """All known idle timeouts."""
+    from analyzer.knowledge.profiles import Middlebox
+
     return tuple(_made(Middlebox, "middleboxes", row) for row in _rows("middleboxes", "middlebox"))
 
 
@@ -46,8 +54,7 @@ def _made(kind: type[Row], file: str, row: dict[str, Any]) -> Row:
         raise ValueError(f"{file}.toml: {row.get('name', 'a row without a name')}: {error}") from error
 
 
-@dataclass(frozen=True)
-class _Seen:
+class _Seen(NamedTuple):
     """What is known of one setting, in whole numbers: many connections share it."""
 
     value: int | None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from analyzer.model.flows import SETTINGS
 
 Setting = int | str | None  # seconds or a count; "system", "n" (equal, whatever they are), "any"; None: not known
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """Settings that something uses when nobody says otherwise."""
 
     name: str
@@ -32,8 +31,7 @@ class Profile:
         return tuple(getattr(self, field) for field in SETTINGS)
 
 
-@dataclass(frozen=True)
-class Middlebox:
+class Middlebox(NamedTuple):
     """A device or program between two ends, or one end, that ends or forgets what is idle for too long."""
 
     name: str

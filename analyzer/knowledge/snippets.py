@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from string import Template
 from typing import NamedTuple
 
 EITHER = ("client", "server")
@@ -29,8 +27,7 @@ class Timing(NamedTuple):
         return f"idle {self.idle} s, interval {self.interval} s, {self.probes} probe{'s' * (self.probes != 1)}"
 
 
-@dataclass(frozen=True)
-class Snippet:
+class Snippet(NamedTuple):
     """Lines for one place of one program's configuration, with $idle, $interval, $count and what follows from them."""
 
     software: str
@@ -57,6 +54,8 @@ class Snippet:
             "missed": max(1, timing.probes - 1),
             "half": max(1, min(timing.idle, timing.total // 2)),
         }
+        from string import Template
+
         return tuple(Template(line).substitute(values) for line in self.lines)
 
     def text(self, timing: Timing, port: int = 0) -> str:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-import typer
+import click
 
 from analyzer.errors import OutputError, UsageError
 from analyzer.live.pace import Pace
@@ -152,7 +152,7 @@ def _width(out: TextIO) -> int | None:
 
 
 def _coloured(text: str, colour: str) -> str:
-    return typer.style(text, fg=colour)
+    return click.style(text, fg=colour)
 
 
 def _plain(text: str, colour: str) -> str:

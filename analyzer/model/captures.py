@@ -14,8 +14,7 @@ WATCH_NS = 8_000 * SECOND
 MAX_WATCHES = 4096
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """Where a capture is damaged, and how."""
 
     offset: int

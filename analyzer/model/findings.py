@@ -31,8 +31,7 @@ class Flagged(NamedTuple):
     since_last_s: float
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What a reader can check in Wireshark."""
 
     frames: tuple[int, ...]

@@ -54,8 +54,7 @@ class Episodes(Sequence[Episode]):
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A setting in seconds: the likeliest value, and bounds that hold the true one."""
 
     value: float | None
@@ -102,8 +101,7 @@ class Heartbeat(NamedTuple):
     frames: tuple[int, ...]  # the first of them
 
 
-@dataclass(frozen=True)
-class HostSettings:
+class HostSettings(NamedTuple):
     """The keepalive settings of a host at one side of a service, as several connections show them together."""
 
     address: str
@@ -126,8 +124,7 @@ class Ending(NamedTuple):
     frame: int | None = None
 
 
-@dataclass(frozen=True)
-class Flow:
+class Flow(NamedTuple):
     """One TCP connection. Pairs are (client, server); times in nanoseconds."""
 
     stream: int

@@ -229,16 +229,3 @@ def test_the_csv_has_settings_at_its_end() -> None:
     settings = [cells[f"tcp_keepalive_{name}_value_client"] for name in ("time", "intvl", "probes")]
     assert [float(value) for value in settings] == [3, 2, 4]
     assert cells["tcp_keepalive_time_value_server"] == ""
-
-
-def test_a_shell_can_complete() -> None:
-    def completed(words: str) -> bytes:
-        variables = {"_KEEPALIVE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-        code = "import sys; sys.argv[0] = 'keepalive'; from analyzer.cli import main; main()"
-        command = [KEEPALIVE[0], "-c", code]
-        return subprocess.run(command, stdout=subprocess.PIPE, env=environment(variables), check=False).stdout
-
-    assert completed("keepalive analyze --verdict dead") == b"dead-peer\n"
-    assert completed("keepalive explain dead-p") == b"dead-peer\n"
-    assert b"medium\n" in completed("keepalive analyze --fail-on me")
-    assert b"AWS NLB (TCP listener)" in completed("keepalive profiles AWS")

@@ -145,6 +145,6 @@ def test_every_rule_says_what_to_look_at() -> None:
 
 def test_the_readme_mentions_every_command() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^│ (\w+)  ", inside("--help").partition("Commands")[2], re.MULTILINE)
+    commands = re.findall(r"^  (\w+)  ", inside("--help").partition("Commands:")[2], re.MULTILINE)
     assert {"analyze", "explain"} <= set(commands)
     assert [command for command in commands if f"keepalive {command}" not in readme] == []

@@ -19,7 +19,6 @@ from typing import IO, Any
 
 import forked
 from results import ROOT
-from typer.main import get_command
 
 from analyzer.cli import app
 from analyzer.commands.exits import EXIT_NOTHING_SELECTED
@@ -73,15 +72,9 @@ def inside(*arguments: str | Path, statuses: tuple[int | None, ...] = (0, None))
     """Standard output of a command that succeeds, run within this process: for tests that need many."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        status = _command()([str(argument) for argument in arguments], standalone_mode=False)
+        status = app([str(argument) for argument in arguments], standalone_mode=False)
     assert status in statuses
     return out.getvalue()
-
-
-@cache
-def _command() -> Any:
-    """The commands, which typer would make anew for each call."""
-    return get_command(app)
 
 
 def as_json(*arguments: str | Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ LONGEST_S = 120
 NUMBER = struct.Struct("i")
 MOST_OCTETS = 1 << 17  # of a request
 OURS = ("analyzer.cli", "analyzer.pipeline.run", "analyzer.live.session")
-OF_OTHERS = ("llvmlite.binding", "typer.rich_utils", "jinja2", "matplotlib.figure", "matplotlib.backends.backend_agg")
+OF_OTHERS = ("llvmlite.binding", "rich.progress", "jinja2", "matplotlib.figure", "matplotlib.backends.backend_agg")
 
 
 class Forks:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from typer.main import get_command
+import click
 
 from analyzer.cli import app
 from analyzer.manual.topics import Block, blocks, topics
@@ -27,17 +27,18 @@ def page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    whole: Any = get_command(app)
+    context = click.Context(app)
+    commands: dict[str, Any] = {name: app.get_command(context, name) for name in app.list_commands(context)}
     yield f'.TH KEEPALIVE 1 "" "tcp-keepalive-analyzer {__version__}" "User Commands"'
     yield ".SH NAME"
-    yield f"keepalive \\- {_escaped(whole.help).rstrip('.')}"
+    yield f"keepalive \\- {_escaped(app.help or '').rstrip('.')}"
     yield ".SH SYNOPSIS"
-    for name, command in whole.commands.items():
+    for name, command in commands.items():
         yield f".B keepalive {_escaped(name)}"
         yield f"[\\fIOPTION\\fR]... {_arguments(command)}".rstrip()
         yield ".br"
     yield ".SH COMMANDS"
-    for name, command in whole.commands.items():
+    for name, command in commands.items():
         yield f".SS keepalive {_escaped(name)}"
         yield from _text(command.help)
         for option in command.params:

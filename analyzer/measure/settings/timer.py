@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.model.flows import Estimate
 from analyzer.tables.arrays import Column
 from analyzer.tcp import SECOND
 
-Seconds = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Seconds = NDArray[np.float64]
+else:
+    Seconds = Any
 # What a capture's clock, a busy machine and a jiffy may add or take away.
 JITTER_S = 0.02
 # Timer interrupts a second: Debian and Ubuntu have 250, or 1000 of late; small and old machines 100.
