@@ -55,9 +55,8 @@ TUNNEL_GRE = 3  # its key, or ERSPAN's session
 ICMPV6 = 1 << 16
 FRAME_BITS = 40
 
-# A flow: its head, then its two endpoints (client first). Fields stand in the order of how often a packet touches
-# them, eight words to a cache line: a usual segment (kernels/track/usual.py) needs the first of the head and the first
-# two of each endpoint.
+# A flow: its head, then its two endpoints (client first). Fields stand in the order of how often a packet touches them,
+# eight words to a cache line: a usual segment needs the head's first and each endpoint's first two.
 (
     LOW_LO,  # the key: both addresses and ports, the numerically lower endpoint first
     HIGH_LO,
@@ -95,7 +94,7 @@ CLIENT_ASKED = 0x08
 SERVER_ASKED = 0x10
 NO_REPLY = 0x20  # what the client said last is an answer itself, or of a kind that draws none
 UNPROMPTED = 0x40  # what the server said last nobody had asked for
-HAS_UPPER_HALVES = 0x80  # LOW_HI or HIGH_HI is not 0, as in IPv4 they always are
+HAS_UPPER_HALVES = 0x80  # LOW_HI or HIGH_HI is not 0: no IPv4
 SLOWEST_REPLY = 8  # shifts: six bits: the server's slowest reply to a request took no longer than 1 << this nanoseconds
 SLOWEST_MASK = 0x3F
 TURNS, TURNS_MASK = 16, 0x3F  # how often the server replied, as far as that goes
@@ -282,8 +281,7 @@ RECENT_SETS = 1 << 13  # recently seen segments, to recognise copies: sets of tw
 RECENT_SETS_ACROSS = 1 << 18  # where two captures of one traffic may lie further apart
 RECENT_SET = 4
 FILE_BITS = 16  # the lowest of a signature: which file it was in
-# How many copies each file had: of its own packets, and of another file's.
-COPIES = 2
+COPIES = 2  # how many each file had: of its own packets, and of another file's
 
 # Counters that kernels keep.
 (FLOW_COUNT, PROBE_COUNT, EVENT_COUNT_, TCP_PACKETS, ICMP_PACKETS, SPLIT, FIRST_SKIP) = range(7)

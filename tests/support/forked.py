@@ -29,8 +29,8 @@ from typing import Any, TextIO
 LONGEST_S = 120
 NUMBER = struct.Struct("i")
 MOST_OCTETS = 1 << 17  # of a request
-OURS = ("analyzer.cli", "analyzer.pipeline.run", "analyzer.live.session")
-OF_OTHERS = ("llvmlite.binding", "rich.progress", "jinja2", "matplotlib.figure", "matplotlib.backends.backend_agg")
+OURS = ("analyzer.cli", "analyzer.pipeline.run", "analyzer.live.session", "analyzer.kernels.engine.library")
+OF_OTHERS = ("rich.progress", "jinja2", "matplotlib.figure", "matplotlib.backends.backend_agg")
 
 
 class Forks:

@@ -26,7 +26,10 @@ def cache_folder() -> Path | None:
 
     Loading machine code means trusting it, so a directory that others can write to is passed over.
     """
-    name = f"kernels-{digest()}"
+    try:
+        name = f"kernels-{digest()}"
+    except OSError:  # whoever may not read the sources any more
+        return None
     for base in _cache_bases():
         folder = base / name
         try:
