@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 import weakref
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,8 @@ class Spool:
         if not is_pipe(path):
             return None
         try:
+            import tempfile
+
             file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (it is open as long as this lives)
         except OSError as error:
             raise CaptureError(f"cannot be kept on disk: {error.strerror or error}", path=name) from error

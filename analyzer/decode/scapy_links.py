@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import cached_property
 from typing import Any
 
@@ -39,6 +38,8 @@ class Dissector:
     @cached_property
     def _layers(self) -> Any:
         """Scapy's dissectors by link type; importing them takes about a second. None where it cannot be read."""
+        import logging
+
         logging.getLogger("scapy").setLevel(logging.CRITICAL)  # it tells of interfaces and routes on standard error
         try:
             import scapy.layers.all  # noqa: F401

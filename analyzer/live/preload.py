@@ -21,6 +21,7 @@ MODULES = (
     "linecache",  # with the next: what tells of errors that nobody expects
     "traceback",
     "mmap",  # numpy's, for what left memory
+    "tempfile",
     "numpy.ma",  # numpy's, for unique()
 )
 

@@ -6,7 +6,6 @@ A file without a name is its owner's alone, and gone with the process however th
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -40,6 +39,8 @@ class Table:
     def __init__(self, size: int) -> None:
         """`size` is that of a row; raises OSError where no file can be made."""
         folder = None if "TMPDIR" in os.environ or not os.access(ON_DISK, os.W_OK) else ON_DISK
+        import tempfile
+
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - open as long as this is
         self._size = size
         self._kept = np.zeros(0, np.int64)  # numbers of the rows that were in memory when others last left

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from importlib.util import source_hash
 from pathlib import Path
 
 SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
@@ -71,11 +72,8 @@ def _is_ours(folder: Path) -> bool:
 
 def digest() -> str:
     """What the machine code depends on, as a short hash: our sources, and the kind of machine."""
-    import hashlib
-    import sysconfig
-
     folders = [*(PACKAGE / "kernels").rglob("*.py"), *(PACKAGE / "tables").glob("*.py")]
-    state = hashlib.sha256(sysconfig.get_platform().encode())
-    for path in sorted([*folders, PACKAGE / "tcp.py", PACKAGE / "wire.py"]):
-        state.update(path.read_bytes())
-    return state.hexdigest()[:16]
+    sources = [path.read_bytes() for path in sorted([*folders, PACKAGE / "tcp.py", PACKAGE / "wire.py"])]
+    machine = os.uname().machine if hasattr(os, "uname") else ""
+    # Python itself tells changed sources so (PEP 552). To import hashlib takes longer than all the rest here.
+    return source_hash(b"".join([sys.platform.encode(), machine.encode(), *sources])).hex()

@@ -9,12 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from analyzer.kernels.engine.prelude import OPERATORS, TABLES, number
-from analyzer.kernels.engine.registry import KERNELS
-
-
-def arguments(function: Callable[..., Any]) -> dict[str, str]:
-    """The parameters of a kernel, and what each is: int, bool, Ints or Buffer."""
-    return {name: kind for name, kind in function.__annotations__.items() if name != "return"}
+from analyzer.kernels.engine.registry import KERNELS, arguments
 
 
 class Expressions:

@@ -10,10 +10,8 @@ import ctypes
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from analyzer.kernels.engine.expressions import arguments
 from analyzer.kernels.engine.memory import Table
-from analyzer.kernels.engine.prelude import OUT_OF_BOUNDS
-from analyzer.kernels.engine.registry import ENTRY_POINTS, KERNELS
+from analyzer.kernels.engine.registry import ENTRY_POINTS, KERNELS, OUT_OF_BOUNDS, arguments
 
 ITEM_SIZES = {"Ints": 8, "Buffer": 1}
 

@@ -71,7 +71,6 @@ OPERATORS = {
     ast.USub: "-",
     ast.Invert: "~",
 }
-OUT_OF_BOUNDS = -(1 << 63)  # what an entry point returns where the library was compiled with -DCHECKED
 
 
 def load(name: str) -> str:

@@ -10,6 +10,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 KERNELS: dict[str, Callable[..., Any]] = {}
 # Those that Python calls; the others are called by these.
 ENTRY_POINTS = ("scan_records", "scan_pcapng", "decode", "merge", "sift", "track", "rehash")
+# What an entry point returns that went out of bounds, where the library was compiled with -DCHECKED.
+OUT_OF_BOUNDS = -(1 << 63)
 
 
 class Buffer(Protocol):
@@ -30,3 +32,8 @@ def kernel(function: _Function) -> _Function:
     """Register a function that runs plain as it stands and can be compiled by numba unchanged."""
     KERNELS[function.__name__] = function
     return function
+
+
+def arguments(function: Callable[..., Any]) -> dict[str, str]:
+    """The parameters of a kernel, and what each is: int, bool, Ints or Buffer."""
+    return {name: kind for name, kind in function.__annotations__.items() if name != "return"}
