@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -261,7 +262,9 @@ PLACES = {verdict.word: place for place, verdict in enumerate(VERDICTS)}
 
 def judge(facts: Facts, idle_after: int) -> Narrow:
     """The verdict of every connection, as its place in VERDICTS: (flows,); `idle_after` in nanoseconds."""
-    places = np.concatenate([_judge(part, idle_after) for part in facts.parts()])
+    places = np.concatenate(
+        [_judge(replace(part, tracks=part.tracks.in_columns()), idle_after) for part in facts.parts()]
+    )
     places[_dropped(facts, places)] = PLACES["middlebox_drop"]
     return places
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from analyzer.measure.endings import measure_endings
+from analyzer.measure.endings import Endings, measure_endings, settled
 from analyzer.measure.flows import KeepaliveRows, endpoints_of, gather_keepalives, make_flow
 from analyzer.measure.heartbeats import beating
 from analyzer.measure.probes import measure_probes
@@ -14,7 +15,7 @@ from analyzer.measure.resets import made_on_the_path
 from analyzer.measure.settings.pooled import pool_settings
 from analyzer.measure.settings.unheard import find_unheard_runs
 from analyzer.model.captures import Span
-from analyzer.model.columns import Facts, Tracks
+from analyzer.model.columns import Facts, Tracks, listened
 from analyzer.model.words import How, Why
 
 __all__ = ["KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flow", "measure", "pool_settings"]
@@ -27,7 +28,14 @@ def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
     """
     tracks, unheard = find_unheard_runs(tracks)
     probes = measure_probes(tracks, unheard)
-    endings = measure_endings(tracks, end, spans, probes, unheard)
+    listening = partial(listened, spans, end)
+    parts = []
+    for part, some in tracks.parts():
+        columns = some.in_columns()
+        run = probes.trailing[part], probes.interval[part], probes.last_probe[part]
+        parts.append((*measure_endings(columns, listening, *run), beating(columns)))
+    *ends, beats = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    endings = settled(Endings(*ends), tracks, probes.reset, unheard)
     forged = made_on_the_path(tracks) & (endings.how == How.RST)
     # What an endpoint did not send, its application did not abort.
     why = np.where(forged & (endings.why == Why.ABORT), np.int8(Why.NONE), endings.why)
@@ -50,5 +58,5 @@ def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
         interval=probes.interval,
         last_probe=probes.last_probe,
         zero_window_probes=probes.zero_window_probes,
-        beating=beating(tracks),
+        beating=beats,
     )

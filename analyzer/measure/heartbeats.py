@@ -48,10 +48,6 @@ PUT_OFF = 1.5
 
 def beating(tracks: Tracks) -> Mask:
     """Endpoints that send heartbeats: (flows, 2)."""
-    return np.concatenate([_beating(some) for _, some in tracks.parts()])
-
-
-def _beating(tracks: Tracks) -> Mask:
     beat, gaps = tracks.endpoints(BEAT), tracks.endpoints(BEAT_GAPS)
     sent = beat >> BEATS_SENT & BEATS_MASK
     shortest, longest = gaps & BEAT_GAP_MASK, gaps >> BEAT_LONGEST & BEAT_GAP_MASK

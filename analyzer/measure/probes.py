@@ -79,9 +79,8 @@ def measure_probes(tracks: Tracks, unheard: UnheardRuns) -> ProbeMeasures:
         run.interval[endpoint >> 1, endpoint & 1] = last[PROBE_TIME] - log[last[PROBE_BEFORE] - 1, PROBE_TIME]
 
     def count(chosen: Mask) -> Short:
-        counts = np.zeros(2 * len(tracks.flows), np.int32)
-        np.add.at(counts, prober[chosen], 1)
-        return counts.reshape(-1, 2)
+        counts = np.bincount(prober[chosen], minlength=2 * len(tracks.flows))
+        return counts.reshape(-1, 2).astype(np.int32, order="F")
 
     return ProbeMeasures(
         kind=kind,
