@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.diagnose.groups import hosts
 from analyzer.model.columns import Facts
 from analyzer.model.words import ProbeKind
 from analyzer.tables.arrays import Column, are_among
@@ -69,8 +68,7 @@ def _bare(facts: Facts, rows: Column) -> Column:
 def _asked(facts: Facts, rows: Column) -> Column:
     """A number for the host that each of these probes asked."""
     who = probers(facts.tracks.probes, rows)
-    clients, servers = hosts(facts.tracks.flows, who >> 1)
-    return np.asarray(np.where(who & 1 != 0, clients, servers))
+    return np.asarray(np.where(who & 1 != 0, facts.client[who >> 1], facts.server[who >> 1]))
 
 
 def _quick(log: Column, rows: Column) -> Column:

@@ -61,7 +61,7 @@ class Silence:
     @cached_property
     def _paths(self) -> tuple[Column, Column, Column]:
         """The number of each connection's path; all connections by path, each path's in order; where each's begin."""
-        keys = path_keys(self._facts.tracks.flows, np.arange(len(self._facts)))
+        keys = path_keys(self._facts, np.arange(len(self._facts)))
         order = np.argsort(keys, kind="stable")
         numbers = np.zeros(len(keys), np.int64)
         numbers[order[1:]] = np.cumsum(np.diff(keys[order]) != 0)

@@ -32,11 +32,11 @@ def overdue(context: Context, streams: Column) -> Mask:
     Where another connection of the same client to the same service shows its idle time, that is what is usual there.
     """
     limits = np.full(len(streams), USUAL_NS)
-    flows, asked = context.facts.tracks.flows, context.facts.probes.sum(axis=1)
+    facts, asked = context.facts, context.facts.probes.sum(axis=1)
     probed = np.flatnonzero(asked)
     if len(streams) and len(probed):
         probed = probed[np.argsort(-asked[probed], kind="stable")]  # those that show most first
-        keys, of_probed = service_and_path_keys(flows, streams), service_and_path_keys(flows, probed)
+        keys, of_probed = service_and_path_keys(facts, streams), service_and_path_keys(facts, probed)
         order = np.argsort(of_probed, kind="stable")
         beside = are_among(keys, of_probed)
         first = order[np.searchsorted(of_probed[order], keys[beside])]  # which of the probed shows most there
@@ -44,7 +44,7 @@ def overdue(context: Context, streams: Column) -> Mask:
         context.expect(sorted(probed[shown].tolist()))
         usual = [_limit(_idle_time(context, stream)) for stream in probed[shown].tolist()]
         limits[beside] = np.array(usual, np.int64)[np.searchsorted(shown, first)]
-    return np.asarray(silences(context.facts, streams) > limits)
+    return np.asarray(silences(facts, streams) > limits)
 
 
 def _limit(idle: float | None) -> int:

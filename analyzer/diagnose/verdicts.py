@@ -126,9 +126,9 @@ def _middlebox_drop(facts: Facts, idle_after: int) -> Mask:
 
 def _dropped(facts: Facts, places: Narrow) -> Column:
     """Streams whose data after a silence was sent in vain, while their peer was heard on another connection."""
-    silence = Silence(facts)
-    stuck = (places == PLACES["retransmission_timeout"]) & (silence.last_gap >= FORGETTABLE_NS)
-    return np.flatnonzero(stuck & silence.alive_elsewhere) if stuck.any() else np.zeros(0, np.int64)
+    silence, streams = Silence(facts), np.flatnonzero(places == PLACES["retransmission_timeout"])
+    stuck = streams[silence.last_gap[streams] >= FORGETTABLE_NS] if len(streams) else streams
+    return stuck[silence.alive_elsewhere[stuck]] if len(stuck) else stuck
 
 
 def _retransmission_timeout(facts: Facts, idle_after: int) -> Mask:

@@ -10,6 +10,7 @@ import numpy as np
 from analyzer.measure.endings import Endings, measure_endings, settled
 from analyzer.measure.flows import KeepaliveRows, endpoints_of, gather_keepalives, make_flow
 from analyzer.measure.heartbeats import beating
+from analyzer.measure.hosts import name_hosts
 from analyzer.measure.probes import measure_probes
 from analyzer.measure.resets import made_on_the_path
 from analyzer.measure.settings.pooled import pool_settings
@@ -33,8 +34,8 @@ def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
     for part, some in tracks.parts():
         columns = some.in_columns()
         run = probes.trailing[part], probes.interval[part], probes.last_probe[part]
-        parts.append((*measure_endings(columns, listening, *run), beating(columns)))
-    *ends, beats = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        parts.append((*name_hosts(columns), beating(columns), *measure_endings(columns, listening, *run)))
+    client, server, service, beats, *ends = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     endings = settled(Endings(*ends), tracks, probes.reset, unheard)
     forged = made_on_the_path(tracks) & (endings.how == How.RST)
     # What an endpoint did not send, its application did not abort.
@@ -44,6 +45,9 @@ def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
         end=end,
         spans=tuple(spans),
         probe_kind=probes.kind,
+        client=client,
+        server=server,
+        service=service,
         handshake=endings.handshake,
         how=endings.how,
         by=endings.by,

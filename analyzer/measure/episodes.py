@@ -76,6 +76,7 @@ class LazyEpisodes(Episodes):
         self._bounds = [0, *(np.flatnonzero(np.diff(since)) + 1).tolist(), len(rows)]
         self._rows = rows
         self._gave_up = gave_up
+        self._made: dict[int, Episode] = {}  # rules ask for the last again and again
 
     def __len__(self) -> int:
         return len(self._bounds) - 1
@@ -114,7 +115,10 @@ class LazyEpisodes(Episodes):
         if isinstance(index, slice):
             return list(self)[index]
         position = range(len(self))[index]
-        return _episode(self._rows[self._bounds[position] : self._bounds[position + 1]].tolist(), self._gave_up)
+        if position not in self._made:
+            rows = self._rows[self._bounds[position] : self._bounds[position + 1]].tolist()
+            self._made[position] = _episode(rows, self._gave_up)
+        return self._made[position]
 
     def __iter__(self) -> Iterator[Episode]:
         table = self._rows.tolist()

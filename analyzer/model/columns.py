@@ -69,6 +69,10 @@ class Tracks(NamedTuple):
         both[:, 1] = self.flows[streams, HEAD_SIZE + ENDPOINT_SIZE + field]
         return both
 
+    def endpoint(self, field: int, stream: int, side: int) -> int:
+        """One field of one endpoint."""
+        return int(self.flows[stream, HEAD_SIZE + side * ENDPOINT_SIZE + field])
+
 
 def ending_resets(tracks: Tracks) -> tuple[Column, Column, Column]:
     """Of the RSTs that ended connections: the stream, the side that sent each, and its row of the event log."""
@@ -90,6 +94,9 @@ class Facts:
     end: int  # the time of the capture's last packet of any kind
     spans: tuple[tuple[int, int], ...]  # times in which the capture was running, where it paused: the first, the last
     probe_kind: Narrow  # per row of the probe log: ProbeKind
+    client: Column  # a number for the address, a hash, as the next two
+    server: Column
+    service: Column  # of the server's address and port
     handshake: Narrow
     how: Narrow
     by: Narrow  # 0 nobody, 1 client, 2 server
