@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
@@ -73,6 +72,16 @@ class Analysis:
         words = list(self.severities)
         return [words[place] for place in self._places.tolist()]
 
+    def by_verdict(self, streams: Sequence[int] | Column) -> dict[str, Column]:
+        """These streams, in their order, by verdict: the most urgent first, and those alone that some have."""
+        import numpy as np
+
+        chosen = np.asarray(streams, np.int64)
+        places, words = self._places[chosen], list(self.severities)
+        urgent = sorted(range(len(words)), key=lambda place: -SEVERITIES.index(self.severities[words[place]]))
+        parts = ((words[place], chosen[places == place]) for place in urgent)
+        return {word: some for word, some in parts if len(some)}
+
     @cached_property
     def findings(self) -> list[Finding]:
         """What is worth telling, each with its evidence."""
@@ -116,11 +125,7 @@ class Analysis:
         from analyzer.knowledge.matching import matcher
         from analyzer.measure import make_flow
 
-        flow = make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word)
-        if not flow.keepalive:
-            return flow
-        match = matcher(flow.server.port)
-        return replace(flow, keepalive=tuple(replace(entry, match=match) for entry in flow.keepalive))
+        return make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word, matcher)
 
     def hosts(self, most: int | None = None) -> list[HostSettings]:
         """The keepalive settings that several connections of a host show together; of the `most` that have most."""
@@ -152,7 +157,10 @@ class Analysis:
 
     def severity_of(self, stream: int) -> str:
         """How urgent the verdict of a connection is."""
-        return self.severities[self.verdicts[stream]]
+        from analyzer.diagnose import VERDICTS
+
+        severity: str = VERDICTS[self._places[stream]].severity
+        return severity
 
     def by_service(self, streams: Column) -> list[Column]:
         """These streams, gathered by the server's address and port."""
@@ -162,15 +170,13 @@ class Analysis:
         """These streams, gathered by the addresses of client and server and the server's port."""
         return self.context.by_service_and_path(streams)
 
-    def worst_first(self, streams: list[int]) -> list[int]:
+    def worst_first(self, streams: Sequence[int] | Column) -> list[int]:
         """These streams, those with the most urgent verdict first."""
-        order = sorted(self.severities, key=lambda word: -SEVERITIES.index(self.severities[word]))
-        rank = {word: place for place, word in enumerate(order)}
-        return sorted(streams, key=lambda stream: rank[self.verdicts[stream]])
+        return [stream for some in self.by_verdict(streams).values() for stream in some.tolist()]
 
-    def verdict_counts(self, streams: list[int]) -> dict[str, int]:
+    def verdict_counts(self, streams: Sequence[int] | Column) -> dict[str, int]:
         """How many of these streams have each verdict, the most urgent first."""
-        return dict(Counter(self.verdicts[stream] for stream in self.worst_first(streams)))
+        return {word: len(some) for word, some in self.by_verdict(streams).items()}
 
     def frame_text(self, frame: int) -> str:
         """A frame number, with its file's index before it when there are several files."""

@@ -10,7 +10,7 @@ import numpy as np
 from analyzer.diagnose.groups import path_keys
 from analyzer.model.columns import Facts
 from analyzer.model.words import How, ProbeKind
-from analyzer.tables.arrays import Column, Mask, are_among, distinct
+from analyzer.tables.arrays import Column, Mask, are_among, distinct, in_order
 from analyzer.tables.fields import (
     ANSWER_TIME,
     EVENT_ENDPOINT,
@@ -31,7 +31,6 @@ from analyzer.tables.fields import (
     RESENT,
     ROLES,
 )
-from analyzer.tables.probe import probers
 
 # Two probes without an answer, or two retransmissions: fewer are an ordinary loss.
 UNHEARD = 2
@@ -202,11 +201,11 @@ def _probing_gaps(facts: Facts, windows: Column) -> _ProbingGaps:
     since, ended = log[:, PROBE_SINCE], log[:, ANSWER_TIME]
     lasted = np.where(ended > 0, ended, facts.end) - since >= windows.min(initial=facts.end)
     # Only the last probe of a gap tells when it ended: all probes of whoever may have had one that was long enough.
-    prober = probers(log)
+    prober = facts.prober
     may_be = np.zeros(2 * len(facts), bool)
     may_be[prober[is_keepalive & lasted]] = True
     rows = np.flatnonzero(is_keepalive & may_be[prober])
-    rows = rows[np.argsort(prober[rows], kind="stable")]
+    rows = rows[in_order(prober[rows])]
     endpoint, since = prober[rows], since[rows]
     last = np.ones(len(rows), bool)
     last[:-1] = (np.diff(endpoint) != 0) | (np.diff(since) != 0)

@@ -45,6 +45,7 @@ def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
         end=end,
         spans=tuple(spans),
         probe_kind=probes.kind,
+        prober=probes.prober,
         client=client,
         server=server,
         service=service,

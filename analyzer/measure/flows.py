@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.measure.episodes import make_keepalive
+from analyzer.measure.episodes import LazyEpisodes, form_of
 from analyzer.measure.heartbeats import make_heartbeats
 from analyzer.measure.settings.estimate import SettingsOnDemand
 from analyzer.model.columns import Facts
 from analyzer.model.flows import MIDDLEBOX, SIDES, Ending, Endpoint, Flow, Keepalive
 from analyzer.model.words import Handshake, How, ProbeKind, Why
-from analyzer.tables.arrays import Column
+from analyzer.tables.arrays import Column, in_order
 from analyzer.tables.fields import (
     BEAT,
     BYTES,
@@ -44,9 +45,10 @@ from analyzer.tables.fields import (
     TUNNEL_KIND,
     TUNNEL_VXLAN,
 )
-from analyzer.tables.probe import probers
 from analyzer.tcp import State
 
+Match = Callable[[Keepalive], tuple[str, ...]]
+Matcher = Callable[[int], Match]
 WORD = (1 << 64) - 1
 MAPPED = 0xFFFF
 STATES = tuple(State)  # looking one up is several times faster than State(number)
@@ -67,16 +69,15 @@ class KeepaliveRows(NamedTuple):
 def gather_keepalives(facts: Facts) -> KeepaliveRows:
     """All of them at once: one by one, a large capture's would take a second."""
     # As few and as narrow arrays at a time as it goes: this is when memory is at its highest.
-    prober = probers(facts.tracks.probes)
-    prober[facts.probe_kind != ProbeKind.KEEPALIVE] = 2 * len(facts)  # behind all others
-    rows = np.argsort(prober, kind="stable")
+    rows = np.flatnonzero(facts.probe_kind == ProbeKind.KEEPALIVE)
+    rows = rows[in_order(facts.prober[rows])]
     first = np.zeros(2 * len(facts) + 1, np.int64)
     np.cumsum(facts.probes, out=first[1:])
     return KeepaliveRows(rows, first, SettingsOnDemand(facts, rows, first))
 
 
-def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str) -> Flow:
-    """The Flow of one stream, with the verdict that it was given."""
+def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str, matcher: Matcher) -> Flow:
+    """The Flow of one stream, with the verdict that it was given; `matcher` tells defaults of a server's port."""
     head = facts.tracks.flows[stream].tolist()
     client, server = endpoints_of(head)
     x, y = HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE
@@ -109,20 +110,37 @@ def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str
         state=(state[0], state[1]),
         ending=Ending(how, ender, ended or None, why, head[RESET_FRAME] or None),
         verdict=verdict,
-        keepalive=tuple(_keepalives(facts, keepalives, stream, by - 1 if gave_up else None)) if probed else (),
+        keepalive=tuple(_keepalives(facts, keepalives, stream, by - 1 if gave_up else None, matcher(server.port)))
+        if probed
+        else (),
         heartbeats=make_heartbeats(facts, stream, head) if head[x + BEAT] or head[y + BEAT] else (),
         zero_window_probes=tuple(facts.zero_window_probes[stream].tolist()),
         tunnel=tunnel_name(head[x + KNOWN] >> KNOWN_TUNNEL or head[y + KNOWN] >> KNOWN_TUNNEL),
     )
 
 
-def _keepalives(facts: Facts, keepalives: KeepaliveRows, stream: int, gave_up: int | None) -> Iterator[Keepalive]:
+def _keepalives(
+    facts: Facts, keepalives: KeepaliveRows, stream: int, gave_up: int | None, match: Match
+) -> Iterator[Keepalive]:
     """What each side of a connection probed; `gave_up` is the side that ended it so."""
-    for side in range(2):
-        first, end = keepalives.first[stream * 2 + side : stream * 2 + side + 2].tolist()
-        if first < end:
-            rows = facts.tracks.probes[keepalives.rows[first:end]]
-            yield keepalives.settings.apply(make_keepalive(side, rows, gave_up == side), stream, side)
+    bounds = keepalives.first[stream * 2 : stream * 2 + 3].tolist()
+    for side, (first, end) in enumerate(pairwise(bounds)):
+        if first == end:
+            continue
+        rows = facts.tracks.probes[keepalives.rows[first:end]]
+        answered, reset = int(facts.answered[stream, side]), int(facts.reset[stream, side])
+        yield Keepalive(
+            sender=SIDES[side],
+            probes=end - first,
+            answered=answered,
+            unanswered=end - first - answered - reset,
+            reset=reset,
+            icmp=int(facts.icmp[stream, side]),
+            **form_of(rows)._asdict(),
+            episodes=LazyEpisodes(rows, gave_up == side),
+            **keepalives.settings.of(stream, side)._asdict(),
+            match=match,
+        )
 
 
 def tunnel_name(tunnel: int) -> str | None:

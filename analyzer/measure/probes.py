@@ -49,9 +49,10 @@ FLAGS = 0xFF  # those of them that tell what kind of probe it is
 
 
 class ProbeMeasures(NamedTuple):
-    """Columns of model.Facts that come from the probe log; `kind` per row of the log, the others (flows, 2)."""
+    """Columns of model.Facts that come from the probe log; the first two per row of it, the others (flows, 2)."""
 
     kind: Narrow
+    prober: Short
     probes: Short
     answered: Short
     reset: Short
@@ -84,6 +85,7 @@ def measure_probes(tracks: Tracks, unheard: UnheardRuns) -> ProbeMeasures:
 
     return ProbeMeasures(
         kind=kind,
+        prober=prober,
         probes=count(keepalive),
         answered=count(keepalive & (answer > ANSWER_NONE) & (answer < ANSWER_RST)),
         reset=count(keepalive & (answer == ANSWER_RST)),

@@ -19,6 +19,7 @@ from analyzer.tables.fields import (
     RESET_SIDE,
 )
 
+OF_ALL = ("tracks", "end", "spans", "probe_kind", "prober")  # of Facts: those that are not a row per flow
 # A million connections at once would double what their table takes; so many rows of it stay in a processor's cache.
 FLOWS_AT_A_TIME = 1 << 13
 
@@ -94,6 +95,7 @@ class Facts:
     end: int  # the time of the capture's last packet of any kind
     spans: tuple[tuple[int, int], ...]  # times in which the capture was running, where it paused: the first, the last
     probe_kind: Narrow  # per row of the probe log: ProbeKind
+    prober: Short  # per row of the probe log: stream * 2 + side
     client: Column  # a number for the address, a hash, as the next two
     server: Column
     service: Column  # of the server's address and port
@@ -127,7 +129,7 @@ class Facts:
 
     def parts(self) -> Iterator[Facts]:
         """The same for some ten thousand connections at a time, with the whole logs; one part where there are none."""
-        columns = [one.name for one in fields(self) if one.name not in ("tracks", "end", "spans", "probe_kind")]
+        columns = [one.name for one in fields(self) if one.name not in OF_ALL]
         for start in range(0, max(len(self), 1), FLOWS_AT_A_TIME):
             part = slice(start, start + FLOWS_AT_A_TIME)
             some: dict[str, Any] = {name: getattr(self, name)[part] for name in columns}

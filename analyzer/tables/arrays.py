@@ -22,6 +22,7 @@ else:
 
 # Odd, and nothing else is asked of it (Knuth, TAOCP 6.4, multiplicative hashing).
 FACTOR = -7046029254386353131
+PLACE_BITS = 32
 FEW = 16  # values, of which comparing with each is faster than looking them up
 
 
@@ -42,6 +43,20 @@ def mixed(a: Column, b: Column) -> Column:
     with np.errstate(over="ignore"):
         both = (a * FACTOR ^ b) * FACTOR
     return np.asarray(both ^ both >> 29)
+
+
+def in_order(numbers: Column | Short) -> Column:
+    """The places of these numbers, none below 0, from the lowest on, equal ones as they were: a stable argsort().
+
+    Sorting values, with the place in the lower half of each, is several times faster.
+    """
+    import numpy as np
+
+    places = numbers.astype(np.int64) << PLACE_BITS
+    places |= np.arange(len(places))
+    places.sort()
+    places &= (1 << PLACE_BITS) - 1
+    return places
 
 
 def are_among(values: Column | Narrow, some: Column | Sequence[int]) -> Mask:
