@@ -102,9 +102,14 @@ class Analysis:
 
     def flows_of(self, streams: Sequence[int]) -> Iterator[Flow]:
         """These connections, in this order, made one by one."""
-        self._keepalives.settings.expect(sorted(streams))
-        for stream in streams:
-            yield self.flow(stream)
+        import numpy as np
+
+        from analyzer.knowledge.matching import matcher
+        from analyzer.measure import make_flows
+
+        chosen, words = np.asarray(streams, np.int64), list(self.severities)
+        verdicts = [words[place] for place in self._places[chosen].tolist()]
+        return make_flows(self.facts, self._keepalives, chosen, verdicts, matcher)
 
     def __len__(self) -> int:
         return len(self.facts)
@@ -121,25 +126,15 @@ class Analysis:
 
     def flow(self, stream: int) -> Flow:
         """One connection."""
-        from analyzer.diagnose import VERDICTS
-        from analyzer.knowledge.matching import matcher
-        from analyzer.measure import make_flow
-
-        return make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word, matcher)
+        return next(self.flows_of((stream,)))
 
     def hosts(self, most: int | None = None) -> list[HostSettings]:
         """The keepalive settings that several connections of a host show together; of the `most` that have most."""
         from analyzer.measure import pool_settings
 
         pools = pool_settings(self.facts, self._keepalives, most)
-        self._keepalives.settings.expect([pool.streams[0] for pool in pools])
-        return [replace(pool, profiles=self._profiles_of(pool)) for pool in pools]
-
-    def _profiles_of(self, pool: HostSettings) -> tuple[str, ...]:
-        """The known defaults that fit, by the form of one connection's probes."""
-        known = {name: getattr(pool, name) for name in SETTINGS}
-        entries = [entry for entry in self.flow(pool.streams[0]).keepalive if entry.sender == pool.sender]
-        return replace(entries[0], **known).profiles if entries else ()
+        firsts = self.flows_of([pool.streams[0] for pool in pools])
+        return [replace(pool, profiles=_profiles_of(pool, first)) for pool, first in zip(pools, firsts, strict=True)]
 
     @cached_property
     def severities(self) -> dict[str, str]:
@@ -235,7 +230,14 @@ class Analysis:
             verdicts=self._places,
             idle_after=self.idle_after,
             flow=lru_cache(FLOWS_AT_HAND)(self.flow),
-            expect=self._keepalives.settings.expect,
+            flows=self.flows_of,
             frame_text=self.frame_text,
             apart=self.apart,
         )
+
+
+def _profiles_of(pool: HostSettings, first: Flow) -> tuple[str, ...]:
+    """The known defaults that fit, by the form of the probes of its first connection."""
+    known = {name: getattr(pool, name) for name in SETTINGS}
+    entries = [entry for entry in first.keepalive if entry.sender == pool.sender]
+    return replace(entries[0], **known).profiles if entries else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class Context:
     verdicts: Narrow  # places in VERDICTS
     idle_after: int  # nanoseconds
     flow: Callable[[int], Flow]
-    expect: Callable[[Sequence[int]], None]  # say which are asked for next, in order of stream
+    flows: Callable[[Sequence[int]], Iterator[Flow]]  # of many connections, in their order: sooner than one by one
     frame_text: Callable[[int], str]
     apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
 

@@ -125,12 +125,10 @@ def find(context: Context, *, single: bool = True, surveys: bool = True) -> list
                 flow = context.flow(claim.streams[0]) if claim.streams else None
                 found[one.name].append(_finding(one, claim, flow, context))
     # Connection by connection: what a rule looks at costs more than looking.
-    context.expect(sorted(rules_of))
-    for stream in sorted(rules_of):
-        flow = context.flow(stream)
-        for one in rules_of[stream]:
+    for flow in context.flows(sorted(rules_of)):
+        for one in rules_of[flow.stream]:
             assert one.of_one is not None
-            claims = (claim._replace(streams=(stream,)) for claim in one.of_one(flow, context))
+            claims = (claim._replace(streams=(flow.stream,)) for claim in one.of_one(flow, context))
             found[one.name] += [_finding(one, claim, flow, context) for claim in claims]
     findings = explained([finding for of_one_rule in found.values() for finding in of_one_rule])
     return sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import NamedTuple
 
 import numpy as np
 
 from analyzer.measure.episodes import LazyEpisodes, form_of
 from analyzer.measure.heartbeats import make_heartbeats
-from analyzer.measure.settings.estimate import SettingsOnDemand
+from analyzer.measure.settings.estimate import STREAMS_AT_A_TIME, Settings, settings_in_turn
 from analyzer.model.columns import Facts
 from analyzer.model.flows import MIDDLEBOX, SIDES, Ending, Endpoint, Flow, Keepalive
 from analyzer.model.words import Handshake, How, ProbeKind, Why
@@ -63,7 +63,6 @@ class KeepaliveRows(NamedTuple):
 
     rows: Column
     first: Column
-    settings: SettingsOnDemand
 
 
 def gather_keepalives(facts: Facts) -> KeepaliveRows:
@@ -73,74 +72,112 @@ def gather_keepalives(facts: Facts) -> KeepaliveRows:
     rows = rows[in_order(facts.prober[rows])]
     first = np.zeros(2 * len(facts) + 1, np.int64)
     np.cumsum(facts.probes, out=first[1:])
-    return KeepaliveRows(rows, first, SettingsOnDemand(facts, rows, first))
+    return KeepaliveRows(rows, first)
 
 
-def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str, matcher: Matcher) -> Flow:
-    """The Flow of one stream, with the verdict that it was given; `matcher` tells defaults of a server's port."""
-    head = facts.tracks.flows[stream].tolist()
-    client, server = endpoints_of(head)
+class _Row(NamedTuple):
+    """What the columns say of one connection."""
+
+    stream: int
+    verdict: str
+    probed: bool  # the log's word: an endpoint forgets its last probe where a SYN begins anew
+    head: list[int]  # its row of the flow table
+    handshake: int
+    how: int
+    by: int
+    why: int
+    forged: bool
+    ended: int
+    reset: list[int]
+    zero_window_probes: list[int]
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it ended by the keepalive timer of its ender."""
+        return self.why == Why.KEEPALIVE_EXHAUSTED
+
+
+def make_flows(
+    facts: Facts, keepalives: KeepaliveRows, streams: Column, verdicts: Sequence[str], matcher: Matcher
+) -> Iterator[Flow]:
+    """The Flows of these streams, one by one, in their order; columns are read for some hundred at a time.
+
+    `verdicts` are those that they were given, and `matcher` tells known defaults by a server's port.
+    """
+    probed = np.asarray(facts.probes[streams].any(axis=1))
+    settings = settings_in_turn(facts, *keepalives, streams[probed])
+    columns = (facts.tracks.flows, facts.handshake, facts.how, facts.by, facts.why, facts.forged, facts.ended)
+    for start in range(0, len(streams), STREAMS_AT_A_TIME):
+        part = slice(start, start + STREAMS_AT_A_TIME)
+        some = streams[part]
+        rows = (column[some].tolist() for column in (*columns, facts.reset, facts.zero_window_probes))
+        for row in starmap(_Row, zip(some.tolist(), verdicts[part], probed[part].tolist(), *rows, strict=True)):
+            ends = endpoints_of(row.head)
+            known = next(settings) if row.probed else None
+            yield _flow(row, ends, facts, _keepalives(facts, keepalives, row, known, matcher(ends[1].port)))
+
+
+def _flow(row: _Row, ends: tuple[Endpoint, Endpoint], facts: Facts, keepalive: tuple[Keepalive, ...]) -> Flow:
+    head, by, why, how = row.head, row.by, WHYS[row.why], HOWS[row.how]
     x, y = HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE
-    by = int(facts.by[stream])
-    ended = int(facts.ended[stream])
-    why = WHYS[facts.why[stream]]
-    how = HOWS[facts.how[stream]]
     state = [STATES[head[x + STATE]], STATES[head[y + STATE]]]
     if how is How.TIMEOUT:
         state[by - 1] = State.UNKNOWN  # gone, or silent for another reason: silence does not show which
-    if facts.forged[stream]:
+    if row.forged:
         state[by - 1] = State.UNKNOWN  # it never sent that RST
-    gave_up = why is Why.KEEPALIVE_EXHAUSTED
-    if gave_up and (facts.reset[stream, 2 - by] > 1 or head[(y if by == 1 else x) + RESENT] > 0):
+    if row.gave_up and (row.reset[2 - by] > 1 or head[(y if by == 1 else x) + RESENT] > 0):
         state[2 - by] = State.UNKNOWN  # it had not heard the RST to what it sent first: who knows of the last
-    ender = MIDDLEBOX if facts.forged[stream] else SIDES[by - 1] if by else None
+    ender = MIDDLEBOX if row.forged else SIDES[by - 1] if by else None
     rtt = head[HANDSHAKE_RTT]
-    probed = facts.probes[stream].any()  # the log's word: an endpoint forgets its last probe where a SYN begins anew
     return Flow(
-        stream=stream,
-        client=client,
-        server=server,
+        stream=row.stream,
+        client=ends[0],
+        server=ends[1],
         roles="handshake" if head[HANDSHAKE] & SAW_SYN else "guess",
         start=head[FIRST_TIME],
         end=head[END_TIME],
         packets=(head[x + PACKETS], head[y + PACKETS]),
         bytes=(head[x + BYTES], head[y + BYTES]),
-        handshake=HANDSHAKES[facts.handshake[stream]],
+        handshake=HANDSHAKES[row.handshake],
         handshake_rtt=rtt if rtt >= 0 else None,
         state=(state[0], state[1]),
-        ending=Ending(how, ender, ended or None, why, head[RESET_FRAME] or None),
-        verdict=verdict,
-        keepalive=tuple(_keepalives(facts, keepalives, stream, by - 1 if gave_up else None, matcher(server.port)))
-        if probed
-        else (),
-        heartbeats=make_heartbeats(facts, stream, head) if head[x + BEAT] or head[y + BEAT] else (),
-        zero_window_probes=tuple(facts.zero_window_probes[stream].tolist()),
+        ending=Ending(how, ender, row.ended or None, why, head[RESET_FRAME] or None),
+        verdict=row.verdict,
+        keepalive=keepalive,
+        heartbeats=make_heartbeats(facts, row.stream, head) if head[x + BEAT] or head[y + BEAT] else (),
+        zero_window_probes=tuple(row.zero_window_probes),
         tunnel=tunnel_name(head[x + KNOWN] >> KNOWN_TUNNEL or head[y + KNOWN] >> KNOWN_TUNNEL),
     )
 
 
 def _keepalives(
-    facts: Facts, keepalives: KeepaliveRows, stream: int, gave_up: int | None, match: Match
-) -> Iterator[Keepalive]:
-    """What each side of a connection probed; `gave_up` is the side that ended it so."""
-    bounds = keepalives.first[stream * 2 : stream * 2 + 3].tolist()
-    for side, (first, end) in enumerate(pairwise(bounds)):
+    facts: Facts, keepalives: KeepaliveRows, row: _Row, known: tuple[Settings, int] | None, match: Match
+) -> tuple[Keepalive, ...]:
+    """What each side of a connection probed, and what is known of its settings; none where nobody did."""
+    if known is None:
+        return ()
+    settings, place = known
+    found, stream = [], row.stream
+    for side, (first, end) in enumerate(pairwise(keepalives.first[2 * stream : 2 * stream + 3].tolist())):
         if first == end:
             continue
-        rows = facts.tracks.probes[keepalives.rows[first:end]]
-        answered, reset = int(facts.answered[stream, side]), int(facts.reset[stream, side])
-        yield Keepalive(
-            sender=SIDES[side],
-            probes=end - first,
-            answered=answered,
-            unanswered=end - first - answered - reset,
-            reset=reset,
-            icmp=int(facts.icmp[stream, side]),
-            **form_of(rows)._asdict(),
-            episodes=LazyEpisodes(rows, gave_up == side),
-            **keepalives.settings.of(stream, side)._asdict(),
-            match=match,
+        probes = facts.tracks.probes[keepalives.rows[first:end]]
+        answered = int(facts.answered[stream, side])
+        found.append(
+            Keepalive(
+                sender=SIDES[side],
+                probes=end - first,
+                answered=answered,
+                unanswered=end - first - answered - row.reset[side],
+                reset=row.reset[side],
+                icmp=int(facts.icmp[stream, side]),
+                **form_of(probes)._asdict(),
+                episodes=LazyEpisodes(probes, row.gave_up and row.by - 1 == side),
+                **settings.of(2 * place + side)._asdict(),
+                match=match,
+            )
         )
+    return tuple(found)
 
 
 def tunnel_name(tunnel: int) -> str | None:

@@ -8,7 +8,7 @@ the usual values of it, and is a number of whole seconds, as the sockets' option
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -81,39 +81,17 @@ class Settings(NamedTuple):
         )
 
 
-class SettingsOnDemand:
-    """The settings of each endpoint, told for some hundred connections at a time: all at once would fill memory."""
+def settings_in_turn(facts: Facts, rows: Column, first: Column, streams: Column) -> Iterator[tuple[Settings, int]]:
+    """For each of these streams settings that hold its own, and its place among them: see `Settings.of`.
 
-    def __init__(self, facts: Facts, rows: Column, first: Column) -> None:
-        """`rows` are keepalive rows of the log by endpoint (stream * 2 + side), first[i] to before first[i + 1]."""
-        self._facts, self._rows, self._first = facts, rows, first
-        self._expected: Column | None = None
-        self._streams = np.zeros(0, np.int64)
-        self._settings: Settings | None = None
-
-    def expect(self, streams: Sequence[int]) -> None:
-        """Say which streams are asked for next, in order; before that it is all of them."""
-        self._expected = np.array(streams, np.int64)
-
-    def of(self, stream: int, side: int) -> Known:
-        """What is known of an endpoint."""
-        within = int(self._streams.searchsorted(stream))
-        if self._settings is None or within == len(self._streams) or self._streams[within] != stream:
-            self._streams = self._next(stream)
-            self._settings = self._estimate()
-            within = 0
-        return self._settings.of(2 * within + side)
-
-    def _next(self, stream: int) -> Column:
-        """This stream and those expected after it."""
-        if self._expected is None:
-            return np.arange(stream, min(stream + STREAMS_AT_A_TIME, len(self._facts)))
-        place = int(np.searchsorted(self._expected, stream))
-        following = self._expected[place : place + STREAMS_AT_A_TIME]
-        return following if len(following) and following[0] == stream else np.array([stream])
-
-    def _estimate(self) -> Settings:
-        return estimate_settings(self._facts, self._streams, *rows_of(self._rows, self._first, self._streams))
+    They are estimated for some hundred connections at a time: all at once would fill memory, and one alone takes as
+    long as a hundred. `rows` are keepalive rows of the log by endpoint (stream * 2 + side), first[i] to before
+    first[i + 1].
+    """
+    for start in range(0, len(streams), STREAMS_AT_A_TIME):
+        some = streams[start : start + STREAMS_AT_A_TIME]
+        settings = estimate_settings(facts, some, *rows_of(rows, first, some))
+        yield from ((settings, place) for place in range(len(some)))
 
 
 def rows_of(rows: Column, first: Column, streams: Column) -> tuple[Column, Column]:
