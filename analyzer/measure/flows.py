@@ -6,9 +6,11 @@ import ipaddress
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise, starmap
-from typing import NamedTuple
+from operator import add
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analyzer.measure.episodes import LazyEpisodes, form_of
 from analyzer.measure.heartbeats import make_heartbeats
@@ -22,11 +24,9 @@ from analyzer.tables.fields import (
     BYTES,
     CLIENT_IS_LOW,
     END_TIME,
-    ENDPOINT_SIZE,
     FIRST_TIME,
     HANDSHAKE,
     HANDSHAKE_RTT,
-    HEAD_SIZE,
     HIGH_HI,
     HIGH_LO,
     KEY_PORTS,
@@ -49,6 +49,7 @@ from analyzer.tcp import State
 
 Match = Callable[[Keepalive], tuple[str, ...]]
 Matcher = Callable[[int], Match]
+KEY_SIZE = ROLES + 1
 WORD = (1 << 64) - 1
 MAPPED = 0xFFFF
 STATES = tuple(State)  # looking one up is several times faster than State(number)
@@ -76,12 +77,23 @@ def gather_keepalives(facts: Facts) -> KeepaliveRows:
 
 
 class _Row(NamedTuple):
-    """What the columns say of one connection."""
+    """What the columns say of one connection; pairs are (client, server)."""
 
     stream: int
     verdict: str
     probed: bool  # the log's word: an endpoint forgets its last probe where a SYN begins anew
-    head: list[int]  # its row of the flow table
+    key: list[int]
+    start: int
+    end: int
+    seen: int  # HANDSHAKE
+    rtt: int
+    reset_frame: int
+    state: list[int]
+    packets: list[int]
+    bytes: list[int]
+    resent: list[int]
+    known: list[int]
+    beat: list[int]
     handshake: int
     how: int
     by: int
@@ -106,47 +118,57 @@ def make_flows(
     """
     probed = np.asarray(facts.probes[streams].any(axis=1))
     settings = settings_in_turn(facts, *keepalives, streams[probed])
-    columns = (facts.tracks.flows, facts.handshake, facts.how, facts.by, facts.why, facts.forged, facts.ended)
     for start in range(0, len(streams), STREAMS_AT_A_TIME):
         part = slice(start, start + STREAMS_AT_A_TIME)
-        some = streams[part]
-        rows = (column[some].tolist() for column in (*columns, facts.reset, facts.zero_window_probes))
-        for row in starmap(_Row, zip(some.tolist(), verdicts[part], probed[part].tolist(), *rows, strict=True)):
-            ends = endpoints_of(row.head)
+        told = zip(streams[part].tolist(), verdicts[part], probed[part].tolist(), strict=True)
+        for row in starmap(_Row, map(add, told, _columns(facts, streams[part]))):
+            ends = endpoints_of(row.key)
             known = next(settings) if row.probed else None
             yield _flow(row, ends, facts, _keepalives(facts, keepalives, row, known, matcher(ends[1].port)))
 
 
+def _columns(facts: Facts, streams: Column) -> Iterator[tuple[Any, ...]]:
+    """Of each of these streams what _Row has from `key` on."""
+    flows, endpoints = facts.tracks.flows, facts.tracks.endpoints
+    columns: list[NDArray[Any]] = [
+        flows[streams, :KEY_SIZE],
+        *(flows[streams, field] for field in (FIRST_TIME, END_TIME, HANDSHAKE, HANDSHAKE_RTT, RESET_FRAME)),
+        *(endpoints(field, streams) for field in (STATE, PACKETS, BYTES, RESENT, KNOWN, BEAT)),
+        *(one[streams] for one in (facts.handshake, facts.how, facts.by, facts.why, facts.forged, facts.ended)),
+        *(one[streams] for one in (facts.reset, facts.zero_window_probes)),
+    ]
+    return zip(*(column.tolist() for column in columns), strict=True)
+
+
 def _flow(row: _Row, ends: tuple[Endpoint, Endpoint], facts: Facts, keepalive: tuple[Keepalive, ...]) -> Flow:
-    head, by, why, how = row.head, row.by, WHYS[row.why], HOWS[row.how]
-    x, y = HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE
-    state = [STATES[head[x + STATE]], STATES[head[y + STATE]]]
+    client, server = ends
+    by, why, how = row.by, WHYS[row.why], HOWS[row.how]
+    state = [STATES[number] for number in row.state]
     if how is How.TIMEOUT:
         state[by - 1] = State.UNKNOWN  # gone, or silent for another reason: silence does not show which
     if row.forged:
         state[by - 1] = State.UNKNOWN  # it never sent that RST
-    if row.gave_up and (row.reset[2 - by] > 1 or head[(y if by == 1 else x) + RESENT] > 0):
+    if row.gave_up and (row.reset[2 - by] > 1 or row.resent[2 - by] > 0):
         state[2 - by] = State.UNKNOWN  # it had not heard the RST to what it sent first: who knows of the last
     ender = MIDDLEBOX if row.forged else SIDES[by - 1] if by else None
-    rtt = head[HANDSHAKE_RTT]
     return Flow(
         stream=row.stream,
-        client=ends[0],
-        server=ends[1],
-        roles="handshake" if head[HANDSHAKE] & SAW_SYN else "guess",
-        start=head[FIRST_TIME],
-        end=head[END_TIME],
-        packets=(head[x + PACKETS], head[y + PACKETS]),
-        bytes=(head[x + BYTES], head[y + BYTES]),
+        client=client,
+        server=server,
+        roles="handshake" if row.seen & SAW_SYN else "guess",
+        start=row.start,
+        end=row.end,
+        packets=(row.packets[0], row.packets[1]),
+        bytes=(row.bytes[0], row.bytes[1]),
         handshake=HANDSHAKES[row.handshake],
-        handshake_rtt=rtt if rtt >= 0 else None,
+        handshake_rtt=row.rtt if row.rtt >= 0 else None,
         state=(state[0], state[1]),
-        ending=Ending(how, ender, row.ended or None, why, head[RESET_FRAME] or None),
+        ending=Ending(how, ender, row.ended or None, why, row.reset_frame or None),
         verdict=row.verdict,
         keepalive=keepalive,
-        heartbeats=make_heartbeats(facts, row.stream, head) if head[x + BEAT] or head[y + BEAT] else (),
+        heartbeats=make_heartbeats(facts, row.stream) if any(row.beat) else (),
         zero_window_probes=tuple(row.zero_window_probes),
-        tunnel=tunnel_name(head[x + KNOWN] >> KNOWN_TUNNEL or head[y + KNOWN] >> KNOWN_TUNNEL),
+        tunnel=tunnel_name(row.known[0] >> KNOWN_TUNNEL or row.known[1] >> KNOWN_TUNNEL),
     )
 
 
@@ -186,7 +208,7 @@ def tunnel_name(tunnel: int) -> str | None:
 
 
 def endpoints_of(head: list[int]) -> tuple[Endpoint, Endpoint]:
-    """Client and server, from the key of the flow table."""
+    """Client and server, from the first KEY_SIZE words of a row of the flow table."""
     low = Endpoint(address_text(head[LOW_HI], head[LOW_LO]), head[KEY_PORTS] >> 16)
     high = Endpoint(address_text(head[HIGH_HI], head[HIGH_LO]), head[KEY_PORTS] & 0xFFFF)
     return (low, high) if head[ROLES] & CLIENT_IS_LOW else (high, low)

@@ -126,8 +126,7 @@ class Ending(NamedTuple):
     frame: int | None = None
 
 
-@dataclass(frozen=True)
-class Flow:
+class Flow(NamedTuple):
     """One TCP connection. Pairs are (client, server); times in nanoseconds."""
 
     stream: int

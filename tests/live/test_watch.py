@@ -38,7 +38,7 @@ def lived(path: Path, kernels: Kernels) -> tuple[Live, list[Event]]:
 def without_stream(flow: Flow) -> Flow:
     """A flow whose keepalives compare by what they show."""
     entries = tuple(replace(entry, episodes=tuple(entry.episodes), match=None) for entry in flow.keepalive)  # type: ignore[arg-type]
-    return replace(flow, stream=0, keepalive=entries, verdict="")
+    return flow._replace(stream=0, keepalive=entries, verdict="")
 
 
 @pytest.mark.parametrize("seed", range(4))
