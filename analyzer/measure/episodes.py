@@ -35,6 +35,9 @@ from analyzer.tables.fields import (
     WITHOUT_TIMESTAMPS,
 )
 
+# Start, end, frame, time, answer_frame and answer_time of an idle gap with one answered probe.
+STEADY = [PROBE_SINCE, ANSWER_TIME, PROBE_FRAME, PROBE_TIME, ANSWER_FRAME, ANSWER_TIME]
+
 
 class Form(NamedTuple):
     """What the probes of one endpoint look like, in fields of model.Keepalive."""
@@ -82,15 +85,17 @@ class LazyEpisodes(Episodes):
     def steady(self) -> Column | None:
         """See model.Episodes: (gaps, 6), nanoseconds since 1970 and frames; None if one is otherwise."""
         rows = self._rows
-        marks, since = rows[:, PROBE_MARKS], rows[:, PROBE_SINCE]
+        if len(self) != len(rows) or rows[0, PROBE_SINCE] == NEVER:
+            return None
+        marks = rows[:, PROBE_MARKS]
         answer, gap = marks & ANSWER, marks & GAP_END
-        if len(self) != len(rows) or answer.min() == ANSWER_NONE or answer.max() == ANSWER_RST or since[0] == NEVER:
+        # Beyond GAP_OPEN, GAP_ANSWERED and GAP_DATA are the ways to end badly.
+        if answer.min() == ANSWER_NONE or answer.max() == ANSWER_RST or gap.max() > GAP_DATA:
             return None
-        if gap.max() > GAP_DATA:  # beyond GAP_OPEN, GAP_ANSWERED and GAP_DATA are the ways to end badly
-            return None
-        end = np.where(gap == GAP_OPEN, np.maximum(rows[:, PROBE_TIME], rows[:, ANSWER_TIME]), rows[:, ANSWER_TIME])
-        columns = (since, end, *(rows[:, field] for field in (PROBE_FRAME, PROBE_TIME, ANSWER_FRAME, ANSWER_TIME)))
-        return np.stack(columns, axis=1)
+        steady = rows[:, STEADY]
+        still = np.flatnonzero(gap == GAP_OPEN)
+        steady[still, 1] = np.maximum(rows[still, PROBE_TIME], rows[still, ANSWER_TIME])
+        return steady
 
     def recovered(self) -> int:
         """See model.Episodes; as `_outcome`, without an Episode made."""

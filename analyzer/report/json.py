@@ -36,20 +36,13 @@ HOWS = [how.name.lower() for how in How]
 WHYS = ["null" if why is Why.NONE else text(why.name.lower()) for why in Why]
 OUTCOMES = [outcome.name.lower() for outcome in Outcome]
 START, END, FRAME, TIME, ANSWER_FRAME, ANSWER_TIME = range(6)  # columns of model.Episodes.steady
-# What of these is written, in its order.
-NUMBER, WHOLE, FRACTION = range(3)
-STEADY = (
-    (START, WHOLE),
-    (START, FRACTION),
-    (END, WHOLE),
-    (END, FRACTION),
-    (FRAME, NUMBER),
-    (TIME, WHOLE),
-    (TIME, FRACTION),
-    (ANSWER_FRAME, NUMBER),
-    (ANSWER_TIME, WHOLE),
-    (ANSWER_TIME, FRACTION),
-)
+# What of these is written, in its order, as places in a row that has after the columns as they are their whole seconds,
+# and then what is left of these.
+WHOLE, REST = 6, 12
+STEADY = [
+    *(WHOLE + START, REST + START, WHOLE + END, REST + END),
+    *(FRAME, WHOLE + TIME, REST + TIME, ANSWER_FRAME, WHOLE + ANSWER_TIME, REST + ANSWER_TIME),
+]
 EPISODE = '{"start": %s, "end": %s, "outcome": "%s", "probes": [%s]}'
 UNANSWERED = '{"frame": %s, "time": %s, "answer_frame": null, "answer_time": null}'
 ANSWERED = '{"frame": %s, "time": %s, "answer_frame": %s, "answer_time": %s}'
@@ -159,11 +152,9 @@ class Writer:
     def steady_episodes(self, rows: Column) -> str:
         """Idle gaps of one answered probe each, formatted all at once; rows as of model.Episodes.steady."""
         whole = rows // SECOND
-        parts = rows, whole, (rows - whole * SECOND) // 10 ** (9 - self._digits)
-        values = np.empty((len(rows), len(STEADY)), np.int64)
-        for place, (column, part) in enumerate(STEADY):
-            values[:, place] = parts[part][:, column]
-        return (self._steady * len(rows))[:-2] % tuple(values.ravel().tolist())
+        rest = (rows - whole * SECOND) // 10 ** (9 - self._digits)
+        values = np.concatenate((rows, whole, rest), axis=1)[:, STEADY]
+        return (self._steady * len(rows))[:-2] % tuple(values.reshape(-1).tolist())
 
     def host(self, host: HostSettings) -> str:
         """One element of `hosts`."""
