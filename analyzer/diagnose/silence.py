@@ -62,9 +62,11 @@ class Silence:
         """The number of each connection's path; all connections by path, each path's in order; where each's begin."""
         keys = path_keys(self._facts, np.arange(len(self._facts)))
         order = np.argsort(keys, kind="stable")
-        numbers = np.zeros(len(keys), np.int64)
-        numbers[order[1:]] = np.cumsum(np.diff(keys[order]) != 0)
-        return numbers, order, np.searchsorted(numbers[order], np.arange(len(order) + 1))
+        begins = np.ones(len(keys), bool)
+        begins[1:] = np.diff(keys[order]) != 0
+        numbers = np.empty(len(keys), np.int64)
+        numbers[order] = np.cumsum(begins) - 1
+        return numbers, order, np.append(np.flatnonzero(begins), len(keys))
 
     def on_path_of(self, stream: int) -> Column:
         """All connections between the hosts of this one, itself included, in order."""
@@ -113,6 +115,8 @@ class Silence:
             dead, given_up = int(flows[stream, OPEN_GAP_END]), int(self._last[stream, side])
             others = self.on_path_of(stream)
             others = others[made[others] & (others != stream)]
+            if not len(others):
+                continue
             others = others[(flows[others, FIRST_TIME] < given_up) & (self._two_way_until[others, side] > dead)]
             others = others[~_asleep(flows, asleep, others, side, dead, given_up)]
             found[place] = any(_not_resending(resent, other, dead, given_up) for other in others.tolist())

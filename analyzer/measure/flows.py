@@ -5,12 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise, starmap
-from operator import add
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.measure.episodes import LazyEpisodes, form_of
 from analyzer.measure.heartbeats import make_heartbeats
@@ -18,15 +16,17 @@ from analyzer.measure.settings.estimate import STREAMS_AT_A_TIME, Settings, sett
 from analyzer.model.columns import Facts
 from analyzer.model.flows import MIDDLEBOX, SIDES, Ending, Endpoint, Flow, Keepalive
 from analyzer.model.words import Handshake, How, ProbeKind, Why
-from analyzer.tables.arrays import Column, in_order
+from analyzer.tables.arrays import Column, Mask, in_order
 from analyzer.tables.fields import (
     BEAT,
     BYTES,
     CLIENT_IS_LOW,
     END_TIME,
+    ENDPOINT_SIZE,
     FIRST_TIME,
     HANDSHAKE,
     HANDSHAKE_RTT,
+    HEAD_SIZE,
     HIGH_HI,
     HIGH_LO,
     KEY_PORTS,
@@ -50,6 +50,9 @@ from analyzer.tcp import State
 Match = Callable[[Keepalive], tuple[str, ...]]
 Matcher = Callable[[int], Match]
 KEY_SIZE = ROLES + 1
+# Words of the flow table that a _Row has: one by one, and in pairs.
+FIELDS = [FIRST_TIME, END_TIME, HANDSHAKE, HANDSHAKE_RTT, RESET_FRAME]
+PAIRS = [[HEAD_SIZE + x, HEAD_SIZE + ENDPOINT_SIZE + x] for x in (STATE, PACKETS, BYTES, RESENT, KNOWN, BEAT)]
 WORD = (1 << 64) - 1
 MAPPED = 0xFFFF
 STATES = tuple(State)  # looking one up is several times faster than State(number)
@@ -120,24 +123,22 @@ def make_flows(
     settings = settings_in_turn(facts, *keepalives, streams[probed])
     for start in range(0, len(streams), STREAMS_AT_A_TIME):
         part = slice(start, start + STREAMS_AT_A_TIME)
-        told = zip(streams[part].tolist(), verdicts[part], probed[part].tolist(), strict=True)
-        for row in starmap(_Row, map(add, told, _columns(facts, streams[part]))):
+        for row in _rows(facts, streams[part], verdicts[part], probed[part]):
             ends = endpoints_of(row.key)
             known = next(settings) if row.probed else None
             yield _flow(row, ends, facts, _keepalives(facts, keepalives, row, known, matcher(ends[1].port)))
 
 
-def _columns(facts: Facts, streams: Column) -> Iterator[tuple[Any, ...]]:
-    """Of each of these streams what _Row has from `key` on."""
-    flows, endpoints = facts.tracks.flows, facts.tracks.endpoints
-    columns: list[NDArray[Any]] = [
-        flows[streams, :KEY_SIZE],
-        *(flows[streams, field] for field in (FIRST_TIME, END_TIME, HANDSHAKE, HANDSHAKE_RTT, RESET_FRAME)),
-        *(endpoints(field, streams) for field in (STATE, PACKETS, BYTES, RESENT, KNOWN, BEAT)),
-        *(one[streams] for one in (facts.handshake, facts.how, facts.by, facts.why, facts.forged, facts.ended)),
-        *(one[streams] for one in (facts.reset, facts.zero_window_probes)),
-    ]
-    return zip(*(column.tolist() for column in columns), strict=True)
+def _rows(facts: Facts, streams: Column, verdicts: Sequence[str], probed: Mask) -> Iterator[_Row]:
+    """What the columns say of these streams."""
+    table = facts.tracks.flows[streams]
+    own = (facts.handshake, facts.how, facts.by, facts.why, facts.forged, facts.ended)
+    measured = [*(one[streams].tolist() for one in own), facts.reset[streams].tolist()]
+    measured.append(facts.zero_window_probes[streams].tolist())
+    words = (table[:, fields].tolist() for fields in (slice(KEY_SIZE), FIELDS, PAIRS))
+    told = zip(streams.tolist(), verdicts, probed.tolist(), strict=True)
+    for one, key, fields, pairs, others in zip(told, *words, zip(*measured, strict=True), strict=True):
+        yield _Row._make((*one, key, *fields, *pairs, *others))
 
 
 def _flow(row: _Row, ends: tuple[Endpoint, Endpoint], facts: Facts, keepalive: tuple[Keepalive, ...]) -> Flow:
