@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -102,6 +103,7 @@ def earliest(times: Column) -> int | None:
     return int(known.min()) if len(known) else None
 
 
+@cache
 def load_rules() -> dict[str, Rule]:
     """All rules, by name."""
     package = importlib.import_module("analyzer.diagnose.rules")
