@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
@@ -75,6 +74,16 @@ class Analysis:
         words = list(self.severities)
         return [words[place] for place in self._places.tolist()]
 
+    def by_verdict(self, streams: Sequence[int] | Column) -> dict[str, Column]:
+        """These streams, in their order, by verdict: the most urgent first, and those alone that some have."""
+        import numpy as np
+
+        chosen = np.asarray(streams, np.int64)
+        places, words = self._places[chosen], list(self.severities)
+        urgent = sorted(range(len(words)), key=lambda place: -SEVERITIES.index(self.severities[words[place]]))
+        parts = ((words[place], chosen[places == place]) for place in urgent)
+        return {word: some for word, some in parts if len(some)}
+
     @cached_property
     def findings(self) -> list[Finding]:
         """What is worth telling, each with its evidence."""
@@ -95,9 +104,14 @@ class Analysis:
 
     def flows_of(self, streams: Sequence[int]) -> Iterator[Flow]:
         """These connections, in this order, made one by one."""
-        self._keepalives.settings.expect(sorted(streams))
-        for stream in streams:
-            yield self.flow(stream)
+        import numpy as np
+
+        from analyzer.knowledge.matching import matcher
+        from analyzer.measure import make_flows
+
+        chosen, words = np.asarray(streams, np.int64), list(self.severities)
+        verdicts = [words[place] for place in self._places[chosen].tolist()]
+        return make_flows(self.facts, self._keepalives, chosen, verdicts, matcher)
 
     def __len__(self) -> int:
         return len(self.facts)
@@ -114,29 +128,15 @@ class Analysis:
 
     def flow(self, stream: int) -> Flow:
         """One connection."""
-        from analyzer.diagnose import VERDICTS
-        from analyzer.knowledge.matching import matcher
-        from analyzer.measure import make_flow
-
-        flow = make_flow(self.facts, self._keepalives, stream, VERDICTS[self._places[stream]].word)
-        if not flow.keepalive:
-            return flow
-        match = matcher(flow.server.port)
-        return flow._replace(keepalive=tuple(replace(entry, match=match) for entry in flow.keepalive))
+        return next(self.flows_of((stream,)))
 
     def hosts(self, most: int | None = None) -> list[HostSettings]:
         """The keepalive settings that several connections of a host show together; of the `most` that have most."""
         from analyzer.measure import pool_settings
 
         pools = pool_settings(self.facts, self._keepalives, most)
-        self._keepalives.settings.expect([pool.streams[0] for pool in pools])
-        return [pool._replace(profiles=self._profiles_of(pool)) for pool in pools]
-
-    def _profiles_of(self, pool: HostSettings) -> tuple[str, ...]:
-        """The known defaults that fit, by the form of one connection's probes."""
-        known = {name: getattr(pool, name) for name in SETTINGS}
-        entries = [entry for entry in self.flow(pool.streams[0]).keepalive if entry.sender == pool.sender]
-        return replace(entries[0], **known).profiles if entries else ()
+        firsts = self.flows_of([pool.streams[0] for pool in pools])
+        return [pool._replace(profiles=_profiles_of(pool, first)) for pool, first in zip(pools, firsts, strict=True)]
 
     @cached_property
     def severities(self) -> dict[str, str]:
@@ -154,7 +154,10 @@ class Analysis:
 
     def severity_of(self, stream: int) -> str:
         """How urgent the verdict of a connection is."""
-        return self.severities[self.verdicts[stream]]
+        from analyzer.diagnose import VERDICTS
+
+        severity: str = VERDICTS[self._places[stream]].severity
+        return severity
 
     def by_service(self, streams: Column) -> list[Column]:
         """These streams, gathered by the server's address and port."""
@@ -164,15 +167,13 @@ class Analysis:
         """These streams, gathered by the addresses of client and server and the server's port."""
         return self.context.by_service_and_path(streams)
 
-    def worst_first(self, streams: list[int]) -> list[int]:
+    def worst_first(self, streams: Sequence[int] | Column) -> list[int]:
         """These streams, those with the most urgent verdict first."""
-        order = sorted(self.severities, key=lambda word: -SEVERITIES.index(self.severities[word]))
-        rank = {word: place for place, word in enumerate(order)}
-        return sorted(streams, key=lambda stream: rank[self.verdicts[stream]])
+        return [stream for some in self.by_verdict(streams).values() for stream in some.tolist()]
 
-    def verdict_counts(self, streams: list[int]) -> dict[str, int]:
+    def verdict_counts(self, streams: Sequence[int] | Column) -> dict[str, int]:
         """How many of these streams have each verdict, the most urgent first."""
-        return dict(Counter(self.verdicts[stream] for stream in self.worst_first(streams)))
+        return {word: len(some) for word, some in self.by_verdict(streams).items()}
 
     def frame_text(self, frame: int) -> str:
         """A frame number, with its file's index before it when there are several files."""
@@ -231,7 +232,14 @@ class Analysis:
             verdicts=self._places,
             idle_after=self.idle_after,
             flow=lru_cache(FLOWS_AT_HAND)(self.flow),
-            expect=self._keepalives.settings.expect,
+            flows=self.flows_of,
             frame_text=self.frame_text,
             apart=self.apart,
         )
+
+
+def _profiles_of(pool: HostSettings, first: Flow) -> tuple[str, ...]:
+    """The known defaults that fit, by the form of the probes of its first connection."""
+    known = {name: getattr(pool, name) for name in SETTINGS}
+    entries = [entry for entry in first.keepalive if entry.sender == pool.sender]
+    return replace(entries[0], **known).profiles if entries else ()

@@ -45,8 +45,7 @@ def _sampled(analysis: Advised, together: Sequence[list[Failed]]) -> dict[int, F
     probed = analysis.facts.probes
     streams = {some[0].stream for some in together}
     streams |= {one.stream for some in together for one in some[:SAMPLE] if probed[one.stream, one.side]}
-    analysis.context.expect(sorted(streams))
-    return {stream: analysis.flow(stream) for stream in sorted(streams)}
+    return {flow.stream: flow for flow in analysis.context.flows(sorted(streams))}
 
 
 def limits_of(analysis: Advised, failed: Sequence[Failed]) -> list[Limit]:

@@ -24,7 +24,6 @@ from analyzer.tables.fields import (
     PROBE_FRAME,
     PROBE_MARKS,
 )
-from analyzer.tables.probe import probers
 from analyzer.tcp import OPTIONS_CUT, SECOND, SHORTEST_TIMER_NS
 
 PROBE, ANSWERED = "keep-alive", "keep-alive ACK"
@@ -68,8 +67,7 @@ def crosscheck(facts: Facts, flagged: Sequence[Flagged], again: SecondReading) -
 
 
 def _our_words(facts: Facts) -> dict[int, _Ours]:
-    log, words = facts.tracks.probes, {}
-    who = probers(log)
+    log, who, words = facts.tracks.probes, facts.prober, {}
     for row in np.flatnonzero(facts.probe_kind != ProbeKind.NOT_A_PROBE).tolist():
         is_window = facts.probe_kind[row] == ProbeKind.ZERO_WINDOW
         frame, stream = int(log[row, PROBE_FRAME]), int(who[row]) >> 1
@@ -106,7 +104,7 @@ def _reason(
 def _unseen_by_wireshark(facts: Facts, mine: _Ours, before: Before) -> str:
     """Why Wireshark has no flag on a probe."""
     log = facts.tracks.probes
-    side = int(probers(log)[mine.probe]) & 1
+    side = int(facts.prober[mine.probe]) & 1
     x = HEAD_SIZE + side * ENDPOINT_SIZE
     head = facts.tracks.flows[mine.stream]
     if head[x + FINGERPRINT] >> OPTIONS_SEEN & OPTIONS_CUT:

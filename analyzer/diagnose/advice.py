@@ -81,8 +81,12 @@ def is_slow(detected: Takes | None) -> bool:
 
 def sides_to_set(flow: Flow) -> tuple[str, ...]:
     """Who may be configured by the reader: not a public server that was captured near a private client."""
-    server, client = (ipaddress.ip_address(end.address.partition("%")[0]) for end in (flow.server, flow.client))
-    return SIDES[:1] if server.is_global and not client.is_global else SIDES
+    return SIDES[:1] if _is_public(flow.server.address) and not _is_public(flow.client.address) else SIDES
+
+
+@lru_cache(1 << 10)
+def _is_public(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_global
 
 
 def how_to_set(facts: Facts, flow: Flow, timing: Timing, sides: Sequence[str] = SIDES) -> str:

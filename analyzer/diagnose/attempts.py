@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.diagnose.groups import by_service, hosts
+from analyzer.diagnose.groups import by_service
 from analyzer.model.columns import Facts
 from analyzer.model.words import Handshake
 from analyzer.tables.arrays import Column, Mask, are_among, distinct
-from analyzer.tables.fields import CLIENT_IS_LOW, FIRST_TIME, KEY_PORTS, PREVIOUS, ROLES
+from analyzer.tables.fields import FIRST_TIME, PREVIOUS
 
 # Who asks for so many ports or hosts, and is let in to few of them, looks for what there is.
 MANY_DOORS = 15
@@ -61,7 +61,7 @@ def failed(facts: Facts, how: Handshake, scans: list[Column]) -> list[Attempts]:
     for scan in scans:
         chosen[scan] = False
     counted = counted & ~_superseded(facts)
-    everything = by_service(facts.tracks.flows, np.flatnonzero(counted))
+    everything = by_service(facts, np.flatnonzero(counted))
     found = [(service[chosen[service]], service) for service in everything]
     return [Attempts(streams, len(service)) for streams, service in found if len(streams)]
 
@@ -84,16 +84,12 @@ def find_scans(facts: Facts) -> list[Column]:
     unmade = are_among(facts.handshake, (int(Handshake.REFUSED), int(Handshake.NO_ANSWER)))
     if unmade.sum() < MANY_DOORS:
         return []
-    flows = facts.tracks.flows
-    clients, servers = hosts(flows, np.arange(len(facts)))
-    ports = flows[:, KEY_PORTS]
-    port = np.where(flows[:, ROLES] & CLIENT_IS_LOW != 0, ports & 0xFFFF, ports >> 16)
-    suspects, counts = _counted(clients[unmade])
+    suspects, counts = _counted(facts.client[unmade])
     found = []
     for client in suspects[counts >= MANY_DOORS].tolist():
-        own = np.flatnonzero(clients == client)
+        own = np.flatnonzero(facts.client == client)
         turned_away = own[unmade[own]]
-        doors = len(distinct(servers[turned_away] ^ port[turned_away] * 0x9E3779B1))
+        doors = len(distinct(facts.service[turned_away]))
         if doors >= MANY_DOORS and len(turned_away) >= (1 - LET_IN) * len(own):
             found.append(turned_away)
     return found
@@ -118,4 +114,4 @@ def told_apart(found: list[Attempts]) -> tuple[list[Attempts], Attempts | None]:
 
 def clients_of(facts: Facts, streams: Column) -> int:
     """How many hosts these connections come from."""
-    return len(distinct(hosts(facts.tracks.flows, streams)[0]))
+    return len(distinct(facts.client[streams]))

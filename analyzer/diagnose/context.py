@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from analyzer.diagnose.attempts import find_scans
-from analyzer.diagnose.groups import by_service, by_service_and_path, hosts
+from analyzer.diagnose.groups import by_service, by_service_and_path
 from analyzer.diagnose.hops import reset_hops
 from analyzer.diagnose.idle_timeouts import Memory, find_memories, safe_idle_times
 from analyzer.diagnose.limits import Closings, Limit, all_closings, idle_limits
@@ -36,7 +36,7 @@ class Context:
     verdicts: Narrow  # places in VERDICTS
     idle_after: int  # nanoseconds
     flow: Callable[[int], Flow]
-    expect: Callable[[Sequence[int]], None]  # say which are asked for next, in order of stream
+    flows: Callable[[Sequence[int]], Iterator[Flow]]  # of many connections, in their order: sooner than one by one
     frame_text: Callable[[int], str]
     apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
 
@@ -64,7 +64,7 @@ class Context:
 
     def at_side(self, streams: Column, side: int) -> str:
         """The end of these connections at one side, as `named`; where there are several, how many."""
-        several = self.by_service(streams) if side else distinct(hosts(self.facts.tracks.flows, streams)[0])
+        several = self.by_service(streams) if side else distinct(self.facts.client[streams])
         if len(several) > 1:
             return f"{len(several)} {('clients', 'services')[side]}"
         return named(self.flow(int(streams[0])), SIDES[side])
@@ -130,8 +130,8 @@ class Context:
 
     def by_service(self, streams: Column) -> list[Column]:
         """These streams, gathered by the server's address and port."""
-        return by_service(self.facts.tracks.flows, streams)
+        return by_service(self.facts, streams)
 
-    def by_service_and_path(self, streams: Column) -> list[Column]:
-        """These streams, gathered by the addresses of client and server and the server's port."""
-        return by_service_and_path(self.facts.tracks.flows, streams)
+    def by_service_and_path(self, streams: Column, least: int = 1) -> list[Column]:
+        """These streams, gathered by the addresses of client and server and the server's port: so many at the least."""
+        return by_service_and_path(self.facts, streams, least)

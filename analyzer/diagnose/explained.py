@@ -37,20 +37,24 @@ EXPLAINED_BY = {
         "too-many-pings",
     ),
 }
+EXPLAINING = {"dead-peer", *(rule for rules in EXPLAINED_BY.values() for rule in rules)}
 # So many are said in full.
 NOTES_AT_MOST = 4
 
 
 def explained(findings: Sequence[Finding]) -> list[Finding]:
     """Those that stand, each with what it explains as notes, and as severe as the most severe of these."""
-    about: dict[str, dict[int, int]] = {}  # by rule: which finding is about which stream
+    about: dict[str, dict[int, int]] = {}  # by rule that explains: which finding is about which stream
     for place, finding in enumerate(findings):
-        for stream in finding.concerned if not _is_a_guess(finding) else ():
-            about.setdefault(finding.rule, {})[stream] = place
+        if finding.rule in EXPLAINING and not _is_a_guess(finding):
+            about.setdefault(finding.rule, {}).update(dict.fromkeys(finding.concerned, place))
     noted: dict[int, list[Finding]] = {}
     gone = set()
     for place, finding in enumerate(findings):
-        better = (*EXPLAINED_BY.get(finding.rule, ()), *(("dead-peer",) if _is_a_guess(finding) else ()))
+        named = (*EXPLAINED_BY.get(finding.rule, ()), *(("dead-peer",) if _is_a_guess(finding) else ()))
+        better = [rule for rule in named if rule in about]
+        if not better:
+            continue
         by = [_best(about, better, stream) for stream in finding.concerned]
         standing = {one for one in by if one is not None}
         if not by or None in by:
@@ -66,9 +70,9 @@ def _is_a_guess(finding: Finding) -> bool:
     return finding.rule == "keepalive-exhausted-but-alive" and finding.confidence == "possible"
 
 
-def _best(about: dict[str, dict[int, int]], better: Iterable[str], stream: int) -> int | None:
+def _best(about: dict[str, dict[int, int]], better: Sequence[str], stream: int) -> int | None:
     for rule in better:
-        place = about.get(rule, {}).get(stream)
+        place = about[rule].get(stream)
         if place is not None:
             return place
     return None

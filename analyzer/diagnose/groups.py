@@ -1,78 +1,48 @@
-"""Connections that share a server or a path, found by their keys in columns."""
+"""Connections that share a server or a path, found by the numbers that model.Facts has for these."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
-from analyzer.model.columns import FLOWS_AT_A_TIME
-from analyzer.tables.arrays import Column
-from analyzer.tables.fields import CLIENT_IS_LOW, HIGH_HI, HIGH_LO, KEY_PORTS, LOW_HI, LOW_LO, ROLES
-
-# Mixes the words of a key into one: odd, and nothing else is asked of it (Knuth, TAOCP 6.4, multiplicative hashing).
-FACTOR = -7046029254386353131
+from analyzer.model.columns import Facts
+from analyzer.tables.arrays import Column, mixed
 
 
-def by_service(flows: Column, streams: Column) -> list[Column]:
-    """These streams, in groups with one server address and port each; `flows` is the whole table.
+def by_service(facts: Facts, streams: Column, least: int = 1) -> list[Column]:
+    """These streams, in groups with one server address and port each, but for groups of fewer than `least`.
 
     Groups come in the order of their first stream, each in the order of `streams`; so do those of the next two.
     """
-    _, servers = hosts(flows, streams)
-    return _gather(streams, _mixed(servers, _server_ports(flows, streams)))
+    return _gather(streams, facts.service[streams], least)
 
 
-def by_path(flows: Column, streams: Column) -> list[Column]:
+def by_path(facts: Facts, streams: Column, least: int = 1) -> list[Column]:
     """These streams, in groups with one client address and one server address each."""
-    return _gather(streams, path_keys(flows, streams))
+    return _gather(streams, path_keys(facts, streams), least)
 
 
-def by_service_and_path(flows: Column, streams: Column) -> list[Column]:
+def by_service_and_path(facts: Facts, streams: Column, least: int = 1) -> list[Column]:
     """These streams, in groups with one client address, one server address and one server's port each."""
-    return _gather(streams, service_and_path_keys(flows, streams))
+    return _gather(streams, service_and_path_keys(facts, streams), least)
 
 
-def service_and_path_keys(flows: Column, streams: Column) -> Column:
+def service_and_path_keys(facts: Facts, streams: Column) -> Column:
     """A number for each stream that is the same for the same two addresses and server's port: a hash."""
-    return _mixed(path_keys(flows, streams), _server_ports(flows, streams))
+    return mixed(facts.client[streams], facts.service[streams])
 
 
-def path_keys(flows: Column, streams: Column) -> Column:
+def path_keys(facts: Facts, streams: Column) -> Column:
     """A number for each stream, (streams,), that is the same for the same addresses of client and server: a hash."""
-    if len(streams) > FLOWS_AT_A_TIME:
-        parts = np.array_split(streams, len(streams) // FLOWS_AT_A_TIME + 1)
-        return np.concatenate([path_keys(flows, part) for part in parts])
-    clients, servers = hosts(flows, streams)
-    return _mixed(clients, servers)
+    return mixed(facts.client[streams], facts.server[streams])
 
 
-def _server_ports(flows: Column, streams: Column) -> Column:
-    ports = flows[streams, KEY_PORTS]
-    return np.asarray(np.where(_client_is_low(flows, streams), ports & 0xFFFF, ports >> 16))
-
-
-def _client_is_low(flows: Column, streams: Column) -> Column:
-    return np.asarray(flows[streams, ROLES] & CLIENT_IS_LOW != 0)
-
-
-def hosts(flows: Column, streams: Column) -> tuple[Column, Column]:
-    """A number, a hash, for the address of each stream's client, and for its server's: (streams,) each."""
-    low = _mixed(flows[streams, LOW_HI], flows[streams, LOW_LO])
-    high = _mixed(flows[streams, HIGH_HI], flows[streams, HIGH_LO])
-    client_is_low = _client_is_low(flows, streams)
-    return np.where(client_is_low, low, high), np.where(client_is_low, high, low)
-
-
-def _mixed(a: Column, b: Column) -> Column:
-    with np.errstate(over="ignore"):
-        mixed = (a * FACTOR ^ b) * FACTOR
-    return np.asarray(mixed ^ mixed >> 29)
-
-
-def _gather(streams: Column, keys: Column) -> list[Column]:
+def _gather(streams: Column, keys: Column, least: int) -> list[Column]:
     """The streams of each key, in order of stream; the groups in order of their first."""
     order = np.argsort(keys, kind="stable")
-    ordered, cuts = streams[order], (np.flatnonzero(np.diff(keys[order])) + 1).tolist()
-    groups = [ordered[begin:end] for begin, end in pairwise([0, *cuts, len(streams)]) if begin < end]
-    return sorted(groups, key=lambda group: int(group[0]))
+    ordered, begins = streams[order], np.ones(len(keys), bool)
+    begins[1:] = np.diff(keys[order]) != 0
+    first = np.flatnonzero(begins)
+    end = np.append(first[1:], len(keys))
+    chosen = np.flatnonzero(end - first >= least)
+    chosen = chosen[np.argsort(ordered[first[chosen]], kind="stable")]
+    return [ordered[begin:end] for begin, end in zip(first[chosen].tolist(), end[chosen].tolist(), strict=True)]

@@ -36,7 +36,7 @@ def heard_of_peer(facts: Facts, flow: Flow, entry: Keepalive) -> Heard:
     probes = unanswered_at_the_end(entry.episodes[-1]) or entry.episodes[-1].probes[-1:]
     since = probes[0].time
     peer = 1 - SIDES.index(entry.sender)
-    last = int(facts.tracks.endpoints(LAST_TIME, slice(flow.stream, flow.stream + 1))[0, peer])
+    last = facts.tracks.endpoint(LAST_TIME, flow.stream, peer)
     ended = flow.ending.time if flow.ending.by == entry.sender else None
     if ended is None:
         return Heard(meanwhile=last > since, later=False)

@@ -117,7 +117,7 @@ def find_memories(
     mute = dead[silence.unheard[dead].any(axis=1)]
     memories = [
         _memory(facts, path, suspects, device, gaps[path[are_among(path, mute)]])
-        for path in by_path(facts.tracks.flows, silence.on_paths_of(suspects))
+        for path in by_path(facts, silence.on_paths_of(suspects))
     ]
     return [memory for memory in memories if memory is not None]
 

@@ -103,7 +103,7 @@ def _limit(hops: Narrow, closings: Closings, streams: Column, side: int, of: int
 
 
 def _by_side(facts: Facts, closings: Closings, chosen: Mask) -> list[tuple[Column, int]]:
-    services = by_service(facts.tracks.flows, np.flatnonzero(chosen & (closings.time > 0)))
+    services = by_service(facts, np.flatnonzero(chosen & (closings.time > 0)))
     groups = [(service[closings.side[service] == side], side) for service in services for side in range(2)]
     return [(group, side) for group, side in groups if len(group)]
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.diagnose.groups import hosts
 from analyzer.model.columns import Facts
 from analyzer.model.words import ProbeKind
 from analyzer.tables.arrays import Column, are_among
@@ -21,7 +20,6 @@ from analyzer.tables.fields import (
     PROBE_TIME,
     WITHOUT_TIMESTAMPS,
 )
-from analyzer.tables.probe import probers
 
 # Linux answers segments outside of its window once in half a second (net.ipv4.tcp_invalid_ratelimit).
 RATE_LIMIT_NS = 500_000_000
@@ -46,7 +44,7 @@ def lost_probes(facts: Facts) -> Lost:
     keepalive = facts.probe_kind == ProbeKind.KEEPALIVE
     unanswered = np.flatnonzero(keepalive & (log[:, PROBE_MARKS] & ANSWER == ANSWER_NONE))
     found = _bare(facts, unanswered), _quick(log, unanswered), _first(facts, unanswered)
-    return Lost(*[(probers(log, rows).astype(np.int64), log[rows, PROBE_FRAME]) for rows in found])
+    return Lost(*[(facts.prober[rows].astype(np.int64), log[rows, PROBE_FRAME]) for rows in found])
 
 
 def _answered(facts: Facts) -> Column:
@@ -68,9 +66,8 @@ def _bare(facts: Facts, rows: Column) -> Column:
 
 def _asked(facts: Facts, rows: Column) -> Column:
     """A number for the host that each of these probes asked."""
-    who = probers(facts.tracks.probes, rows)
-    clients, servers = hosts(facts.tracks.flows, who >> 1)
-    return np.asarray(np.where(who & 1 != 0, clients, servers))
+    who = facts.prober[rows]
+    return np.asarray(np.where(who & 1 != 0, facts.client[who >> 1], facts.server[who >> 1]))
 
 
 def _quick(log: Column, rows: Column) -> Column:

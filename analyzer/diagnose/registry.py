@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from analyzer.model.columns import Facts
 from analyzer.model.findings import SEVERITIES, Evidence, Finding
 from analyzer.model.flows import Flow
 from analyzer.tables.arrays import Column, Mask, distinct
+from analyzer.tables.frames import file_of, number_of
 
 MAX_FRAMES = 20
 
@@ -101,6 +103,7 @@ def earliest(times: Column) -> int | None:
     return int(known.min()) if len(known) else None
 
 
+@cache
 def load_rules() -> dict[str, Rule]:
     """All rules, by name."""
     package = importlib.import_module("analyzer.diagnose.rules")
@@ -124,12 +127,10 @@ def find(context: Context, *, single: bool = True, surveys: bool = True) -> list
                 flow = context.flow(claim.streams[0]) if claim.streams else None
                 found[one.name].append(_finding(one, claim, flow, context))
     # Connection by connection: what a rule looks at costs more than looking.
-    context.expect(sorted(rules_of))
-    for stream in sorted(rules_of):
-        flow = context.flow(stream)
-        for one in rules_of[stream]:
+    for flow in context.flows(sorted(rules_of)):
+        for one in rules_of[flow.stream]:
             assert one.of_one is not None
-            claims = (claim._replace(streams=(stream,)) for claim in one.of_one(flow, context))
+            claims = (claim._replace(streams=(flow.stream,)) for claim in one.of_one(flow, context))
             found[one.name] += [_finding(one, claim, flow, context) for claim in claims]
     findings = explained([finding for of_one_rule in found.values() for finding in of_one_rule])
     return sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
@@ -163,20 +164,19 @@ def _finding(one: Rule, claim: Claim, flow: Flow | None, context: Context) -> Fi
             observed=claim.observed,
             expected=claim.expected,
             source=claim.source,
-            display_filter=claim.display_filter or frames_filter(frames, flow, context, alone=alone),
+            display_filter=claim.display_filter or frames_filter(frames, flow, alone=alone),
         ),
     )
 
 
-def frames_filter(frames: Iterable[int], flow: Flow | None, context: Context, *, alone: bool = True) -> str:
+def frames_filter(frames: Sequence[int], flow: Flow | None, *, alone: bool = True) -> str:
     """A Wireshark display filter that selects these frames of the file they are in.
 
     A frame number means another packet in another file: where the frames are of several files, or there are none, the
     filter selects their connection (those of its server, where there are several), in whichever of them.
     """
-    parts = [context.frame_text(frame).rpartition(":")[::2] for frame in frames]
-    if parts and len({file for file, _ in parts}) == 1:
-        return f"frame.number in {{{', '.join(number for _, number in parts)}}}"
+    if len({file_of(frame) for frame in frames}) == 1:
+        return f"frame.number in {{{', '.join(str(number_of(frame)) for frame in frames)}}}"
     if flow is None:
         return "tcp"
     ip = "ipv6" if ":" in flow.client.address else "ip"

@@ -10,7 +10,7 @@ import numpy as np
 from analyzer.diagnose.groups import path_keys
 from analyzer.model.columns import Facts
 from analyzer.model.words import How, ProbeKind
-from analyzer.tables.arrays import Column, Mask, are_among, distinct
+from analyzer.tables.arrays import Column, Mask, are_among, distinct, in_order
 from analyzer.tables.fields import (
     ANSWER_TIME,
     EVENT_ENDPOINT,
@@ -31,7 +31,6 @@ from analyzer.tables.fields import (
     RESENT,
     ROLES,
 )
-from analyzer.tables.probe import probers
 
 # Two probes without an answer, or two retransmissions: fewer are an ordinary loss.
 UNHEARD = 2
@@ -61,11 +60,13 @@ class Silence:
     @cached_property
     def _paths(self) -> tuple[Column, Column, Column]:
         """The number of each connection's path; all connections by path, each path's in order; where each's begin."""
-        keys = path_keys(self._facts.tracks.flows, np.arange(len(self._facts)))
+        keys = path_keys(self._facts, np.arange(len(self._facts)))
         order = np.argsort(keys, kind="stable")
-        numbers = np.zeros(len(keys), np.int64)
-        numbers[order[1:]] = np.cumsum(np.diff(keys[order]) != 0)
-        return numbers, order, np.searchsorted(numbers[order], np.arange(len(order) + 1))
+        begins = np.ones(len(keys), bool)
+        begins[1:] = np.diff(keys[order]) != 0
+        numbers = np.empty(len(keys), np.int64)
+        numbers[order] = np.cumsum(begins) - 1
+        return numbers, order, np.append(np.flatnonzero(begins), len(keys))
 
     def on_path_of(self, stream: int) -> Column:
         """All connections between the hosts of this one, itself included, in order."""
@@ -114,6 +115,8 @@ class Silence:
             dead, given_up = int(flows[stream, OPEN_GAP_END]), int(self._last[stream, side])
             others = self.on_path_of(stream)
             others = others[made[others] & (others != stream)]
+            if not len(others):
+                continue
             others = others[(flows[others, FIRST_TIME] < given_up) & (self._two_way_until[others, side] > dead)]
             others = others[~_asleep(flows, asleep, others, side, dead, given_up)]
             found[place] = any(_not_resending(resent, other, dead, given_up) for other in others.tolist())
@@ -202,11 +205,11 @@ def _probing_gaps(facts: Facts, windows: Column) -> _ProbingGaps:
     since, ended = log[:, PROBE_SINCE], log[:, ANSWER_TIME]
     lasted = np.where(ended > 0, ended, facts.end) - since >= windows.min(initial=facts.end)
     # Only the last probe of a gap tells when it ended: all probes of whoever may have had one that was long enough.
-    prober = probers(log)
+    prober = facts.prober
     may_be = np.zeros(2 * len(facts), bool)
     may_be[prober[is_keepalive & lasted]] = True
     rows = np.flatnonzero(is_keepalive & may_be[prober])
-    rows = rows[np.argsort(prober[rows], kind="stable")]
+    rows = rows[in_order(prober[rows])]
     endpoint, since = prober[rows], since[rows]
     last = np.ones(len(rows), bool)
     last[:-1] = (np.diff(endpoint) != 0) | (np.diff(since) != 0)

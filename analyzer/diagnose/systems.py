@@ -5,7 +5,7 @@ from __future__ import annotations
 from analyzer.knowledge.snippets import Timing
 from analyzer.model.columns import Facts
 from analyzer.model.flows import SIDES, Flow
-from analyzer.tables.fields import ENDPOINT_SIZE, FINGERPRINT, HEAD_SIZE, TTL_HIGH
+from analyzer.tables.fields import FINGERPRINT, TTL_HIGH
 
 # Windows begins with a TTL of 128, Linux, the BSDs and macOS with 64, and few paths have more than 32 hops; and it
 # probes with one byte.
@@ -23,8 +23,7 @@ def is_windows(facts: Facts, flow: Flow, side: int) -> bool:
     """Whether this end is likely to run Windows: by its TTL, and by the form of its probes if there are any."""
     if any(entry.sender == SIDES[side] and not entry.probe_length for entry in flow.keepalive):
         return False
-    seen = int(facts.tracks.flows[flow.stream, HEAD_SIZE + side * ENDPOINT_SIZE + FINGERPRINT])
-    return seen >> TTL_HIGH & 0xFF in WINDOWS_TTL
+    return facts.tracks.endpoint(FINGERPRINT, flow.stream, side) >> TTL_HIGH & 0xFF in WINDOWS_TTL
 
 
 def windows_settings(port: int, timing: Timing) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from analyzer.diagnose.groups import service_and_path_keys
 from analyzer.model.columns import Facts
+from analyzer.model.flows import Flow
 from analyzer.tables.arrays import Column, Mask, are_among, distinct
 from analyzer.tables.fields import END_TIME
 from analyzer.tcp import LATE_PART, SECOND
@@ -32,19 +33,18 @@ def overdue(context: Context, streams: Column) -> Mask:
     Where another connection of the same client to the same service shows its idle time, that is what is usual there.
     """
     limits = np.full(len(streams), USUAL_NS)
-    flows, asked = context.facts.tracks.flows, context.facts.probes.sum(axis=1)
+    facts, asked = context.facts, context.facts.probes.sum(axis=1)
     probed = np.flatnonzero(asked)
     if len(streams) and len(probed):
         probed = probed[np.argsort(-asked[probed], kind="stable")]  # those that show most first
-        keys, of_probed = service_and_path_keys(flows, streams), service_and_path_keys(flows, probed)
+        keys, of_probed = service_and_path_keys(facts, streams), service_and_path_keys(facts, probed)
         order = np.argsort(of_probed, kind="stable")
         beside = are_among(keys, of_probed)
         first = order[np.searchsorted(of_probed[order], keys[beside])]  # which of the probed shows most there
         shown = distinct(first)
-        context.expect(sorted(probed[shown].tolist()))
-        usual = [_limit(_idle_time(context, stream)) for stream in probed[shown].tolist()]
+        usual = [_limit(_idle_time(flow)) for flow in context.flows(probed[shown].tolist())]
         limits[beside] = np.array(usual, np.int64)[np.searchsorted(shown, first)]
-    return np.asarray(silences(context.facts, streams) > limits)
+    return np.asarray(silences(facts, streams) > limits)
 
 
 def _limit(idle: float | None) -> int:
@@ -52,8 +52,8 @@ def _limit(idle: float | None) -> int:
     return USUAL_NS if idle is None else round(idle * SECOND * CLEARLY_LONGER)
 
 
-def _idle_time(context: Context, stream: int) -> float | None:
+def _idle_time(flow: Flow) -> float | None:
     """The idle time of a connection's keepalive, in seconds, at most; None where that is not known."""
-    times = [entry.tcp_keepalive_time for entry in context.flow(stream).keepalive]
+    times = [entry.tcp_keepalive_time for entry in flow.keepalive]
     highs = [one.high if one.value is None else one.value for one in times if one is not None]
     return max((high for high in highs if high is not None), default=None)

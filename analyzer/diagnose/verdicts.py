@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -127,9 +128,9 @@ def _middlebox_drop(facts: Facts, idle_after: int) -> Mask:
 
 def _dropped(facts: Facts, places: Narrow) -> Column:
     """Streams whose data after a silence was sent in vain, while their peer was heard on another connection."""
-    silence = Silence(facts)
-    stuck = (places == PLACES["retransmission_timeout"]) & (silence.last_gap >= FORGETTABLE_NS)
-    return np.flatnonzero(stuck & silence.alive_elsewhere) if stuck.any() else np.zeros(0, np.int64)
+    silence, streams = Silence(facts), np.flatnonzero(places == PLACES["retransmission_timeout"])
+    stuck = streams[silence.last_gap[streams] >= FORGETTABLE_NS] if len(streams) else streams
+    return stuck[silence.alive_elsewhere[stuck]] if len(stuck) else stuck
 
 
 def _retransmission_timeout(facts: Facts, idle_after: int) -> Mask:
@@ -263,7 +264,9 @@ PLACES = {verdict.word: place for place, verdict in enumerate(VERDICTS)}
 
 def judge(facts: Facts, idle_after: int) -> Narrow:
     """The verdict of every connection, as its place in VERDICTS: (flows,); `idle_after` in nanoseconds."""
-    places = np.concatenate([_judge(part, idle_after) for part in facts.parts()])
+    places = np.concatenate(
+        [_judge(replace(part, tracks=part.tracks.in_columns()), idle_after) for part in facts.parts()]
+    )
     places[_dropped(facts, places)] = PLACES["middlebox_drop"]
     return places
 

@@ -10,7 +10,6 @@ from analyzer.model.columns import Facts
 from analyzer.model.words import ProbeKind
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import NEVER, PROBE_BEFORE, PROBE_FRAME, PROBE_SINCE, PROBE_TIME
-from analyzer.tables.probe import probers
 
 
 class Waits(NamedTuple):
@@ -29,9 +28,11 @@ class Waits(NamedTuple):
 def first_probes(facts: Facts, which: Mask) -> Waits:
     """Those of some rows of the log, (probes,), that are keepalive probes and follow no other in their silence."""
     log = facts.tracks.probes
-    rows = np.flatnonzero(which & (facts.probe_kind == ProbeKind.KEEPALIVE))
-    rows = rows[log[rows, PROBE_SINCE] != NEVER]
-    before = log[rows, PROBE_BEFORE]
-    rows = rows[(before == 0) | (log[before - 1, PROBE_SINCE] != log[rows, PROBE_SINCE])]
-    waited = log[rows, PROBE_TIME] - log[rows, PROBE_SINCE]
-    return Waits(probers(log, rows).astype(np.int64), waited, log[rows, PROBE_FRAME], log[rows, PROBE_TIME])
+    since = log[:, PROBE_SINCE].copy()
+    which = which & (facts.probe_kind == ProbeKind.KEEPALIVE) & (since != NEVER)
+    rows = np.flatnonzero(which)
+    before = log[:, PROBE_BEFORE][which]
+    rows = rows[(before == 0) | (since[before - 1] != since[rows])]
+    chosen = log[rows]
+    waited = chosen[:, PROBE_TIME] - chosen[:, PROBE_SINCE]
+    return Waits(facts.prober[rows].astype(np.int64), waited, chosen[:, PROBE_FRAME], chosen[:, PROBE_TIME])

@@ -52,7 +52,6 @@ from analyzer.tables.fields import (
     SAW_SYN,
     STREAM,
 )
-from analyzer.tables.probe import probers
 from analyzer.tcp import SECOND
 from analyzer.track import Tracker
 
@@ -179,8 +178,7 @@ class Watch:
         facts, log = look.facts, look.facts.tracks.probes
         if not len(log):
             return
-        who = probers(log)
-        told = self._probes[look.rows]
+        who, told = facts.prober, self._probes[look.rows]
         answer = log[:, PROBE_MARKS] & ANSWER
         rtt = np.maximum(facts.tracks.flows[who >> 1, HANDSHAKE_RTT], 0)
         due = log[:, PROBE_TIME] + PATIENCE_NS + ROUND_TRIPS * rtt

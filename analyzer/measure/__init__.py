@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from analyzer.measure.endings import measure_endings
-from analyzer.measure.flows import KeepaliveRows, endpoints_of, gather_keepalives, make_flow
+from analyzer.measure.endings import Endings, measure_endings, settled
+from analyzer.measure.flows import KeepaliveRows, endpoints_of, gather_keepalives, make_flows
 from analyzer.measure.heartbeats import beating
+from analyzer.measure.hosts import name_hosts
 from analyzer.measure.probes import measure_probes
 from analyzer.measure.resets import made_on_the_path
 from analyzer.measure.settings.pooled import pool_settings
 from analyzer.measure.settings.unheard import find_unheard_runs
 from analyzer.model.captures import Span
-from analyzer.model.columns import Facts, Tracks
+from analyzer.model.columns import Facts, Tracks, listened
 from analyzer.model.words import How, Why
 
-__all__ = ["KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flow", "measure", "pool_settings"]
+__all__ = ["KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flows", "measure", "pool_settings"]
 
 
 def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
@@ -27,7 +29,14 @@ def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
     """
     tracks, unheard = find_unheard_runs(tracks)
     probes = measure_probes(tracks, unheard)
-    endings = measure_endings(tracks, end, spans, probes, unheard)
+    listening = partial(listened, spans, end)
+    parts = []
+    for part, some in tracks.parts():
+        columns = some.in_columns()
+        run = probes.trailing[part], probes.interval[part], probes.last_probe[part]
+        parts.append((*name_hosts(columns), beating(columns), *measure_endings(columns, listening, *run)))
+    client, server, service, beats, *ends = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    endings = settled(Endings(*ends), tracks, probes.reset, unheard)
     forged = made_on_the_path(tracks) & (endings.how == How.RST)
     # What an endpoint did not send, its application did not abort.
     why = np.where(forged & (endings.why == Why.ABORT), np.int8(Why.NONE), endings.why)
@@ -36,6 +45,10 @@ def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
         end=end,
         spans=tuple(spans),
         probe_kind=probes.kind,
+        prober=probes.prober,
+        client=client,
+        server=server,
+        service=service,
         handshake=endings.handshake,
         how=endings.how,
         by=endings.by,
@@ -50,5 +63,5 @@ def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
         interval=probes.interval,
         last_probe=probes.last_probe,
         zero_window_probes=probes.zero_window_probes,
-        beating=beating(tracks),
+        beating=beats,
     )

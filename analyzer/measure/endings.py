@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.measure.probes import ProbeMeasures
 from analyzer.measure.settings.timers import PACE, SLACK_NS
 from analyzer.measure.settings.unheard import UnheardRuns
-from analyzer.model.columns import Tracks, listened
+from analyzer.model.columns import Tracks
 from analyzer.model.words import Handshake, How, Why
 from analyzer.tables.arrays import Column, Mask, Narrow, Short, are_among
 from analyzer.tables.fields import (
@@ -67,29 +65,29 @@ class Endings(NamedTuple):
     ended: Column
 
 
-def measure_endings(
-    tracks: Tracks, end: int, spans: Sequence[tuple[int, int]], probes: ProbeMeasures, unheard: UnheardRuns
-) -> Endings:
-    """Handshake and ending of every connection; `end` and `spans` as in model.Facts."""
-    listening = partial(listened, spans, end)
-    parts = []
-    for part, some in tracks.parts():
-        parts.append(_endings(some, listening, probes.trailing[part], probes.interval[part], probes.last_probe[part]))
-    endings = Endings(*[np.concatenate(columns) for columns in zip(*parts, strict=True)])
+def settled(endings: Endings, tracks: Tracks, reset: Short, unheard: UnheardRuns) -> Endings:
+    """The same once it is known which connections gave up on answers, and whose RSTs answered a stranger."""
     gave_up = unheard.endpoints >> 1
     endings.why[gave_up[endings.how[gave_up] == How.RST]] = Why.KEEPALIVE_EXHAUSTED
-    endings.why[_replies_to_strangers(tracks, endings, probes.reset)] = Why.NONE
+    endings.why[_replies_to_strangers(tracks, endings, reset)] = Why.NONE
     return endings
 
 
-def _replies_to_strangers(tracks: Tracks, endings: Endings, reset: Short) -> Mask:
+def _replies_to_strangers(tracks: Tracks, endings: Endings, reset: Short) -> Column:
     """RSTs that look as if they answered a probe, of one that nothing else was heard of: the ACK may be a scan's."""
-    index, by = np.arange(len(tracks.flows)), np.maximum(endings.by - 1, 0)
-    seen = tracks.endpoints(FINGERPRINT)[index, by] != 0
-    return np.asarray((endings.why == Why.REPLY_TO_PROBE) & ~seen & ~reset.any(axis=1))
+    streams = np.flatnonzero(endings.why == Why.REPLY_TO_PROBE)
+    side = np.maximum(endings.by[streams] - 1, 0)
+    seen = tracks.endpoints(FINGERPRINT, streams)[np.arange(len(streams)), side] != 0
+    return np.asarray(streams[~seen & ~reset[streams].any(axis=1)])
 
 
-def _endings(tracks: Tracks, listening: Listening, trailing: Short, interval: Column, last_probe: Column) -> Endings:
+def measure_endings(
+    tracks: Tracks, listening: Listening, trailing: Short, interval: Column, last_probe: Column
+) -> Endings:
+    """Handshake and ending of these connections, as far as each tells alone.
+
+    `listening` says for how long the capture went on after a time; the rest is of model.Facts.
+    """
     flows = tracks.flows
     handshake = _handshakes(tracks)
     reset_side = flows[:, RESET_SIDE]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 
-from analyzer.model.flows import SIDES, Episode, Episodes, Keepalive, Probe
+from analyzer.model.flows import Episode, Episodes, Probe
 from analyzer.model.words import Outcome
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import (
@@ -32,39 +32,35 @@ from analyzer.tables.fields import (
     PROBE_MARKS,
     PROBE_SINCE,
     PROBE_TIME,
-    QUOTED,
     WITHOUT_TIMESTAMPS,
 )
 
+# Start, end, frame, time, answer_frame and answer_time of an idle gap with one answered probe.
+STEADY = [PROBE_SINCE, ANSWER_TIME, PROBE_FRAME, PROBE_TIME, ANSWER_FRAME, ANSWER_TIME]
 
-def make_keepalive(side: int, rows: Column, gave_up: bool) -> Keepalive:
-    """The keepalive probes of one endpoint, from its rows of the probe log in order: (probes, PROBE_SIZE).
 
-    `gave_up` says that the connection ended by this endpoint's keepalive timer.
-    """
+class Form(NamedTuple):
+    """What the probes of one endpoint look like, in fields of model.Keepalive."""
+
+    probe_length: int
+    confidence: str
+    without_timestamps: bool
+
+
+def form_of(rows: Column) -> Form:
+    """That of the keepalive probes of one endpoint, from its rows of the probe log: (probes, PROBE_SIZE)."""
     marks = rows[:, PROBE_MARKS]
-    answer = marks & ANSWER
-    return Keepalive(
-        sender=SIDES[side],
-        probes=len(rows),
-        answered=int(((answer != ANSWER_NONE) & (answer != ANSWER_RST)).sum()),
-        unanswered=int((answer == ANSWER_NONE).sum()),
-        reset=int((answer == ANSWER_RST).sum()),
-        icmp=int(((answer == ANSWER_NONE) & (marks & QUOTED != 0)).sum()),
-        probe_length=int((marks & ONE_OCTET).any()),
-        confidence=_confidence(marks),
-        without_timestamps=bool((marks & WITHOUT_TIMESTAMPS).any()),
-        episodes=LazyEpisodes(rows, gave_up),
-    )
+    some = int(np.bitwise_or.reduce(marks))
+    return Form(int(some & ONE_OCTET != 0), _confidence(marks), some & WITHOUT_TIMESTAMPS != 0)
 
 
 def _confidence(marks: Column) -> str:
     """How sure it is that these are keepalive probes: as sure as of the best of them."""
-    if (marks & (ONE_SIDED | HELD_BACK | EARLY) == 0).any():
+    if not (marks & (ONE_SIDED | HELD_BACK | EARLY)).all():
         return "certain"
-    if (marks & ONE_SIDED != 0).all():
+    if (marks & ONE_SIDED).all():
         return "possible"  # a peer that this capture does not hold may have said what would explain them otherwise
-    return "likely" if (marks & (HELD_BACK | EARLY) == 0).any() else "possible"
+    return "possible" if (marks & (HELD_BACK | EARLY)).all() else "likely"
 
 
 class LazyEpisodes(Episodes):
@@ -73,9 +69,10 @@ class LazyEpisodes(Episodes):
     def __init__(self, rows: Column, gave_up: bool) -> None:
         since = rows[:, PROBE_SINCE]
         # Probes with the same last reception belong together.
-        self._bounds = [0, *(np.flatnonzero(np.diff(since)) + 1).tolist(), len(rows)]
+        self._bounds = [0, *(np.flatnonzero(since[1:] != since[:-1]) + 1).tolist(), len(rows)]
         self._rows = rows
         self._gave_up = gave_up
+        self._made: dict[int, Episode] = {}  # rules ask for the last again and again
 
     def __len__(self) -> int:
         return len(self._bounds) - 1
@@ -88,15 +85,17 @@ class LazyEpisodes(Episodes):
     def steady(self) -> Column | None:
         """See model.Episodes: (gaps, 6), nanoseconds since 1970 and frames; None if one is otherwise."""
         rows = self._rows
-        marks, since = rows[:, PROBE_MARKS], rows[:, PROBE_SINCE]
+        if len(self) != len(rows) or rows[0, PROBE_SINCE] == NEVER:
+            return None
+        marks = rows[:, PROBE_MARKS]
         answer, gap = marks & ANSWER, marks & GAP_END
-        if len(self) != len(rows) or answer.min() == ANSWER_NONE or answer.max() == ANSWER_RST or since[0] == NEVER:
+        # Beyond GAP_OPEN, GAP_ANSWERED and GAP_DATA are the ways to end badly.
+        if answer.min() == ANSWER_NONE or answer.max() == ANSWER_RST or gap.max() > GAP_DATA:
             return None
-        if gap.max() > GAP_DATA:  # beyond GAP_OPEN, GAP_ANSWERED and GAP_DATA are the ways to end badly
-            return None
-        end = np.where(gap == GAP_OPEN, np.maximum(rows[:, PROBE_TIME], rows[:, ANSWER_TIME]), rows[:, ANSWER_TIME])
-        columns = (since, end, *(rows[:, field] for field in (PROBE_FRAME, PROBE_TIME, ANSWER_FRAME, ANSWER_TIME)))
-        return np.stack(columns, axis=1)
+        steady = rows[:, STEADY]
+        still = np.flatnonzero(gap == GAP_OPEN)
+        steady[still, 1] = np.maximum(rows[still, PROBE_TIME], rows[still, ANSWER_TIME])
+        return steady
 
     def recovered(self) -> int:
         """See model.Episodes; as `_outcome`, without an Episode made."""
@@ -114,7 +113,10 @@ class LazyEpisodes(Episodes):
         if isinstance(index, slice):
             return list(self)[index]
         position = range(len(self))[index]
-        return _episode(self._rows[self._bounds[position] : self._bounds[position + 1]].tolist(), self._gave_up)
+        if position not in self._made:
+            rows = self._rows[self._bounds[position] : self._bounds[position + 1]].tolist()
+            self._made[position] = _episode(rows, self._gave_up)
+        return self._made[position]
 
     def __iter__(self) -> Iterator[Episode]:
         table = self._rows.tolist()

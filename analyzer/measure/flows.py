@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.measure.episodes import make_keepalive
+from analyzer.measure.episodes import LazyEpisodes, form_of
 from analyzer.measure.heartbeats import make_heartbeats
-from analyzer.measure.settings.estimate import SettingsOnDemand
+from analyzer.measure.settings.estimate import STREAMS_AT_A_TIME, Settings, settings_in_turn
 from analyzer.model.columns import Facts
 from analyzer.model.flows import MIDDLEBOX, SIDES, Ending, Endpoint, Flow, Keepalive
 from analyzer.model.words import Handshake, How, ProbeKind, Why
-from analyzer.tables.arrays import Column
+from analyzer.tables.arrays import Column, Mask, in_order
 from analyzer.tables.fields import (
     BEAT,
     BYTES,
@@ -44,9 +45,14 @@ from analyzer.tables.fields import (
     TUNNEL_KIND,
     TUNNEL_VXLAN,
 )
-from analyzer.tables.probe import probers
 from analyzer.tcp import State
 
+Match = Callable[[Keepalive], tuple[str, ...]]
+Matcher = Callable[[int], Match]
+KEY_SIZE = ROLES + 1
+# Words of the flow table that a _Row has: one by one, and in pairs.
+FIELDS = [FIRST_TIME, END_TIME, HANDSHAKE, HANDSHAKE_RTT, RESET_FRAME]
+PAIRS = [[HEAD_SIZE + x, HEAD_SIZE + ENDPOINT_SIZE + x] for x in (STATE, PACKETS, BYTES, RESENT, KNOWN, BEAT)]
 WORD = (1 << 64) - 1
 MAPPED = 0xFFFF
 STATES = tuple(State)  # looking one up is several times faster than State(number)
@@ -61,68 +67,140 @@ class KeepaliveRows(NamedTuple):
 
     rows: Column
     first: Column
-    settings: SettingsOnDemand
 
 
 def gather_keepalives(facts: Facts) -> KeepaliveRows:
     """All of them at once: one by one, a large capture's would take a second."""
     # As few and as narrow arrays at a time as it goes: this is when memory is at its highest.
-    prober = probers(facts.tracks.probes)
-    prober[facts.probe_kind != ProbeKind.KEEPALIVE] = 2 * len(facts)  # behind all others
-    rows = np.argsort(prober, kind="stable")
+    rows = np.flatnonzero(facts.probe_kind == ProbeKind.KEEPALIVE)
+    rows = rows[in_order(facts.prober[rows])]
     first = np.zeros(2 * len(facts) + 1, np.int64)
     np.cumsum(facts.probes, out=first[1:])
-    return KeepaliveRows(rows, first, SettingsOnDemand(facts, rows, first))
+    return KeepaliveRows(rows, first)
 
 
-def make_flow(facts: Facts, keepalives: KeepaliveRows, stream: int, verdict: str) -> Flow:
-    """The Flow of one stream, with the verdict that it was given."""
-    head = facts.tracks.flows[stream].tolist()
-    client, server = endpoints_of(head)
-    x, y = HEAD_SIZE, HEAD_SIZE + ENDPOINT_SIZE
-    by = int(facts.by[stream])
-    ended = int(facts.ended[stream])
-    why = WHYS[facts.why[stream]]
-    how = HOWS[facts.how[stream]]
-    state = [STATES[head[x + STATE]], STATES[head[y + STATE]]]
+class _Row(NamedTuple):
+    """What the columns say of one connection; pairs are (client, server)."""
+
+    stream: int
+    verdict: str
+    probed: bool  # the log's word: an endpoint forgets its last probe where a SYN begins anew
+    key: list[int]
+    start: int
+    end: int
+    seen: int  # HANDSHAKE
+    rtt: int
+    reset_frame: int
+    state: list[int]
+    packets: list[int]
+    bytes: list[int]
+    resent: list[int]
+    known: list[int]
+    beat: list[int]
+    handshake: int
+    how: int
+    by: int
+    why: int
+    forged: bool
+    ended: int
+    reset: list[int]
+    zero_window_probes: list[int]
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it ended by the keepalive timer of its ender."""
+        return self.why == Why.KEEPALIVE_EXHAUSTED
+
+
+def make_flows(
+    facts: Facts, keepalives: KeepaliveRows, streams: Column, verdicts: Sequence[str], matcher: Matcher
+) -> Iterator[Flow]:
+    """The Flows of these streams, one by one, in their order; columns are read for some hundred at a time.
+
+    `verdicts` are those that they were given, and `matcher` tells known defaults by a server's port.
+    """
+    probed = np.asarray(facts.probes[streams].any(axis=1))
+    settings = settings_in_turn(facts, *keepalives, streams[probed])
+    for start in range(0, len(streams), STREAMS_AT_A_TIME):
+        part = slice(start, start + STREAMS_AT_A_TIME)
+        for row in _rows(facts, streams[part], verdicts[part], probed[part]):
+            ends = endpoints_of(row.key)
+            known = next(settings) if row.probed else None
+            yield _flow(row, ends, facts, _keepalives(facts, keepalives, row, known, matcher(ends[1].port)))
+
+
+def _rows(facts: Facts, streams: Column, verdicts: Sequence[str], probed: Mask) -> Iterator[_Row]:
+    """What the columns say of these streams."""
+    table = facts.tracks.flows[streams]
+    own = (facts.handshake, facts.how, facts.by, facts.why, facts.forged, facts.ended)
+    measured = [*(one[streams].tolist() for one in own), facts.reset[streams].tolist()]
+    measured.append(facts.zero_window_probes[streams].tolist())
+    words = (table[:, fields].tolist() for fields in (slice(KEY_SIZE), FIELDS, PAIRS))
+    told = zip(streams.tolist(), verdicts, probed.tolist(), strict=True)
+    for one, key, fields, pairs, others in zip(told, *words, zip(*measured, strict=True), strict=True):
+        yield _Row._make((*one, key, *fields, *pairs, *others))
+
+
+def _flow(row: _Row, ends: tuple[Endpoint, Endpoint], facts: Facts, keepalive: tuple[Keepalive, ...]) -> Flow:
+    client, server = ends
+    by, why, how = row.by, WHYS[row.why], HOWS[row.how]
+    state = [STATES[number] for number in row.state]
     if how is How.TIMEOUT:
         state[by - 1] = State.UNKNOWN  # gone, or silent for another reason: silence does not show which
-    if facts.forged[stream]:
+    if row.forged:
         state[by - 1] = State.UNKNOWN  # it never sent that RST
-    gave_up = why is Why.KEEPALIVE_EXHAUSTED
-    if gave_up and (facts.reset[stream, 2 - by] > 1 or head[(y if by == 1 else x) + RESENT] > 0):
+    if row.gave_up and (row.reset[2 - by] > 1 or row.resent[2 - by] > 0):
         state[2 - by] = State.UNKNOWN  # it had not heard the RST to what it sent first: who knows of the last
-    ender = MIDDLEBOX if facts.forged[stream] else SIDES[by - 1] if by else None
-    rtt = head[HANDSHAKE_RTT]
-    probed = facts.probes[stream].any()  # the log's word: an endpoint forgets its last probe where a SYN begins anew
+    ender = MIDDLEBOX if row.forged else SIDES[by - 1] if by else None
     return Flow(
-        stream=stream,
+        stream=row.stream,
         client=client,
         server=server,
-        roles="handshake" if head[HANDSHAKE] & SAW_SYN else "guess",
-        start=head[FIRST_TIME],
-        end=head[END_TIME],
-        packets=(head[x + PACKETS], head[y + PACKETS]),
-        bytes=(head[x + BYTES], head[y + BYTES]),
-        handshake=HANDSHAKES[facts.handshake[stream]],
-        handshake_rtt=rtt if rtt >= 0 else None,
+        roles="handshake" if row.seen & SAW_SYN else "guess",
+        start=row.start,
+        end=row.end,
+        packets=(row.packets[0], row.packets[1]),
+        bytes=(row.bytes[0], row.bytes[1]),
+        handshake=HANDSHAKES[row.handshake],
+        handshake_rtt=row.rtt if row.rtt >= 0 else None,
         state=(state[0], state[1]),
-        ending=Ending(how, ender, ended or None, why, head[RESET_FRAME] or None),
-        verdict=verdict,
-        keepalive=tuple(_keepalives(facts, keepalives, stream, by - 1 if gave_up else None)) if probed else (),
-        heartbeats=make_heartbeats(facts, stream, head) if head[x + BEAT] or head[y + BEAT] else (),
-        zero_window_probes=tuple(facts.zero_window_probes[stream].tolist()),
-        tunnel=tunnel_name(head[x + KNOWN] >> KNOWN_TUNNEL or head[y + KNOWN] >> KNOWN_TUNNEL),
+        ending=Ending(how, ender, row.ended or None, why, row.reset_frame or None),
+        verdict=row.verdict,
+        keepalive=keepalive,
+        heartbeats=make_heartbeats(facts, row.stream) if any(row.beat) else (),
+        zero_window_probes=tuple(row.zero_window_probes),
+        tunnel=tunnel_name(row.known[0] >> KNOWN_TUNNEL or row.known[1] >> KNOWN_TUNNEL),
     )
 
 
-def _keepalives(facts: Facts, keepalives: KeepaliveRows, stream: int, gave_up: int | None) -> Iterator[Keepalive]:
-    """What each side of a connection probed; `gave_up` is the side that ended it so."""
-    for side in range(2):
-        first, end = keepalives.first[stream * 2 + side : stream * 2 + side + 2].tolist()
-        if first < end:
-            rows = facts.tracks.probes[keepalives.rows[first:end]]
-            yield keepalives.settings.apply(make_keepalive(side, rows, gave_up == side), stream, side)
+def _keepalives(
+    facts: Facts, keepalives: KeepaliveRows, row: _Row, known: tuple[Settings, int] | None, match: Match
+) -> tuple[Keepalive, ...]:
+    """What each side of a connection probed, and what is known of its settings; none where nobody did."""
+    if known is None:
+        return ()
+    settings, place = known
+    found, stream = [], row.stream
+    for side, (first, end) in enumerate(pairwise(keepalives.first[2 * stream : 2 * stream + 3].tolist())):
+        if first == end:
+            continue
+        probes = facts.tracks.probes[keepalives.rows[first:end]]
+        answered = int(facts.answered[stream, side])
+        found.append(
+            Keepalive(
+                sender=SIDES[side],
+                probes=end - first,
+                answered=answered,
+                unanswered=end - first - answered - row.reset[side],
+                reset=row.reset[side],
+                icmp=int(facts.icmp[stream, side]),
+                **form_of(probes)._asdict(),
+                episodes=LazyEpisodes(probes, row.gave_up and row.by - 1 == side),
+                **settings.of(2 * place + side)._asdict(),
+                match=match,
+            )
+        )
+    return tuple(found)
 
 
 def tunnel_name(tunnel: int) -> str | None:
@@ -131,7 +209,7 @@ def tunnel_name(tunnel: int) -> str | None:
 
 
 def endpoints_of(head: list[int]) -> tuple[Endpoint, Endpoint]:
-    """Client and server, from the key of the flow table."""
+    """Client and server, from the first KEY_SIZE words of a row of the flow table."""
     low = Endpoint(address_text(head[LOW_HI], head[LOW_LO]), head[KEY_PORTS] >> 16)
     high = Endpoint(address_text(head[HIGH_HI], head[HIGH_LO]), head[KEY_PORTS] & 0xFFFF)
     return (low, high) if head[ROLES] & CLIENT_IS_LOW else (high, low)

@@ -23,9 +23,7 @@ from analyzer.tables.fields import (
     BEATS_SENT,
     BEATS_UNEVEN,
     BYTES,
-    ENDPOINT_SIZE,
     EVENT_BEAT,
-    HEAD_SIZE,
     KEY_PORTS,
 )
 from analyzer.wire import HEARTBEAT_PROTOCOLS
@@ -48,10 +46,6 @@ PUT_OFF = 1.5
 
 def beating(tracks: Tracks) -> Mask:
     """Endpoints that send heartbeats: (flows, 2)."""
-    return np.concatenate([_beating(some) for _, some in tracks.parts()])
-
-
-def _beating(tracks: Tracks) -> Mask:
     beat, gaps = tracks.endpoints(BEAT), tracks.endpoints(BEAT_GAPS)
     sent = beat >> BEATS_SENT & BEATS_MASK
     shortest, longest = gaps & BEAT_GAP_MASK, gaps >> BEAT_LONGEST & BEAT_GAP_MASK
@@ -90,21 +84,20 @@ def protocol_of(beat: Column) -> Column:
     return beat >> BEAT_PROTOCOL
 
 
-def make_heartbeats(facts: Facts, stream: int, head: list[int]) -> tuple[Heartbeat, ...]:
-    """The heartbeats of one connection, from its row of the flow table."""
+def make_heartbeats(facts: Facts, stream: int) -> tuple[Heartbeat, ...]:
+    """The heartbeats of one connection."""
     found = []
     for side in range(2):
         if not facts.beating[stream, side]:
             continue
-        x = HEAD_SIZE + side * ENDPOINT_SIZE
-        beat = head[x + BEAT]
+        beat = facts.tracks.endpoint(BEAT, stream, side)
         sent = beat >> BEATS_SENT & BEATS_MASK
         protocol = beat >> BEAT_PROTOCOL
         found.append(
             Heartbeat(
                 protocol=HEARTBEAT_PROTOCOLS[protocol - 1] if protocol else PERIODIC,
                 sender=SIDES[side],
-                period_s=_period(head[x + BEAT_GAPS]),
+                period_s=_period(facts.tracks.endpoint(BEAT_GAPS, stream, side)),
                 sent=sent,
                 answered=beat >> BEATS_ANSWERED & BEATS_MASK,
                 frames=facts.event_frames(stream, EVENT_BEAT, side),

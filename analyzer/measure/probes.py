@@ -49,9 +49,10 @@ FLAGS = 0xFF  # those of them that tell what kind of probe it is
 
 
 class ProbeMeasures(NamedTuple):
-    """Columns of model.Facts that come from the probe log; `kind` per row of the log, the others (flows, 2)."""
+    """Columns of model.Facts that come from the probe log; the first two per row of it, the others (flows, 2)."""
 
     kind: Narrow
+    prober: Short
     probes: Short
     answered: Short
     reset: Short
@@ -79,12 +80,12 @@ def measure_probes(tracks: Tracks, unheard: UnheardRuns) -> ProbeMeasures:
         run.interval[endpoint >> 1, endpoint & 1] = last[PROBE_TIME] - log[last[PROBE_BEFORE] - 1, PROBE_TIME]
 
     def count(chosen: Mask) -> Short:
-        counts = np.zeros(2 * len(tracks.flows), np.int32)
-        np.add.at(counts, prober[chosen], 1)
-        return counts.reshape(-1, 2)
+        counts = np.bincount(prober[chosen], minlength=2 * len(tracks.flows))
+        return counts.reshape(-1, 2).astype(np.int32, order="F")
 
     return ProbeMeasures(
         kind=kind,
+        prober=prober,
         probes=count(keepalive),
         answered=count(keepalive & (answer > ANSWER_NONE) & (answer < ANSWER_RST)),
         reset=count(keepalive & (answer == ANSWER_RST)),

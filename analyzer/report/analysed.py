@@ -70,10 +70,13 @@ class Analysed(Shown, Protocol):
     def severity_of(self, stream: int) -> str:
         """How urgent the verdict of a connection is."""
 
-    def worst_first(self, streams: list[int]) -> list[int]:
+    def by_verdict(self, streams: Sequence[int] | Column) -> dict[str, Column]:
+        """These streams, in their order, by verdict: the most urgent first, and those alone that some have."""
+
+    def worst_first(self, streams: Sequence[int] | Column) -> list[int]:
         """These streams, those with the most urgent verdict first."""
 
-    def verdict_counts(self, streams: list[int]) -> dict[str, int]:
+    def verdict_counts(self, streams: Sequence[int] | Column) -> dict[str, int]:
         """How many of these streams have each verdict, the most urgent first."""
 
     def by_service(self, streams: Column) -> list[Column]:

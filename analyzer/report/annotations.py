@@ -21,7 +21,6 @@ from analyzer.tables.fields import (
     PROBE_SINCE,
     PROBE_TIME,
 )
-from analyzer.tables.probe import probers
 
 if TYPE_CHECKING:
     from analyzer.report.analysed import Analysed
@@ -54,7 +53,7 @@ def remarks_on(analysis: Analysed, streams: Sequence[int]) -> Remarks:
 def _remark_probes(analysis: Analysed, chosen: Column, kind: ProbeKind, name: str, remarks: Remarks) -> None:
     """Each probe by its place in its idle gap, and what answered it."""
     facts = analysis.facts
-    log, who = facts.tracks.probes, probers(facts.tracks.probes)
+    log, who = facts.tracks.probes, facts.prober
     rows = np.flatnonzero((facts.probe_kind == kind) & chosen[who >> 1])
     rows = rows[np.lexsort((log[rows, PROBE_TIME], who[rows]))]
     before: tuple[int, int] | None = None

@@ -13,7 +13,6 @@ from analyzer.model.words import ProbeKind
 from analyzer.report.analysed import Analysed
 from analyzer.report.csv import COLUMNS, SETTING_COLUMNS, flow_row, setting_values
 from analyzer.tables.fields import ANSWER_FRAME, ANSWER_TIME, PROBE_FRAME, PROBE_TIME
-from analyzer.tables.probe import probers
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Schema, Table
@@ -161,7 +160,7 @@ class Tables:
         chosen[self._streams] = True
         for start in range(0, len(facts.probe_kind), ROWS):
             log, kinds = facts.tracks.probes[start : start + ROWS], facts.probe_kind[start : start + ROWS]
-            who = probers(log)
+            who = facts.prober[start : start + ROWS]
             fields = (log[:, field] for field in (PROBE_FRAME, PROBE_TIME, ANSWER_FRAME, ANSWER_TIME))
             kept = (kinds != ProbeKind.NOT_A_PROBE) & chosen[who >> 1]
             for prober, kind, number, time, answer, answered in np.stack((who, kinds, *fields), axis=1)[kept].tolist():

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from analyzer.model.findings import SEVERITIES, URGENT, Finding
 from analyzer.report.analysed import Analysed
 from analyzer.report.times import clock, zone
+from analyzer.tables.arrays import Column, distinct
 
 NAMED = 2  # servers or hosts that a sentence names
 SENTENCES = 3  # causes that a summary tells
@@ -35,7 +38,7 @@ class Cause:
     @cached_property
     def streams(self) -> tuple[int, ...]:
         """All connections that it concerns, in order."""
-        return tuple(sorted({stream for one in self.findings for stream in one.concerned}))
+        return tuple(distinct(_concerned(self.findings)).tolist())
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
@@ -118,15 +121,22 @@ def causes(findings: Iterable[Finding]) -> list[Cause]:
     return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.doubtful, -len(one.streams)))
 
 
-def unexplained(analysis: Analysed, streams: Sequence[int], findings: Sequence[Finding]) -> list[str]:
+def _concerned(findings: Iterable[Finding]) -> Column:
+    """The streams that these are about, some of them several times."""
+    return np.fromiter((stream for one in findings for stream in one.concerned), np.int64)
+
+
+def unexplained(analysis: Analysed, streams: Sequence[int] | Column, findings: Sequence[Finding]) -> list[str]:
     """Sentences about connections whose verdict is urgent and that no finding names: `3 of 9 connections are ...`."""
-    named = {stream for one in findings for stream in one.concerned}
-    left = Counter(analysis.verdicts[stream] for stream in streams if stream not in named)
+    named = np.zeros(len(analysis), bool)
+    named[_concerned(findings)] = True
+    chosen = np.asarray(streams, np.int64)
     sentences = []
-    for word, number in left.items():
+    left = analysis.by_verdict(chosen[~named[chosen]])
+    for word, some in sorted(left.items(), key=lambda one: int(one[1][0])):
         if analysis.severities[word] in URGENT:
-            counted = _capital(_counted(number, len(streams)))
-            sentences.append(f"{counted} {'is' if number == 1 else 'are'} {word}: {analysis.meanings[word]}.")
+            counted = _capital(_counted(len(some), len(chosen)))
+            sentences.append(f"{counted} {'is' if len(some) == 1 else 'are'} {word}: {analysis.meanings[word]}.")
     return sentences
 
 

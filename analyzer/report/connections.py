@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from analyzer.model.flows import SIDES, Endpoint, Flow, HostSettings, Keepalive
 from analyzer.model.quantities import duration
 from analyzer.model.words import How, Why
 from analyzer.report.analysed import Analysed
 from analyzer.report.layout import COLOURS, Layout, Shrink, Table, shortened
 from analyzer.report.phrases import REASONS, setting_values, settings_text
+from analyzer.tables.arrays import Column
 
 ADDRESS_WIDTH = 24
 PROFILES_NAMED = 3  # that fit equally well: more are no answer
@@ -55,17 +54,15 @@ class Rest(NamedTuple):
         return f"... and {self.connections} more {self.verdict}".rstrip() + servers
 
 
-def folded(analysis: Analysed, streams: Sequence[int], lines: int, most: int) -> Iterator[Row | Rest]:
+def folded(analysis: Analysed, streams: Column, lines: int, most: int) -> Iterator[Row | Rest]:
     """The worst connections first, in about so many lines, one of each verdict at the least, and `most` at the most.
 
     Connections of one verdict to one server are one row; servers for which there is no room are counted.
     """
-    groups: dict[str, list[list[int]]] = {}
-    for stream in analysis.worst_first(list(streams)):
-        groups.setdefault(analysis.verdicts[stream], [[]])[0].append(stream)
-    for verdict, (alike,) in groups.items():
-        by_server = [group.tolist() for group in analysis.by_service(np.array(alike))]
-        groups[verdict] = sorted(by_server, key=lambda group: -len(group))
+    groups = {
+        verdict: sorted(analysis.by_service(alike), key=lambda group: -len(group))
+        for verdict, alike in analysis.by_verdict(streams).items()
+    }
     left = lines - sum(_lines(some, 1) for some in groups.values())
     unlisted = dict(list(groups.items())[most:])
     for verdict, some in list(groups.items())[:most]:
@@ -73,14 +70,14 @@ def folded(analysis: Analysed, streams: Sequence[int], lines: int, most: int) ->
         while shown < len(some) and (more := _lines(some, shown + 1) - _lines(some, shown)) <= left:
             left -= more
             shown += 1
-        yield from (Row(group[0], len(group) - 1) for group in some[:shown])
+        yield from (Row(int(group[0]), len(group) - 1) for group in some[:shown])
         if some[shown:]:
             yield Rest(sum(map(len, some[shown:])), verdict, len(some) - shown)
     if unlisted:
         yield Rest(sum(len(group) for some in unlisted.values() for group in some))
 
 
-def _lines(groups: Sequence[Sequence[int]], shown: int) -> int:
+def _lines(groups: Sequence[Column], shown: int) -> int:
     """How many lines so many of these groups take, with what is said of the others."""
     return min(shown, len(groups)) + (shown < len(groups))
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, TextIO
 
 from analyzer.model.events import FINDING, Event
 from analyzer.report.analysed import Shown
-from analyzer.report.json import Writer
+from analyzer.report.json import Writer, endpoint
 from analyzer.report.json import text as quoted
 from analyzer.report.layout import COLOURS, Style, printable, shortened
 from analyzer.report.times import clock_with_fraction
@@ -116,8 +116,8 @@ def alert_line(event: Event, analysis: Shown) -> str:
 
 
 def _ends(event: Event, writer: Writer) -> str:
-    client = "null" if event.client is None else writer.endpoint(event.client)
-    server = "null" if event.server is None else writer.endpoint(event.server)
+    client = "null" if event.client is None else endpoint(event.client)
+    server = "null" if event.server is None else endpoint(event.server)
     return f'"client": {client}, "server": {server}'
 
 

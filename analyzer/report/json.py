@@ -36,6 +36,13 @@ HOWS = [how.name.lower() for how in How]
 WHYS = ["null" if why is Why.NONE else text(why.name.lower()) for why in Why]
 OUTCOMES = [outcome.name.lower() for outcome in Outcome]
 START, END, FRAME, TIME, ANSWER_FRAME, ANSWER_TIME = range(6)  # columns of model.Episodes.steady
+# What of these is written, in its order, as places in a row that has after the columns as they are their whole seconds,
+# and then what is left of these.
+WHOLE, REST = 6, 12
+STEADY = [
+    *(WHOLE + START, REST + START, WHOLE + END, REST + END),
+    *(FRAME, WHOLE + TIME, REST + TIME, ANSWER_FRAME, WHOLE + ANSWER_TIME, REST + ANSWER_TIME),
+]
 EPISODE = '{"start": %s, "end": %s, "outcome": "%s", "probes": [%s]}'
 UNANSWERED = '{"frame": %s, "time": %s, "answer_frame": null, "answer_time": null}'
 ANSWERED = '{"frame": %s, "time": %s, "answer_frame": %s, "answer_time": %s}'
@@ -83,26 +90,22 @@ class Writer:
     def flow(self, flow: Flow) -> str:
         """One element of `flows`."""
         rtt = "null" if flow.handshake_rtt is None else seconds(flow.handshake_rtt, NANO_DIGITS)
+        ending = flow.ending
         return (
-            f'{{"stream": {flow.stream}, "client": {self.endpoint(flow.client)}, '
-            f'"server": {self.endpoint(flow.server)}, "roles": "{flow.roles}", '
+            f'{{"stream": {flow.stream}, "client": {endpoint(flow.client)}, '
+            f'"server": {endpoint(flow.server)}, "roles": "{flow.roles}", '
             f'"start": {self.time(flow.start)}, "end": {self.time(flow.end)}, '
             f'"packets": {pair(flow.packets)}, "bytes": {pair(flow.bytes)}, '
             f'"handshake": "{HANDSHAKES[flow.handshake]}", "handshake_rtt_s": {rtt}, '
             f'"state": {{"client": "{STATES[flow.state[0]]}", "server": "{STATES[flow.state[1]]}"}}, '
-            f'"ending": {{"how": "{HOWS[flow.ending.how]}", '
-            f'"by": {"null" if flow.ending.by is None else text(flow.ending.by)}, '
-            f'"time": {self.optional(flow.ending.time, self.time)}, "why": {WHYS[flow.ending.why]}}}, '
+            f'"ending": {{"how": "{HOWS[ending.how]}", "by": {"null" if ending.by is None else text(ending.by)}, '
+            f'"time": {"null" if ending.time is None else self.time(ending.time)}, "why": {WHYS[ending.why]}}}, '
             f'"verdict": "{flow.verdict}", '
-            f'"keepalive": [{", ".join(map(self.keepalive, flow.keepalive))}], '
-            f'"heartbeats": [{", ".join(map(self.heartbeat, flow.heartbeats))}], '
+            f'"keepalive": [{", ".join(map(self.keepalive, flow.keepalive)) if flow.keepalive else ""}], '
+            f'"heartbeats": [{", ".join(map(self.heartbeat, flow.heartbeats)) if flow.heartbeats else ""}], '
             f'"zero_window_probes": {pair(flow.zero_window_probes)}, '
             f'"tunnel": {"null" if flow.tunnel is None else text(flow.tunnel)}}}'
         )
-
-    def endpoint(self, endpoint: Endpoint) -> str:
-        """An address and a port."""
-        return f'{{"address": "{endpoint.address}", "port": {endpoint.port}}}'
 
     def keepalive(self, entry: Keepalive) -> str:
         """One element of a flow's `keepalive`."""
@@ -148,12 +151,10 @@ class Writer:
 
     def steady_episodes(self, rows: Column) -> str:
         """Idle gaps of one answered probe each, formatted all at once; rows as of model.Episodes.steady."""
-        unit = 10 ** (9 - self._digits)
-        whole, fraction = rows // SECOND, rows % SECOND // unit
-        times = np.stack((whole, fraction), axis=2)
-        frames = rows[:, [FRAME, ANSWER_FRAME]]
-        columns = [times[:, START], times[:, END], frames[:, :1], times[:, TIME], frames[:, 1:], times[:, ANSWER_TIME]]
-        return (self._steady * len(rows))[:-2] % tuple(np.concatenate(columns, axis=1).ravel().tolist())
+        whole = rows // SECOND
+        rest = (rows - whole * SECOND) // 10 ** (9 - self._digits)
+        values = np.concatenate((rows, whole, rest), axis=1)[:, STEADY]
+        return (self._steady * len(rows))[:-2] % tuple(values.reshape(-1).tolist())
 
     def host(self, host: HostSettings) -> str:
         """One element of `hosts`."""
@@ -190,6 +191,11 @@ def same_traffic(facts: CaptureFacts) -> str:
     # Across a translation of addresses no packet is counted once for both: what was compared tells how many there are.
     packets = facts.shared or facts.same_traffic.packets
     return f'{{"capture": {facts.same_traffic.capture}, "clock_ahead_s": {ahead}, "packets": {packets}}}'
+
+
+def endpoint(one: Endpoint) -> str:
+    """An address and a port."""
+    return f'{{"address": "{one.address}", "port": {one.port}}}'
 
 
 def pair(values: tuple[int, ...]) -> str:

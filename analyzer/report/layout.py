@@ -69,6 +69,8 @@ class Table(NamedTuple):
 
 def printable(text: str) -> str:
     """A name from outside, without what would move a terminal's cursor or fake a line."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 

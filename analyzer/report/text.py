@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TextIO
 
+import numpy as np
+
 from analyzer.model.captures import CaptureFacts, span_of
 from analyzer.model.findings import URGENT, Finding
 from analyzer.model.flows import HostSettings
@@ -14,6 +16,7 @@ from analyzer.report.causes import Cause, causes, summary, unexplained
 from analyzer.report.connections import Rest, Row, folded, host_line, settings_of, table_lines
 from analyzer.report.layout import COLOURS, SCREEN, UNBROKEN, Layout, paragraph, printable
 from analyzer.report.read_from import capture_lines
+from analyzer.tables.arrays import Column
 from analyzer.tables.frames import file_of
 
 STREAMS_NAMED = 30  # of a cause that is told in full
@@ -32,9 +35,10 @@ def write_text(
     out: TextIO,
 ) -> None:
     """Write what these connections and findings say, in at most `layout.lines` lines."""
-    counts = analysis.verdict_counts(list(streams))
+    chosen = np.asarray(streams, np.int64)
+    counts = analysis.verdict_counts(chosen)
     found = causes(findings)
-    lines = list(_head(analysis, found, counts, unexplained(analysis, streams, findings), layout))
+    lines = list(_head(analysis, found, counts, unexplained(analysis, chosen, findings), layout))
     least = len(counts) + 3  # one row of each verdict
     room = None if layout.lines is None else layout.lines - len(lines) - 1
     if layout.full:
@@ -42,9 +46,9 @@ def write_text(
             lines += ["", *_in_full(cause, analysis.captures, layout)]
     elif found:
         lines += ["", *_in_short(found, layout, None if room is None else max(room - least, FINDINGS_LINES))]
-    if streams:
-        room = len(streams) if layout.lines is None else layout.lines - len(lines) - 2
-        rows = _rows(analysis, streams, layout, room)
+    if len(chosen):
+        room = len(chosen) if layout.lines is None else layout.lines - len(lines) - 2
+        rows = _rows(analysis, chosen, layout, room)
         lines += ["", *table_lines(analysis, rows, layout)]
     known = (host for host in islice(hosts, HOSTS_LISTED) if len(host.streams) > 1 and settings_of(host))
     pooled = [line for host in known for line in paragraph(host_line(host), _wide(layout), "  ", "    ")]
@@ -53,10 +57,10 @@ def write_text(
     out.writelines(f"{line}\n" for line in lines)
 
 
-def _rows(analysis: Analysed, streams: Sequence[int], layout: Layout, room: int) -> list[Row | Rest]:
+def _rows(analysis: Analysed, streams: Column, layout: Layout, room: int) -> list[Row | Rest]:
     """All of them where they have room, or where so many were asked for; else folded."""
     if layout.lines is None or len(streams) <= (room if layout.lines <= SCREEN else layout.lines):
-        return [Row(stream, 0) for stream in analysis.worst_first(list(streams))]
+        return [Row(stream, 0) for stream in analysis.worst_first(streams)]
     return list(folded(analysis, streams, room, layout.lines))
 
 

@@ -38,7 +38,9 @@ def clock(nanoseconds: int, utc: bool, form: str = "%Y-%m-%d %H:%M:%S") -> str:
 
 def clock_with_fraction(nanoseconds: int, utc: bool) -> str:
     """A time of day with milliseconds."""
-    return f"{clock(nanoseconds, utc, '%H:%M:%S')}.{nanoseconds % SECOND // 1_000_000:03}"
+    # As strftime() has it, in a third of its time: `live` tells one with each event.
+    moment, rest = _moment(nanoseconds, utc), nanoseconds % SECOND // 1_000_000
+    return f"{moment.hour:02}:{moment.minute:02}:{moment.second:02}.{rest:03}"
 
 
 def zone(nanoseconds: int, utc: bool) -> str:

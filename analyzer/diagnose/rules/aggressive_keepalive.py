@@ -13,7 +13,6 @@ from analyzer.diagnose.waits import first_probes
 from analyzer.model.quantities import connections
 from analyzer.tables.arrays import Column, are_among, distinct
 from analyzer.tables.fields import FIRST_TIME
-from analyzer.tables.probe import probers
 from analyzer.tcp import SECOND, SHORTEST_TIMER_NS
 
 MANY = 10
@@ -41,7 +40,7 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
     net.ipv4.tcp_keepalive_time and tcp_keepalive_intvl).
     """
     facts = context.facts
-    waits = first_probes(facts, facts.answered.reshape(-1)[probers(facts.tracks.probes)] >= MANY)
+    waits = first_probes(facts, facts.answered.reshape(-1)[facts.prober] >= MANY)
     # Who waited longer at any time probes so often only because the answers do not arrive.
     is_slow = np.zeros(2 * len(facts), bool)
     is_slow[waits.endpoints[waits.waited > OFTEN_NS]] = True

@@ -54,6 +54,8 @@ def close_wait_leak(context: Context) -> Iterator[Claim]:
     drops a closed socket in FIN-WAIT-2 after net.ipv4.tcp_fin_timeout (60 s).
     """
     streams = context.judged("close_wait_leak")
+    if not len(streams):
+        return
     first = _first_to_close(context.facts, streams)
     left = ~_closed_elsewhere(context.facts, streams, first)
     opened = _holder_was_open(context.facts, streams, first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -36,18 +37,17 @@ SERVER = 2  # of RESET_SIDE
 
 def _crossed(facts: Facts) -> Mask:
     """Connections reset by the end that had closed, right after data of the other crossed its FIN."""
-    return np.concatenate([_crossed_in(part) for part in facts.parts()])
-
-
-def _crossed_in(facts: Facts) -> Mask:
-    flows, endpoints = facts.tracks.flows, facts.tracks.endpoints
-    fin, sent = endpoints(FIN_TIME)[:, 1], endpoints(LAST_DATA)
+    flows, mask = facts.tracks.flows, np.zeros(len(facts), bool)
+    streams = np.flatnonzero(flows[:, RESET_SIDE] == SERVER)
+    endpoints = partial(facts.tracks.endpoints, streams=streams)
+    fin, sent, reset = endpoints(FIN_TIME)[:, 1], endpoints(LAST_DATA), flows[streams, RESET_TIME]
     asked = sent[:, 0]
     on_its_way = np.maximum(endpoints(MIN_RTT).max(axis=1), 0) + CROSSING_NS
     knew = endpoints(KNOWN)[:, 0] & AFTER_FIN != 0  # what acknowledges a FIN has not crossed it
     crossed = ~knew & (fin > 0) & (asked > 0) & (np.abs(asked - fin) <= on_its_way)
-    prompt = (flows[:, RESET_TIME] >= asked) & (flows[:, RESET_TIME] - asked <= PROMPT_NS)
-    return np.asarray((flows[:, RESET_SIDE] == SERVER) & crossed & prompt & (fin - sent[:, 1] >= IDLE_NS))
+    prompt = (reset >= asked) & (reset - asked <= PROMPT_NS)
+    mask[streams] = crossed & prompt & (fin - sent[:, 1] >= IDLE_NS)
+    return mask
 
 
 @rule(

@@ -37,7 +37,7 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
     Read responses to their end and close them, share one client object, limit the pool, and close idle connections.
     """
     flows = context.facts.tracks.flows
-    for group in context.by_service_and_path(context.judged("unprotected")):
+    for group in context.by_service_and_path(context.judged("unprotected"), FEWEST):
         group = group[flows[group, LONGEST_GAP] <= context.idle_after]  # used once, and never again
         if len(group) < FEWEST or not _goes_on(began := np.sort(flows[group, FIRST_TIME]), context):
             continue

@@ -8,7 +8,6 @@ import numpy as np
 
 from analyzer.diagnose.advice import how_to_set, proposed
 from analyzer.diagnose.context import Context
-from analyzer.diagnose.groups import hosts
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
 from analyzer.model.flows import SIDES
 from analyzer.model.quantities import connections
@@ -37,11 +36,10 @@ def one_leg_only(context: Context) -> Iterator[Claim]:
     Set keepalive on both sides. nginx has so_keepalive for listen and proxy_socket_keepalive for upstreams, HAProxy
     clitcpka and srvtcpka, Envoy tcp_keepalive for listeners and for clusters.
     """
-    flows = context.facts.tracks.flows
+    every = context.facts.client, context.facts.server
     silent = context.judged("unprotected")
     probed = np.flatnonzero(context.facts.probes.sum(axis=1))
-    probed_ends, silent_ends = hosts(flows, probed), hosts(flows, silent)
-    every = hosts(flows, np.arange(len(flows)))
+    probed_ends, silent_ends = [one[probed] for one in every], [one[silent] for one in every]
     for side in range(2):
         # A host at this side of the silent ones and at the other side of the probed ones stands between.
         between = distinct(silent_ends[side])
@@ -65,7 +63,7 @@ def _claim(context: Context, side: int, silent: Column, probed: Column) -> Claim
     facts = context.facts
     flow = context.flow(int(silent[0]))
     proxy = (flow.client, flow.server)[side].address
-    last = facts.tracks.endpoints(LAST_PROBE)[probed].max(axis=1)
+    last = facts.tracks.endpoints(LAST_PROBE, probed).max(axis=1)
     frames = facts.tracks.probes[last[:HALF] - 1, PROBE_FRAME].tolist()
     frames += facts.tracks.flows[silent[:HALF], FIRST_FRAME].tolist()
     return Claim(

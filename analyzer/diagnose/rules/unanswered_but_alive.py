@@ -69,7 +69,7 @@ def _reason(flow: Flow, keepalive: Keepalive, context: Context) -> tuple[str, tu
     """Why probes went unanswered, and which; none where nothing explains them."""
     prober = SIDES.index(keepalive.sender)
     if flow.packets[1 - prober] == 0:
-        acked = context.facts.tracks.endpoints(KNOWN)[flow.stream, 1 - prober] & ACKED_UNSEEN
+        acked = context.facts.tracks.endpoint(KNOWN, flow.stream, 1 - prober) & ACKED_UNSEEN
         lost = [one.frame for episode in keepalive.episodes for one in episode.probes if one.answer_frame is None]
         known = ", although acknowledgements show that it sent some" if acked else ""
         return f"the capture contains no packet from it{known}", tuple(lost)

@@ -7,8 +7,8 @@ the usual values of it, and is a number of whole seconds, as the sockets' option
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from analyzer.measure.settings.rounds import Rounds
 from analyzer.measure.settings.samples import Samples, gather, setting_of, without_intervals
 from analyzer.measure.settings.timer import JITTER_S, Seconds, Setting, slot, to_seconds
 from analyzer.model.columns import Facts
-from analyzer.model.flows import Keepalive
+from analyzer.model.flows import Estimate
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     ANSWER_TIME,
@@ -50,6 +50,16 @@ TICK_S = 0.01
 EARLY_S = 0.48
 
 
+class Known(NamedTuple):
+    """What is known of the settings of one endpoint, in fields of model.Keepalive."""
+
+    tcp_keepalive_time: Estimate | None
+    tcp_keepalive_intvl: Estimate | None
+    tcp_keepalive_probes: Estimate | None
+    user_timeout_s: tuple[float, float] | None
+    former_tcp_keepalive_time: Estimate | None
+
+
 class Settings(NamedTuple):
     """The settings of all endpoints."""
 
@@ -59,53 +69,29 @@ class Settings(NamedTuple):
     user_timeout: tuple[Seconds, Seconds]  # bounds
     former_time: Setting  # before it was changed
 
-    def user_timeout_of(self, endpoint: int) -> tuple[float, float] | None:
-        """The bounds of one endpoint's."""
+    def of(self, endpoint: int) -> Known:
+        """Those of one endpoint."""
         above, most = (float(bound[endpoint]) for bound in self.user_timeout)
-        return None if np.isnan(most) else (round(max(above, 0.0), 3), round(most, 3))
-
-
-class SettingsOnDemand:
-    """The settings of each endpoint, told for some hundred connections at a time: all at once would fill memory."""
-
-    def __init__(self, facts: Facts, rows: Column, first: Column) -> None:
-        """`rows` are keepalive rows of the log by endpoint (stream * 2 + side), first[i] to before first[i + 1]."""
-        self._facts, self._rows, self._first = facts, rows, first
-        self._expected: Column | None = None
-        self._streams = np.zeros(0, np.int64)
-        self._settings: Settings | None = None
-
-    def expect(self, streams: Sequence[int]) -> None:
-        """Say which streams are asked for next, in order; before that it is all of them."""
-        self._expected = np.array(streams, np.int64)
-
-    def apply(self, keepalive: Keepalive, stream: int, side: int) -> Keepalive:
-        """The keepalive of an endpoint with what is known of its settings."""
-        within = int(np.searchsorted(self._streams, stream))
-        if self._settings is None or within == len(self._streams) or self._streams[within] != stream:
-            self._streams = self._next(stream)
-            self._settings = self._estimate()
-            within = 0
-        endpoint = 2 * within + side
-        return replace(
-            keepalive,
-            tcp_keepalive_time=self._settings.time.estimate(endpoint),
-            tcp_keepalive_intvl=self._settings.intvl.estimate(endpoint),
-            tcp_keepalive_probes=self._settings.probes.estimate(endpoint),
-            user_timeout_s=self._settings.user_timeout_of(endpoint),
-            former_tcp_keepalive_time=self._settings.former_time.estimate(endpoint),
+        return Known(
+            tcp_keepalive_time=self.time.estimate(endpoint),
+            tcp_keepalive_intvl=self.intvl.estimate(endpoint),
+            tcp_keepalive_probes=self.probes.estimate(endpoint),
+            user_timeout_s=None if math.isnan(most) else (round(max(above, 0.0), 3), round(most, 3)),
+            former_tcp_keepalive_time=self.former_time.estimate(endpoint),
         )
 
-    def _next(self, stream: int) -> Column:
-        """This stream and those expected after it."""
-        if self._expected is None:
-            return np.arange(stream, min(stream + STREAMS_AT_A_TIME, len(self._facts)))
-        place = int(np.searchsorted(self._expected, stream))
-        following = self._expected[place : place + STREAMS_AT_A_TIME]
-        return following if len(following) and following[0] == stream else np.array([stream])
 
-    def _estimate(self) -> Settings:
-        return estimate_settings(self._facts, self._streams, *rows_of(self._rows, self._first, self._streams))
+def settings_in_turn(facts: Facts, rows: Column, first: Column, streams: Column) -> Iterator[tuple[Settings, int]]:
+    """For each of these streams settings that hold its own, and its place among them: see `Settings.of`.
+
+    They are estimated for some hundred connections at a time: all at once would fill memory, and one alone takes as
+    long as a hundred. `rows` are keepalive rows of the log by endpoint (stream * 2 + side), first[i] to before
+    first[i + 1].
+    """
+    for start in range(0, len(streams), STREAMS_AT_A_TIME):
+        some = streams[start : start + STREAMS_AT_A_TIME]
+        settings = estimate_settings(facts, some, *rows_of(rows, first, some))
+        yield from ((settings, place) for place in range(len(some)))
 
 
 def rows_of(rows: Column, first: Column, streams: Column) -> tuple[Column, Column]:

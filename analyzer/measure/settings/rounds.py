@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from analyzer.tables.arrays import Column, Mask
 # Where several whole seconds fit, one of these is meant if it alone is among them: defaults of systems and programs,
 # and what people set.
 USUAL = np.array([20, 25, 30, 40, 45, 50, 60, 75, 90, 100, 120, 150, 180, 240, 300, 600, 900, 1200, 1800, 3600, 7200])
+MEANT = frozenset(USUAL.tolist())
 # Of the rounds of one endpoint so many may be late for other reasons: one in five.
 STRAYS = 5
 # More whole seconds than these within the bounds, and only the usual ones are tried.
@@ -61,7 +63,7 @@ class Rounds(NamedTuple):
                 if strays[endpoint] <= number[endpoint] // STRAYS:
                     allowed[endpoint].append(seconds)
         for endpoint, choices in allowed.items():
-            usual = [choice for choice in choices if choice in USUAL]
+            usual = [choice for choice in choices if choice in MEANT]
             value[endpoint] = choices[0] if len(choices) == 1 else usual[0] if len(usual) == 1 else np.nan
         return value
 
@@ -92,16 +94,19 @@ class Rounds(NamedTuple):
     @staticmethod
     def _candidates(
         setting: Setting, intvl: Setting, endpoints: Column
-    ) -> dict[tuple[int, tuple[float, float]], list[int]]:
+    ) -> dict[tuple[int, tuple[int, int]], list[int]]:
         """The endpoints that may have each whole number of seconds, and that with such bounds of the interval."""
-        found: dict[tuple[int, tuple[float, float]], list[int]] = {}
+        found: dict[tuple[int, tuple[int, int]], list[int]] = {}
         for endpoint in endpoints.tolist():
-            bounds = float(intvl.low[endpoint]), float(intvl.high[endpoint])
-            interval = ANY_INTERVAL if np.isnan(bounds[1]) else bounds
+            shortest, longest = float(intvl.low[endpoint]), float(intvl.high[endpoint])
+            if np.isnan(longest):
+                shortest, longest = ANY_INTERVAL
             low, high = int(np.ceil(setting.low[endpoint])), int(np.floor(setting.high[endpoint]))
             choices = range(max(low, 1), high + 1)
             if len(choices) == 1 and choices[0] == setting.value[endpoint]:
                 continue  # there is nothing to choose
             for seconds in choices if len(choices) <= MANY else USUAL[(low <= USUAL) & (high >= USUAL)].tolist():
+                # In whole seconds: no other interval is tried, and so most endpoints of a program are one case.
+                interval = math.ceil(shortest), int(min(longest, seconds))
                 found.setdefault((seconds, interval), []).append(endpoint)
         return found

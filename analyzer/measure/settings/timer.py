@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -33,9 +34,14 @@ class Setting(NamedTuple):
 
     def estimate(self, endpoint: int) -> Estimate | None:
         """That of one endpoint."""
-        numbers = [float(column[endpoint]) for column in (self.value, self.low, self.high)]
-        value, low, high = (None if np.isnan(number) else round(number, 3) for number in numbers)
-        return None if low is None and high is None else Estimate(value, low, high, int(self.samples[endpoint]))
+        low, high = _known(self.low[endpoint]), _known(self.high[endpoint])
+        if low is None and high is None:
+            return None
+        return Estimate(_known(self.value[endpoint]), low, high, int(self.samples[endpoint]))
+
+
+def _known(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else round(float(seconds), 3)
 
 
 def to_seconds(nanoseconds: Column) -> Seconds:

@@ -21,7 +21,6 @@ from analyzer.tables.fields import (
     PROBE_SINCE,
     PROBE_TIME,
 )
-from analyzer.tables.probe import probers
 
 ANSWERED, UNANSWERED, RESET = range(3)
 
@@ -47,8 +46,7 @@ class Probes(NamedTuple):
 
 def probes_of(facts: Facts, streams: Column, kind: ProbeKind = ProbeKind.KEEPALIVE) -> Probes:
     """The probes of these connections."""
-    log = facts.tracks.probes
-    who = probers(log)
+    log, who = facts.tracks.probes, facts.prober
     chosen = np.zeros(len(facts), bool)
     chosen[streams] = True
     rows = np.flatnonzero((facts.probe_kind == kind) & chosen[who >> 1])
