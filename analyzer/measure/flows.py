@@ -49,7 +49,7 @@ from analyzer.tcp import State
 
 Match = Callable[[Keepalive], tuple[str, ...]]
 Matcher = Callable[[int], Match]
-KEY_SIZE = ROLES + 1
+KEY_SIZE = HIGH_HI + 1
 # Words of the flow table that a _Row has: one by one, and in pairs.
 FIELDS = [FIRST_TIME, END_TIME, HANDSHAKE, HANDSHAKE_RTT, RESET_FRAME]
 PAIRS = [[HEAD_SIZE + x, HEAD_SIZE + ENDPOINT_SIZE + x] for x in (STATE, PACKETS, BYTES, RESENT, KNOWN, BEAT)]
