@@ -283,11 +283,9 @@ def track(
         y = f + HEAD_SIZE + (1 - side) * ENDPOINT_SIZE
         if packets[row + KIND] != 0:
             on_icmp(packets, row, flows, stream, x, side, probes, events, counts)
-        elif take_usual(packets, row, flows, f, x, y, side, probes, events, counts):
-            continue
         elif is_late_copy(packets, row, flows, x, y, probes):
             copies[(packets[row + FRAME] >> FRAME_BITS) * COPIES] += 1
             packets[row + STREAM] = -1
-        else:
+        elif not take_usual(packets, row, flows, f, x, y, side, probes, events, counts):
             on_segment(packets, row, flows, stream, x, y, probes, events, counts)
     return stop

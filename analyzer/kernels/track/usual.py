@@ -1,17 +1,18 @@
 """The short way of a usual segment: the next in sequence of a connection at rest in ESTABLISHED.
 
 Nine in ten segments of most captures are data or an acknowledgement of it, in order, on a connection that nothing
-special is known of. `take_usual` does to its connection what `on_segment` would, and no more than that: each condition
-rules out one of the cases that `on_segment` asks for. The tests run every capture both ways.
+special is known of. `take_usual` does to its connection what `on_segment` would, in the same order, by the same
+kernels: each condition rules out some of what `on_segment` asks. The tests run every capture with and without it.
 """
 
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import MASK_32, seq_diff
 from analyzer.kernels.engine.registry import Ints, kernel
-from analyzer.kernels.track.answers import note_rtt
+from analyzer.kernels.track.answers import answer_probe, note_rtt
+from analyzer.kernels.track.hearing import hear, note_unheard
 from analyzer.kernels.track.heartbeats import heartbeat
-from analyzer.kernels.track.history import GAP_NS, fingerprint
+from analyzer.kernels.track.history import fingerprint, idle_gap
 from analyzer.kernels.track.probes import IMPLAUSIBLE
 from analyzer.kernels.track.requests import request_reply
 from analyzer.tables.fields import (
@@ -19,16 +20,16 @@ from analyzer.tables.fields import (
     ACKNO,
     ADVANCE_LEN,
     ADVANCE_TIME,
+    ANSWER_ACK,
     BEAT,
     BYTES,
     ECHOES_ACKS,
-    END_TIME,
     FLAGS,
     FLOW_SIZE,
-    GAP_IS_OPEN,
     HANDSHAKE,
     HAS_NXT,
     HAS_UNA,
+    HEARING_OPEN,
     KNOWN,
     KNOWN_TUNNEL,
     LAST_DATA,
@@ -40,7 +41,7 @@ from analyzer.tables.fields import (
     NXT,
     PACKETS,
     RESENT,
-    ROLES,
+    RUN,
     SAW_PURE_ACK,
     SENT_SYN,
     SEQ,
@@ -56,28 +57,29 @@ from analyzer.tcp import ACK, PSH, SHORTEST_TIMER_NS, State
 from analyzer.wire import WEBSOCKET_LONGEST
 
 IN_ESTABLISHED = int(State.ESTABLISHED)
-# KNOWN bits that change nothing for a usual segment; of the others it must have these two and no more.
-INDIFFERENT = SENT_SYN | ECHOES_ACKS | ACKED_UNSEEN
+# KNOWN bits that a usual segment may meet; besides these both ends have SETTLED and no other.
+INDIFFERENT = SENT_SYN | ECHOES_ACKS | ACKED_UNSEEN | HEARING_OPEN
 SETTLED = HAS_NXT | HAS_UNA
+ASKED = (1 << KNOWN_TUNNEL) - 1 & ~INDIFFERENT
 
 
 @kernel
 def at_rest(flows: Ints, x: int, y: int) -> bool:
-    """Whether both ends are in ESTABLISHED and nothing is open: no probe, no FIN, no RST, nothing resent or held."""
-    bits = (1 << KNOWN_TUNNEL) - 1 & ~INDIFFERENT
+    """Whether both ends are in ESTABLISHED, and nothing is open: no run of probes, no FIN, no RST, nothing resent."""
     return (
-        flows[x + KNOWN] & bits == SETTLED
-        and flows[y + KNOWN] & bits == SETTLED
+        flows[x + KNOWN] & ASKED == SETTLED
+        and flows[y + KNOWN] & ASKED == SETTLED
         and flows[x + STATE] == IN_ESTABLISHED
         and flows[y + STATE] == IN_ESTABLISHED
-        and flows[x + LAST_PROBE] | flows[y + LAST_PROBE] | flows[y + RESENT] == 0
+        and flows[y + RESENT] == 0
+        # Who never sent a probe has no run of them, which lies in another cache line.
+        and (flows[x + LAST_PROBE] | flows[y + LAST_PROBE] == 0 or flows[x + RUN] | flows[y + RUN] == 0)
     )
 
 
 @kernel
-def is_usual(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int) -> bool:
-    """Whether this segment of `x` is the next in sequence, and comes soon enough after others to tell of no silence."""
-    time = packets[row + TIME]
+def is_next(packets: Ints, row: int, flows: Ints, x: int, y: int) -> bool:
+    """Whether this segment of `x` is the next in sequence, acknowledges what was captured, and leaves windows open."""
     ahead = seq_diff(packets[row + ACKNO], flows[y + UNA])
     return (
         packets[row + FLAGS] & ~PSH == ACK
@@ -85,9 +87,6 @@ def is_usual(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int) -> bo
         and packets[row + LEN] != 1  # a window probe, perhaps
         and 0 <= ahead <= IMPLAUSIBLE
         and seq_diff(packets[row + ACKNO], flows[y + NXT]) <= 0
-        and time - flows[f + END_TIME] < GAP_NS
-        and time - flows[y + LAST_TIME] < SHORTEST_TIMER_NS
-        and flows[f + ROLES] & GAP_IS_OPEN == 0
         and packets[row + WINDOW] > 0
         and flows[x + LAST_WINDOW] & WINDOW_MASK > 0
         and packets[row + TUNNEL] & TUNNEL_ID == flows[x + KNOWN] >> KNOWN_TUNNEL
@@ -106,7 +105,6 @@ def usual_data(
     flows[x + NXT] = (packets[row + SEQ] + length) & MASK_32
     flows[x + ADVANCE_TIME] = time
     flows[x + LAST_WINDOW] = flows[x + LAST_WINDOW] & WINDOW_MASK | length << ADVANCE_LEN
-    flows[y + LAST_RX] = max(time, flows[y + LAST_RX])
     if length <= WEBSOCKET_LONGEST or flows[x + BEAT] | flows[y + BEAT] != 0:
         heartbeat(packets, row, flows, f, x, y, f // FLOW_SIZE * 2 + side, quiet, events, counts)
     request_reply(packets, row, flows, f, x, side, probes)
@@ -114,25 +112,37 @@ def usual_data(
 
 
 @kernel
+def usual_ack(packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, probes: Ints) -> None:
+    """What a segment of `x` without data means beyond what it acknowledges."""
+    if packets[row + FLAGS] == ACK:
+        flows[f + HANDSHAKE] |= SAW_PURE_ACK
+    if flows[y + LAST_PROBE] > 0:
+        answer_probe(packets, row, flows, y, x, ANSWER_ACK, probes)
+
+
+@kernel
 def take_usual(
     packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, side: int, probes: Ints, events: Ints, counts: Ints
 ) -> bool:
     """Take a usual segment of `x`; return False, with nothing changed, for any other, which is for `on_segment`."""
-    if not at_rest(flows, x, y) or not is_usual(packets, row, flows, f, x, y):
+    if not at_rest(flows, x, y) or not is_next(packets, row, flows, x, y):
         return False
     time = packets[row + TIME]
-    flows[f + END_TIME] = max(time, flows[f + END_TIME])
+    idle_gap(packets, row, flows, f, side)
+    if flows[x + KNOWN] & HEARING_OPEN:
+        hear(packets, row, flows, x, y, probes)
     fingerprint(packets, row, flows, x)
     if packets[row + ACKNO] != flows[y + UNA]:
         if packets[row + ACKNO] == flows[y + NXT] and flows[y + ADVANCE_TIME] > 0:
             note_rtt(flows, y, time - flows[y + ADVANCE_TIME])
         flows[y + UNA] = packets[row + ACKNO]
+    if packets[row + LEN] == 0:
+        usual_ack(packets, row, flows, f, x, y, probes)
+    if time - flows[y + LAST_TIME] >= SHORTEST_TIMER_NS:
+        note_unheard(packets, row, flows, y)
+    flows[y + LAST_RX] = max(time, flows[y + LAST_RX])
     if packets[row + LEN] > 0:
         usual_data(packets, row, flows, f, x, y, side, probes, events, counts)
-    else:
-        if packets[row + FLAGS] == ACK:
-            flows[f + HANDSHAKE] |= SAW_PURE_ACK
-        flows[y + LAST_RX] = max(time, flows[y + LAST_RX])
     flows[x + LAST_WINDOW] += packets[row + WINDOW] - (flows[x + LAST_WINDOW] & WINDOW_MASK)
     flows[x + PACKETS] += 1
     flows[x + LAST_TIME] = time
