@@ -53,7 +53,7 @@ from analyzer.kernels.track.probes import (
 from analyzer.kernels.track.requests import request_reply
 from analyzer.kernels.track.resets import on_reset
 from analyzer.kernels.track.states import log_event, move, on_ack, on_fin, on_syn
-from analyzer.kernels.track.usual import take_usual
+from analyzer.kernels.track.usual import prefetch_seldom, take_usual
 from analyzer.tables.fields import (
     ADVANCE_TIME,
     AFTER_FIN,
@@ -118,9 +118,11 @@ from analyzer.wire import WEBSOCKET_LONGEST
 
 SENDS_SEGMENT = int(Event.SENT_SEGMENT)
 # What a packet needs of the tables is seldom in the processor's cache when its turn comes. Its slots are asked for so
-# many packets before, then, half as many before, the row that its slot names; meanwhile others have their turn.
+# many packets before, then the row that its slot names, then the rest of that row, where it will be needed; meanwhile
+# others have their turn.
 AHEAD = 32
 HALF_WAY = AHEAD // 2
+NEAR = AHEAD // 4
 
 
 @kernel
@@ -266,6 +268,8 @@ def track(
             prefetch(slots, packets[(index + AHEAD) * PACKET_SIZE + KEY_HASH] & (len(slots) - 1))
         if start <= index + HALF_WAY < stop:
             prefetch_flow(packets, (index + HALF_WAY) * PACKET_SIZE, flows, slots)
+        if start <= index + NEAR < stop:
+            prefetch_seldom(packets, (index + NEAR) * PACKET_SIZE, flows, slots, probes)
         if index < start:
             continue
         if counts[FLOW_COUNT] >= flow_room or counts[PROBE_COUNT] >= probe_room or counts[EVENT_COUNT_] >= event_room:

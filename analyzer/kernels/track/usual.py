@@ -8,11 +8,12 @@ kernels: each condition rules out some of what `on_segment` asks. The tests run 
 from __future__ import annotations
 
 from analyzer.kernels.arithmetic import MASK_32, seq_diff
+from analyzer.kernels.engine.prefetch import prefetch
 from analyzer.kernels.engine.registry import Ints, kernel
 from analyzer.kernels.track.answers import answer_probe, note_rtt
 from analyzer.kernels.track.hearing import hear, note_unheard
 from analyzer.kernels.track.heartbeats import heartbeat
-from analyzer.kernels.track.history import fingerprint, idle_gap
+from analyzer.kernels.track.history import GAP_NS, fingerprint, idle_gap
 from analyzer.kernels.track.probes import IMPLAUSIBLE
 from analyzer.kernels.track.requests import request_reply
 from analyzer.tables.fields import (
@@ -24,12 +25,16 @@ from analyzer.tables.fields import (
     BEAT,
     BYTES,
     ECHOES_ACKS,
+    END_TIME,
+    ENDPOINT_SIZE,
     FLAGS,
     FLOW_SIZE,
     HANDSHAKE,
     HAS_NXT,
     HAS_UNA,
+    HEAD_SIZE,
     HEARING_OPEN,
+    KEY_HASH,
     KNOWN,
     KNOWN_TUNNEL,
     LAST_DATA,
@@ -38,8 +43,10 @@ from analyzer.tables.fields import (
     LAST_TIME,
     LAST_WINDOW,
     LEN,
+    LINE,
     NXT,
     PACKETS,
+    PROBE_SIZE,
     RESENT,
     RUN,
     SAW_PURE_ACK,
@@ -147,3 +154,25 @@ def take_usual(
     flows[x + PACKETS] += 1
     flows[x + LAST_TIME] = time
     return True
+
+
+@kernel
+def prefetch_seldom(packets: Ints, row: int, flows: Ints, slots: Ints, probes: Ints) -> None:
+    """Where this packet will need more of its connection's row than a usual one does, have the rest brought near.
+
+    What `prefetch_flow` asked for is there by now, and tells. A wrong guess costs time and nothing else.
+    """
+    f = ((slots[packets[row + KEY_HASH] & (len(slots) - 1)] & MASK_32) - 1) * FLOW_SIZE
+    if f < 0:
+        return
+    x = f + HEAD_SIZE
+    y = x + ENDPOINT_SIZE
+    probed = flows[x + LAST_PROBE] | flows[y + LAST_PROBE]
+    heard = (flows[x + KNOWN] | flows[y + KNOWN]) & HEARING_OPEN == 0
+    if probed == 0 and heard and packets[row + TIME] - flows[f + END_TIME] < GAP_NS and at_rest(flows, x, y):
+        return
+    for word in (f + LINE, f + 2 * LINE, x + 2 * LINE, x + 3 * LINE, y + 2 * LINE, y + 3 * LINE):
+        prefetch(flows, word)
+    if probed != 0:
+        prefetch(probes, (flows[x + LAST_PROBE] - 1) * PROBE_SIZE)
+        prefetch(probes, (flows[y + LAST_PROBE] - 1) * PROBE_SIZE)
