@@ -12,7 +12,7 @@ from analyzer.model.advice import Advice, Candidate
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import SEVERITIES, Apart, Finding
-from analyzer.model.flows import SETTINGS, Flow, HostSettings
+from analyzer.model.flows import SETTINGS, Endpoint, Flow, HostSettings
 from analyzer.model.second_reading import SecondReading
 from analyzer.tables.arrays import Column, Narrow
 from analyzer.tables.frames import frame_text
@@ -128,6 +128,12 @@ class Analysis:
         """One connection."""
         return next(self.flows_of((stream,)))
 
+    def ends(self, stream: int) -> tuple[Endpoint, Endpoint]:
+        """Client and server of one connection."""
+        from analyzer.measure import endpoints_of
+
+        return endpoints_of(self.facts.tracks.flows[stream].tolist())
+
     def hosts(self, most: int | None = None) -> list[HostSettings]:
         """The keepalive settings that several connections of a host show together; of the `most` that have most."""
         from analyzer.measure import pool_settings
@@ -230,6 +236,7 @@ class Analysis:
             verdicts=self._places,
             idle_after=self.idle_after,
             flow=lru_cache(FLOWS_AT_HAND)(self.flow),
+            ends=self.ends,
             flows=self.flows_of,
             frame_text=self.frame_text,
             apart=self.apart,
