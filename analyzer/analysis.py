@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, overload
 
 from analyzer.model.findings import SEVERITIES
-from analyzer.model.flows import SETTINGS, Flow
+from analyzer.model.flows import SETTINGS, Endpoint, Flow
 from analyzer.tables.frames import frame_text
 
 if TYPE_CHECKING:
@@ -130,6 +130,12 @@ class Analysis:
         """One connection."""
         return next(self.flows_of((stream,)))
 
+    def ends(self, stream: int) -> tuple[Endpoint, Endpoint]:
+        """Client and server of one connection."""
+        from analyzer.measure import endpoints_of
+
+        return endpoints_of(self.facts.tracks.flows[stream].tolist())
+
     def hosts(self, most: int | None = None) -> list[HostSettings]:
         """The keepalive settings that several connections of a host show together; of the `most` that have most."""
         from analyzer.measure import pool_settings
@@ -232,6 +238,7 @@ class Analysis:
             verdicts=self._places,
             idle_after=self.idle_after,
             flow=lru_cache(FLOWS_AT_HAND)(self.flow),
+            ends=self.ends,
             flows=self.flows_of,
             frame_text=self.frame_text,
             apart=self.apart,

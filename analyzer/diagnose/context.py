@@ -15,14 +15,13 @@ from analyzer.diagnose.hops import reset_hops
 from analyzer.diagnose.idle_timeouts import Memory, find_memories, safe_idle_times
 from analyzer.diagnose.limits import Closings, Limit, all_closings, idle_limits
 from analyzer.diagnose.lost import Lost, lost_probes
-from analyzer.diagnose.phrases import named
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.unprobed import overdue
 from analyzer.diagnose.verdicts import VERDICTS
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import Apart
-from analyzer.model.flows import SIDES, Flow
+from analyzer.model.flows import Endpoint, Flow
 from analyzer.model.quantities import connections
 from analyzer.tables.arrays import Column, Mask, Narrow, distinct
 
@@ -36,6 +35,7 @@ class Context:
     verdicts: Narrow  # places in VERDICTS
     idle_after: int  # nanoseconds
     flow: Callable[[int], Flow]
+    ends: Callable[[int], tuple[Endpoint, Endpoint]]  # client and server of one: much sooner than its Flow
     flows: Callable[[Sequence[int]], Iterator[Flow]]  # of many connections, in their order: sooner than one by one
     frame_text: Callable[[int], str]
     apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
@@ -67,14 +67,14 @@ class Context:
         several = self.by_service(streams) if side else distinct(self.facts.client[streams])
         if len(several) > 1:
             return f"{len(several)} {('clients', 'services')[side]}"
-        return named(self.flow(int(streams[0])), SIDES[side])
+        client, server = self.ends(int(streams[0]))
+        return str(server) if side else client.address
 
     def whose(self, streams: Column, side: int) -> str:
         """The same, of a single connection with its port on either side."""
         if len(streams) > 1:
             return self.at_side(streams, side)
-        flow = self.flow(int(streams[0]))
-        return str((flow.client, flow.server)[side])
+        return str(self.ends(int(streams[0]))[side])
 
     def of(self, streams: Column, side: int) -> str:
         """These connections as the end at one side has them: `3 connections to ADDRESS:PORT`, `... from ADDRESS`."""

@@ -15,7 +15,7 @@ from analyzer.diagnose.context import Context
 from analyzer.diagnose.explained import explained
 from analyzer.model.columns import Facts
 from analyzer.model.findings import SEVERITIES, Evidence, Finding
-from analyzer.model.flows import Flow
+from analyzer.model.flows import Endpoint, Flow
 from analyzer.tables.arrays import Column, Mask, distinct
 from analyzer.tables.frames import file_of, number_of
 
@@ -124,14 +124,13 @@ def find(context: Context, *, single: bool = True, surveys: bool = True) -> list
             rules_of.setdefault(stream, []).append(one)
         if one.of_all is not None and surveys:
             for claim in one.of_all(context):
-                flow = context.flow(claim.streams[0]) if claim.streams else None
-                found[one.name].append(_finding(one, claim, flow, context))
+                found[one.name].append(_finding(one, claim, context.ends(claim.streams[0]) if claim.streams else None))
     # Connection by connection: what a rule looks at costs more than looking.
     for flow in context.flows(sorted(rules_of)):
         for one in rules_of[flow.stream]:
             assert one.of_one is not None
             claims = (claim._replace(streams=(flow.stream,)) for claim in one.of_one(flow, context))
-            found[one.name] += [_finding(one, claim, flow, context) for claim in claims]
+            found[one.name] += [_finding(one, claim, (flow.client, flow.server)) for claim in claims]
     findings = explained([finding for of_one_rule in found.values() for finding in of_one_rule])
     return sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
 
@@ -141,10 +140,10 @@ def is_survey(finding: Finding) -> bool:
     return RULES[finding.rule].of_all is not None
 
 
-def _finding(one: Rule, claim: Claim, flow: Flow | None, context: Context) -> Finding:
+def _finding(one: Rule, claim: Claim, ends: tuple[Endpoint, Endpoint] | None) -> Finding:
     alone = len(claim.streams) == 1
     frames = claim.frames[:MAX_FRAMES]
-    service = str(flow.server) if flow is not None else ""
+    service = str(ends[1]) if ends is not None else ""
     return Finding(
         rule=one.name,
         severity=claim.severity or one.severity,
@@ -164,12 +163,12 @@ def _finding(one: Rule, claim: Claim, flow: Flow | None, context: Context) -> Fi
             observed=claim.observed,
             expected=claim.expected,
             source=claim.source,
-            display_filter=claim.display_filter or frames_filter(frames, flow, alone=alone),
+            display_filter=claim.display_filter or frames_filter(frames, ends, alone=alone),
         ),
     )
 
 
-def frames_filter(frames: Sequence[int], flow: Flow | None, *, alone: bool = True) -> str:
+def frames_filter(frames: Sequence[int], ends: tuple[Endpoint, Endpoint] | None, *, alone: bool = True) -> str:
     """A Wireshark display filter that selects these frames of the file they are in.
 
     A frame number means another packet in another file: where the frames are of several files, or there are none, the
@@ -177,8 +176,7 @@ def frames_filter(frames: Sequence[int], flow: Flow | None, *, alone: bool = Tru
     """
     if len({file_of(frame) for frame in frames}) == 1:
         return f"frame.number in {{{', '.join(str(number_of(frame)) for frame in frames)}}}"
-    if flow is None:
+    if ends is None:
         return "tcp"
-    ip = "ipv6" if ":" in flow.client.address else "ip"
-    ends = (flow.client, flow.server) if alone else (flow.server,)
-    return " && ".join(f"{ip}.addr == {end.address} && tcp.port == {end.port}" for end in ends)
+    ip = "ipv6" if ":" in ends[0].address else "ip"
+    return " && ".join(f"{ip}.addr == {end.address} && tcp.port == {end.port}" for end in (ends if alone else ends[1:]))

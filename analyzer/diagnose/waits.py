@@ -33,6 +33,5 @@ def first_probes(facts: Facts, which: Mask) -> Waits:
     rows = np.flatnonzero(which)
     before = log[:, PROBE_BEFORE][which]
     rows = rows[(before == 0) | (since[before - 1] != since[rows])]
-    chosen = log[rows]
-    waited = chosen[:, PROBE_TIME] - chosen[:, PROBE_SINCE]
-    return Waits(facts.prober[rows].astype(np.int64), waited, chosen[:, PROBE_FRAME], chosen[:, PROBE_TIME])
+    times = log[rows, PROBE_TIME]
+    return Waits(facts.prober[rows].astype(np.int64), times - since[rows], log[rows, PROBE_FRAME], times)

@@ -12,20 +12,29 @@ from conversation import Conversation
 from observe import analyzed
 
 from analyzer.commands import console
-from analyzer.diagnose import groups
-from analyzer.model import captures
+from analyzer.diagnose import judge
+from analyzer.measure import measure
+from analyzer.model import captures, columns
 from analyzer.model.captures import CaptureFacts, Span, running
 from analyzer.model.quantities import duration
 from analyzer.report.charts import notes
+from analyzer.tables.arrays import in_order
 
 HOUR, DAY = 3600 * 10**9, 86400 * 10**9
 
 
-def test_paths_of_many_connections_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    flows = analyzed(*(Conversation(ports=(40_000 + number, 80)).handshake() for number in range(9))).facts.tracks.flows
-    whole = groups.path_keys(flows, np.arange(9))
-    monkeypatch.setattr(groups, "FLOWS_AT_A_TIME", 2)
-    assert groups.path_keys(flows, np.arange(9)).tolist() == whole.tolist()
+def test_many_connections_are_measured_and_judged_in_parts_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = analyzed(*(Conversation(ports=(40_000 + number, 80)).handshake() for number in range(9))).facts
+    monkeypatch.setattr(columns, "FLOWS_AT_A_TIME", 2)
+    parts = measure(whole.tracks, whole.end)
+    for name in ("client", "server", "service", "handshake", "how", "by", "why", "ended", "beating", "trailing"):
+        assert getattr(parts, name).tolist() == getattr(whole, name).tolist(), name
+    assert judge(parts, HOUR).tolist() == judge(whole, HOUR).tolist()
+
+
+def test_places_in_order_are_those_of_a_stable_sort() -> None:
+    numbers = np.random.default_rng(1).integers(0, 50, 1000).astype(np.int32)
+    assert in_order(numbers).tolist() == np.argsort(numbers, kind="stable").tolist()
 
 
 def test_when_a_capture_ran_is_not_known_if_its_times_are_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:

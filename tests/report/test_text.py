@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed
@@ -114,9 +115,9 @@ def test_trouble_that_no_finding_names_is_in_the_answer() -> None:
 
 def test_rows_alike_are_folded_and_the_rest_is_counted() -> None:
     analysis = recorded(CROWD)
-    rows = list(folded(analysis, range(len(analysis)), 7, 40))
+    rows = list(folded(analysis, np.arange(len(analysis)), 7, 40))
     assert sum(row.more + 1 if isinstance(row, Row) else row.connections for row in rows) == len(analysis)
-    rows = list(folded(analysis, range(len(analysis)), 7, 2))
+    rows = list(folded(analysis, np.arange(len(analysis)), 7, 2))
     assert len([row for row in rows if isinstance(row, Row)]) == 2
     assert isinstance(rows[-1], Rest)
     assert str(rows[-1]) == "... and 150 more"

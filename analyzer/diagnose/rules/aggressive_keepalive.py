@@ -46,13 +46,13 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
     is_slow[waits.endpoints[waits.waited > OFTEN_NS]] = True
     often = waits.chosen(~is_slow[waits.endpoints] & (waits.waited >= SHORTEST_TIMER_NS))
     for group in context.by_service(distinct(often.endpoints >> 1)):
-        flow = context.flow(int(group[0]))
+        _, server = context.ends(int(group[0]))
         here = often.chosen(are_among(often.endpoints >> 1, group))
         every = float(np.median(here.waited)) / 1e9
         packets = int(2 * len(group) * DAY_S / every)
         last = dict(zip((here.endpoints >> 1).tolist(), here.frames.tolist(), strict=True))
         yield Claim(
-            summary=f"Keepalive probes {connections(len(group))} to {flow.server} every {every:.1f} s: {packets:,} "
+            summary=f"Keepalive probes {connections(len(group))} to {server} every {every:.1f} s: {packets:,} "
             f"packets a day",
             remedy=_remedy(context, group),
             frames=tuple(last[stream] for stream in group[:MAX_FRAMES].tolist()),

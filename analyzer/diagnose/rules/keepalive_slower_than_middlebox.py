@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from analyzer.diagnose.advice import how_to_set, proposed
 from analyzer.diagnose.context import Context
@@ -31,8 +32,9 @@ def keepalive_slower_than_middlebox(context: Context) -> Iterator[Claim]:
     Set the idle time (Linux: TCP_KEEPIDLE, net.ipv4.tcp_keepalive_time) at least an eighth below a silence that
     connections survived, or to half of the device's timeout.
     """
+    flows = context.flows([stream for memory in context.memories for stream in memory.forgotten.tolist()])
     for memory in context.memories:
-        late = [(flow, entry) for flow in map(context.flow, memory.forgotten.tolist()) for entry in _late(flow)]
+        late = [(flow, entry) for flow in islice(flows, len(memory.forgotten)) for entry in _late(flow)]
         if not late:
             continue
         flow, entry = late[0]

@@ -41,12 +41,12 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
         group = group[flows[group, LONGEST_GAP] <= context.idle_after]  # used once, and never again
         if len(group) < FEWEST or not _goes_on(began := np.sort(flows[group, FIRST_TIME]), context):
             continue
-        flow = context.flow(int(group[0]))
+        client, server = context.ends(int(group[0]))
         half = int((began <= (began[0] + began[-1]) // 2).sum())
         yield Claim(
-            summary=f"{flow.client.address} opened {connections(len(group))} to {flow.server} one after another, used "
+            summary=f"{client.address} opened {connections(len(group))} to {server} one after another, used "
             "each once, and left them idle: possibly a leak",
-            remedy=f"Find the program on {flow.client.address} that opens connections without closing them. Read "
+            remedy=f"Find the program on {client.address} that opens connections without closing them. Read "
             "responses to their end and close them, share one client object, limit the pool, and set an idle timeout.",
             frames=tuple(flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
             observed=f"{len(group)} opened within {duration(began[-1] - began[0])}, {half} of them in its first half; "
@@ -57,7 +57,7 @@ def leaked_connection(context: Context) -> Iterator[Claim]:
             streams=tuple(group.tolist()),
             tentative=int(context.overdue[group].sum()) < FEWEST,
             at=int(began[0]),
-            whom=flow.client.address,
+            whom=client.address,
         )
 
 

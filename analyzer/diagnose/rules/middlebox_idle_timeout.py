@@ -36,8 +36,8 @@ def middlebox_idle_timeout(context: Context) -> Iterator[Claim]:
     Use a keepalive idle time at least an eighth shorter than a silence that was survived (Linux timers fire late), or
     half of the device's timeout. Or close idle connections sooner, or raise the device's timeout.
     """
-    for memory in context.memories:
-        flow = context.flow(int(memory.forgotten[0]))
+    firsts = context.flows([int(memory.forgotten[0]) for memory in context.memories])
+    for memory, flow in zip(context.memories, firsts, strict=True):
         rows = context.facts.tracks.flows[memory.forgotten]
         frames = sorted({*rows[:, REQUEST_FRAME].tolist(), *rows[:, RESET_FRAME].tolist()} - {0})
         sure = memory.sure or (len(memory.forgotten) > 1 and memory.survived > 0)
