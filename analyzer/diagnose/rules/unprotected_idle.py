@@ -67,8 +67,9 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
     facts, streams = context.facts, context.judged("unprotected")
     streams = streams[facts.tracks.endpoints(PACKETS, streams).sum(axis=1) > ONE_PACKET]
     shown, late = _is_shown(facts, streams), context.overdue[streams]
-    for group in context.by_service(streams[shown & late]):
-        flow = context.flow(int(group[0]))
+    groups = context.by_service(streams[shown & late])
+    firsts = context.flows([int(group[0]) for group in groups])
+    for group, flow in zip(groups, firsts, strict=True):
         timing = proposed(context.safe_idle[group])
         how = f"With {timing} a dead peer is detected after {timing.total} s. {how_to_set(facts, flow, timing)}"
         yield _claim(group, f" to {flow.server}", f"{ENABLE} {how}", context)
