@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from analyzer.kernels import octets_of
 from analyzer.model.columns import Records
 from analyzer.tables.fields import CAPLEN, LINK_TYPE, OFFSET, ORIGLEN, RECORD_SIZE, RECORD_TIME
 from analyzer.tcp import NANO_DIGITS
@@ -51,7 +52,7 @@ class PcapngWriter:
         Raises OSError for a link type above MAX_LINK_TYPE, for which the format has no room; so does `packet`.
         """
         parts: list[bytes | memoryview] = []
-        octets = memoryview(records.buffer)
+        octets = octets_of(records.buffer)
         rows = records.rows[: records.size * RECORD_SIZE]
         flat: list[int] = rows if isinstance(rows, list) else rows.tolist()
         said = comments or {}

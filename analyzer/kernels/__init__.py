@@ -19,7 +19,18 @@ from analyzer.kernels.track import copies, flows, segments
 if TYPE_CHECKING:
     from analyzer.kernels.engine.compiling import Compiler
 
-__all__ = ["KERNELS", "Buffer", "Ints", "Kernels", "compiled", "loaded", "plain", "ready", "start_compiler"]
+__all__ = [
+    "KERNELS",
+    "Buffer",
+    "Ints",
+    "Kernels",
+    "compiled",
+    "loaded",
+    "octets_of",
+    "plain",
+    "ready",
+    "start_compiler",
+]
 
 COMPILING = "compiling the packet decoder for this machine, once"
 
@@ -50,15 +61,11 @@ class Kernels(NamedTuple):
         if not self.compiled:
             cast("list[int]", table).extend([0] * (size - len(table)))
             return table
-        if isinstance(table, list):
-            made = self.ints(size)
-            cast(Any, made)[: len(table)] = table
-            return made
-        if size <= len(table):
-            return table
-        from analyzer.kernels.engine.memory import grown
+        from analyzer.kernels.engine.memory import Table, words
 
-        return grown(table, size)
+        if not isinstance(table, Table):
+            return words(cast("list[int]", table), size)
+        return table.grown(size) if size > len(table) else table
 
     def view(self, buffer: bytearray) -> Buffer:
         """A buffer of bytes as these kernels read it."""
@@ -67,6 +74,12 @@ class Kernels(NamedTuple):
         from analyzer.kernels.engine.memory import octets
 
         return octets(buffer)
+
+
+def octets_of(buffer: Buffer) -> memoryview:
+    """The bytes of a buffer that kernels work on, plain or compiled."""
+    octets: Any = buffer
+    return memoryview(getattr(octets, "items", octets))
 
 
 def plain() -> Kernels:

@@ -13,7 +13,7 @@ import numpy as np
 
 from analyzer.capture.kept import Spool, is_pipe
 from analyzer.errors import CaptureError, UsageError
-from analyzer.kernels import Kernels
+from analyzer.kernels import Kernels, octets_of
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Records
 from analyzer.model.second_reading import Raw
@@ -148,7 +148,7 @@ class _AtHand:
     def keep(self, index: int, records: Records) -> None:
         """Take note of a batch, before decoding has scapy change what it does not know."""
         rows = np.array(records.rows[: records.size * RECORD_SIZE], np.int64).reshape(-1, RECORD_SIZE)
-        self._records[index] = (memoryview(records.buffer), rows, records.first_frame)
+        self._records[index] = (octets_of(records.buffer), rows, records.first_frame)
 
     def raw(self, frame: int) -> Raw:
         """The packet of a frame that is at hand."""

@@ -163,7 +163,9 @@ class Tracker:
 
     def _refilled(self, table: Ints, rows: Column, used: int) -> Ints:
         """The table with these rows alone in it, and zeros after them; so many of its words were used."""
-        flat: Any = table
+        import numpy as np
+
+        flat: Any = np.asarray(table) if self._kernels.compiled else table
         flat[: rows.size] = rows.ravel() if self._kernels.compiled else rows.ravel().tolist()
         flat[rows.size : used] = 0 if self._kernels.compiled else [0] * (used - rows.size)
         return table

@@ -178,5 +178,6 @@ def decoded_packets(capture: bytes, kernels: Kernels, sizes: Sequence[int]) -> I
 def _records(capture: bytes, rows: list[list[int]], done: int, kernels: Kernels) -> Records:
     flat: Any = kernels.ints(len(rows) * layout.RECORD_SIZE)
     for i, row in enumerate(rows):
-        flat[i * layout.RECORD_SIZE : (i + 1) * layout.RECORD_SIZE] = row
+        for place, value in enumerate(row, i * layout.RECORD_SIZE):
+            flat[place] = value
     return Records(kernels.view(bytearray(capture)), flat, len(rows), done + 1)

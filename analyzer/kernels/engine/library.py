@@ -1,6 +1,6 @@
 """The kernels as machine code: a shared library, called by way of ctypes.
 
-A table or buffer is handed over as where it lies and how many items it has, a number as it is. While a kernel runs,
+A table is handed over as where it lies and how many items it has, a number as it is. While a kernel runs,
 other threads of Python do (ctypes releases the interpreter's lock), so reading and tracking can share two processors.
 """
 
@@ -10,7 +10,6 @@ import ctypes
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from analyzer.kernels.engine.memory import Table
 from analyzer.kernels.engine.registry import ENTRY_POINTS, KERNELS, OUT_OF_BOUNDS, arguments
 
 ITEM_SIZES = {"Ints": 8, "Buffer": 1}
@@ -40,12 +39,10 @@ def _function(library: ctypes.CDLL, kernel: Callable[..., Any]) -> Callable[...,
         for size, argument in zip(sizes, given, strict=True):
             if not size:
                 flat.append(argument)
-            elif type(argument) is Table and argument.address and argument.itemsize == size:
+            elif argument.item_size == size:
                 flat += (argument.address, argument.size)
             else:
-                if argument.itemsize != size or argument.dtype.kind == "f" or not argument.flags.c_contiguous:
-                    raise TypeError(f"{kernel.__name__} works on plain arrays of {size} bytes an item")
-                flat += (argument.ctypes.data, argument.size)
+                raise TypeError(f"{kernel.__name__} works on tables of {size} bytes an item")
         result: int = native(*flat)
         if result == OUT_OF_BOUNDS:
             raise IndexError(f"the compiled kernel {kernel.__name__} went out of bounds")

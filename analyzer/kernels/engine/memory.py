@@ -2,58 +2,81 @@
 
 The flow table is read here and there, a row at a time. With pages of 4 KB nearly every row has an address that the
 processor must look up in memory first, with pages of 2 MB (Linux, madvise(2), MADV_HUGEPAGE) hardly any.
+
+Nothing here needs numpy: a capture is read while that is still being imported.
 """
 
 from __future__ import annotations
 
 import ctypes
 import mmap
-from typing import Any, cast
+import struct
+from array import array
+from collections.abc import Sequence
+from typing import Any, Literal
 
-import numpy as np
-
-from analyzer.kernels.engine.registry import Buffer, Ints
 from analyzer.tables.fields import LINE
 
 WORD = 8
+# The letter of 64 bits that numpy uses here for int64, so that each takes the other's memory.
+LETTER: Literal["l", "q"] = "l" if struct.calcsize("l") == WORD else "q"
 HUGE_PAGE = 1 << 21
 
 
-class Table(np.ndarray[Any, Any]):
-    """An array that knows where it lies: numpy takes longer to say that than a kernel takes for a packet."""
+class Table:
+    """Words or bytes, and where they lie; a slice is a view of them, and an array of numpy can be, too."""
 
-    address = 0  # for what is cut out of a table
+    __slots__ = ("_keeper", "address", "item_size", "items", "size")
+
+    def __init__(self, items: memoryview, address: int, keeper: Any) -> None:
+        """`keeper` holds the memory."""
+        self.items, self.address, self._keeper = items, address, keeper
+        self.size, self.item_size = len(items), items.itemsize
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.items[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.items[index] = value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        import numpy as np
+
+        return np.array(self.items, dtype) if copy else np.asarray(self.items, dtype)
+
+    def grown(self, size: int) -> Table:
+        """The same with zeros after it; neither this one nor a view of it is to be used from now on."""
+        if isinstance(self._keeper, _Mapping) and self._keeper.grow(size):
+            return self._keeper.table(size)
+        made = zeros(size)
+        made.items[: self.size] = self.items
+        return made
 
 
-def zeros(size: int) -> Ints:
+def zeros(size: int) -> Table:
     """A table of so many zeros."""
     if size * WORD >= HUGE_PAGE:
         return _Mapping(size).table(size)
-    memory = np.zeros(size + LINE, np.int64)
-    first = -memory.ctypes.data // WORD % LINE
-    return cast(Ints, _table(memory[first : first + size]))
+    memory = bytearray((size + LINE) * WORD)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    ahead = -address % (LINE * WORD)
+    items = memoryview(memory)[ahead : ahead + size * WORD].cast(LETTER)
+    return Table(items, address + ahead, memory)
 
 
-def octets(buffer: bytearray) -> Buffer:
-    """A buffer as an array of bytes."""
-    return cast(Buffer, _table(np.frombuffer(buffer, np.uint8)))
+def words(values: Sequence[int], size: int) -> Table:
+    """A table of so many words that begins with these."""
+    made = zeros(size)
+    made.items[: len(values)] = memoryview(array(LETTER, values))
+    return made
 
 
-def _table(items: Any) -> Any:
-    table = items.view(Table)
-    table.address = items.ctypes.data
-    return table
-
-
-def grown(table: Any, size: int) -> Ints:
-    """The same table with zeros after it; neither the old one nor a view of it is to be used from now on."""
-    # numpy holds a memoryview of the memory that `_Mapping.table` gave it, and that has the mapping.
-    mapping = getattr(getattr(getattr(table.base, "base", None), "obj", None), "mapping", None)
-    if mapping is not None and mapping.grow(size):
-        return cast(Ints, mapping.table(size))
-    made: Any = zeros(size)
-    made[: len(table)] = table
-    return cast(Ints, made)
+def octets(buffer: bytearray) -> Table:
+    """A buffer as a table of bytes."""
+    return Table(memoryview(buffer), ctypes.addressof(ctypes.c_char.from_buffer(buffer)) if buffer else 0, buffer)
 
 
 class _Mapping:
@@ -62,9 +85,6 @@ class _Mapping:
     def __init__(self, size: int) -> None:
         private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
         self._memory = mmap.mmap(-1, size * WORD, **private)
-        self._advise()
-
-    def _advise(self) -> None:
         if hasattr(mmap, "MADV_HUGEPAGE"):
             self._memory.madvise(mmap.MADV_HUGEPAGE)
 
@@ -76,8 +96,9 @@ class _Mapping:
             return False
         return True
 
-    def table(self, size: int) -> Ints:
-        """This memory as an array, which keeps it, and does not keep it from growing."""
-        words: Any = (ctypes.c_int64 * size).from_address(ctypes.addressof(ctypes.c_char.from_buffer(self._memory)))
-        words.mapping = self
-        return cast(Ints, _table(np.frombuffer(words, np.int64)))
+    def table(self, size: int) -> Table:
+        """This memory as a table, which keeps it, and does not keep it from growing."""
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        memory: Any = (ctypes.c_char * (size * WORD)).from_address(address)
+        memory.keeper = self  # a view outlives the table that it was cut out of
+        return Table(memoryview(memory).cast("B").cast(LETTER), address, self)
