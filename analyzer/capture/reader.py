@@ -62,8 +62,9 @@ class Format(Protocol):
 class Reader:
     """Reads one capture; `facts` fills up on the way."""
 
-    def __init__(self, source: Source, kernels: Kernels, batch: int | None = None) -> None:
-        self._batch = batch or BATCH
+    def __init__(self, source: Source, kernels: Kernels, batch: int | None = None, larger: int = 1) -> None:
+        """Batches are of so many records, or of BATCH, or so many times larger."""
+        self._batch = (batch or BATCH) * larger
         self._source = source
         self._buffer = bytearray(BUFFER_SIZE)
         self._start = 0
@@ -223,15 +224,17 @@ class Reader:
         return got > 0
 
 
-def open_capture(path: str, kernels: Kernels, batch: int | None = None, source: Source | None = None) -> Reader:
-    """Open a capture file, or standard input for `-`; `batch` is how many records are handed on at a time.
+def open_capture(
+    path: str, kernels: Kernels, batch: int | None = None, source: Source | None = None, larger: int = 1
+) -> Reader:
+    """Open a capture file, or standard input for `-`; `batch` and `larger` are as for Reader.
 
     `source` has its bytes where it has been opened already. Raises CaptureError when it cannot be read as a capture
     from its first byte on.
     """
     source = source or open_source(path)
     try:
-        return Reader(source, kernels, batch)
+        return Reader(source, kernels, batch, larger)
     except CaptureError:
         source.close()
         raise

@@ -1,8 +1,9 @@
-"""What another thread does ahead of this one: reading and decoding, while connections are tracked."""
+"""What other threads do meanwhile: reading and decoding ahead of tracking, and all of that during imports."""
 
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
@@ -10,7 +11,13 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 # So many batches are under way at once: being decoded, waiting, being tracked. Each has rows of its own.
 AT_ONCE = 4
+# They are larger than where one thread does all: whoever is done with one waits for Python's lock, which others hold.
+LARGER = 4
 CLOSING_S = 0.1
+# How long a thread that runs Python may keep others from it: imports take milliseconds each, and who reads or tracks
+# needs Python for microseconds, and seldom.
+SHORT_TURN_S = 0.0002
+OFTEN_S = 0.1
 
 
 class Ahead(Generic[Item]):
@@ -56,3 +63,31 @@ class Ahead(Generic[Item]):
         self._closed = True
         self._room.release()
         self._thread.join(timeout=CLOSING_S)
+
+
+def meanwhile(work: Callable[[], None], here: Callable[[], None], tell: Callable[[], None]) -> None:
+    """Have another thread do `work`, this one `here`, and then `tell` several times a second until the other has ended.
+
+    Raises what `work` raised. An interrupt is raised here, and leaves the other thread at work.
+    """
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SHORT_TURN_S)
+    try:
+        thread.start()
+        here()
+    finally:
+        sys.setswitchinterval(usual)
+    while thread.is_alive():
+        thread.join(OFTEN_S)
+        tell()
+    if failed:
+        raise failed[0]

@@ -16,7 +16,7 @@ from analyzer.kernels.warming import Warming
 from analyzer.model.captures import CaptureFacts, Span, running
 from analyzer.model.columns import Packets, Tracks
 from analyzer.model.findings import Apart
-from analyzer.pipeline.ahead import AT_ONCE, Ahead
+from analyzer.pipeline.ahead import AT_ONCE, LARGER, Ahead, meanwhile
 from analyzer.pipeline.timeline import JOIN, Timeline
 from analyzer.tcp import SECOND
 from analyzer.track import Tracker
@@ -47,12 +47,15 @@ class Run:
         self._warming: Warming | None = Warming(notify) if may_switch and not kernels.compiled else None
         self._paths, self._options, self._spool = paths, options, spool
         self._threads = threads
+        self._stop = False  # whoever waits for the reading does so no longer
         self.kernels = kernels
         self._begin()
 
     def _begin(self, known: Sequence[CaptureFacts] = ()) -> None:
         """Go to the beginnings of all captures, of which the clocks may be known."""
-        options = {**self._options, "spool": self._spool, "known": known, "tables": AT_ONCE}
+        options = {**self._options, "spool": self._spool, "known": known}
+        if self._threads > 1:
+            options |= {"tables": AT_ONCE, "larger": LARGER}
         self._timeline = Timeline(self._paths, self.kernels, **options)
         self.captures = self._timeline.captures
         files, same_traffic = len(self.captures), self._timeline.same_traffic
@@ -61,14 +64,24 @@ class Run:
     def read_all(self) -> None:
         """Read the captures to their ends: once more, in another order, where that shows that clocks differ."""
         try:
-            self._read()
-            if self._timeline.reconsider():
-                self._begin(self.captures)
-                self._read()
+            if self.kernels.compiled and self._threads > 1:
+                meanwhile(self._read_twice, _import_what_follows, self._tell_progress)
+            else:
+                self._read_twice()
         finally:
+            self._stop = True
             if self._warming is not None:
                 self._warming.close()
         self._tracker.note_copies(self.captures)
+
+    def _read_twice(self) -> None:
+        self._read()
+        if self._timeline.reconsider():
+            self._begin(self.captures)
+            self._read()
+
+    def _tell_progress(self) -> None:
+        self._progress(self._timeline.octets_read, self._timeline.octets)
 
     def _read(self) -> None:
         batches = self._timeline.batches()
@@ -77,17 +90,22 @@ class Run:
         if self.kernels.compiled and self._threads > 1:
             ahead = Ahead(batches, self._tracker.sift)
             try:
-                self._track(ahead)
+                for packets in ahead:
+                    self._tracker.track(packets)
+                    if self._stop:
+                        return
             finally:
                 ahead.close()
-        else:
-            self._track(self._sifted(batches))
+            return
+        for packets in batches:
+            self._tracker.feed(packets)
+            self._tell_progress()
 
     def _read_plain(self, batches: Iterator[Packets]) -> None:
         """Read with the plain kernels until there is machine code, if there will be."""
         for packets in batches:
             self._tracker.feed(packets)
-            self._progress(self._timeline.octets_read, self._timeline.octets)
+            self._tell_progress()
             if self._warming is not None and self._turned_warm(self._warming):
                 return
 
@@ -102,19 +120,18 @@ class Run:
         self._timeline.use(kernels)
         return True
 
-    def _sifted(self, batches: Iterator[Packets]) -> Iterator[Packets]:
-        for packets in batches:
-            self._tracker.sift(packets)
-            yield packets
-
-    def _track(self, batches: Iterable[Packets]) -> None:
-        for packets in batches:
-            self._tracker.track(packets)
-            self._progress(self._timeline.octets_read, self._timeline.octets)
-
     def tracks(self) -> tuple[Tracks, int, list[Span]]:
         """The tables that tracking has filled, the time of the last packet of any kind, and when somebody listened."""
         return self._tracker.finish(), self._timeline.end, running(self.captures)
+
+
+def _import_what_follows() -> None:
+    """Import what an analysis needs once its captures have been read, and its reports mostly."""
+    import analyzer.measure
+    import analyzer.report.text  # noqa: F401
+    from analyzer.diagnose.registry import load_rules
+
+    load_rules()
 
 
 IDLE_AFTER_S = 10.0

@@ -43,13 +43,14 @@ class Timeline:
         translated: bool = False,
         known: Sequence[CaptureFacts] = (),
         tables: int = 1,
+        larger: int = 1,
     ) -> None:
         """Find the captures and look at how each begins; one that cannot be read has a problem.
 
         `spool` keeps what cannot be read twice; `keep` is given a capture's index and each of its batches of records
         before it is decoded. `join` is one of JOIN; with `translated` addresses may have been on the way from one
         capture to another. `known` is what an earlier reading found the clocks of all to be, `tables` how many batches
-        are used at one time.
+        are used at one time, and `larger` how many times larger they are.
         """
         self.captures: list[CaptureFacts] = []
         self.octets = 0  # in all files together; 0 where nobody knows
@@ -64,7 +65,7 @@ class Timeline:
         self._done = 0
         self._pool: Any = kernels.ints(0)
         self._merged = Turns(kernels, tables)
-        self._tables = tables
+        self._tables, self._larger = tables, larger
         named = [found for path in paths for found in named_by(path)]
         for one in named:
             self._look_at(one, files=len(named), compare=join != "no" and not known)
@@ -192,7 +193,7 @@ class Timeline:
 
     def _start(self, index: int, path: str) -> None:
         source = None if self._spool is None else self._spool.open(path)
-        reader = open_capture(path, self._kernels, source=source)
+        reader = open_capture(path, self._kernels, source=source, larger=self._larger)
         reader.facts.adopt(self.captures[index])
         self.captures[index] = reader.facts
         lane = Lane(index, reader, self._kernels, self._split_tunnels, self._tables)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,12 @@ from samples import CAPTURES_OF_EACH_KIND, LONG
 
 import analyzer
 from analyzer import CaptureError
-from analyzer.pipeline.ahead import AT_ONCE, Ahead
+from analyzer.pipeline.ahead import AT_ONCE, Ahead, meanwhile
 
 MUTANTS = 10_000 if LONG else 1_000
 MOST_OCTETS = 200_000  # of a recording that mutants are made of
 HOW = ({"engine": "compiled", "threads": 1}, {"engine": "compiled", "threads": 2}, {"engine": "compiled", "threads": 3})
+LONGEST = max(CAPTURES, key=lambda path: path.stat().st_size)
 CORPUS = sorted(Path(os.environ["KEEPALIVE_CORPUS"]).rglob("*.pcap*")) if "KEEPALIVE_CORPUS" in os.environ else []
 
 
@@ -117,3 +120,57 @@ def test_an_interrupted_reading_leaves_no_thread_at_work() -> None:
     assert count <= AT_ONCE + 1
     assert not ahead._thread.is_alive()
     assert len(begun) == count
+
+
+def test_meanwhile_does_both_and_tells_until_the_other_has_ended() -> None:
+    done: list[str] = []
+    waited = threading.Event()
+
+    def work() -> None:
+        waited.wait()
+        done.append("work")
+
+    def tell() -> None:
+        done.append("told")
+        waited.set()
+
+    before = sys.getswitchinterval()
+    meanwhile(work, lambda: done.append("here"), tell)
+    assert done[:2] == ["here", "told"]
+    assert "work" in done
+    assert sys.getswitchinterval() == before
+
+
+def test_what_goes_wrong_meanwhile_is_raised() -> None:
+    def work() -> None:
+        raise CaptureError("no more", path="here")
+
+    with pytest.raises(CaptureError, match="no more"):
+        meanwhile(work, lambda: None, lambda: None)
+
+
+def test_who_is_interrupted_leaves_no_thread_that_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("analyzer.pipeline.run._import_what_follows", interrupted)
+    monkeypatch.setattr("analyzer.capture.reader.BATCH", 1)
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        analyzer.analyze(str(LONGEST), engine="compiled", threads=2)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+
+
+def test_progress_is_told_by_the_thread_that_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int, int]] = []
+    analyzer.analyze(
+        str(LONGEST),
+        engine="compiled",
+        threads=2,
+        progress=lambda done, total: told.append((done, total, threading.get_ident())),
+    )
+    assert told
+    assert {(total, thread) for _, total, thread in told} == {(LONGEST.stat().st_size, threading.get_ident())}
+    assert told[-1][0] == LONGEST.stat().st_size
