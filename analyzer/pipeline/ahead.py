@@ -86,8 +86,10 @@ def meanwhile(work: Callable[[], None], here: Callable[[], None], tell: Callable
         here()
     finally:
         sys.setswitchinterval(usual)
-    while thread.is_alive():
+    works = True
+    while works:
         thread.join(OFTEN_S)
+        works = thread.is_alive()
         tell()
     if failed:
         raise failed[0]
