@@ -5,7 +5,6 @@ from __future__ import annotations
 from analyzer.kernels.engine.registry import Buffer, kernel
 
 SEQ_HALF = 1 << 31
-# Bytes are unsigned, and numba makes a float of an unsigned and a signed number: a mask makes them signed.
 MASK_16 = 0xFFFF
 MASK_32 = 0xFFFFFFFF
 MASK_63 = (1 << 63) - 1
@@ -28,19 +27,19 @@ def seq_diff(a: int, b: int) -> int:
 @kernel
 def be16(buf: Buffer, at: int) -> int:
     """The 16-bit big-endian number at `at`."""
-    return ((buf[at] << 8) | buf[at + 1]) & MASK_16
+    return (buf[at] << 8) | buf[at + 1]
 
 
 @kernel
 def be32(buf: Buffer, at: int) -> int:
     """The 32-bit big-endian number at `at`."""
-    return ((buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]) & MASK_32
+    return (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]
 
 
 @kernel
 def le32(buf: Buffer, at: int) -> int:
     """The 32-bit little-endian number at `at`."""
-    return ((buf[at + 3] << 24) | (buf[at + 2] << 16) | (buf[at + 1] << 8) | buf[at]) & MASK_32
+    return (buf[at + 3] << 24) | (buf[at + 2] << 16) | (buf[at + 1] << 8) | buf[at]
 
 
 @kernel

@@ -76,7 +76,7 @@ def vxlan_gpe(buf: Buffer, at: int, end: int, packets: Ints, row: int) -> int:
     if at + VXLAN_SIZE > end or buf[at] & GPE_HAS_PROTOCOL == 0:
         return vxlan(buf, at, end, packets, row)
     name_tunnel(packets, row, TUNNEL_VXLAN, be32(buf, at + 4) >> 8)
-    protocol = buf[at + 3] | 0
+    protocol = buf[at + 3]
     at += VXLAN_SIZE
     if protocol == 1 or protocol == 2:
         return raw_ip(buf, at, end)
@@ -110,16 +110,16 @@ def gtp_u(buf: Buffer, at: int, end: int) -> int:
     if flags & GTP_EXTENDED:
         if at > end:
             return -1 - TRUNCATED
-        extension = buf[at - 1] | 0
+        extension = buf[at - 1]
     for _ in range(MAX_HEADERS):
         if extension == 0:
             return raw_ip(buf, at, end)
         if at >= end or buf[at] == 0:
             break
-        at += (buf[at] & 0xFF) * 4
+        at += buf[at] * 4
         if at > end:
             return -1 - TRUNCATED
-        extension = buf[at - 1] | 0
+        extension = buf[at - 1]
     return -1 - MALFORMED
 
 

@@ -137,7 +137,7 @@ def ppp(buf: Buffer, at: int, end: int) -> int:
     if start == PPP_ADDRESS_CONTROL:
         at += 2
     if buf[at] & 1:
-        protocol = buf[at] | 0
+        protocol = buf[at]
         at += 1
     else:
         protocol = be16(buf, at)
@@ -179,7 +179,7 @@ def network_service(buf: Buffer, at: int, end: int) -> int:
     """What a network service header announces, behind its metadata."""
     if at + 4 > end:
         return -1 - TRUNCATED
-    following = buf[at + 3] | 0
+    following = buf[at + 3]
     at += (buf[at + 1] & 0x3F) * 4
     if following == 1:
         return (at << 16) | ETHERTYPE_IPV4

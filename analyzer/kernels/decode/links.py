@@ -129,7 +129,7 @@ def pflog(buf: Buffer, at: int, end: int) -> int:
     """The packet behind OpenBSD's log of its filter: the header's length, filled up to four bytes, and the family."""
     if at + 4 > end:
         return -1 - TRUNCATED
-    return address_family(buf[at + 1] | 0, at + ((buf[at] + 3) & ~3))
+    return address_family(buf[at + 1], at + ((buf[at] + 3) & ~3))
 
 
 @kernel

@@ -40,7 +40,7 @@ FRAGMENT_OFFSET = 0x1FFF
 @kernel
 def authentication_header(buf: Buffer, at: int) -> int:
     """How long the AH at `at` is (RFC 4302 2.2)."""
-    return ((buf[at + 1] & 0xFF) + 2) * 4
+    return (buf[at + 1] + 2) * 4
 
 
 @kernel
@@ -101,7 +101,7 @@ def ipv6(buf: Buffer, at: int, end: int, wire_end: int, packets: Ints, row: int)
     packets[row + TTL] = buf[at + 7]
     packets[row + IP_ID] = -1
     packets[row + LEN] = at + IPV6_HEADER_SIZE + payload if payload else wire_end
-    protocol = buf[at + 6] | 0
+    protocol = buf[at + 6]
     at += IPV6_HEADER_SIZE
     for _ in range(MAX_EXTENSION_HEADERS):
         if not is_extension(protocol):
@@ -116,7 +116,7 @@ def ipv6(buf: Buffer, at: int, end: int, wire_end: int, packets: Ints, row: int)
             size = authentication_header(buf, at)
         else:
             size = (buf[at + 1] + 1) * 8
-        protocol = buf[at] | 0
+        protocol = buf[at]
         at += size
     return -1 - MALFORMED
 

@@ -92,7 +92,7 @@ TIMESTAMPS_ALONE = 0x0101080A  # NOP, NOP, kind 8, length 10: RFC 7323 appendix 
 @kernel
 def tcp_option(buf: Buffer, at: int, size: int, packets: Ints, row: int) -> int:
     """Read the option at `at` into the row; return the tcp.HAS_* bits that it sets."""
-    option = buf[at] | 0
+    option = buf[at]
     if option == OPTION_TIMESTAMPS and size == 10:
         packets[row + TSVAL] = be32(buf, at + 2)
         packets[row + TSECR] = be32(buf, at + 6)
@@ -130,7 +130,7 @@ def tcp_options(buf: Buffer, at: int, end: int, captured: int, packets: Ints, ro
             continue
         if at + 2 > captured:
             return bits | OPTIONS_CUT
-        size = buf[at + 1] | 0
+        size = buf[at + 1]
         if size < 2 or at + size > end:
             return bits | HAS_OTHER
         if at + size > captured:
@@ -176,7 +176,7 @@ def icmp(buf: Buffer, at: int, end: int, protocol: int, packets: Ints, row: int)
     """Read the TCP segment that an ICMP error quotes (RFC 792, RFC 4443) into the row; return 0, or -1 - reason."""
     if at + ICMP_HEADER_SIZE > end:
         return -1 - TRUNCATED
-    kind = buf[at] | 0
+    kind = buf[at]
     if protocol == IPPROTO_ICMPV6:
         is_error = kind <= ICMPV6_LAST_ERROR
     else:

@@ -29,7 +29,7 @@ class Ints(Protocol):
 
 
 def kernel(function: _Function) -> _Function:
-    """Register a function that runs plain as it stands and can be compiled by numba unchanged."""
+    """Register a function that runs plain as it stands, and becomes C as it stands."""
     KERNELS[function.__name__] = function
     return function
 

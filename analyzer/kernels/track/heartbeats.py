@@ -64,7 +64,7 @@ def websocket_payload(buf: Buffer, at: int, length: int) -> int:
     """As `heartbeat_payload`, for a whole WebSocket control frame, masked (by clients) or not (RFC 6455 5.2)."""
     if length < 2 or length > WEBSOCKET_LONGEST:
         return 0
-    size = buf[at + 1] | 0
+    size = buf[at + 1]
     if (size < 0x80 and length == 2 + size) or (size >= 0x80 and length == 6 + (size & 0x7F)):
         return 1 if buf[at] == WEBSOCKET_PING else 1 | HEARTBEAT_REPLY
     return 0
@@ -85,7 +85,7 @@ def heartbeat_payload(buf: Buffer, at: int, length: int) -> int:
             ):
                 same += 1
             if same == length:
-                return HEARTBEATS[pattern] | 0
+                return HEARTBEATS[pattern]
     return 0
 
 
