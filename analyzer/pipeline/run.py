@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,33 +66,35 @@ class Run:
         """Read the captures to their ends: once more, in another order, where that shows that clocks differ."""
         try:
             if self.kernels.compiled and self._threads > 1:
-                meanwhile(self._read_twice, _import_what_follows, self._tell_progress)
+                meanwhile(partial(self._read_twice, lambda: None), _import_what_follows, self._tell_progress)
             else:
-                self._read_twice()
+                self._read_twice(self._tell_progress)
         finally:
             self._stop = True
             if self._warming is not None:
                 self._warming.close()
         self._tracker.note_copies(self.captures)
 
-    def _read_twice(self) -> None:
-        self._read()
+    def _read_twice(self, tell: Callable[[], None]) -> None:
+        self._read(tell)
         if self._timeline.reconsider():
             self._begin(self.captures)
-            self._read()
+            self._read(tell)
 
     def _tell_progress(self) -> None:
         self._progress(self._timeline.octets_read, self._timeline.octets)
 
-    def _read(self) -> None:
+    def _read(self, tell: Callable[[], None]) -> None:
+        """Read once, and `tell` after each batch."""
         batches = self._timeline.batches()
         if not self.kernels.compiled:
-            self._read_plain(batches)
+            self._read_plain(batches, tell)
         if self.kernels.compiled and self._threads > 1:
             ahead = Ahead(batches, self._tracker.sift)
             try:
                 for packets in ahead:
                     self._tracker.track(packets)
+                    tell()
                     if self._stop:
                         return
             finally:
@@ -99,20 +102,20 @@ class Run:
             return
         for packets in batches:
             self._tracker.feed(packets)
-            self._tell_progress()
+            tell()
 
-    def _read_plain(self, batches: Iterator[Packets]) -> None:
+    def _read_plain(self, batches: Iterator[Packets], tell: Callable[[], None]) -> None:
         """Read with the plain kernels until there is machine code, if there will be."""
         for packets in batches:
             self._tracker.feed(packets)
-            self._tell_progress()
+            tell()
             if self._warming is not None and self._turned_warm(self._warming):
                 return
 
     def _turned_warm(self, warming: Warming) -> bool:
         """Go on with machine code, if there is some now; have it made, if that is worth it."""
-        octets = max(self._timeline.octets // SMALL_RECORD, sum(facts.packets for facts in self.captures))
-        kernels = warming.kernels(begin=octets >= WORTH_COMPILING)
+        packets = max(self._timeline.octets // SMALL_RECORD, sum(facts.packets for facts in self.captures))
+        kernels = warming.kernels(begin=packets >= WORTH_COMPILING)
         if kernels is None:
             return False
         self.kernels = kernels

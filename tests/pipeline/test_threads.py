@@ -14,6 +14,8 @@ from samples import CAPTURES_OF_EACH_KIND, LONG
 
 import analyzer
 from analyzer import CaptureError
+from analyzer.kernels import Kernels
+from analyzer.kernels.warming import Warming
 from analyzer.pipeline.ahead import AT_ONCE, Ahead, meanwhile
 
 MUTANTS = 10_000 if LONG else 1_000
@@ -57,6 +59,29 @@ def test_captures_of_others(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (CORPUS if LONG else few[::5])[part::8]:
         with monkeypatch.context() as patch:
             check(path, patch)
+
+
+@CAPTURES_OF_EACH_KIND
+def test_the_short_way_of_usual_segments_changes_nothing(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = told(capture, engine="plain")
+    monkeypatch.setattr("analyzer.kernels.track.segments.take_usual", lambda *_: False)
+    assert told(capture, engine="plain") == usual
+
+
+def test_progress_goes_on_when_machine_code_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ready(Warming):
+        """Machine code that is there at once."""
+
+        def kernels(self, *, begin: bool) -> Kernels:
+            return kernels_of("compiled")
+
+    monkeypatch.setattr("analyzer.pipeline.run.Warming", Ready)
+    monkeypatch.setattr("analyzer.pipeline.run.ready", lambda: None)
+    monkeypatch.setattr("analyzer.capture.reader.BATCH", 10)
+    told: list[int] = []
+    analyzer.analyze(str(LONGEST), threads=2, progress=lambda done, total: told.append(done))
+    assert len(told) > 2
+    assert told[-1] == LONGEST.stat().st_size
 
 
 def mutant(number: int) -> bytes:

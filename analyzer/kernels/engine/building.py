@@ -26,7 +26,7 @@ MISSING = "there is no C compiler (cc, gcc, clang, or what CC names)"
 def compiler() -> list[str] | None:
     """The command that compiles C here; None where there is none."""
     named = shlex.split(os.environ.get("CC", ""))
-    for command in ([*named] if named else [], *([name] for name in COMPILERS)):
+    for command in (named, *([name] for name in COMPILERS)):
         if command and shutil.which(command[0]):
             return command
     # A C compiler that pip installs: the package ziglang.

@@ -15,13 +15,13 @@ OUT_OF_BOUNDS = -(1 << 63)
 
 
 class Buffer(Protocol):
-    """Captured bytes: a bytearray when plain, a uint8 array when compiled."""
+    """Captured bytes: a bytearray when plain, a `memory.Table` when compiled."""
 
     def __getitem__(self, index: int, /) -> int: ...
 
 
 class Ints(Protocol):
-    """A flat table of 64-bit integers: a list when plain, an int64 array when compiled."""
+    """A flat table of 64-bit integers: a list when plain, a `memory.Table` when compiled."""
 
     def __getitem__(self, index: int, /) -> int: ...
     def __setitem__(self, index: int, value: int, /) -> None: ...

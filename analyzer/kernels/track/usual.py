@@ -2,7 +2,7 @@
 
 Nine in ten segments of most captures are data or an acknowledgement of it, in order, on a connection that nothing
 special is known of. `take_usual` does to its connection what `on_segment` would, in the same order, by the same
-kernels: each condition rules out some of what `on_segment` asks. The tests run every capture with and without it.
+kernels: each condition rules out some of what `on_segment` asks. The tests read recordings with and without it.
 """
 
 from __future__ import annotations
