@@ -222,9 +222,15 @@ def challenge(packets: Ints, row: int, flows: Ints, y: int) -> int:
 
 
 @kernel
+def likely_flow(packets: Ints, row: int, slots: Ints) -> int:
+    """Where the row of the connection begins that this packet's first slot names; negative where it names none."""
+    return ((slots[packets[row + KEY_HASH] & (len(slots) - 1)] & MASK_32) - 1) * FLOW_SIZE
+
+
+@kernel
 def prefetch_flow(packets: Ints, row: int, flows: Ints, slots: Ints) -> None:
     """Have what most packets need of their connection's row brought near."""
-    f = ((slots[packets[row + KEY_HASH] & (len(slots) - 1)] & MASK_32) - 1) * FLOW_SIZE
+    f = likely_flow(packets, row, slots)
     if f >= 0:
         x = f + HEAD_SIZE
         y = x + ENDPOINT_SIZE

@@ -11,6 +11,7 @@ from analyzer.kernels.arithmetic import MASK_32, seq_diff
 from analyzer.kernels.engine.prefetch import prefetch
 from analyzer.kernels.engine.registry import Ints, kernel
 from analyzer.kernels.track.answers import answer_probe, note_rtt
+from analyzer.kernels.track.flows import likely_flow
 from analyzer.kernels.track.hearing import hear, note_unheard
 from analyzer.kernels.track.heartbeats import heartbeat
 from analyzer.kernels.track.history import GAP_NS, fingerprint, idle_gap
@@ -34,7 +35,6 @@ from analyzer.tables.fields import (
     HAS_UNA,
     HEAD_SIZE,
     HEARING_OPEN,
-    KEY_HASH,
     KNOWN,
     KNOWN_TUNNEL,
     LAST_DATA,
@@ -162,7 +162,7 @@ def prefetch_seldom(packets: Ints, row: int, flows: Ints, slots: Ints, probes: I
 
     What `prefetch_flow` asked for is there by now, and tells. A wrong guess costs time and nothing else.
     """
-    f = ((slots[packets[row + KEY_HASH] & (len(slots) - 1)] & MASK_32) - 1) * FLOW_SIZE
+    f = likely_flow(packets, row, slots)
     if f < 0:
         return
     x = f + HEAD_SIZE
