@@ -132,9 +132,9 @@ class Analysis:
 
     def ends(self, stream: int) -> tuple[Endpoint, Endpoint]:
         """Client and server of one connection."""
-        from analyzer.measure import endpoints_of
+        from analyzer.measure import KEY_SIZE, endpoints_of
 
-        return endpoints_of(self.facts.tracks.flows[stream].tolist())
+        return endpoints_of(self.facts.tracks.flows[stream, :KEY_SIZE].tolist())
 
     def hosts(self, most: int | None = None) -> list[HostSettings]:
         """The keepalive settings that several connections of a host show together; of the `most` that have most."""

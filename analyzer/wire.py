@@ -43,6 +43,8 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
 XZ_MAGIC = b"\xfd7zXZ\x00"
 BZIP2_MAGIC = b"BZh"
+COMPRESSED = (GZIP_MAGIC, ZSTD_MAGIC, LZ4_MAGIC, XZ_MAGIC, BZIP2_MAGIC)
+LONGEST_MAGIC = max(map(len, COMPRESSED))
 
 # Ethertypes (IEEE 802 Numbers, IANA).
 SMALLEST_ETHERTYPE = 0x0600  # below it the field is a length (IEEE 802.3 3.2.6)

@@ -14,7 +14,6 @@ from typing import Protocol
 
 from analyzer.wire import BZIP2_MAGIC, GZIP_MAGIC, LZ4_MAGIC, XZ_MAGIC, ZSTD_MAGIC
 
-CHUNK = 1 << 18  # bytes of the file read at once
 FEED = 1 << 15  # bytes given to a decompressor at once: what a call unpacks before it meets damage is lost
 PIECE = 1 << 20  # bytes that it may hand out at once
 LOT = 1 << 20  # bytes that wait together
@@ -231,12 +230,8 @@ KINDS: dict[bytes, tuple[str, Callable[[Read], Compression]]] = {
     XZ_MAGIC: ("xz", lambda read: Members("xz", _xz, read)),
     BZIP2_MAGIC: ("bzip2", lambda read: Members("bzip2", _bzip2, read)),
 }
-LONGEST_MAGIC = max(map(len, KINDS))
 
 
-def recognise(head: bytes) -> tuple[str, Callable[[Read], Compression]] | None:
-    """The name of the compression that begins so, and what unpacks it; None for none."""
-    for magic, kind in KINDS.items():
-        if head.startswith(magic):
-            return kind
-    return None
+def recognise(head: bytes) -> tuple[str, Callable[[Read], Compression]]:
+    """The name of the compression that begins so, as one of wire.COMPRESSED, and what unpacks it."""
+    return next(kind for magic, kind in KINDS.items() if head.startswith(magic))

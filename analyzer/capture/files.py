@@ -5,12 +5,12 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-from analyzer.capture.compression import LONGEST_MAGIC, recognise
 from analyzer.capture.formats.pcap import is_pcap
 from analyzer.capture.formats.pcapng import is_pcapng
 from analyzer.capture.formats.snoop import is_snoop
 from analyzer.capture.source import STANDARD_INPUT
 from analyzer.errors import CaptureError
+from analyzer.wire import COMPRESSED, LONGEST_MAGIC
 
 MAGIC_SIZE = max(8, LONGEST_MAGIC)
 
@@ -49,4 +49,4 @@ def begins_as_capture(path: Path) -> bool:
             head = file.read(MAGIC_SIZE)
     except OSError:
         return False
-    return is_pcap(head) or is_pcapng(head) or is_snoop(head) or recognise(head) is not None
+    return is_pcap(head) or is_pcapng(head) or is_snoop(head) or head.startswith(COMPRESSED)

@@ -6,12 +6,16 @@ import contextlib
 import io
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analyzer.capture.compression import CHUNK, LONGEST_MAGIC, Ahead, recognise
 from analyzer.errors import CaptureError
+from analyzer.wire import COMPRESSED, LONGEST_MAGIC
+
+if TYPE_CHECKING:
+    from analyzer.capture.compression import Ahead
 
 STANDARD_INPUT = "-"
+CHUNK = 1 << 18  # bytes of a compressed file read at once
 # What a pipe may hold at most without privileges (pipe(7), /proc/sys/fs/pipe-max-size), instead of 64 KB: fewer and
 # larger reads, and whoever writes waits less often.
 WIDE_PIPE = 1 << 20
@@ -30,8 +34,10 @@ class Source:
         self.compression: str | None = None
         self._unpacked: Ahead | None = None
         self._piece = b""
-        if (kind := recognise(self._head)) is not None:
-            self.compression, unpack = kind
+        if self._head.startswith(COMPRESSED):
+            from analyzer.capture.compression import Ahead, recognise
+
+            self.compression, unpack = recognise(self._head)
             self._unpacked = Ahead(unpack(self._read_raw).read)
         else:
             self._piece, self._head = self._head, b""

@@ -13,7 +13,6 @@ from analyzer.knowledge.snippets import Timing, snippets_for
 from analyzer.model.columns import Facts
 from analyzer.model.flows import SIDES, Estimate, Flow, Keepalive
 from analyzer.model.quantities import several, whole_seconds
-from analyzer.tables.arrays import Column
 
 # Quick enough for nearly everybody, and rare enough for phones and firewalls. What is as quick needs no change.
 USUAL = Timing(60, 10, 3)
@@ -68,9 +67,9 @@ def settings(entry: Keepalive) -> str:
     return ", ".join(parts)
 
 
-def proposed(safe_idle: Column) -> Timing:
-    """Settings to propose: the usual ones, or those that devices on the paths leave: some of `Context.safe_idle`."""
-    idle = min(USUAL.idle, int(safe_idle.min()))
+def proposed(safe_idle: int) -> Timing:
+    """Settings to propose: the usual ones, or those that devices on the path leave: one of `Context.safe_idle`."""
+    idle = min(USUAL.idle, int(safe_idle))
     return Timing(idle, min(USUAL.interval, idle), USUAL.probes)
 
 

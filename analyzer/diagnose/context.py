@@ -18,6 +18,7 @@ from analyzer.diagnose.lost import Lost, lost_probes
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.unprobed import overdue
 from analyzer.diagnose.verdicts import VERDICTS
+from analyzer.diagnose.waits import Waits, first_probes
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import Apart
@@ -84,6 +85,11 @@ class Context:
     def silence(self) -> Silence:
         """What other connections show about the silence on each."""
         return Silence(self.facts)
+
+    @functools.cached_property
+    def waits(self) -> Waits:
+        """How long probers had waited before the first probe of each silence."""
+        return first_probes(self.facts)
 
     @functools.cached_property
     def scans(self) -> list[Column]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from analyzer.model.findings import SEVERITIES, Finding
 
@@ -83,7 +82,7 @@ def _with(finding: Finding, others: Iterable[Finding]) -> Finding:
     if not others:
         return finding
     severity = max([finding.severity, *(one.severity for one in others)], key=SEVERITIES.index)
-    return replace(finding, severity=severity, notes=tuple(_notes(others)))
+    return finding._replace(severity=severity, notes=tuple(_notes(others)))
 
 
 def _notes(others: list[Finding]) -> list[str]:

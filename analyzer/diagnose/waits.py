@@ -25,13 +25,11 @@ class Waits(NamedTuple):
         return Waits(*[column[which] for column in self])
 
 
-def first_probes(facts: Facts, which: Mask) -> Waits:
-    """Those of some rows of the log, (probes,), that are keepalive probes and follow no other in their silence."""
+def first_probes(facts: Facts) -> Waits:
+    """The rows of the log that are keepalive probes and follow no other in their silence."""
     log = facts.tracks.probes
-    since = log[:, PROBE_SINCE].copy()
-    which = which & (facts.probe_kind == ProbeKind.KEEPALIVE) & (since != NEVER)
-    rows = np.flatnonzero(which)
-    before = log[:, PROBE_BEFORE][which]
-    rows = rows[(before == 0) | (since[before - 1] != since[rows])]
+    since, before = log[:, PROBE_SINCE].copy(), log[:, PROBE_BEFORE]
+    first = (before == 0) | (since[before - 1] != since)
+    rows = np.flatnonzero(first & (facts.probe_kind == ProbeKind.KEEPALIVE) & (since != NEVER))
     times = log[rows, PROBE_TIME]
     return Waits(facts.prober[rows].astype(np.int64), times - since[rows], log[rows, PROBE_FRAME], times)

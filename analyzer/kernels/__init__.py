@@ -10,17 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from analyzer.kernels import merge, records
-from analyzer.kernels.decode import transport
 from analyzer.kernels.engine.cache import stored
-from analyzer.kernels.engine.registry import KERNELS, Buffer, Ints
-from analyzer.kernels.track import copies, flows, segments
+from analyzer.kernels.engine.registry import Buffer, Ints
 
 if TYPE_CHECKING:
     from analyzer.kernels.engine.compiling import Compiler
 
 __all__ = [
-    "KERNELS",
     "Buffer",
     "Ints",
     "Kernels",
@@ -84,16 +80,9 @@ def octets_of(buffer: Buffer) -> memoryview:
 
 def plain() -> Kernels:
     """The kernels as CPython runs them."""
-    return Kernels(
-        False,
-        records.scan_records,
-        records.scan_pcapng,
-        transport.decode,
-        merge.merge,
-        copies.sift,
-        segments.track,
-        flows.rehash,
-    )
+    from analyzer.kernels.sources import KERNELS
+
+    return _as_kernels(KERNELS, compiled=False)
 
 
 def compiled(notify: Callable[[str], None] = lambda text: None) -> Kernels:
@@ -120,7 +109,7 @@ def ready() -> Kernels | None:
     from analyzer.kernels.engine.library import load
 
     try:
-        return _as_kernels(load(str(library)))
+        return _as_kernels(load(str(library)), compiled=True)
     except OSError:  # of another system's C library, or in a directory from which no code may be loaded
         return None
 
@@ -137,11 +126,11 @@ def start_compiler() -> Compiler:
 
 def loaded(compiler: Compiler) -> Kernels:
     """What a compiler has made, which this waits for. Raises ImportError where it could not."""
-    return _as_kernels(compiler.kernels())
+    return _as_kernels(compiler.kernels(), compiled=True)
 
 
-def _as_kernels(made: dict[str, Callable[..., int]]) -> Kernels:
-    return Kernels(True, *[made[name] for name in Kernels._fields[1:]])
+def _as_kernels(made: dict[str, Callable[..., int]], *, compiled: bool) -> Kernels:
+    return Kernels(compiled, *[made[name] for name in Kernels._fields[1:]])
 
 
 def without_compiler(error: ImportError) -> str:

@@ -8,7 +8,7 @@ make again is withdrawn; where all its connections have left memory, nothing mor
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from analyzer.live.reported import Standing, identity
 from analyzer.model.events import FINDING, WITHDRAWN, Event
@@ -81,4 +81,4 @@ def _numbered(finding: Finding, numbers: Column) -> Finding:
     """With the connections' numbers in the whole capture, all of them in `streams`, of which a survey's may be one."""
     streams: Sequence[int] = finding.streams if finding.stream is None else (finding.stream,)
     own = tuple(int(numbers[stream]) for stream in streams)
-    return replace(finding, stream=own[0] if len(own) == 1 else None, streams=own)
+    return finding._replace(stream=own[0] if len(own) == 1 else None, streams=own)

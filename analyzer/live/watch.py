@@ -8,7 +8,6 @@ made from the whole tables and does not depend on looks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -255,7 +254,7 @@ class Watch:
             own = self._reported.add(finding, stream, now)
             if own is not None:
                 event = look.event(finding.stream, FINDING, now, id=own)
-                yield event._replace(finding=replace(finding, stream=stream))
+                yield event._replace(finding=finding._replace(stream=stream))
         for local, stream in enumerate(look.numbers):
             if stream in over:
                 for one in self._reported.over(stream, still.get(stream, ())):

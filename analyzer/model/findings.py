@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 SEVERITIES = ("info", "low", "medium", "high")
@@ -41,8 +40,7 @@ class Evidence(NamedTuple):
     display_filter: str
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing worth telling, with what shows it and what mends it."""
 
     rule: str

@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 # So many batches are under way at once: being decoded, waiting, being tracked. Each has rows of its own.
 AT_ONCE = 4
 # They are larger than where one thread does all: whoever is done with one waits for Python's lock, which others hold.
-LARGER = 4
+LARGER = 8
 CLOSING_S = 0.1
 # How long a thread that runs Python may keep others from it: imports take milliseconds each, and who reads or tracks
 # needs Python for microseconds, and seldom.

@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analyzer.analysis import Analysis
 from analyzer.capture import expand
 from analyzer.capture.kept import Spool
 from analyzer.errors import CaptureError, UsageError
@@ -21,6 +20,9 @@ from analyzer.pipeline.ahead import AT_ONCE, LARGER, Ahead, meanwhile
 from analyzer.pipeline.timeline import JOIN, Timeline
 from analyzer.tcp import SECOND
 from analyzer.track import Tracker
+
+if TYPE_CHECKING:
+    from analyzer.analysis import Analysis
 
 # Compiling takes a few seconds, in another process; so many packets take the plain kernels as long.
 WORTH_COMPILING = 100_000
@@ -130,11 +132,14 @@ class Run:
 
 def _import_what_follows() -> None:
     """Import what an analysis needs once its captures have been read, and its reports mostly."""
+    import analyzer.analysis
     import analyzer.measure
     import analyzer.report.text  # noqa: F401
     from analyzer.diagnose.registry import load_rules
+    from analyzer.knowledge.matching import profiles
 
     load_rules()
+    profiles()
 
 
 IDLE_AFTER_S = 10.0
@@ -226,6 +231,7 @@ def _measured(
     run: Run, paths: Sequence[str], spool: Spool | None, idle_after: int, *, split_tunnels: bool, both_ends: bool
 ) -> Analysis:
     """What was tracked, measured, and compared at both ends; raises UsageError where they are not of one path."""
+    from analyzer.analysis import Analysis
     from analyzer.measure import measure
     from analyzer.pipeline.second_reading import Again
 

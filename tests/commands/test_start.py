@@ -78,8 +78,8 @@ def test_all_names_of_the_package_are_there() -> None:
 
 def test_linear_algebra_starts_no_threads() -> None:
     """It is not used; a user who wants them in a process of ours may still say so."""
-    code = "import os, sys; sys.argv[1:] = ['--version']\nfrom analyzer.cli import main\ntry: main()\n"
-    code += "except SystemExit: print(os.environ['OPENBLAS_NUM_THREADS'])"
+    code = "import atexit, os, sys; sys.argv[1:] = ['--version']\nfrom analyzer.cli import main\n"
+    code += "atexit.register(lambda: print(os.environ['OPENBLAS_NUM_THREADS']))\nmain()"
     for variables, threads in (({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")):
         kept = {name: value for name, value in environment().items() if name != "OPENBLAS_NUM_THREADS"}
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, env={**kept, **variables}, check=True)

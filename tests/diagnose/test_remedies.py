@@ -163,9 +163,9 @@ def test_a_user_timeout_is_as_long_as_keepalive_takes() -> None:
 def test_opposite_advice_would_be_found() -> None:
     """What the next test looks for, it sees."""
     one = only("dead-peer", dead(300, 75, 4))
-    other = replace(one, remedy="Raise the prober's idle time and interval to between 15 and 60 s.")
+    other = one._replace(remedy="Raise the prober's idle time and interval to between 15 and 60 s.")
     assert list(opposed([one, other]))
-    assert list(opposed([one, replace(one, remedy=one.remedy.replace("KEEPIDLE=60", "KEEPIDLE=15"))]))
+    assert list(opposed([one, one._replace(remedy=one.remedy.replace("KEEPIDLE=60", "KEEPIDLE=15"))]))
     assert not list(opposed([one, one]))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import stat
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -87,7 +86,7 @@ def test_a_notebook_is_shown_a_summary(crowd: analyzer.Analysis) -> None:
 def test_a_summary_escapes_what_it_is_told() -> None:
     analysis = analyzer.analyze(DEAD_PEER)
     (finding,) = analysis.findings
-    analysis.findings = [replace(finding, summary="<script>alert(1)</script> & more")]
+    analysis.findings = [finding._replace(summary="<script>alert(1)</script> & more")]
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in analysis._repr_html_()
 
 

@@ -34,4 +34,4 @@ def test_each_system_has_its_place_for_caches(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", system)
-    assert cache._cache_bases()[0] == Path(base) / "tcp-keepalive-analyzer"
+    assert next(cache._cache_bases()) == Path(base) / "tcp-keepalive-analyzer"

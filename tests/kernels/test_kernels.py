@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from samples import OF_EACH_KIND
 
-from analyzer.kernels import KERNELS, Kernels, plain
+from analyzer.kernels import Kernels, plain
 from analyzer.kernels.arithmetic import seq_diff, serial_diff
 from analyzer.kernels.engine.building import build
 from analyzer.kernels.engine.library import load
 from analyzer.kernels.engine.memory import Table
 from analyzer.kernels.engine.registry import ENTRY_POINTS
+from analyzer.kernels.sources import KERNELS
 from analyzer.pipeline.run import analyze
 from analyzer.tables.fields import (
     CAPLEN,

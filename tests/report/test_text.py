@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +93,7 @@ def test_a_cause_is_no_surer_than_its_findings() -> None:
     analysis = analyzed(*(dead(40_000 + number) for number in range(3)))
     findings = [one for one in analysis.findings if one.rule == "dead-peer"]
     assert causes(findings)[0].confidence == "certain"
-    findings[1] = replace(findings[1], confidence="possible")
+    findings[1] = findings[1]._replace(confidence="possible")
     assert causes(findings)[0].confidence == "2 certain, 1 possible"
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from analyzer.diagnose.advice import USUAL, proposed
 from analyzer.diagnose.context import Context
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
-from analyzer.diagnose.waits import first_probes
 from analyzer.model.quantities import connections
 from analyzer.tables.arrays import Column, are_among, distinct
 from analyzer.tables.fields import FIRST_TIME
@@ -40,7 +39,8 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
     net.ipv4.tcp_keepalive_time and tcp_keepalive_intvl).
     """
     facts = context.facts
-    waits = first_probes(facts, facts.answered.reshape(-1)[facts.prober] >= MANY)
+    many = facts.answered.reshape(-1) >= MANY
+    waits = context.waits.chosen(many[context.waits.endpoints])
     # Who waited longer at any time probes so often only because the answers do not arrive.
     is_slow = np.zeros(2 * len(facts), bool)
     is_slow[waits.endpoints[waits.waited > OFTEN_NS]] = True
@@ -66,7 +66,7 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
 
 def _remedy(context: Context, group: Column) -> str:
     """Raise it, but not above what a device on the path is seen to forget."""
-    idle = proposed(context.safe_idle[group]).idle
+    idle = proposed(context.safe_idle[group].min()).idle
     if idle <= OFTEN_NS / SECOND:
         return (
             "Keep the idle time: a device on the network path forgets sooner. Find that device and raise its timeout."

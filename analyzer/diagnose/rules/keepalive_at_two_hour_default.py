@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from analyzer.diagnose.advice import how_to_set, proposed
 from analyzer.diagnose.context import Context
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
-from analyzer.diagnose.waits import first_probes
 from analyzer.knowledge.snippets import snippet
 from analyzer.model.flows import Flow
 from analyzer.model.quantities import connections, duration
 from analyzer.tables.arrays import are_among, distinct
-from analyzer.tables.fields import PROBE_SINCE, PROBE_TIME
 from analyzer.tcp import SECOND
 
 # net.ipv4.tcp_keepalive_time 7200 (RFC 1122 4.2.3.6), and how late its timer may be at 100 ticks a second: 328 s.
@@ -38,9 +36,8 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
     Set TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT on the socket, or lower the sysctls net.ipv4.tcp_keepalive_time,
     tcp_keepalive_intvl and tcp_keepalive_probes for all sockets with SO_KEEPALIVE.
     """
-    log = context.facts.tracks.probes
-    waited = log[:, PROBE_TIME] - log[:, PROBE_SINCE]
-    waits = first_probes(context.facts, (waited >= DEFAULT_NS - SECOND) & (waited <= DEFAULT_NS + LATENESS_NS))
+    waited = context.waits.waited
+    waits = context.waits.chosen((waited >= DEFAULT_NS - SECOND) & (waited <= DEFAULT_NS + LATENESS_NS))
     frame_of = dict(zip((waits.endpoints >> 1).tolist(), waits.frames.tolist(), strict=True))
     for group in context.by_service(distinct(waits.endpoints >> 1)):
         here = are_among(waits.endpoints >> 1, group)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from analyzer.diagnose.advice import USUAL, how_to_set, proposed
 from analyzer.diagnose.context import Context
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, survey
 from analyzer.diagnose.unprobed import silences
 from analyzer.knowledge.snippets import every_snippet
 from analyzer.model.columns import Facts
@@ -69,17 +70,18 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
     shown, late = _is_shown(facts, streams), context.overdue[streams]
     groups = context.by_service(streams[shown & late])
     firsts = context.flows([int(group[0]) for group in groups])
-    for group, flow in zip(groups, firsts, strict=True):
-        timing = proposed(context.safe_idle[group])
+    for silence, flow in zip(_silences(context, groups), firsts, strict=True):
+        timing = proposed(silence.safe_idle)
         how = f"With {timing} a dead peer is detected after {timing.total} s. {how_to_set(facts, flow, timing)}"
-        yield _claim(group, f" to {flow.server}", f"{ENABLE} {how}", context)
+        yield _claim(silence, f" to {flow.server}", f"{ENABLE} {how}")
     for early, which, remedy in (
         (streams[shown & ~late], ", silent for less than a usual keepalive idle time", EARLY),
         (streams[~shown], " that may be in use", f"{ENABLE} {GENERAL}"),
     ):
         if len(early):
             services = len(context.by_service(early))
-            yield _claim(early, which, remedy, context)._replace(
+            [silence] = _silences(context, [early])
+            yield _claim(silence, which, remedy)._replace(
                 severity="low",
                 confidence="possible",
                 tentative=True,
@@ -120,17 +122,51 @@ def _is_unwitnessed(facts: Facts, streams: Column) -> Mask:
     return np.asarray(unseen[place] * 2 > facts.listened(flows[streams, END_TIME]))
 
 
-def _claim(group: Column, which: str, remedy: str, context: Context) -> Claim:
-    silent = int(silences(context.facts, group).max())
+class _Silence(NamedTuple):
+    """Connections that were silent together, the longest of their silences, their last moment, their first frames."""
+
+    streams: tuple[int, ...]
+    longest: int
+    ended: int
+    frames: tuple[int, ...]
+    safe_idle: int
+
+
+def _silences(context: Context, groups: list[Column]) -> list[_Silence]:
+    """Of each group; in columns, since a large capture has hundreds."""
+    if not groups:
+        return []
+    streams = np.concatenate(groups)
+    first = np.cumsum([0, *map(len, groups)])[:-1]
+    flows = context.facts.tracks.flows
+    longest = np.maximum.reduceat(silences(context.facts, streams), first)
+    ended = np.minimum.reduceat(flows[streams, END_TIME], first)
+    safe = np.minimum.reduceat(context.safe_idle[streams], first)
+    frames, numbers = flows[streams, FIRST_FRAME].tolist(), streams.tolist()
+    found = zip(first.tolist(), map(len, groups), longest.tolist(), ended.tolist(), safe.tolist(), strict=True)
+    return [
+        _Silence(
+            tuple(numbers[begin : begin + count]),
+            most,
+            end,
+            tuple(frames[begin : begin + min(count, MAX_FRAMES)]),
+            idle,
+        )
+        for begin, count, most, end, idle in found
+    ]
+
+
+def _claim(silence: _Silence, which: str, remedy: str) -> Claim:
+    lasted, count = duration(silence.longest), len(silence.streams)
     return Claim(
-        summary=f"{several(len(group), 'idle connection')}{which}: no keepalive probe in {'up to ' * (len(group) > 1)}"
-        f"{duration(silent)} of silence. Keepalive may be off, or its idle time may be longer",
+        summary=f"{several(count, 'idle connection')}{which}: no keepalive probe in {'up to ' * (count > 1)}"
+        f"{lasted} of silence. Keepalive may be off, or its idle time may be longer",
         remedy=remedy,
-        frames=tuple(context.facts.tracks.flows[group[:MAX_FRAMES], FIRST_FRAME].tolist()),
-        observed=f"no probe and no heartbeat in {duration(silent)} of silence",
+        frames=silence.frames,
+        observed=f"no probe and no heartbeat in {lasted} of silence",
         expected="keepalive probes, heartbeats, or a closed connection",
         source="RFC 9293 3.8.4: keepalive is off unless the application enables it",
-        confidence="likely" if silent > LONGEST_DEFAULT_NS else "possible",
-        streams=tuple(group.tolist()),
-        at=earliest(context.facts.tracks.flows[group, END_TIME]),
+        confidence="likely" if silence.longest > LONGEST_DEFAULT_NS else "possible",
+        streams=silence.streams,
+        at=silence.ended,
     )

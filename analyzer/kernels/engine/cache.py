@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from importlib.util import source_hash
 from pathlib import Path
 
@@ -42,12 +43,8 @@ def cache_folder() -> Path | None:
     return None
 
 
-def _cache_bases() -> list[Path]:
+def _cache_bases() -> Iterator[Path]:
     """Where a cache may lie, best first (XDG Base Directory Specification; its counterparts elsewhere)."""
-    import tempfile
-
-    user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
-    fallback = Path(tempfile.gettempdir()) / f"tcp-keepalive-analyzer{user}"
     if "XDG_CACHE_HOME" in os.environ:
         base = Path(os.environ["XDG_CACHE_HOME"])
     elif sys.platform == "win32":
@@ -56,7 +53,11 @@ def _cache_bases() -> list[Path]:
         base = Path("~/Library/Caches").expanduser()
     else:
         base = Path("~/.cache").expanduser()
-    return [base / "tcp-keepalive-analyzer", fallback]
+    yield base / "tcp-keepalive-analyzer"
+    import tempfile
+
+    user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
+    yield Path(tempfile.gettempdir()) / f"tcp-keepalive-analyzer{user}"
 
 
 def _is_ours(folder: Path) -> bool:

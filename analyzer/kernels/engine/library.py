@@ -10,7 +10,7 @@ import ctypes
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from analyzer.kernels.engine.registry import ENTRY_POINTS, KERNELS, OUT_OF_BOUNDS, arguments
+from analyzer.kernels.engine.registry import ENTRY_POINTS, OUT_OF_BOUNDS, TAKES
 
 ITEM_SIZES = {"Ints": 8, "Buffer": 1}
 
@@ -19,15 +19,16 @@ def load(path: str, names: Iterable[str] = ENTRY_POINTS) -> dict[str, Callable[.
     """The kernels of these names in a shared library; raises OSError where it cannot be loaded, or lacks one."""
     library = ctypes.CDLL(path)
     try:
-        return {name: _function(library, KERNELS[name]) for name in names}
-    except AttributeError as error:
+        return {name: _function(library, name) for name in names}
+    except (AttributeError, ValueError) as error:
         raise OSError(str(error)) from error
 
 
-def _function(library: ctypes.CDLL, kernel: Callable[..., Any]) -> Callable[..., int]:
-    """One kernel as a Python function."""
-    sizes = [ITEM_SIZES.get(kind, 0) for kind in arguments(kernel).values()]
-    native = library[kernel.__name__]
+def _function(library: ctypes.CDLL, name: str) -> Callable[..., int]:
+    """One kernel as a Python function: the library itself says what it takes."""
+    takes = ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(library, name + TAKES)))
+    sizes = [ITEM_SIZES.get(kind, 0) for kind in takes.decode().split()]
+    native = library[name]
     native.restype = ctypes.c_int64
     kinds: list[Any] = []
     for size in sizes:
@@ -42,10 +43,10 @@ def _function(library: ctypes.CDLL, kernel: Callable[..., Any]) -> Callable[...,
             elif argument.item_size == size:
                 flat += (argument.address, argument.size)
             else:
-                raise TypeError(f"{kernel.__name__} works on tables of {size} bytes an item")
+                raise TypeError(f"{name} works on tables of {size} bytes an item")
         result: int = native(*flat)
         if result == OUT_OF_BOUNDS:
-            raise IndexError(f"the compiled kernel {kernel.__name__} went out of bounds")
+            raise IndexError(f"the compiled kernel {name} went out of bounds")
         return result
 
     return call

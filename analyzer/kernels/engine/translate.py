@@ -14,7 +14,8 @@ from typing import Any
 
 from analyzer.kernels.engine.expressions import Expressions
 from analyzer.kernels.engine.prelude import LOADS, PRELUDE, SELDOM, TABLES, load, number
-from analyzer.kernels.engine.registry import ENTRY_POINTS, KERNELS
+from analyzer.kernels.engine.registry import ENTRY_POINTS, TAKES, arguments
+from analyzer.kernels.sources import KERNELS
 
 INDENT = "    "
 
@@ -62,7 +63,8 @@ class _Function(Expressions):
             kind = "SELDOM" if name in SELDOM else "INLINE"
             return "\n".join([f"{kind} {result} {name}({self._parameters()}) {{", *lines, "}", ""])
         guard = ["#ifdef CHECKED", f"{INDENT}if (setjmp(out_of_bounds)) return INT64_MIN;", "#endif"]
-        return "\n".join([f"ENTRY {result} {name}({self._parameters()}) {{", *guard, *lines, "}", ""])
+        takes = f'ENTRY const char {name}{TAKES}[] = "{" ".join(arguments(self._function).values())}";'
+        return "\n".join([takes, f"ENTRY {result} {name}({self._parameters()}) {{", *guard, *lines, "}", ""])
 
     def _parameters(self) -> str:
         given = []
