@@ -11,6 +11,7 @@ from importlib import import_module
 MODULES = (
     "analyzer.diagnose.errors_on_path",
     "analyzer.diagnose.heard",
+    "analyzer.kernels.sources",
     "analyzer.report.csv",
     "analyzer.report.event_lines",
     "analyzer.report.json",

@@ -51,6 +51,7 @@ class Run:
         self._paths, self._options, self._spool = paths, options, spool
         self._threads = threads
         self._stop = False  # whoever waits for the reading does so no longer
+        self._has_read = False
         self.kernels = kernels
         self._begin()
 
@@ -68,7 +69,7 @@ class Run:
         """Read the captures to their ends: once more, in another order, where that shows that clocks differ."""
         try:
             if self.kernels.compiled and self._threads > 1:
-                meanwhile(partial(self._read_twice, lambda: None), _import_what_follows, self._tell_progress)
+                meanwhile(partial(self._read_twice, lambda: None), self._prepare, self._tell_progress)
             else:
                 self._read_twice(self._tell_progress)
         finally:
@@ -82,6 +83,19 @@ class Run:
         if self._timeline.reconsider():
             self._begin(self.captures)
             self._read(tell)
+        self._has_read = True
+
+    def _prepare(self) -> None:
+        """Import what an analysis needs once its captures have been read; read what it may need, if there is time."""
+        import analyzer.analysis
+        import analyzer.measure
+        import analyzer.report.text  # noqa: F401
+        from analyzer.diagnose.registry import load_rules
+        from analyzer.knowledge.matching import profiles
+
+        load_rules()
+        if not self._has_read:
+            profiles()
 
     def _tell_progress(self) -> None:
         self._progress(self._timeline.octets_read, self._timeline.octets)
@@ -128,18 +142,6 @@ class Run:
     def tracks(self) -> tuple[Tracks, int, list[Span]]:
         """The tables that tracking has filled, the time of the last packet of any kind, and when somebody listened."""
         return self._tracker.finish(), self._timeline.end, running(self.captures)
-
-
-def _import_what_follows() -> None:
-    """Import what an analysis needs once its captures have been read, and its reports mostly."""
-    import analyzer.analysis
-    import analyzer.measure
-    import analyzer.report.text  # noqa: F401
-    from analyzer.diagnose.registry import load_rules
-    from analyzer.knowledge.matching import profiles
-
-    load_rules()
-    profiles()
 
 
 IDLE_AFTER_S = 10.0

@@ -175,10 +175,10 @@ def test_what_goes_wrong_meanwhile_is_raised() -> None:
 
 
 def test_who_is_interrupted_leaves_no_thread_that_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted() -> None:
+    def interrupted(run: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("analyzer.pipeline.run._import_what_follows", interrupted)
+    monkeypatch.setattr("analyzer.pipeline.run.Run._prepare", interrupted)
     monkeypatch.setattr("analyzer.capture.reader.BATCH", 1)
     before = set(threading.enumerate())
     with pytest.raises(KeyboardInterrupt):
