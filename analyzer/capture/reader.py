@@ -20,8 +20,8 @@ from analyzer.tables.fields import RECORD_SIZE, RECORD_TIME
 BUFFER_SIZE = 1 << 20
 # Records handed on at a time: their packets' rows, 200 bytes each, stay in the second-level cache of a processor.
 BATCH = 2048
-# Bytes in the buffer for each record of a batch, at least: with a snaplen of 96 a batch is full before that is empty.
-RECORD_ROOM = 128
+# Bytes in the buffer for each record of a batch, at least: with a snaplen of 96 what is read at once is one batch.
+RECORD_ROOM = 100
 MAGIC_SIZE = 8  # enough to know a format by
 SHORTEST_MAGIC = 4
 # Queues of a network card and interfaces of a host may be out of order by milliseconds; this is a clock that was set.

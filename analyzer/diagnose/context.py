@@ -18,7 +18,7 @@ from analyzer.diagnose.lost import Lost, lost_probes
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.unprobed import overdue
 from analyzer.diagnose.verdicts import VERDICTS
-from analyzer.diagnose.waits import Waits, first_probes
+from analyzer.diagnose.waits import TellingWaits, telling_waits
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Facts
 from analyzer.model.findings import Apart
@@ -87,9 +87,9 @@ class Context:
         return Silence(self.facts)
 
     @functools.cached_property
-    def waits(self) -> Waits:
-        """How long probers had waited before the first probe of each silence."""
-        return first_probes(self.facts)
+    def waits(self) -> TellingWaits:
+        """First probes after a silence of two seconds at most, or of two hours."""
+        return telling_waits(self.facts)
 
     @functools.cached_property
     def scans(self) -> list[Column]:

@@ -9,13 +9,13 @@ import numpy as np
 from analyzer.diagnose.advice import USUAL, proposed
 from analyzer.diagnose.context import Context
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
+from analyzer.diagnose.waits import OFTEN_NS
 from analyzer.model.quantities import connections
 from analyzer.tables.arrays import Column, are_among, distinct
-from analyzer.tables.fields import FIRST_TIME
+from analyzer.tables.fields import FIRST_TIME, PROBE_FRAME
 from analyzer.tcp import SECOND, SHORTEST_TIMER_NS
 
 MANY = 10
-OFTEN_NS = 2_200_000_000  # two seconds, late by as much as a timer may be
 DAY_S = 86_400
 FRAME_BYTES = 66  # Ethernet, IPv4 and TCP with timestamps
 
@@ -38,19 +38,17 @@ def aggressive_keepalive(context: Context) -> Iterator[Claim]:
     Raise the prober's idle time and interval (Linux: TCP_KEEPIDLE and TCP_KEEPINTVL on the socket, or
     net.ipv4.tcp_keepalive_time and tcp_keepalive_intvl).
     """
-    facts = context.facts
-    many = facts.answered.reshape(-1) >= MANY
-    waits = context.waits.chosen(many[context.waits.endpoints])
-    # Who waited longer at any time probes so often only because the answers do not arrive.
-    is_slow = np.zeros(2 * len(facts), bool)
-    is_slow[waits.endpoints[waits.waited > OFTEN_NS]] = True
-    often = waits.chosen(~is_slow[waits.endpoints] & (waits.waited >= SHORTEST_TIMER_NS))
+    facts, log = context.facts, context.facts.tracks.probes
+    # Who waited longer at any time probes so often only because the answers do not arrive: that is not among these.
+    often = context.waits.often
+    many = facts.answered.reshape(-1)[often.endpoints] >= MANY
+    often = often.chosen(many & (often.waited >= SHORTEST_TIMER_NS))
     for group in context.by_service(distinct(often.endpoints >> 1)):
         _, server = context.ends(int(group[0]))
         here = often.chosen(are_among(often.endpoints >> 1, group))
         every = float(np.median(here.waited)) / 1e9
         packets = int(2 * len(group) * DAY_S / every)
-        last = dict(zip((here.endpoints >> 1).tolist(), here.frames.tolist(), strict=True))
+        last = dict(zip((here.endpoints >> 1).tolist(), log[here.rows, PROBE_FRAME].tolist(), strict=True))
         yield Claim(
             summary=f"Keepalive probes {connections(len(group))} to {server} every {every:.1f} s: {packets:,} "
             f"packets a day",

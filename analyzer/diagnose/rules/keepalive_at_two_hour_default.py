@@ -11,11 +11,7 @@ from analyzer.knowledge.snippets import snippet
 from analyzer.model.flows import Flow
 from analyzer.model.quantities import connections, duration
 from analyzer.tables.arrays import are_among, distinct
-from analyzer.tcp import SECOND
-
-# net.ipv4.tcp_keepalive_time 7200 (RFC 1122 4.2.3.6), and how late its timer may be at 100 ticks a second: 328 s.
-DEFAULT_NS = 7_200_000_000_000
-LATENESS_NS = 328_000_000_000
+from analyzer.tables.fields import PROBE_FRAME, PROBE_TIME
 
 
 @survey(
@@ -36,9 +32,8 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
     Set TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT on the socket, or lower the sysctls net.ipv4.tcp_keepalive_time,
     tcp_keepalive_intvl and tcp_keepalive_probes for all sockets with SO_KEEPALIVE.
     """
-    waited = context.waits.waited
-    waits = context.waits.chosen((waited >= DEFAULT_NS - SECOND) & (waited <= DEFAULT_NS + LATENESS_NS))
-    frame_of = dict(zip((waits.endpoints >> 1).tolist(), waits.frames.tolist(), strict=True))
+    waits, log = context.waits.default, context.facts.tracks.probes
+    frame_of = dict(zip((waits.endpoints >> 1).tolist(), log[waits.rows, PROBE_FRAME].tolist(), strict=True))
     for group in context.by_service(distinct(waits.endpoints >> 1)):
         here = are_among(waits.endpoints >> 1, group)
         waited = waits.waited[here]
@@ -53,7 +48,7 @@ def keepalive_at_two_hour_default(context: Context) -> Iterator[Claim]:
             expected="an idle time of minutes, below the idle timeout of devices on the network path",
             source="RFC 1122 4.2.3.6; Linux net.ipv4.tcp_keepalive_time",
             streams=tuple(group.tolist()),
-            at=earliest(waits.times[here]),
+            at=earliest(log[waits.rows[here], PROBE_TIME]),
         )
 
 
