@@ -13,6 +13,8 @@ typedef int64_t word;
 #define ENTRY __attribute__((visibility("default")))
 #endif
 #define INLINE static inline __attribute__((always_inline))
+/* A loop over what a tuple holds is no loop: without this its words would be written to memory, and read there. */
+#define UNROLLED _Pragma("GCC unroll 16")
 #define SELDOM static __attribute__((noinline, cold))
 #ifdef CHECKED
 /* A word or byte that is not there: the entry point returns at once, and says so. */

@@ -126,6 +126,7 @@ class _Function(Expressions):
         else:
             values = self._values(node.iter)
             yield f"const word {count}_of[] = {{{', '.join(values)}}};"
+            yield "UNROLLED"
             head = f"word {count} = 0; {count} < {len(values)}; {count}++"
             value = f"{count}_of[{count}]"
         yield f"for ({head}) {{"
