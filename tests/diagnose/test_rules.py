@@ -438,3 +438,25 @@ def test_every_rule_has_both_and_an_explanation() -> None:
     for rule in load_rules().values():
         text = inside("explain", rule.name)
         assert "Look at:" in text or len(text.splitlines()) > 4
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        ((1, 1, 1), "each time"),
+        ((1, 1, 0, 1, 0), None),
+        ((1, 0, 1, 1, 1, 0, 1), "in 5 of 7 silences"),
+        ((1, 0, 1), None),
+    ],
+)
+def test_a_path_that_loses_some_packets_loses_first_probes_most(lost: tuple[int, ...], told: str | None) -> None:
+    """A second probe is sent only after a first that was lost: that no second was lost says little."""
+    talk = exchange()
+    for first in lost:
+        talk.idle(30)
+        if first:
+            talk.probe(CLIENT, answered=False).idle(10)
+        talk.probe(CLIENT)
+    said = [one.evidence.observed for one in analyzed(talk).findings if one.rule == "unanswered-but-alive"]
+    expected = f"the first probe after a silence was lost {told}, and the next got a reply"
+    assert said == ([] if told is None else [expected])

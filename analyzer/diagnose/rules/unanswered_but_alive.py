@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,6 +18,7 @@ from analyzer.tables.arrays import Mask
 from analyzer.tables.fields import ACKED_UNSEEN, KNOWN, PACKETS
 
 FEWEST = 2
+BY_CHANCE = 0.05
 
 
 def _explained(facts: Facts) -> Mask:
@@ -78,8 +80,17 @@ def _reason(flow: Flow, keepalive: Keepalive, context: Context) -> tuple[str, tu
         return "the probes have no timestamps, but the connection uses them", bare
     if len(quick) >= FEWEST:
         return "they follow other probes within half a second", quick
-    silences = len(keepalive.episodes)
+    silences, lost = len(keepalive.episodes), keepalive.unanswered
     often = "each time" if len(first) == silences else f"in {len(first)} of {silences} silences"
-    return f"the first probe after a silence was lost {often}, and the next got a reply", (
-        first if 2 * len(first) > silences else ()
-    )
+    tells = len(first) == silences or chance(len(first), silences, lost, keepalive.probes) <= BY_CHANCE
+    return f"the first probe after a silence was lost {often}, and the next got a reply", first if tells else ()
+
+
+def chance(firsts_lost: int, firsts: int, lost: int, probes: int) -> float:
+    """How likely so many first probes of silences are among those lost, if it meets any probe alike (hypergeometric).
+
+    On a path that loses some of all packets most of the lost are first probes: a second is sent only after such a one.
+    """
+    others = probes - firsts
+    ways = (math.comb(firsts, n) * math.comb(others, lost - n) for n in range(firsts_lost, min(firsts, lost) + 1))
+    return sum(ways) / math.comb(probes, lost)
