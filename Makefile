@@ -40,8 +40,14 @@ coverage: kernels tools ## statements and branches that the tests reach, by pack
 	-$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage json -q -o - | $(BIN)/python tests/support/coverage_table.py
 
-benchmark: $(VENV)/ready ## time and memory beside tshark, tcptrace and tcpdump; of a million connections; of live; of a report
-	$(BIN)/python tests/benchmarks/bench_analyze.py --command "$(BIN)/keepalive analyze"
+# NFStream has an environment of its own: it is no part of ours.
+$(VENV)/peers/bin/python:
+	python3 -m venv $(VENV)/peers && $(VENV)/peers/bin/python -m pip install -q --disable-pip-version-check nfstream
+
+benchmark: $(VENV)/ready $(VENV)/peers/bin/python ## time and memory beside other tools, into the README; of a million connections; of live; of a report
+	$(BIN)/python tests/benchmarks/bench_analyze.py --command "$(BIN)/keepalive analyze" --nfstream $(VENV)/peers/bin/python \
+	  --sizes 5k,1m,10m,100m,10m-gzip,10m-zstd,3m-pcapng --table README.md
+	$(BIN)/python tests/benchmarks/bench_start.py --command "$(BIN)/keepalive"
 	$(BIN)/python tests/benchmarks/bench_diagnose.py
 	$(BIN)/python tests/benchmarks/bench_live.py --command "$(BIN)/keepalive live"
 	$(BIN)/python tests/benchmarks/bench_report.py --command "$(BIN)/keepalive report"

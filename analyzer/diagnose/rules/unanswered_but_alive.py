@@ -80,9 +80,9 @@ def _reason(flow: Flow, keepalive: Keepalive, context: Context) -> tuple[str, tu
         return "the probes have no timestamps, but the connection uses them", bare
     if len(quick) >= FEWEST:
         return "they follow other probes within half a second", quick
-    silences, lost = len(keepalive.episodes), keepalive.unanswered
+    silences, unanswered = len(keepalive.episodes), keepalive.unanswered
     often = "each time" if len(first) == silences else f"in {len(first)} of {silences} silences"
-    tells = len(first) == silences or chance(len(first), silences, lost, keepalive.probes) <= BY_CHANCE
+    tells = len(first) == silences or chance(len(first), silences, unanswered, keepalive.probes) <= BY_CHANCE
     return f"the first probe after a silence was lost {often}, and the next got a reply", first if tells else ()
 
 
