@@ -236,59 +236,6 @@ PORT_MPLS = 6635
 PORT_VXLAN_LINUX = 8472
 PORT_TZSP = 37008  # TaZmen's, not IANA's: what MikroTik's sniffer streams
 
-# Heartbeats of application protocols, as the payload of one segment; -1 is any byte. WebSocket's (RFC 6455 5.5.2)
-# have no fixed length: first byte, then the length of what follows a mask of four bytes or none.
-WEBSOCKET_PING = 0x89
-WEBSOCKET_PONG = 0x8A
-WEBSOCKET_LONGEST = 6 + 125
-HEARTBEAT_PROTOCOLS = (
-    *("websocket", "http2", "redis", "mqtt", "amqp", "bgp", "nats"),
-    *("mysql", "postgresql", "cassandra", "zookeeper"),
-)
-HEARTBEAT_REPLY = 0x10
-HEARTBEATS_UNWELCOME = 0x20  # with HEARTBEAT_REPLY: the other end's come too often for this one
-_PING, _PONG, _ENOUGH = 0, HEARTBEAT_REPLY, HEARTBEAT_REPLY | HEARTBEATS_UNWELCOME
-_BYE = HEARTBEAT_REPLY  # the last word of a session: nobody replies to it, nor to a reply
-_HTTP2_PONG = (0, 0, 8, 6, 1, 0, 0, 0, 0, *[-1] * 8)
-# RFC 9113 6.8: GOAWAY with ENHANCE_YOUR_CALM (11), and the words that gRPC's servers give with it (its proposal A8).
-_TOO_MANY_PINGS = (0, 0, 22, 7, 0, 0, 0, 0, 0, *[-1] * 4, 0, 0, 0, 11, *b"too_many_pings")
-_PAYLOADS: tuple[tuple[str, int, tuple[int, ...]], ...] = (
-    ("http2", _PING, (0, 0, 8, 6, 0, 0, 0, 0, 0, *[-1] * 8)),  # RFC 9113 6.7
-    ("http2", _PONG, _HTTP2_PONG),
-    ("http2", _ENOUGH, _TOO_MANY_PINGS),
-    ("http2", _ENOUGH, _HTTP2_PONG + _TOO_MANY_PINGS),
-    ("http2", _BYE, (0, 0, 8, 7, *[0] * 5, *[-1] * 8)),  # RFC 9113 6.8: GOAWAY
-    ("redis", _PING, tuple(b"*1\r\n$4\r\nPING\r\n")),  # redis.io: PING, RESP
-    ("redis", _PING, tuple(b"*1\r\n$4\r\nping\r\n")),
-    ("redis", _PONG, tuple(b"+PONG\r\n")),
-    ("mqtt", _PING, (0xC0, 0)),  # MQTT 3.1.1 3.12
-    ("mqtt", _PONG, (0xD0, 0)),
-    ("amqp", _PING, (8, 0, 0, 0, 0, 0, 0, 0xCE)),  # AMQP 0-9-1 4.2.7
-    ("amqp", _PING, (0, 0, 0, 8, 2, 0, -1, -1)),  # AMQP 1.0 2.4.5: an empty frame
-    ("bgp", _PING, (*[0xFF] * 16, 0, 19, 4)),  # RFC 4271 4.4
-    ("nats", _PING, tuple(b"PING\r\n")),  # docs.nats.io: PING/PONG; Redis takes it inline, too
-    ("nats", _PONG, tuple(b"PONG\r\n")),
-    ("mysql", _PING, (1, 0, 0, 0, 0x0E)),  # COM_PING
-    ("mysql", _BYE, (1, 0, 0, 0, 1)),  # COM_QUIT
-    ("postgresql", _BYE, tuple(b"X\0\0\0\4")),  # Terminate
-    ("postgresql", _PING, tuple(b"Q\0\0\0\rSELECT 1\0")),  # what pools ask
-    ("cassandra", _PING, (4, -1, -1, -1, 5, 0, 0, 0, 0)),  # CQL native protocol 4: OPTIONS
-    ("zookeeper", _PING, (0, 0, 0, 8, 0xFF, 0xFF, 0xFF, 0xFE, 0, 0, 0, 11)),
-)
-HEARTBEAT_LONGEST = 48
-HEARTBEAT_ROW = 2 + HEARTBEAT_LONGEST
-# For kernels: the code (1 + protocol, HEARTBEAT_REPLY, HEARTBEATS_UNWELCOME), the length, the bytes, filled up.
-HEARTBEATS = tuple(
-    word
-    for protocol, meaning, octets in _PAYLOADS
-    for word in (
-        1 + HEARTBEAT_PROTOCOLS.index(protocol) | meaning,
-        len(octets),
-        *octets,
-        *[-1] * (HEARTBEAT_LONGEST - len(octets)),
-    )
-)
-
 # ICMP messages that quote the packet they are about (RFC 792, RFC 4443).
 ICMP_UNREACHABLE = 3
 ICMP_SOURCE_QUENCH = 4

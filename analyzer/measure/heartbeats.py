@@ -11,6 +11,7 @@ from analyzer.tables.fields import (
     BEAT,
     BEAT_GAP_MASK,
     BEAT_GAPS,
+    BEAT_KIND,
     BEAT_LENGTH,
     BEAT_LONGEST,
     BEAT_PROTOCOL,
@@ -26,7 +27,15 @@ from analyzer.tables.fields import (
     EVENT_BEAT,
     KEY_PORTS,
 )
-from analyzer.wire import HEARTBEAT_PROTOCOLS
+from analyzer.tables.heartbeats import (
+    BITTORRENT,
+    BITTORRENT_PORTS,
+    HEARTBEAT_PROTOCOLS,
+    KINDS,
+    SSH_PORTS,
+    SSH_SIZES,
+    TLS_SIZES,
+)
 
 PERIODIC = "periodic"
 # One PING is a command like any other; two are the beginning of a rhythm.
@@ -70,7 +79,9 @@ def _payload(tracks: Tracks, beat: Column, sent: Column) -> Mask:
     """
     length, carried = beat >> BEAT_LENGTH & 0xFF, tracks.endpoints(BYTES)
     says_more = (carried > sent * length) & (carried[:, ::-1] > 0)
-    return np.asarray((beat >> BEATS_ANSWERED & BEATS_MASK == 0) & ~(says_more & (length <= LONGEST_ALONE)))
+    kind = tracks.endpoints(BEAT_GAPS) >> BEAT_KIND
+    unknown = (kind == 0) | (kind == 1 + list(KINDS).index("tls"))
+    return np.asarray((beat >> BEATS_ANSWERED & BEATS_MASK == 0) & unknown & ~(says_more & (length <= LONGEST_ALONE)))
 
 
 def _polls(tracks: Tracks) -> Mask:
@@ -80,7 +91,7 @@ def _polls(tracks: Tracks) -> Mask:
 
 
 def protocol_of(beat: Column) -> Column:
-    """1 + index of wire.HEARTBEAT_PROTOCOLS; 0 where only a rhythm tells."""
+    """1 + index of HEARTBEAT_PROTOCOLS; 0 where only a rhythm tells."""
     return beat >> BEAT_PROTOCOL
 
 
@@ -92,10 +103,11 @@ def make_heartbeats(facts: Facts, stream: int) -> tuple[Heartbeat, ...]:
             continue
         beat = facts.tracks.endpoint(BEAT, stream, side)
         sent = beat >> BEATS_SENT & BEATS_MASK
-        protocol = beat >> BEAT_PROTOCOL
+        protocol, guess = _protocol(facts, stream, side, beat)
         found.append(
             Heartbeat(
-                protocol=HEARTBEAT_PROTOCOLS[protocol - 1] if protocol else PERIODIC,
+                protocol=protocol,
+                guess=guess,
                 sender=SIDES[side],
                 period_s=_period(facts.tracks.endpoint(BEAT_GAPS, stream, side)),
                 sent=sent,
@@ -104,6 +116,25 @@ def make_heartbeats(facts: Facts, stream: int) -> tuple[Heartbeat, ...]:
             )
         )
     return tuple(found)
+
+
+def _protocol(facts: Facts, stream: int, side: int, beat: int) -> tuple[str, str]:
+    """Its name, by the bytes of each or by what bytes of a rhythm usually are; else a guess by the sizes of both."""
+    if protocol := beat >> BEAT_PROTOCOL:
+        return HEARTBEAT_PROTOCOLS[protocol - 1], ""
+    kind = facts.tracks.endpoint(BEAT_GAPS, stream, side) >> BEAT_KIND
+    name = list(KINDS)[kind - 1] if kind else ""
+    packed = int(facts.tracks.flows[stream, KEY_PORTS])
+    ports = (packed >> 16, packed & 0xFFFF)
+    sizes = beat >> BEAT_LENGTH & 0xFF, beat >> BEAT_REPLY & 0xFF
+    if name == "tls":
+        found = (TLS_SIZES.get((*sizes, port)) for port in (*ports, 0))
+        return PERIODIC, next(filter(None, found), "")
+    if not name:
+        return PERIODIC, "ssh" if sizes in SSH_SIZES and not set(ports).isdisjoint(SSH_PORTS) else ""
+    if name == "erlang" and not set(ports).isdisjoint(BITTORRENT_PORTS):
+        return BITTORRENT, ""
+    return name, ""
 
 
 def _period(gaps: int) -> float:

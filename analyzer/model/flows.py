@@ -99,6 +99,12 @@ class Heartbeat(NamedTuple):
     sent: int
     answered: int
     frames: tuple[int, ...]  # the first of them
+    guess: str = ""  # what protocol it may be, where only the rhythm and the sizes of what is encrypted tell
+
+    @property
+    def name(self) -> str:
+        """The protocol; a guess with a question mark."""
+        return f"{self.guess}?" if self.guess else self.protocol
 
 
 class HostSettings(NamedTuple):

@@ -143,7 +143,7 @@ def probes_text(flow: Flow) -> str:
         parts.append(
             f"{entry.sender} {entry.probes}{settings_of(entry)}" + (f" ({', '.join(troubles)})" if troubles else "")
         )
-    parts += [f"{beats.sender} {beats.protocol} every {beats.period_s:.4g} s" for beats in flow.heartbeats]
+    parts += [f"{beats.sender} {beats.name} every {beats.period_s:.4g} s" for beats in flow.heartbeats]
     for side, count in zip(SIDES, flow.zero_window_probes, strict=True):
         if count:
             parts.append(f"{side} {count} window")

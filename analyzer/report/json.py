@@ -126,7 +126,8 @@ class Writer:
         return (
             f'{{"protocol": "{beats.protocol}", "sender": "{beats.sender}", "period_s": {beats.period_s}, '
             f'"sent": {beats.sent}, "answered": {beats.answered}, '
-            f'"frames": [{", ".join(map(self.frame, beats.frames))}]}}'
+            f'"frames": [{", ".join(map(self.frame, beats.frames))}], '
+            f'"guess": {text(beats.guess) if beats.guess else "null"}}}'
         )
 
     def episodes(self, episodes: Episodes) -> str:

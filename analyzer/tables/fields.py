@@ -38,7 +38,7 @@ RECORD_SIZE = 5
     SACK_LEFT,
     SACK_RIGHT,
     OCTET,  # first payload byte, -1 when none was captured
-    HEARTBEAT,  # 1 + index of wire.HEARTBEAT_PROTOCOLS, HEARTBEAT_REPLY, HEARTBEATS_UNWELCOME; 0 for other payload
+    HEARTBEAT,  # what tables.heartbeats knows this payload to be; 0 for other payload
     KEY_HASH,  # of addresses and ports, the same for both directions
     TUNNEL,  # 0 outside of any; else its id, its kind above TUNNEL_KIND; TUNNEL_SPLIT where it is part of the key
     COPY_HASH,  # of all that two copies of one segment have in common
@@ -196,12 +196,12 @@ ID_OTHER = 1 << 42
 BEATS_SENT, BEATS_ANSWERED, BEATS_MASK = 0, 20, (1 << 20) - 1  # twenty bits each: how many, how many drew data
 BEAT_WAITS = 1 << 40  # the last of them has drawn none yet
 BEAT_LENGTH, BEAT_REPLY = 41, 49  # eight bits each, where only a rhythm tells: their length, that of what they drew
-BEAT_PROTOCOL = 57  # shift, the rest: HEARTBEAT; 0 where only a rhythm tells
+BEAT_PROTOCOL = 57  # shift, the rest: 1 + index of HEARTBEAT_PROTOCOLS; 0 where only a rhythm tells
 # BEAT_GAPS: twenty-six bits each, the shortest and above BEAT_LONGEST the longest, in milliseconds.
 BEAT_LONGEST, BEAT_GAP_MASK = 26, (1 << 26) - 1
 BEATS_ODD, BEATS_ODD_MASK = 52, 0xFF  # eight bits: how often another length came in their place, or was drawn by one
-# With this many at one pace, data of an unknown protocol is taken for heartbeats; with one more for each eighth that
-# their gaps differ beyond the first, or for two where each drew the same reply.
+BEAT_KIND = 60  # shift, the rest: 1 + index of tables.heartbeats.KINDS where all bytes are its; 0 for others
+# So many at one pace are heartbeats; one more for each eighth that gaps differ beyond the first, for two with replies.
 BEATS_IN_RHYTHM = 5
 BEATS_UNEVEN = 8
 

@@ -8,20 +8,62 @@ from observe import flows, only_flow
 
 from analyzer.model.flows import Heartbeat
 
+HTTP2 = b"\0\0\x08\6%c\0\0\0\0abcdefgh"
+SMB2 = b"\0\0\0\x44\xfeSMB\x40\0\1\0\0\0\0\0\x0d\0\1\0%c\0\0\0" + b"\0" * 44 + b"\4\0\0\0"
+ISCSI = b"%c\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\7\xff\xff\xff\xff" + b"\0\0\0\1" * 6
+BITCOIN = b"\xf9\xbe\xb4\xd9p%cng\0\0\0\0\0\0\0\0\x08\0\0\0abcdNONCE123"
+RTMP = b"\2\0\0\0\0\0\6\4\0\0\0\0\0%c\0\1\2\3"
+DIAMETER = b"\1\0\0\x4c%c\0\1\x18\0\0\0\0" + b"\1\2\3\4" * 16
 PAIRS = {
     "websocket": (b"\x89\x00", b"\x8a\x80\1\2\3\4"),
-    "http2": (b"\0\0\x08\6\0\0\0\0\0abcdefgh", b"\0\0\x08\6\1\0\0\0\0abcdefgh"),
+    "http2": (HTTP2 % 0, HTTP2 % 1),
     "redis": (b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"),
     "mqtt": (b"\xc0\0", b"\xd0\0"),
     "nats": (b"PING\r\n", b"PONG\r\n"),
+    "irc": (b"PING :irc.example.net\r\n", b"PONG :irc.example.net\r\n"),
     "mysql": (b"\1\0\0\0\x0e", b"\7\0\0\1\0\0\0\2\0\0\0"),
     "postgresql": (b"Q\0\0\0\rSELECT 1\0", b"T" * 60),
     "cassandra": (b"\4\0\0\1\5\0\0\0\0", b"\x84\0\0\1\6" + b"x" * 40),
     "zookeeper": (b"\0\0\0\x08\xff\xff\xff\xfe\0\0\0\x0b", b"\0" * 20),
+    "kafka": (b"\0\0\0\x2e\0\x0c\0\4\0\0\0\7\0\4rack" + b"g" * 30, b"\0\0\0\x0a\0\0\0\7" + b"\0" * 6),
+    "smpp": (b"\0\0\0\x10\0\0\0\x15\0\0\0\0\0\0\0\7", b"\0\0\0\x10\x80\0\0\x15\0\0\0\0\0\0\0\7"),
+    "iec104": (b"\x68\4\x43\0\0\0", b"\x68\4\x83\0\0\0"),
+    "dnp3": (b"\5\x64\5\xc9\1\0\2\0\xaa\xbb", b"\5\x64\5\x0b\2\0\1\0\xaa\xbb"),
+    "diameter": (DIAMETER % 0x80, DIAMETER % 0),
+    "xmpp": (b"<iq type='get' id='7'><ping xmlns='urn:xmpp:ping'/></iq>", b"<iq type='result' id='7'/>"),
+    "smb": (SMB2 % 0, SMB2 % 1),
+    "iscsi": (ISCSI % 0x40, ISCSI % 0x20),
+    "rtmp": (RTMP % 6, RTMP % 7),
+    "rtsp": (
+        b"GET_PARAMETER rtsp://198.51.100.20/1 RTSP/1.0\r\nCSeq: 7\r\n\r\n",
+        b"RTSP/1.0 200 OK\r\nCSeq: 7\r\n\r\n",
+    ),
+    "oracle": (b"\0\x0a\0\0\6\0\0\0\0\0", b"\0\x0a\0\0\6\0\0\0\0\1"),
+    "telnet": (b"\xff\xf6", b"[Yes]\r\n"),
+    "noop": (b"NOOP\r\n", b"250 OK\r\n"),
+    "bitcoin": (BITCOIN % b"i", BITCOIN % b"o"),
+    "socket.io": (b"\x81\1" + b"2", b"\x81\x81\1\2\3\4\x32"),
 }
 ONE_WAY = {
     "amqp": b"\x08\0\0\0\0\0\0\xce",
+    "rabbitmq-stream": b"\0\0\0\4\0\x17\0\1",
     "bgp": b"\xff" * 16 + b"\0\x13\4",
+    "ldp": b"\0\1\0\x0e\x0a\0\0\1\0\0\2\1\0\4\0\0\0\7",
+    "fix": b"8=FIXT.1.1\0019=105\00135=0\00149=CLIENT\00156=SERVER\00134=7\00110=128\001",
+    "ldap": b"\x30\6\2\1\5\x50\1\0",
+    "netbios": b"\x85\0\0\0",
+    "postgresql": b"d\0\0\0\x26r" + b"\1" * 33,
+    "telnet": b"\xff\xf1",
+    "signalr": b'\x81\x0b{"type":6}\x1e',
+    "sse": b"3\r\n:\n\n\r\n",
+}
+# Bytes that say little: they are heartbeats at an even pace alone.
+LITTLE = {
+    "stomp": b"\n",
+    "xmpp": b" ",
+    "sip": b"\r\n\r\n",
+    "erlang": b"\0\0\0\0",
+    "openwire": b"\0\0\0\x08\x0a\0\0\0\0\0\0\0",
 }
 
 
@@ -64,6 +106,70 @@ def test_a_heartbeat_is_known_by_its_octets(protocol: str, sender: str) -> None:
 def test_some_protocols_expect_no_answer(protocol: str) -> None:
     heartbeat = only_heartbeat(beats(ONE_WAY[protocol], None))
     assert (heartbeat.protocol, heartbeat.sent, heartbeat.answered) == (protocol, 4, 0)
+
+
+@pytest.mark.parametrize("protocol", LITTLE)
+def test_what_says_little_is_a_heartbeat_at_an_even_pace(protocol: str) -> None:
+    heartbeat = only_heartbeat(beats(LITTLE[protocol], None, count=6))
+    assert (heartbeat.protocol, heartbeat.sent, heartbeat.answered) == (protocol, 6, 0)
+    assert only_flow(beats(LITTLE[protocol], None, count=4)).heartbeats == ()
+
+
+@pytest.mark.parametrize("protocol", LITTLE)
+def test_the_same_length_with_other_bytes_has_no_name(protocol: str) -> None:
+    payload = LITTLE[protocol]
+    talk = beats(payload, None, count=5)
+    talk.idle(20)
+    say(talk, CLIENT, bytes([payload[0] ^ 0x55]) + payload[1:])
+    talk.acknowledge(SERVER)
+    assert only_heartbeat(talk).protocol == "periodic"
+
+
+def test_four_zeros_are_also_those_of_a_swarm() -> None:
+    talk = Conversation(ports=(40_000, 6881)).handshake().data(CLIENT, 100).data(SERVER, 300)
+    for _ in range(6):
+        talk.idle(110)
+        say(talk, CLIENT, LITTLE["erlang"])
+        talk.acknowledge(SERVER)
+    assert only_heartbeat(talk).protocol == "bittorrent"
+
+
+def record(octets: int) -> bytes:
+    """A record of TLS with so many encrypted bytes, as RFC 8446 has them: type and tag included."""
+    return b"\x17\3\3" + (octets + 17).to_bytes(2) + b"?" * (octets + 17)
+
+
+@pytest.mark.parametrize(
+    ("port", "payload", "reply", "guess"),
+    [
+        (443, record(17), record(17), "http2"),
+        (443, record(2), record(6), "websocket"),
+        (443, record(3), record(7), "socket.io"),
+        (8883, record(2), record(2), "mqtt"),
+        (443, record(2), record(2), ""),
+        (443, record(33), record(33), ""),
+        (7000, b"?" * 39, b"?" * 39, ""),
+        (22, b"?" * 52, b"?" * 28, "ssh"),
+        (2022, b"?" * 68, b"?" * 52, "ssh"),
+        (22, b"?" * 52, b"?" * 32, ""),
+        (7000, b"?" * 52, b"?" * 28, ""),
+    ],
+)
+def test_sizes_of_what_is_encrypted_are_a_guess(port: int, payload: bytes, reply: bytes, guess: str) -> None:
+    talk = Conversation(ports=(40_000, port)).handshake().data(CLIENT, 700).data(SERVER, 900)
+    for _ in range(7):
+        talk.idle(11)
+        say(talk, CLIENT, payload)
+        say(talk, SERVER, reply)
+        talk.acknowledge(CLIENT)
+    heartbeat = only_heartbeat(talk)
+    assert (heartbeat.protocol, heartbeat.guess, heartbeat.answered) == ("periodic", guess, 7)
+    assert heartbeat.name == (f"{guess}?" if guess else "periodic")
+
+
+def test_what_measures_bandwidth_is_no_heartbeat() -> None:
+    ping = b"\0\0\x08\6%c\0\0\0\0\2\4\x10\x10\x09\x0e\7\7"
+    assert only_flow(beats(ping % 0, ping % 1)).heartbeats == ()
 
 
 def test_one_ping_is_a_command_like_any_other() -> None:

@@ -6,10 +6,10 @@ from analyzer.kernels.arithmetic import be16, be32, seq_diff
 from analyzer.kernels.decode.ethertypes import past, raw_ip
 from analyzer.kernels.decode.links import link_layer
 from analyzer.kernels.decode.networks import IPV4_HEADER_SIZE, ipv4, network_layer
+from analyzer.kernels.decode.payloads import heartbeat_payload
 from analyzer.kernels.decode.tunnels import inside
 from analyzer.kernels.decode.wireless import wireless_data
 from analyzer.kernels.engine.registry import Buffer, Ints, kernel
-from analyzer.kernels.track.heartbeats import heartbeat_payload
 from analyzer.tables.fields import (
     ACKNO,
     CAPLEN,
@@ -49,6 +49,7 @@ from analyzer.tables.fields import (
     TUNNEL_SPLIT,
     WINDOW,
 )
+from analyzer.tables.heartbeats import WEBSOCKET_LONGEST
 from analyzer.tcp import (
     HAS_DSACK,
     HAS_MSS,
@@ -79,7 +80,6 @@ from analyzer.wire import (
     IPPROTO_TCP,
     LINKTYPE_ETHERNET,
     LINKTYPE_IEEE802_11,
-    WEBSOCKET_LONGEST,
 )
 
 ETHERNET_HEADER_SIZE = 14

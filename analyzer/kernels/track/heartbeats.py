@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from analyzer.kernels.engine.registry import Buffer, Ints, kernel
+from analyzer.kernels.engine.registry import Ints, kernel
 from analyzer.kernels.track.states import log_event
 from analyzer.tables.fields import (
     BEAT,
     BEAT_GAP_MASK,
     BEAT_GAPS,
+    BEAT_KIND,
     BEAT_LAST,
     BEAT_LENGTH,
     BEAT_LONGEST,
@@ -31,17 +32,14 @@ from analyzer.tables.fields import (
     ROLES,
     TIME,
 )
-from analyzer.tcp import SHORTEST_TIMER_NS
-from analyzer.wire import (
-    HEARTBEAT_LONGEST,
+from analyzer.tables.heartbeats import (
+    HEARTBEAT_KIND,
+    HEARTBEAT_PROTOCOL,
     HEARTBEAT_REPLY,
-    HEARTBEAT_ROW,
-    HEARTBEATS,
     HEARTBEATS_UNWELCOME,
-    WEBSOCKET_LONGEST,
-    WEBSOCKET_PING,
-    WEBSOCKET_PONG,
+    KIND_MASK,
 )
+from analyzer.tcp import SHORTEST_TIMER_NS
 
 MILLI = 1_000_000
 # Heartbeats of an unknown protocol are small, TLS and all.
@@ -57,36 +55,6 @@ MOST_UNEVEN = 3
 MOST_MISSING = 3
 # Heartbeats of the other end come at any time; what follows this one's within an eighth of a gap is a reply.
 REPLY_WITHIN = 8
-
-
-@kernel
-def websocket_payload(buf: Buffer, at: int, length: int) -> int:
-    """As `heartbeat_payload`, for a whole WebSocket control frame, masked (by clients) or not (RFC 6455 5.2)."""
-    if length < 2 or length > WEBSOCKET_LONGEST:
-        return 0
-    size = buf[at + 1]
-    if (size < 0x80 and length == 2 + size) or (size >= 0x80 and length == 6 + (size & 0x7F)):
-        return 1 if buf[at] == WEBSOCKET_PING else 1 | HEARTBEAT_REPLY
-    return 0
-
-
-@kernel
-def heartbeat_payload(buf: Buffer, at: int, length: int) -> int:
-    """Which protocol's heartbeat a segment's whole payload is: tables.fields.HEARTBEAT."""
-    if buf[at] == WEBSOCKET_PING or buf[at] == WEBSOCKET_PONG:
-        return websocket_payload(buf, at, length)
-    if length > HEARTBEAT_LONGEST:
-        return 0
-    for pattern in range(0, len(HEARTBEATS), HEARTBEAT_ROW):
-        if HEARTBEATS[pattern + 1] == length:
-            same = 0
-            while same < length and (
-                HEARTBEATS[pattern + 2 + same] < 0 or HEARTBEATS[pattern + 2 + same] == buf[at + same]
-            ):
-                same += 1
-            if same == length:
-                return HEARTBEATS[pattern]
-    return 0
 
 
 @kernel
@@ -253,12 +221,14 @@ def rhythm_beat(
         return
     if beat >> BEAT_PROTOCOL != 0:
         return
-    settled = is_settled(flows, x)
+    settled, kind = is_settled(flows, x), packets[row + HEARTBEAT] >> HEARTBEAT_KIND & KIND_MASK
     gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
     on_time, same = in_rhythm(flows, x, gap), has_length(beat, length)
     if same and (on_time or keeps_pace(flows, x, gap, quiet, settled)):
         if on_time:
             note_gap(flows, x, gap)
+        if flows[x + BEAT_GAPS] >> BEAT_KIND != kind:  # bytes that are not the same each time say nothing
+            flows[x + BEAT_GAPS] &= (1 << BEAT_KIND) - 1
         count_beat(packets, row, flows, f, x, endpoint, events, counts)
     elif settled:
         if same != on_time and periods(flows, x, gap) <= MOST_MISSING:
@@ -268,7 +238,7 @@ def rhythm_beat(
     else:
         flows[x + BEAT] = 0
         if may_begin(flows, f, x, y, quiet):
-            begin_beats(flows, x, 0, length, time, broken(flows, x, beat, same))
+            begin_beats(flows, x, 0, length, time, broken(flows, x, beat, same) | kind << (BEAT_KIND - BEATS_ODD))
 
 
 @kernel
@@ -278,11 +248,12 @@ def heartbeat(
     """New data of `x`, so long after the last data of either end: it may answer a heartbeat, and may be one."""
     if flows[y + BEAT] != 0:
         answered_beat(packets, row, flows, y, quiet)
-    protocol = packets[row + HEARTBEAT]
-    if protocol & HEARTBEATS_UNWELCOME:
+    payload = packets[row + HEARTBEAT]
+    if payload & HEARTBEATS_UNWELCOME:
         log_event(packets, row, flows, f, endpoint, EVENT_UNWELCOME, events, counts)
-    if protocol & HEARTBEAT_REPLY:
+    if payload & HEARTBEAT_REPLY:
         return
+    protocol = payload & HEARTBEAT_PROTOCOL
     if protocol == 0:
         rhythm_beat(packets, row, flows, f, x, y, endpoint, quiet, events, counts)
         return

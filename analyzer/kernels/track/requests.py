@@ -41,7 +41,7 @@ from analyzer.tables.fields import (
     WORD_MASK,
     WORD_STEP,
 )
-from analyzer.wire import HEARTBEAT_PROTOCOLS, HEARTBEAT_REPLY
+from analyzer.tables.heartbeats import HEARTBEAT_ALONE, HEARTBEAT_REPLY
 
 # A client that says more after so long without a reply did not wait for one.
 WENT_ON_NS = 1_000_000_000
@@ -55,14 +55,12 @@ MYSQL_CLOSE = 9
 HTTP2_EMPTY, HTTP2_FOUR = 9, 13
 TLS_ALERT, TLS_DATA = 0x15, 0x17
 LONGEST_ALERT = 5 + 64  # the record's header; two bytes, encrypted and padded with any cipher
-# Of these each end sends its own, unasked (AMQP 0-9-1 4.2.7, AMQP 1.0 2.4.5, RFC 4271 4.4).
-AMQP_BEAT, BGP_BEAT = 1 + HEARTBEAT_PROTOCOLS.index("amqp"), 1 + HEARTBEAT_PROTOCOLS.index("bgp")
 
 
 @kernel
 def one_way_beat(packets: Ints, row: int) -> bool:
     """Whether this is a heartbeat that nobody replies to."""
-    return packets[row + HEARTBEAT] == AMQP_BEAT or packets[row + HEARTBEAT] == BGP_BEAT
+    return packets[row + HEARTBEAT] & HEARTBEAT_ALONE != 0
 
 
 @kernel

@@ -113,8 +113,8 @@ from analyzer.tables.fields import (
     TUNNEL,
     TUNNEL_ID,
 )
+from analyzer.tables.heartbeats import WEBSOCKET_LONGEST
 from analyzer.tcp import ACK, FIN, RST, SHORTEST_TIMER_NS, SYN, Event
-from analyzer.wire import WEBSOCKET_LONGEST
 
 SENDS_SEGMENT = int(Event.SENT_SEGMENT)
 # What a packet needs of the tables is seldom in the processor's cache when its turn comes. Its slots are asked for so

@@ -60,8 +60,8 @@ from analyzer.tables.fields import (
     WINDOW,
     WINDOW_MASK,
 )
+from analyzer.tables.heartbeats import WEBSOCKET_LONGEST
 from analyzer.tcp import ACK, PSH, SHORTEST_TIMER_NS, State
-from analyzer.wire import WEBSOCKET_LONGEST
 
 IN_ESTABLISHED = int(State.ESTABLISHED)
 # KNOWN bits that a usual segment may meet; besides these both ends have SETTLED and no other.

@@ -51,7 +51,7 @@ def _details(flow: Flow) -> Iterable[tuple[str, str]]:
     for beats in flow.heartbeats:
         yield (
             f"heartbeats of the {beats.sender}",
-            f"{beats.protocol}, every {beats.period_s:.4g} s; {beats.sent} sent, {beats.answered} answered",
+            f"{beats.name}, every {beats.period_s:.4g} s; {beats.sent} sent, {beats.answered} answered",
         )
     if flow.tunnel:
         yield "tunnel", flow.tunnel

@@ -1,0 +1,51 @@
+"""Payload that a protocol sends as a heartbeat: the rows of tables.heartbeats, and WebSocket's control frames."""
+
+from __future__ import annotations
+
+from analyzer.kernels.engine.registry import Buffer, kernel
+from analyzer.tables.heartbeats import (
+    HEARTBEAT_REPLY,
+    PATTERN_HEAD,
+    PATTERN_SIZE,
+    PATTERNS,
+    PATTERNS_FROM,
+    WEBSOCKET_LONGEST,
+    WEBSOCKET_PING,
+    WEBSOCKET_PONG,
+)
+
+
+@kernel
+def websocket_payload(buf: Buffer, at: int, length: int) -> int:
+    """As `heartbeat_payload`, for a whole WebSocket control frame, masked (by clients) or not (RFC 6455 5.2)."""
+    if length < 2 or length > WEBSOCKET_LONGEST:
+        return 0
+    size = buf[at + 1]
+    if (size < 0x80 and length == 2 + size) or (size >= 0x80 and length == 6 + (size & 0x7F)):
+        return 1 if buf[at] == WEBSOCKET_PING else 1 | HEARTBEAT_REPLY
+    return 0
+
+
+@kernel
+def is_there(buf: Buffer, at: int, word: int, count: int) -> bool:
+    """Whether these bytes are those of PATTERNS from one of its words on."""
+    same = 0
+    while same < count and (PATTERNS[word + same] < 0 or PATTERNS[word + same] == buf[at + same]):
+        same += 1
+    return same == count
+
+
+@kernel
+def heartbeat_payload(buf: Buffer, at: int, length: int) -> int:
+    """Which protocol's heartbeat a segment's whole payload is: tables.fields.HEARTBEAT."""
+    if buf[at] == WEBSOCKET_PING or buf[at] == WEBSOCKET_PONG:
+        return websocket_payload(buf, at, length)
+    for pattern in range(PATTERNS_FROM[buf[at]], PATTERNS_FROM[buf[at] + 1], PATTERN_SIZE):
+        if PATTERNS[pattern + 1] <= length <= PATTERNS[pattern + 2]:
+            begins, needle = PATTERNS[pattern + 3], PATTERNS[pattern + 4]
+            if is_there(buf, at, pattern + PATTERN_HEAD, begins):
+                last = at + length - needle if needle > 0 else at + begins
+                for place in range(at + begins, last + 1):
+                    if is_there(buf, place, pattern + PATTERN_HEAD + begins, needle):
+                        return PATTERNS[pattern]
+    return 0
