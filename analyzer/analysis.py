@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, overload
 
 from analyzer.model.findings import SEVERITIES
-from analyzer.model.flows import SETTINGS, Endpoint, Flow
+from analyzer.model.flows import SETTINGS, SIDES, Endpoint, Flow
 from analyzer.tables.frames import frame_text
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analyzer.model.captures import CaptureFacts
     from analyzer.model.columns import Facts
     from analyzer.model.findings import Apart, Finding
-    from analyzer.model.flows import HostSettings
+    from analyzer.model.flows import Heartbeat, HostSettings
     from analyzer.model.second_reading import SecondReading
     from analyzer.report.arrow import Tables
     from analyzer.report.charts.charts import Charts
@@ -59,6 +59,7 @@ class Analysis:
         self.facts = facts
         self.idle_after = idle_after
         self.apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
+        self.dissected: dict[tuple[int, int], Heartbeat] = {}  # by stream and side, what dissectors say of heartbeats
         self.again: SecondReading | None = None  # the packets themselves, where they can be read a second time
 
     @cached_property
@@ -111,7 +112,16 @@ class Analysis:
 
         chosen, words = np.asarray(streams, np.int64), list(self.severities)
         verdicts = [words[place] for place in self._places[chosen].tolist()]
-        return make_flows(self.facts, self._keepalives, chosen, verdicts, matcher)
+        made = make_flows(self.facts, self._keepalives, chosen, verdicts, matcher)
+        return map(self._with_dissected, made) if self.dissected else made
+
+    def _with_dissected(self, flow: Flow) -> Flow:
+        """A connection with the names that dissectors gave its heartbeats."""
+        known = {beats.sender: beats for beats in flow.heartbeats}
+        for side, sender in enumerate(SIDES):
+            if (named := self.dissected.get((flow.stream, side))) is not None:
+                known[sender] = named
+        return flow._replace(heartbeats=tuple(known[sender] for sender in SIDES if sender in known))
 
     def __len__(self) -> int:
         return len(self.facts)

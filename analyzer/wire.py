@@ -27,6 +27,8 @@ PCAPNG_INTERFACE = 1
 PCAPNG_PACKET = 2  # obsolete, still met (appendix A)
 PCAPNG_SIMPLE_PACKET = 3
 PCAPNG_ENHANCED_PACKET = 6
+PCAPNG_SECRETS = 10
+PCAPNG_TLS_KEY_LOG = 0x544C534B  # a kind of secrets: draft-ietf-opsawg-pcapng 4.7
 # Blocks that are no packets but that Wireshark numbers as frames: systemd journal, custom, sysdig.
 PCAPNG_OTHER_RECORDS = (9, 0x0BAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x221)
 PCAPNG_COMMENT = 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -18,6 +20,10 @@ from analyzer.commands.outputs import check_output, open_output
 from analyzer.commands.reading import Reading
 from analyzer.commands.result import Format, Manner, check_folder, write_result, write_tables
 from analyzer.commands.selection import Selection
+from analyzer.errors import UsageError
+
+if TYPE_CHECKING:
+    from analyzer.analysis import Analysis
 
 
 class Detail(StrEnum):
@@ -41,6 +47,8 @@ class Detail(StrEnum):
     default=Detail.short,
     help="Findings in text: a few lines each, or with all evidence; -v implies full",
 )
+@option("--dissect", is_flag=True, help="Have tshark name the heartbeats of connections that may have some")
+@option("--keylog", metavar="FILE", help="TLS secrets for --dissect (SSLKEYLOGFILE); those in a pcapng are used, too")
 @option(
     "--fail-on",
     type=click.Choice(Severity, case_sensitive=False),
@@ -58,6 +66,8 @@ def analyze(
     both_ends: bool,
     each: bool,
     detail: Detail,
+    dissect: bool,
+    keylog: str | None,
     fail_on: Severity | None,
 ) -> None:
     """Read captures; print the verdict of every connection, and the findings.
@@ -66,8 +76,12 @@ def analyze(
     timeline. Selectors choose what is shown; the whole capture is always analysed.
     """
     check_output(output, captures)
+    if keylog is not None:
+        check_keylog(keylog, dissect=dissect)
     if each:
         check_each(form, both_ends)
+        if dissect:
+            raise UsageError("--dissect is for one result: leave --each out")
     if form is Format.parquet:
         check_folder(output, captures)
     outcome = Outcome(selection, reading.quiet, fail_on)
@@ -80,10 +94,31 @@ def analyze(
             analyses = analyses_of(captures, reading.analyse, noter(reading.quiet))
             write_each(analyses, outcome, manner(out), out)
     else:
-        shown, streams = outcome.select(reading.analyse(captures, both_ends=both_ends))
+        analysis = reading.analyse(captures, both_ends=both_ends, spool=dissect)
+        if dissect:
+            name_heartbeats(analysis, keylog, noter(reading.quiet))
+        shown, streams = outcome.select(analysis)
         if form is Format.parquet and output is not None:
             write_tables(shown, streams, output)
         else:
             with open_output(output) as out:
                 write_result(shown, streams, manner(out), out)
     outcome.leave()
+
+
+def check_keylog(path: str, *, dissect: bool) -> None:
+    """Raise UsageError where TLS secrets are of no use, or are not there."""
+    if not dissect:
+        raise UsageError("--keylog is for --dissect")
+    if not os.access(path, os.R_OK) or Path(path).is_dir():
+        raise UsageError(f"--keylog {path}: no such file, or it cannot be read")
+
+
+def name_heartbeats(analysis: Analysis, keylog: str | None, note: Callable[[str], None]) -> None:
+    """Have tshark name what it can; without tshark the rhythm is what is known."""
+    from analyzer.pipeline.dissection import dissect
+
+    try:
+        dissect(analysis, range(len(analysis)), keylog, note)
+    except UsageError as error:
+        note(f"{error}; heartbeats keep the names that their bytes and their rhythm give")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import IO, TYPE_CHECKING
 
 from analyzer.commands import options
 from analyzer.commands.annotate import check_packets, to_pcapng
@@ -13,9 +12,6 @@ from analyzer.commands.outputs import binary_output
 from analyzer.commands.reading import Reading
 from analyzer.commands.selection import Selection
 from analyzer.errors import UsageError
-
-if TYPE_CHECKING:
-    from analyzer.analysis import Analysis
 
 
 @command
@@ -30,21 +26,8 @@ def extract(captures: Sequence[str], selection: Selection, reading: Reading, out
     outcome = Outcome(selection, reading.quiet)
     shown, streams = outcome.select(reading.analyse(captures, spool=True))
     outcome.leave_without_match(only_connections=True)
+    from analyzer.pipeline.extraction import write_packets
+
     with binary_output(output) as out:
-        write_extracted(shown, streams, out)
-
-
-def write_extracted(analysis: Analysis, streams: list[int], out: IO[bytes]) -> None:
-    """The packets of these connections alone."""
-    from analyzer.capture.pcapng_writer import PcapngWriter
-    from analyzer.tables.fields import FRAME, TIME
-    from analyzer.tables.frames import file_of
-
-    assert analysis.again is not None
-    writer = PcapngWriter()
-    out.write(writer.begin())
-    for batch in analysis.again.batches(streams):
-        for row, raw in zip(batch.rows[:, [FRAME, TIME]].tolist(), batch.raw(), strict=True):
-            facts = analysis.captures[file_of(row[0])]
-            where = facts.path, raw.link_type, facts.digits
-            out.write(writer.packet(raw.octets, raw.original_length, row[1] + facts.clock_shift, where))
+        for _ in write_packets(shown, streams, out):
+            pass

@@ -1,10 +1,10 @@
-"""What Wireshark says of the probes in a capture: its flags, frame by frame, through pyshark and tshark."""
+"""What Wireshark says of a capture, frame by frame, through pyshark and tshark: its flags of probes, and all else."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from analyzer.errors import UsageError
@@ -27,11 +27,29 @@ def wireshark_flags(path: str, notify: Callable[[str], None] = lambda text: None
     Raises UsageError where tshark or pyshark is missing.
     """
     found: list[Flagged] = []
+    each_packet(path, FILTER, lambda packet: found.append(_flagged(packet)), notify, purpose="crosscheck")
+    return found
+
+
+def each_packet(
+    path: str,
+    display_filter: str,
+    take: Callable[[Any], None],
+    notify: Callable[[str], None],
+    *,
+    purpose: str,
+    preferences: Sequence[str] = (),
+) -> None:
+    """Have pyshark's packets taken that a display filter selects, in order, dissected with these preferences.
+
+    `notify` is told where tshark came to no good end. Raises UsageError, which names the `purpose`, where tshark or
+    pyshark is missing.
+    """
     errors: list[BaseException] = []
 
     def work() -> None:
         try:
-            _read(path, found, notify)
+            _read(path, display_filter, take, notify, purpose, preferences)
         except BaseException as error:  # handed on to who waits
             errors.append(error)
 
@@ -41,10 +59,16 @@ def wireshark_flags(path: str, notify: Callable[[str], None] = lambda text: None
     thread.join()
     if errors:
         raise errors[0]
-    return found
 
 
-def _read(path: str, found: list[Flagged], notify: Callable[[str], None]) -> None:
+def _read(
+    path: str,
+    display_filter: str,
+    take: Callable[[Any], None],
+    notify: Callable[[str], None],
+    purpose: str,
+    preferences: Sequence[str],
+) -> None:
     import asyncio
 
     try:
@@ -52,7 +76,7 @@ def _read(path: str, found: list[Flagged], notify: Callable[[str], None]) -> Non
         from pyshark.capture.capture import TSharkCrashException
         from pyshark.tshark.tshark import TSharkNotFoundException
     except ImportError as error:
-        raise UsageError("crosscheck needs pyshark: pip install pyshark") from error
+        raise UsageError(f"{purpose} needs pyshark: pip install pyshark") from error
     log = logging.getLogger("asyncio")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -60,10 +84,15 @@ def _read(path: str, found: list[Flagged], notify: Callable[[str], None]) -> Non
     asyncio.set_event_loop(loop)
     try:
         capture = pyshark.FileCapture(
-            path, display_filter=FILTER, keep_packets=False, eventloop=loop, custom_parameters=["-n"]
+            path,
+            display_filter=display_filter,
+            keep_packets=False,
+            eventloop=loop,
+            custom_parameters=["-n", *(word for one in preferences for word in ("-o", one))],
         )
         try:
-            found.extend(_flagged(packet) for packet in capture)
+            for packet in capture:
+                take(packet)
             capture.close()
         except TSharkCrashException as error:
             # After its last line asyncio may miss how it exited, and says 255: nothing is missing then.
@@ -72,7 +101,7 @@ def _read(path: str, found: list[Flagged], notify: Callable[[str], None]) -> Non
         finally:
             capture._running_processes.clear()  # else it closes them once more, when the loop is gone
     except TSharkNotFoundException as error:
-        raise UsageError("crosscheck needs tshark, Wireshark's command: apt install tshark") from error
+        raise UsageError(f"{purpose} needs tshark, Wireshark's command: apt install tshark") from error
     finally:
         loop.close()
         log.setLevel(level)
