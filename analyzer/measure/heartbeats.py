@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from analyzer.model.columns import Facts, Tracks
@@ -12,6 +14,7 @@ from analyzer.tables.fields import (
     BEAT_GAP_MASK,
     BEAT_GAPS,
     BEAT_KIND,
+    BEAT_LAST,
     BEAT_LENGTH,
     BEAT_LONGEST,
     BEAT_PROTOCOL,
@@ -25,6 +28,9 @@ from analyzer.tables.fields import (
     BEATS_UNEVEN,
     BYTES,
     EVENT_BEAT,
+    EVENT_ENDPOINT,
+    EVENT_KIND,
+    EVENT_TIME,
     KEY_PORTS,
 )
 from analyzer.tables.heartbeats import (
@@ -36,7 +42,9 @@ from analyzer.tables.heartbeats import (
     SSH_SIZES,
     TLS_SIZES,
 )
+from analyzer.tcp import SECOND
 
+Word = TypeVar("Word", int, Column)
 PERIODIC = "periodic"
 # One PING is a command like any other; two are the beginning of a rhythm.
 FEWEST = 2
@@ -51,6 +59,9 @@ LONGEST_ALONE = 96
 POLLED = (102, 502)
 # Gaps that differ more than this come from heartbeats that other traffic put off: the shortest is the period then.
 PUT_OFF = 1.5
+# So many gaps have a median; and all together differ from it by no more than jitter does, unless some are missing.
+FEWEST_GAPS, UNEVEN = 3, 0.1
+MILLI_NS = 1_000_000
 
 
 def beating(tracks: Tracks) -> Mask:
@@ -90,7 +101,7 @@ def _polls(tracks: Tracks) -> Mask:
     return np.asarray(are_among(ports >> 16, POLLED) | are_among(ports & 0xFFFF, POLLED))
 
 
-def protocol_of(beat: Column) -> Column:
+def protocol_of(beat: Word) -> Word:
     """1 + index of HEARTBEAT_PROTOCOLS; 0 where only a rhythm tells."""
     return beat >> BEAT_PROTOCOL
 
@@ -109,7 +120,7 @@ def make_heartbeats(facts: Facts, stream: int) -> tuple[Heartbeat, ...]:
                 protocol=protocol,
                 guess=guess,
                 sender=SIDES[side],
-                period_s=_period(facts.tracks.endpoint(BEAT_GAPS, stream, side)),
+                period_s=_period(facts, stream, side),
                 sent=sent,
                 answered=beat >> BEATS_ANSWERED & BEATS_MASK,
                 frames=facts.event_frames(stream, EVENT_BEAT, side),
@@ -137,8 +148,38 @@ def _protocol(facts: Facts, stream: int, side: int, beat: int) -> tuple[str, str
     return name, ""
 
 
-def _period(gaps: int) -> float:
-    shortest, longest = gaps & BEAT_GAP_MASK, gaps >> BEAT_LONGEST & BEAT_GAP_MASK
+def _period(facts: Facts, stream: int, side: int) -> float:
+    """The time between two, in seconds: of the first the median, by which all are counted until the last.
+
+    So one that is missing is a gap of two periods, and one that was lost on its way and sent again shifts nothing.
+    """
+    endpoint = facts.tracks.endpoint
+    events = facts.events_of(stream)
+    mine = (events[:, EVENT_KIND] == EVENT_BEAT) & (events[:, EVENT_ENDPOINT] == 2 * stream + side)
+    times = events[mine, EVENT_TIME]
+    gaps = np.diff(times)
+    if len(gaps) < FEWEST_GAPS:
+        return _middle(endpoint(BEAT_GAPS, stream, side))
+    usual = float(np.median(gaps))
+    lasted = endpoint(BEAT_LAST, stream, side) - int(times[0])
+    # The bytes of a known protocol are kept from the second on; where about as many came, none is missing.
+    sent = endpoint(BEAT, stream, side) >> BEATS_SENT & BEATS_MASK
+    number = max(round(lasted / usual), 1)
+    if protocol_of(endpoint(BEAT, stream, side)) > 0 and abs(lasted / max(sent - 2, 1) / usual - 1) <= UNEVEN:
+        number = sent - 2
+    mean = lasted / number / MILLI_NS
+    shortest, longest = _range(endpoint(BEAT_GAPS, stream, side))
+    # What other data has put off is no longer in pace: then the median alone tells.
+    return round(mean / 1000 if shortest <= mean <= longest + 1 else usual / SECOND, 4)
+
+
+def _range(gaps: int) -> tuple[int, int]:
+    """The shortest and the longest time between two that keep the pace, in milliseconds."""
+    return gaps & BEAT_GAP_MASK, gaps >> BEAT_LONGEST & BEAT_GAP_MASK
+
+
+def _middle(gaps: int) -> float:
+    shortest, longest = _range(gaps)
     if longest > PUT_OFF * shortest:
         return shortest / 1000
     return (shortest + longest) / 2000
