@@ -6,8 +6,16 @@ import numpy as np
 
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
+    BEAT,
+    BEAT_LENGTH,
+    BEAT_PROTOCOL,
     CLIENT_IS_LOW,
+    ENDPOINT_SIZE,
+    HEAD_SIZE,
+    HEARTBEAT,
     KEY_PORTS,
+    KIND,
+    LEN,
     LOW_HI,
     LOW_LO,
     ROLES,
@@ -16,6 +24,7 @@ from analyzer.tables.fields import (
     SRC_LO,
     STREAM,
 )
+from analyzer.tables.heartbeats import HEARTBEAT_PROTOCOL, HEARTBEAT_REPLY
 
 
 def by_server(rows: Column, flows: Column) -> Mask:
@@ -27,3 +36,13 @@ def by_server(rows: Column, flows: Column) -> Mask:
         & (rows[:, SPORT] == heads[:, KEY_PORTS] >> 16)
     )
     return np.asarray(low ^ (heads[:, ROLES] & CLIENT_IS_LOW != 0))
+
+
+def are_heartbeats(rows: Column, flows: Column, beating: Mask) -> Mask:
+    """Which of these packets are heartbeats of an end of which `beating`, (flows, 2), says that it sends some."""
+    stream, side = rows[:, STREAM], by_server(rows, flows).astype(np.int64)
+    beat = flows[stream, HEAD_SIZE + ENDPOINT_SIZE * side + BEAT]
+    protocol, payload = beat >> BEAT_PROTOCOL, rows[:, HEARTBEAT]
+    known = (payload & HEARTBEAT_PROTOCOL == protocol) & (payload & HEARTBEAT_REPLY == 0)
+    in_rhythm = rows[:, LEN] == beat >> BEAT_LENGTH & 0xFF
+    return np.asarray((rows[:, KIND] == 0) & beating[stream, side] & np.where(protocol > 0, known, in_rhythm))

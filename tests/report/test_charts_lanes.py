@@ -112,3 +112,23 @@ def test_lanes_stand_under_their_service_the_worst_first(tmp_path: Path) -> None
 
 def test_rows_of_no_lanes_are_none() -> None:
     assert rows_of([]) == []
+
+
+@pytest.mark.parametrize(("payload", "reply"), [(b"\xc0\0", b"\xd0\0"), (b"?" * 37, b"!" * 21)])
+def test_heartbeats_stand_beside_traffic(payload: bytes, reply: bytes, tmp_path: Path) -> None:
+    talk = Conversation().handshake().data(CLIENT, 100).data(SERVER, 300)
+    sent = []
+    for _ in range(7):
+        talk.idle(11)
+        sent.append(talk.now)
+        for sender, octets in ((CLIENT, payload), (SERVER, reply)):
+            talk.send(sender, "PA", octets)
+            talk.now = talk._later
+        talk.acknowledge(CLIENT)
+    analysis = analysed(tmp_path, talk)
+    span = span_of(analysis.facts, [0], True)
+    beats = Activity([0], span.start, span.end)
+    activity = activity_of(analysis, [0], span, answers=True, beats=beats)
+    assert beats.times(0).tolist() == sent
+    assert not set(sent) & set(activity.times(0).tolist())
+    assert "heartbeat of the application" in words(analysis.charts.timeline())

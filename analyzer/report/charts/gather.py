@@ -13,7 +13,7 @@ from analyzer.report.charts.activity import Activity
 from analyzer.report.charts.axis import Span
 from analyzer.report.charts.probes import probes_of
 from analyzer.tables.fields import END_TIME, FIRST_TIME
-from analyzer.tables.flow import by_server
+from analyzer.tables.flow import are_heartbeats, by_server
 
 if TYPE_CHECKING:
     from analyzer.model.columns import Facts
@@ -52,16 +52,34 @@ def probing_frames(facts: Facts, streams: Column, *, answers: bool) -> Column:
 
 
 def activity_of(
-    analysis: Analysed, streams: Sequence[int], span: Span, frames: Sequence[int] = (), *, answers: bool
+    analysis: Analysed,
+    streams: Sequence[int],
+    span: Span,
+    frames: Sequence[int] = (),
+    *,
+    answers: bool,
+    beats: Activity | None = None,
 ) -> Activity:
-    """When the ends of these connections sent something, probes left out; `answers` leaves out what answered them."""
+    """When the ends of these connections sent something, probes left out; `answers` leaves out what answered them.
+
+    Where there are `beats` heartbeats are left out, too, and become these.
+    """
     facts = analysis.facts
     activity = Activity(streams, span.start, span.end)
     activity.look_for(frames)
+    if beats is not None:
+        beats.look_for(frames)
     left_out = probing_frames(facts, np.asarray(streams, np.int64), answers=answers)
     if streams and analysis.again is not None:
         for batch in analysis.again.batches(streams):
-            activity.add(batch.rows, by_server(batch.rows, facts.tracks.flows), left_out)
+            rows = batch.rows
+            if beats is not None:
+                beating = are_heartbeats(rows, facts.tracks.flows, facts.beating)
+                beats.add(rows[beating], by_server(rows[beating], facts.tracks.flows), left_out)
+                rows = rows[~beating]
+            activity.add(rows, by_server(rows, facts.tracks.flows), left_out)
+    if beats is not None:
+        activity.times_of |= beats.times_of
     return activity
 
 

@@ -39,6 +39,7 @@ class ShownLane:
     flow: Flow
     severity: str  # of its verdict
     traffic: Column
+    beats: Column  # heartbeats of its application, of either end
     probes: Probes
     window_probes: Probes
     fins: Sequence[int]
@@ -60,6 +61,7 @@ def make_lanes(
     groups: Sequence[Alike],
     severity_of: Mapping[str, str],
     activity: Activity,
+    beats: Activity,
     findings: dict[int, list[tuple[str, int]]],
 ) -> list[ShownLane]:
     """A lane for each of these groups, that of its first connection, in this order."""
@@ -73,6 +75,7 @@ def make_lanes(
             unheard=unheard_of(probes.sent_by(flow.stream), flow.ending.time or facts.end),
             severity=severity_of[flow.verdict],
             traffic=activity.times(flow.stream),
+            beats=beats.times(flow.stream),
             probes=probes.sent_by(flow.stream),
             window_probes=window.sent_by(flow.stream),
             fins=[time for time in fins[flow.stream].tolist() if time],

@@ -12,6 +12,7 @@ import numpy as np
 from analyzer.model.findings import SEVERITIES, URGENT, Finding
 from analyzer.model.words import Handshake
 from analyzer.report.charts import lanes, notes, overview, probes, style
+from analyzer.report.charts.activity import Activity
 from analyzer.report.charts.alike import Alike, grouped
 from analyzer.report.charts.axis import Span, time_axis
 from analyzer.report.charts.gather import activity_of, empty_figure, named, span_of
@@ -34,6 +35,7 @@ LABEL = 46  # characters
 MERGED = 1 / 300
 NARROWEST = 1 / 500
 MARKS_APART = 1 / 120
+BELOW = 0.33  # of a lane: where heartbeats stand, beside probes and traffic
 WORDS = {"high": BLACK, "medium": BLACK, "low": GREY, "info": GREY}
 NOT_MADE = (Handshake.NO_ANSWER, Handshake.REFUSED)
 UNHEARD, CLOSED = "probing, no reply", "window closed"
@@ -116,13 +118,14 @@ def _lanes(
 ) -> list[lanes.ShownLane]:
     first_frames = {id(one): one.evidence.frames[0] for one in flags if one.evidence.frames}
     starts = {group.flow.stream: group.flow.start for group in groups}
-    activity = activity_of(analysis, list(starts), span, list(first_frames.values()), answers=True)
+    beats = Activity(list(starts), span.start, span.end)
+    activity = activity_of(analysis, list(starts), span, list(first_frames.values()), answers=True, beats=beats)
     placed: dict[int, list[tuple[str, int]]] = {}
     for one in flags:
         assert one.stream is not None
         time = activity.times_of.get(first_frames.get(id(one), 0), starts[one.stream])
         placed.setdefault(one.stream, []).append((letters[one.rule], time))
-    return lanes.make_lanes(analysis.facts, groups, analysis.severities, activity, placed)
+    return lanes.make_lanes(analysis.facts, groups, analysis.severities, activity, beats, placed)
 
 
 def _letters(flags: Sequence[Finding]) -> dict[str, str]:
@@ -227,6 +230,7 @@ def _draw_lane(axes: Axes, y: float, lane: ShownLane, span: Span, capture_end: i
     _bars(axes, y, 0.5, lane.resent, span, facecolor="white", edgecolor=RED, hatch="/////", label="retransmissions")
     _bars(axes, y, 0.5, lane.closed_window, span, facecolor="none", edgecolor=ORANGE, hatch="\\\\\\\\", label=CLOSED)
     _begin(axes, y, lane, span)
+    _marks(axes, y + BELOW, style.HEARTBEAT, lane.beats, span)
     for mark, fate in (
         (style.ANSWERED, probes.ANSWERED),
         (style.UNANSWERED, probes.UNANSWERED),
