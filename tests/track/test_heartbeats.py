@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from conversation import CLIENT, SERVER, Conversation
-from observe import flows, only_flow
+from observe import analyzed, flows, only_flow
 
 from analyzer.model.flows import Heartbeat
 
@@ -237,3 +237,25 @@ def test_heartbeats_of_which_some_never_drew_a_reply_wait_for_none() -> None:
         say(talk, CLIENT, ping)
         talk.acknowledge(SERVER)
     assert only_flow(talk.idle(1)).verdict == "healthy"
+
+
+def closed_after(silence: float, *, by: str = SERVER, farewell: bool = False) -> list[str]:
+    """The confidence of heartbeat-missed where the client's PINGREQs end, and an end closes so long after the last."""
+    talk = beats(*PAIRS["mqtt"], every=20)
+    if farewell:
+        say(talk.idle(3), CLIENT, b"\xe0\0")
+    talk.idle(silence).fin(by)
+    return [one.confidence for one in analyzed(talk).findings if one.rule == "heartbeat-missed"]
+
+
+def test_who_stops_sending_heartbeats_is_closed() -> None:
+    """MQTT 3.1.1 3.1.2.10: the broker waits for one and a half intervals."""
+    assert closed_after(30) == ["likely"]
+    assert closed_after(70) == ["likely"]
+    assert closed_after(300) == ["possible"]
+
+
+def test_who_is_closed_between_two_heartbeats_has_missed_none() -> None:
+    assert closed_after(7) == closed_after(21) == []
+    assert closed_after(30, by=CLIENT) == []
+    assert closed_after(10, farewell=True) == []

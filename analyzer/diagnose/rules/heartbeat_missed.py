@@ -12,13 +12,18 @@ from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.columns import Facts, Tracks
 from analyzer.model.flows import SIDES, Flow, Heartbeat
 from analyzer.model.quantities import duration
-from analyzer.tables.arrays import Mask
+from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     BEAT,
+    BEAT_GAP_MASK,
+    BEAT_GAPS,
     BEAT_LAST,
+    BEAT_LONGEST,
+    BEAT_PROTOCOL,
     BEAT_WAITS,
     BEATS_ANSWERED,
     BEATS_MASK,
+    BEATS_SENT,
     CLIENT_ASKED,
     ENDPOINT_SIZE,
     FIN_FRAME,
@@ -26,21 +31,29 @@ from analyzer.tables.fields import (
     HAS_UNA,
     HEAD_SIZE,
     KNOWN,
+    LAST_DATA,
     NXT,
     REQUEST_FRAME,
     REQUEST_TIME,
     RESET_FRAME,
+    RESET_SIDE,
     RESET_TIME,
     ROLES,
     SERVER_ASKED,
     UNA,
 )
-from analyzer.tcp import FIN
+from analyzer.tcp import FIN, SECOND
 
 # Protocols give a peer up that missed two heartbeats (AMQP 0-9-1 4.2.7), or one and a half (MQTT 3.1.1 3.1.2.10).
 MISSED = 1.5
 # So many replies show that they are to be expected.
 REPLIES_BEFORE = 3
+# A broker that waits for one and a half intervals (MQTT) closes so long after the last heartbeat, but for jitter.
+STARVED = 1.4
+# Who waits for more intervals than these closes for another reason, perhaps.
+MOST_MISSED = 4
+MILLI_NS = 1_000_000
+NOT_YET = np.iinfo(np.int64).max
 SOURCE = "AMQP 0-9-1 4.2.7; MQTT 3.1.1 3.1.2.10; RFC 4271 4.4"
 REMEDY = "Find out what blocked the silent application. Run heartbeats outside the thread that does the work."
 
@@ -48,7 +61,10 @@ REMEDY = "Find out what blocked the silent application. Run heartbeats outside t
 def _missed(facts: Facts) -> Mask:
     if not facts.beating.any():
         return np.zeros(len(facts), bool)
-    return np.asarray(facts.beating.all(axis=1) | _unreplied(facts.tracks, facts.beating).any(axis=1))
+    tracks, beating = facts.tracks, facts.beating
+    # Whom a device on the path reset, the peer has not closed.
+    missed = _unreplied(tracks, beating) | (_starved(tracks, beating) & ~facts.forged[:, None])
+    return np.asarray(beating.all(axis=1) | missed.any(axis=1))
 
 
 def _unreplied(tracks: Tracks, beating: Mask) -> Mask:
@@ -64,6 +80,26 @@ def _unreplied(tracks: Tracks, beating: Mask) -> Mask:
     return np.asarray(beating & (replied >= REPLIES_BEFORE) & spoke_last & acknowledged & ended & in_vain)
 
 
+def _closed_by(tracks: Tracks) -> Column:
+    """When each end closed the connection, before the other, by FIN or RST: (flows, 2), NEVER where it did not."""
+    fins = tracks.endpoints(FIN_TIME)
+    closed = np.where(fins > 0, fins, NOT_YET)
+    for side in range(2):
+        resets = tracks.flows[:, RESET_SIDE] == side + 1
+        closed[:, side] = np.where(resets, np.minimum(closed[:, side], tracks.flows[:, RESET_TIME]), closed[:, side])
+    return np.asarray(np.where(closed < closed[:, ::-1], closed, NOT_YET))
+
+
+def _starved(tracks: Tracks, beating: Mask) -> Mask:
+    """Endpoints that alone sent heartbeats, then nothing for longer than any gap until the other closed: (flows, 2)."""
+    endpoints = tracks.endpoints
+    longest = (endpoints(BEAT_GAPS) >> BEAT_LONGEST & BEAT_GAP_MASK) * MILLI_NS
+    closed = _closed_by(tracks)[:, ::-1]
+    silent = closed - np.maximum(endpoints(BEAT_LAST), endpoints(LAST_DATA))
+    often = endpoints(BEAT) >> BEATS_SENT & BEATS_MASK >= REPLIES_BEFORE
+    return np.asarray(beating & ~beating[:, ::-1] & often & (closed < NOT_YET) & (silent > STARVED * longest))
+
+
 @rule(
     "heartbeat-missed",
     severity="medium",
@@ -75,8 +111,9 @@ def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
     """One side stopped sending heartbeats, or stopped replying to them.
 
     Both sides sent application heartbeats (AMQP, BGP, WebSocket) until one of them stopped; or one side sent them until
-    the other no longer replied. Then the connection was closed. The application is blocked (a busy event loop, a
-    stopped process) or has lost its timer. The other side declares it dead after two or three intervals, and closes.
+    it stopped (MQTT), or until the other no longer replied. Then the connection was closed. The application is blocked
+    (a busy event loop, a stopped process) or has lost its timer. The other side declares it dead after one and a half
+    to three intervals, and closes.
 
     Look at: what the silent process was doing, starting one interval after its last heartbeat or reply.
 
@@ -89,6 +126,34 @@ def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
         return
     for beats in flow.heartbeats:
         yield from _stopped_replying(flow, beats, row, context)
+        yield from _stopped_sending(flow, beats, row, context)
+
+
+def _stopped_sending(flow: Flow, beats: Heartbeat, row: list[int], context: Context) -> Iterator[Claim]:
+    """The one end that beats, until the other had waited for long enough."""
+    one, side = slice(flow.stream, flow.stream + 1), SIDES.index(beats.sender)
+    tracks = context.facts.tracks
+    starved = _starved(tracks._replace(flows=tracks.flows[one]), context.facts.beating[one])[0, side]
+    if not starved or context.facts.forged[flow.stream]:
+        return
+    x = HEAD_SIZE + side * ENDPOINT_SIZE
+    time, frame = _first_close(row)
+    silent = time - max(row[x + BEAT_LAST], row[x + LAST_DATA])
+    sender, other = ends(flow, beats.sender)
+    missed = silent / (beats.period_s * SECOND)
+    is_known = row[x + BEAT] >> BEAT_PROTOCOL > 0
+    yield Claim(
+        summary=f"{sender} sent no {beats.protocol} heartbeat for {duration(silent)}, {missed:.1f} of its intervals, "
+        f"when {other} closed the connection",
+        remedy=REMEDY,
+        frames=(*beats.frames[-1:], frame),
+        observed=f"{beats.sent} heartbeats, one every {beats.period_s:.4g} s, then none for {duration(silent)}",
+        expected="a heartbeat in each interval",
+        source=SOURCE,
+        confidence="likely" if is_known and missed <= MOST_MISSED else "possible",
+        at=max(row[x + BEAT_LAST], row[x + LAST_DATA]),
+        whom=named(flow, beats.sender),
+    )
 
 
 def _fell_silent(flow: Flow, row: list[int]) -> Iterator[Claim]:
