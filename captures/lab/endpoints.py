@@ -137,12 +137,17 @@ class Ending:
 
 @dataclass(frozen=True)
 class Beats:
-    """Heartbeats of an application, and by which share at most one comes early or late."""
+    """Heartbeats of an application, and by which share at most one comes early or late.
+
+    Those of a protocol that is known by its bytes are counted to the last one, and so are their replies.
+    """
 
     sender: str
     period_s: float
     jitter: float
     sent: int
+    protocol: str = "periodic"
+    answered: int | None = None
 
 
 @dataclass

@@ -123,7 +123,12 @@ def wrong_beats(flows: list[Json], truth: Json) -> Json:
                 if beats["sender"] == real["sender"]
                 and abs(float(beats["period_s"]) - real["period_s"]) <= real["jitter"] * real["period_s"]
             ]
-            if len(found) != 1 or not 0 <= real["sent"] - found[0]["sent"] <= 1:  # the first may pass for a request
+            named = real.get("protocol", "periodic")
+            unlike = len(found) != 1 or found[0].get("protocol", named) != named
+            # Where but a rhythm tells, the first may pass for a request.
+            unlike = unlike or not 0 <= real["sent"] - found[0]["sent"] <= (named == "periodic")
+            answered = real.get("answered")
+            if unlike or (answered is not None and not 0 <= answered - found[0]["answered"] <= (named == "periodic")):
                 wrong[f"connections.{i}.heartbeats"] = (flow["heartbeats"], [real])
     return wrong
 
