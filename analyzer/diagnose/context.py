@@ -13,7 +13,7 @@ from analyzer.diagnose.attempts import find_scans
 from analyzer.diagnose.groups import by_service, by_service_and_path
 from analyzer.diagnose.hops import reset_hops
 from analyzer.diagnose.idle_timeouts import Memory, find_memories, safe_idle_times
-from analyzer.diagnose.limits import Closings, Limit, all_closings, idle_limits
+from analyzer.diagnose.limits import Closings, Limit, age_limits, all_closings, idle_limits
 from analyzer.diagnose.lost import Lost, lost_probes
 from analyzer.diagnose.silence import Silence
 from analyzer.diagnose.unprobed import overdue
@@ -128,6 +128,11 @@ class Context:
     def idle_limits(self) -> list[Limit]:
         """Services of which one side ends connections that were idle for so long."""
         return idle_limits(self.facts, self.closings, self.reset_hops)
+
+    @functools.cached_property
+    def age_limits(self) -> list[Limit]:
+        """Services of which one side ends connections at one age."""
+        return age_limits(self.facts, self.closings, self.reset_hops)
 
     @functools.cached_property
     def closings(self) -> Closings:

@@ -31,6 +31,7 @@ EXPLAINED_BY = {
         "middlebox-idle-timeout",
         "reset-between-ends",
         "age-not-idle",
+        "heartbeat-ignored",
         "proxy-idle-close",
         "keepalive-race",
         "too-many-pings",

@@ -12,6 +12,9 @@ from analyzer.model.columns import Facts
 from analyzer.model.words import How
 from analyzer.tables.arrays import Column, Mask, Narrow, are_among
 from analyzer.tables.fields import (
+    BEAT_GAP_MASK,
+    BEAT_GAPS,
+    BEAT_LONGEST,
     FIN_FRAME,
     FIN_TIME,
     FIRST_TIME,
@@ -36,6 +39,7 @@ SHARE = 0.01
 SLACK_NS = 250_000_000
 # Where the other measure is to differ: by so much more.
 APART = 4
+MILLI_NS = 1_000_000
 NOT_YET = np.iinfo(np.int64).max
 
 
@@ -59,7 +63,7 @@ class Closings(NamedTuple):
     side: Column
     frame: Column
     reset: Mask
-    idle: Column
+    idle: Column  # time without data; 0 where heartbeats were further apart than that, and nobody closed meanwhile
     age: Column  # 0 where the beginning was not captured
 
 
@@ -119,7 +123,8 @@ def _by_age(closings: Closings, group: Column) -> bool:
         return False
     spread = int(np.ptp(age))
     apart = APART * spread + SLACK_NS
-    return bool(spread <= SHARE * age.min() + SLACK_NS and np.ptp(idle) > apart and np.ptp(time) > apart)
+    differs = np.ptp(idle) > apart or not idle.any()
+    return bool(spread <= SHARE * age.min() + SLACK_NS and differs and np.ptp(time) > apart)
 
 
 def all_closings(facts: Facts) -> Closings:
@@ -137,6 +142,8 @@ def _closings(facts: Facts) -> Closings:
     side = np.where(reset, flows[:, RESET_SIDE] - 1, np.argmin(first, axis=1)).clip(0, 1)
     here = np.arange(len(facts))
     time = np.where(reset, flows[:, RESET_TIME], fin[here, side])
+    apart = (endpoints(BEAT_GAPS) >> BEAT_LONGEST & BEAT_GAP_MASK).max(axis=1) * MILLI_NS
+    apart[~facts.beating.any(axis=1)] = 0
     ended = are_among(facts.how, (How.FIN, How.HALF_CLOSED, How.RST)) & (time > 0) & (data > 0) & (data <= time)
     begun = ended & (flows[:, HANDSHAKE] & SAW_SYN != 0)
     return Closings(
@@ -144,6 +151,6 @@ def _closings(facts: Facts) -> Closings:
         side=side,
         frame=np.where(reset, flows[:, RESET_FRAME], endpoints(FIN_FRAME)[here, side]),
         reset=reset,
-        idle=np.where(ended, time - data, 0),
+        idle=np.where(ended & (apart <= time - data + SLACK_NS), time - data, 0),
         age=np.where(begun, time - flows[:, FIRST_TIME], 0),
     )

@@ -118,6 +118,24 @@ def of_age(*ages: float) -> list[Conversation]:
     return talks
 
 
+def beating_until(*ages: float) -> list[Conversation]:
+    """Connections with an HTTP/2 PING every 17 s, and a reply to each, that the server closes at these ages."""
+    ping = b"\0\0\x08\6%c\0\0\0\0abcdefgh"
+    talks = []
+    for number, age in enumerate(ages):
+        talk = at(40_000 + number, 3.7 * number)
+        began = talk.segments[0].time
+        for beat in range(1, int(age // 17) + 1):
+            talk.now = began + beat * 17_000_000_000
+            for sender, kind in ((CLIENT, 0), (SERVER, 1)):
+                talk.send(sender, "PA", ping % kind)
+                talk.now = talk._later
+            talk.acknowledge(CLIENT)
+        talk.now = began + round(age * 1e9)
+        talks.append(talk.fin(SERVER).fin(CLIENT))
+    return talks
+
+
 def raced(apart: float, idle: float = 5) -> list[Conversation]:
     """A request that crosses the FIN of a server that waited for one."""
     talk = at(40_000).idle(idle)
@@ -232,6 +250,7 @@ FIRES: dict[str, Talks] = {
     "dead-peer": lambda: [dead()],
     "duplicate-capture": lambda: doubled(2),
     "endpoint-reset": lambda: [exchange().idle(1).rst(CLIENT)],
+    "heartbeat-ignored": lambda: beating_until(60, 60.02, 60.05),
     "heartbeat-missed": lambda: amqp(client_stops=True),
     "keepalive-at-two-hour-default": lambda: two_hours(7251),
     "keepalive-exhausted-but-alive": lambda: [dead(), busy(60)],
@@ -265,6 +284,7 @@ NEAR_MISSES: dict[str, Talks] = {
     "dead-peer": lambda: [exchange().idle(15).probe(CLIENT, False).idle(5).probe(CLIENT)],
     "duplicate-capture": lambda: doubled(1),
     "endpoint-reset": lambda: [exchange().idle(15).probe(CLIENT, "rst")],
+    "heartbeat-ignored": lambda: beating_until(60, 74, 91),
     "heartbeat-missed": lambda: amqp(client_stops=False),
     "keepalive-at-two-hour-default": lambda: two_hours(3600),
     "keepalive-exhausted-but-alive": lambda: [dead(), busy(10)],
@@ -460,3 +480,11 @@ def test_a_path_that_loses_some_packets_loses_first_probes_most(lost: tuple[int,
     said = [one.evidence.observed for one in analyzed(talk).findings if one.rule == "unanswered-but-alive"]
     expected = f"the first probe after a silence was lost {told}, and the next got a reply"
     assert said == ([] if told is None else [expected])
+
+
+def test_who_is_closed_between_two_heartbeats_was_not_idle_for_too_long() -> None:
+    """The time since the last heartbeat is no limit: the connection was silent for longer between two of them."""
+    told = found(beating_until(60, 60.02, 60.05))
+    assert "proxy-idle-close" not in told
+    assert "send application heartbeats" not in only("heartbeat-ignored", beating_until(60, 60.02, 60.05)).remedy
+    assert not {"proxy-idle-close", "age-not-idle", "heartbeat-ignored"} & found(beating_until(60, 77, 94))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.context import Context
-from analyzer.diagnose.limits import age_limits
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
 from analyzer.model.quantities import between, duration
 
@@ -31,7 +30,9 @@ def age_not_idle(context: Context) -> Iterator[Claim]:
     A device that must end connections should close them with FIN between two requests. Clients that reuse connections
     should expect it.
     """
-    for limit in age_limits(context.facts, context.closings, context.reset_hops):
+    for limit in context.age_limits:
+        if not limit.idle.any():  # they had heartbeats: see heartbeat-ignored
+            continue
         reset = bool(limit.resets.any())
         how = "reset" if reset else "closed"
         median = float(np.median(limit.measured))
