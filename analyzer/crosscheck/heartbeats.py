@@ -51,6 +51,9 @@ KNOWN = (
     Known("smb", "smb2.cmd", (13,), (13,), of_reply="smb2.flags.response"),
     Known("diameter", "diameter.cmd.code", (280,), (280,), of_request="diameter.flags.request"),
 )
+# Protocols of which replies are known, or that draw none.
+HAVE_REPLIES = {known.protocol for known in KNOWN if known.pongs}
+HAVE_REPLIES |= {"amqp", "bgp", "ldp", "netbios", "erlang", "ldap", "openwire"}
 BOOLEANS = {"true": 1, "false": 0}
 
 

@@ -28,6 +28,7 @@ from analyzer.tables.fields import (
     BEATS_UNEVEN,
     BYTES,
     EVENT_BEAT,
+    EVENT_COUNT,
     EVENT_ENDPOINT,
     EVENT_KIND,
     EVENT_TIME,
@@ -41,8 +42,8 @@ from analyzer.tables.heartbeats import (
     SSH_PORTS,
     SSH_SIZES,
     TLS_SIZES,
+    UNANSWERED,
 )
-from analyzer.tcp import SECOND
 
 Word = TypeVar("Word", int, Column)
 PERIODIC = "periodic"
@@ -59,8 +60,10 @@ LONGEST_ALONE = 96
 POLLED = (102, 502)
 # Gaps that differ more than this come from heartbeats that other traffic put off: the shortest is the period then.
 PUT_OFF = 1.5
-# So many gaps have a median; and all together differ from it by no more than jitter does, unless some are missing.
-FEWEST_GAPS, UNEVEN = 3, 0.1
+# Of these protocols a program may ask as well before each use: then no two are as far apart.
+BEFORE_USE = tuple(1 + HEARTBEAT_PROTOCOLS.index(name) for name in ("mysql", "postgresql"))
+# So many gaps have a median, which is nearly the shortest where most of them are put off by nothing.
+FEWEST_GAPS, NEARLY = 3, 1.1
 MILLI_NS = 1_000_000
 
 
@@ -72,12 +75,13 @@ def beating(tracks: Tracks) -> Mask:
     # As the kernel's is_settled.
     uneven = ((longest - shortest) * BEATS_UNEVEN - 1) // np.maximum(shortest, 1)
     uneven = np.where(beat >> BEAT_REPLY & 0xFF != 0, (uneven + 1) // 2, uneven)
+    even = longest <= PUT_OFF * shortest
     rhythm = (sent >= BEATS_IN_RHYTHM + np.maximum(uneven, 0)) & (shortest >= SHORTEST_MS)
     rhythm &= (gaps >> BEATS_ODD & BEATS_ODD_MASK) * MOST_ODD <= sent
     return np.asarray(
         np.where(
             protocol_of(beat) > 0,
-            (sent >= FEWEST) & (longest > 0),
+            (sent >= FEWEST) & (longest > 0) & (even | ~are_among(protocol_of(beat), BEFORE_USE)),
             rhythm & ~_payload(tracks, beat, sent) & ~_polls(tracks),
         )
     )
@@ -122,7 +126,7 @@ def make_heartbeats(facts: Facts, stream: int) -> tuple[Heartbeat, ...]:
                 sender=SIDES[side],
                 period_s=_period(facts, stream, side),
                 sent=sent,
-                answered=beat >> BEATS_ANSWERED & BEATS_MASK,
+                answered=0 if protocol in UNANSWERED else beat >> BEATS_ANSWERED & BEATS_MASK,
                 frames=facts.event_frames(stream, EVENT_BEAT, side),
             )
         )
@@ -149,37 +153,28 @@ def _protocol(facts: Facts, stream: int, side: int, beat: int) -> tuple[str, str
 
 
 def _period(facts: Facts, stream: int, side: int) -> float:
-    """The time between two, in seconds: of the first the median, by which all are counted until the last.
+    """The time between two, in seconds: of all that were counted the mean, where that keeps their pace.
 
-    So one that is missing is a gap of two periods, and one that was lost on its way and sent again shifts nothing.
+    One that was lost on its way and sent again shifts nothing; one that is missing makes a gap of two periods.
     """
     endpoint = facts.tracks.endpoint
+    shortest, longest = _range(endpoint(BEAT_GAPS, stream, side))
     events = facts.events_of(stream)
     mine = (events[:, EVENT_KIND] == EVENT_BEAT) & (events[:, EVENT_ENDPOINT] == 2 * stream + side)
     times = events[mine, EVENT_TIME]
-    gaps = np.diff(times)
-    if len(gaps) < FEWEST_GAPS:
-        return _middle(endpoint(BEAT_GAPS, stream, side))
-    usual = float(np.median(gaps))
-    lasted = endpoint(BEAT_LAST, stream, side) - int(times[0])
-    # The bytes of a known protocol are kept from the second on; where about as many came, none is missing.
-    sent = endpoint(BEAT, stream, side) >> BEATS_SENT & BEATS_MASK
-    number = max(round(lasted / usual), 1)
-    if protocol_of(endpoint(BEAT, stream, side)) > 0 and abs(lasted / max(sent - 2, 1) / usual - 1) <= UNEVEN:
-        number = sent - 2
-    mean = lasted / number / MILLI_NS
-    shortest, longest = _range(endpoint(BEAT_GAPS, stream, side))
-    # What other data has put off is no longer in pace: then the median alone tells.
-    return round(mean / 1000 if shortest <= mean <= longest + 1 else usual / SECOND, 4)
+    if len(times) <= FEWEST_GAPS:
+        return (shortest if longest > PUT_OFF * shortest else (shortest + longest) / 2) / 1000
+    usual = float(np.median(np.diff(times))) / MILLI_NS
+    if longest > PUT_OFF * shortest:  # other data puts them off, or some are missing
+        return round((usual if usual <= NEARLY * shortest else shortest) / 1000, 4)
+    lasted = (endpoint(BEAT_LAST, stream, side) - int(times[0])) / MILLI_NS
+    number = (endpoint(BEAT, stream, side) >> BEATS_SENT & BEATS_MASK) - int(events[mine, EVENT_COUNT][0])
+    while lasted / max(number, 1) > longest + 1:
+        number += 1
+    mean = lasted / max(number, 1)
+    return round((mean if shortest <= mean <= longest + 1 else usual) / 1000, 4)
 
 
 def _range(gaps: int) -> tuple[int, int]:
     """The shortest and the longest time between two that keep the pace, in milliseconds."""
     return gaps & BEAT_GAP_MASK, gaps >> BEAT_LONGEST & BEAT_GAP_MASK
-
-
-def _middle(gaps: int) -> float:
-    shortest, longest = _range(gaps)
-    if longest > PUT_OFF * shortest:
-        return shortest / 1000
-    return (shortest + longest) / 2000

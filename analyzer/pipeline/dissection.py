@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.capture.secrets import tls_secrets
-from analyzer.crosscheck.heartbeats import Dissected, dissected
+from analyzer.crosscheck.heartbeats import HAVE_REPLIES, Dissected, dissected
 from analyzer.model.flows import SIDES, Heartbeat
 from analyzer.pipeline.extraction import Sent, write_packets
 from analyzer.tables.arrays import Column
-from analyzer.tables.fields import BEAT, BEATS_MASK, BEATS_SENT
+from analyzer.tables.fields import BEAT, BEATS_ANSWERED, BEATS_MASK, BEATS_SENT
 from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:
@@ -57,10 +57,12 @@ def dissect(
             keys.write_bytes(secrets)
             keylog = str(keys)
         found = dissected(str(path), keylog, notify)
-    analysis.dissected = dict(_heartbeats(sent, found))
+    analysis.dissected = dict(_heartbeats(sent, found, analysis.facts))
 
 
-def _heartbeats(sent: Sequence[Sent], found: Sequence[Dissected]) -> Iterator[tuple[tuple[int, int], Heartbeat]]:
+def _heartbeats(
+    sent: Sequence[Sent], found: Sequence[Dissected], facts: Facts
+) -> Iterator[tuple[tuple[int, int], Heartbeat]]:
     """By connection and side."""
     pings: dict[tuple[int, int, str], list[Sent]] = {}
     pongs: dict[tuple[int, int, str], list[int]] = {}
@@ -84,7 +86,10 @@ def _heartbeats(sent: Sequence[Sent], found: Sequence[Dissected]) -> Iterator[tu
                     sender=SIDES[side],
                     period_s=round(median(gaps) / SECOND, 3),
                     sent=len(mine),
-                    answered=_answered([one.time for one in mine], pongs.get(key, [])),
+                    # Where a dissector knows no reply, any data may have been one: as tracking has counted.
+                    answered=_answered([one.time for one in mine], pongs.get(key, []))
+                    if protocol in HAVE_REPLIES
+                    else min(facts.tracks.endpoint(BEAT, stream, side) >> BEATS_ANSWERED & BEATS_MASK, len(mine)),
                     frames=tuple(one.frame for one in mine[:FRAMES_NAMED]),
                 ),
             )

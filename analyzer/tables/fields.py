@@ -264,7 +264,7 @@ GAP_PEER_FIN = 0x3800
     EVENT_OPTIONS,
     EVENT_WHY,  # RESET_* of an RST; ICMP kind
     EVENT_SINCE,  # start of what ended: a retransmission run, a closed window; with the next, who sent an ICMP error
-    EVENT_COUNT,
+    EVENT_COUNT,  # of a heartbeat: which of its sender's it is
 ) = range(14)
 EVENT_SIZE = 14
 EVENT_RST = 1

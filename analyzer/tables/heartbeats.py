@@ -33,8 +33,9 @@ class Row(NamedTuple):
 
 
 ROWS = (
-    # grpc-go estimates bandwidth with a PING of these bytes, which is no heartbeat (its bdp_estimator.go).
+    # With PINGs of these bytes gRPC measures bandwidth (grpc-go bdp_estimator.go, grpc-java AbstractNettyHandler).
     Row("http2", BYE, "000008 06 00 00000000 02041010090e0707"),
+    Row("http2", BYE, "000008 06 00 00000000 00000000000004d2"),
     Row("http2", PING, "000008 06 00 00000000 ................"),  # RFC 9113 6.7
     Row("http2", PONG, "000008 06 01 00000000 ................"),
     # RFC 9113 6.8: GOAWAY with ENHANCE_YOUR_CALM (11), and the words that gRPC's servers give with it (its A8).
@@ -60,7 +61,6 @@ ROWS = (
     Row("irc", PING, "'PING :' *"),  # RFC 2812 3.7.2
     Row("irc", PONG, "'PONG ' *"),
     Row("mysql", PING, "01000000 0e"),  # COM_PING
-    Row("mysql", PING, "09000000 03 'SELECT 1'"),  # COM_QUERY: what pools ask
     Row("mysql", BYE, "01000000 01"),  # COM_QUIT
     Row("postgresql", PING, "'Q' 0000000d 'SELECT 1' 00"),  # what pools ask
     Row("postgresql", PING, "'Q' 00000005 00"),  # an empty query
@@ -70,7 +70,6 @@ ROWS = (
     Row("cassandra", PING, "03 .. .... 05 00000000"),  # CQL native protocol 3, 4: OPTIONS
     Row("cassandra", PING, "04 .. .... 05 00000000"),
     Row("zookeeper", PING, "00000008 fffffffe 0000000b"),
-    Row("kafka", PING, "000000 .. 000c 00 .. *"),  # KIP-62: Heartbeat, API key 12
     Row("smpp", PING, "00000010 00000015 00000000 ........"),  # SMPP 3.4 4.11: enquire_link
     Row("smpp", PONG, "00000010 80000015 00000000 ........"),
     Row("iec104", PING, "68 04 43 000000"),  # IEC 60870-5-104 5.1: TESTFR act
@@ -107,7 +106,6 @@ ROWS = (
     Row("oracle", PING, "000a 0000 06 00 0000 0000"),  # SQLNET.EXPIRE_TIME up to 11g: an empty TNS data packet
     Row("telnet", ALONE, "fff1"),  # RFC 854: NOP
     Row("telnet", PING, "fff6"),  # Are You There
-    Row("noop", PING, "'NOOP' 0d0a"),  # RFC 959 4.1.3, RFC 5321 4.1.1.9, RFC 1939 5
     Row("tls", PING, "18 03 .. 00 *"),  # RFC 6520: heartbeat, plain or encrypted
     Row("bitcoin", PING, "f9beb4d9 'ping' 0000000000000000 08000000 *"),  # BIP 31
     Row("bitcoin", PONG, "f9beb4d9 'pong' 0000000000000000 08000000 *"),
@@ -122,9 +120,15 @@ KINDS = {
     "xmpp": "20",  # RFC 6120 4.6.1
     "sip": "0d0a0d0a",  # RFC 5626 3.5.1
     "erlang": "00000000",  # the distribution protocol's tick
-    "openwire": "000000.. 0a *",  # ActiveMQ: KeepAliveInfo
+    "kafka": "000000 .. 000c 00 .. *",  # KIP-62: Heartbeat, API key 12
+    "noop": "'NOOP' 0d0a",  # RFC 959 4.1.3, RFC 5321 4.1.1.9, RFC 1939 5; others ask so before each use
     "tls": "17 03 .. 00 .. *",  # RFC 8446 5.2: a record of application data, which hides what protocol it is of
 }
+# Those that each end sends of its own accord: what the other sends is no reply.
+UNANSWERED = frozenset(
+    {row.protocol for row in ROWS if row.meaning == ALONE} - {row.protocol for row in ROWS if row.meaning == PING}
+    | {"stomp", "erlang", "bittorrent"}
+)
 BITTORRENT, BITTORRENT_PORTS = "bittorrent", (*range(6881, 6890), 51413)  # BEP 3: keep-alive, as Erlang's
 
 # Heartbeats inside TLS, as bytes of the plain ones and of their replies, on these ports or, without, on any.

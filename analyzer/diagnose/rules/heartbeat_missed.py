@@ -19,13 +19,13 @@ from analyzer.tables.fields import (
     BEAT_GAPS,
     BEAT_LAST,
     BEAT_LONGEST,
-    BEAT_PROTOCOL,
     BEAT_WAITS,
     BEATS_ANSWERED,
     BEATS_MASK,
     BEATS_SENT,
     CLIENT_ASKED,
     ENDPOINT_SIZE,
+    FIN_ACKED,
     FIN_FRAME,
     FIN_TIME,
     HAS_UNA,
@@ -50,8 +50,11 @@ MISSED = 1.5
 REPLIES_BEFORE = 3
 # A broker that waits for one and a half intervals (MQTT) closes so long after the last heartbeat, but for jitter.
 STARVED = 1.4
-# Who waits for more intervals than these closes for another reason, perhaps.
+# Who waits for more intervals than these closes for another reason.
 MOST_MISSED = 4
+# Whose other end closes when they stop: MQTT 3.1.1 3.1.2.10, ZooKeeper's session timeout, STOMP 1.2, engine.io-protocol
+# 4, SignalR's client timeout. Of other protocols a ping is the sender's own affair.
+GIVE_UP = ("mqtt", "zookeeper", "stomp", "socket.io", "signalr")
 MILLI_NS = 1_000_000
 NOT_YET = np.iinfo(np.int64).max
 SOURCE = "AMQP 0-9-1 4.2.7; MQTT 3.1.1 3.1.2.10; RFC 4271 4.4"
@@ -97,7 +100,10 @@ def _starved(tracks: Tracks, beating: Mask) -> Mask:
     closed = _closed_by(tracks)[:, ::-1]
     silent = closed - np.maximum(endpoints(BEAT_LAST), endpoints(LAST_DATA))
     often = endpoints(BEAT) >> BEATS_SENT & BEATS_MASK >= REPLIES_BEFORE
-    return np.asarray(beating & ~beating[:, ::-1] & often & (closed < NOT_YET) & (silent > STARVED * longest))
+    # A host that has gone acknowledges no FIN: then it is not the application that says nothing.
+    there = (endpoints(KNOWN)[:, ::-1] & FIN_ACKED != 0) | (tracks.flows[:, [RESET_TIME]] > 0)
+    some = beating & ~beating[:, ::-1] & often & there
+    return np.asarray(some & (closed < NOT_YET) & (silent > STARVED * longest) & (silent < MOST_MISSED * longest))
 
 
 @rule(
@@ -133,6 +139,8 @@ def _stopped_sending(flow: Flow, beats: Heartbeat, row: list[int], context: Cont
     """The one end that beats, until the other had waited for long enough."""
     one, side = slice(flow.stream, flow.stream + 1), SIDES.index(beats.sender)
     tracks = context.facts.tracks
+    if beats.protocol not in GIVE_UP:
+        return
     starved = _starved(tracks._replace(flows=tracks.flows[one]), context.facts.beating[one])[0, side]
     if not starved or context.facts.forged[flow.stream]:
         return
@@ -141,7 +149,6 @@ def _stopped_sending(flow: Flow, beats: Heartbeat, row: list[int], context: Cont
     silent = time - max(row[x + BEAT_LAST], row[x + LAST_DATA])
     sender, other = ends(flow, beats.sender)
     missed = silent / (beats.period_s * SECOND)
-    is_known = row[x + BEAT] >> BEAT_PROTOCOL > 0
     yield Claim(
         summary=f"{sender} sent no {beats.protocol} heartbeat for {duration(silent)}, {missed:.1f} of its intervals, "
         f"when {other} closed the connection",
@@ -150,7 +157,7 @@ def _stopped_sending(flow: Flow, beats: Heartbeat, row: list[int], context: Cont
         observed=f"{beats.sent} heartbeats, one every {beats.period_s:.4g} s, then none for {duration(silent)}",
         expected="a heartbeat in each interval",
         source=SOURCE,
-        confidence="likely" if is_known and missed <= MOST_MISSED else "possible",
+        confidence="likely",
         at=max(row[x + BEAT_LAST], row[x + LAST_DATA]),
         whom=named(flow, beats.sender),
     )
@@ -160,7 +167,9 @@ def _fell_silent(flow: Flow, row: list[int]) -> Iterator[Claim]:
     """One of two ends that both beat."""
     for beats, others in zip(flow.heartbeats, flow.heartbeats[::-1], strict=True):
         x, y = (HEAD_SIZE + SIDES.index(one.sender) * ENDPOINT_SIZE for one in (beats, others))
-        silent = row[y + BEAT_LAST] - row[x + BEAT_LAST]
+        # Other data stands for a heartbeat, and who has closed sends none.
+        last = max(row[x + BEAT_LAST], row[x + LAST_DATA])
+        silent = min(row[y + BEAT_LAST], row[x + FIN_TIME] or row[y + BEAT_LAST]) - last
         if beats.protocol != others.protocol or silent <= MISSED * beats.period_s * 1e9:
             continue
         sender, other = ends(flow, beats.sender)

@@ -24,6 +24,7 @@ from analyzer.tables.fields import (
     BEATS_UNEVEN,
     CLIENT_ASKED,
     EVENT_BEAT,
+    EVENT_COUNT,
     EVENT_UNWELCOME,
     EVENTS_KEPT,
     HEARTBEAT,
@@ -136,7 +137,9 @@ def count_beat(packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: i
         flows[x + BEAT] += 1 << BEATS_SENT
     flows[x + BEAT] |= BEAT_WAITS
     if is_settled(flows, x) and flows[f + EVENTS_KEPT] < EVENTS_FOR_BEATS:
-        log_event(packets, row, flows, f, endpoint, EVENT_BEAT, events, counts)
+        e = log_event(packets, row, flows, f, endpoint, EVENT_BEAT, events, counts)
+        if e >= 0:
+            events[e + EVENT_COUNT] = beats_sent(flows[x + BEAT])
 
 
 @kernel
