@@ -5,7 +5,6 @@ WebSocket's (RFC 6455 5.5.2) have no fixed length and are not here: see `kernels
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 WEBSOCKET_PING = 0x89
@@ -176,32 +175,3 @@ TLS_SIZES = {
     for port in ports or (0,)
 }
 HEARTBEAT_PROTOCOLS = tuple(dict.fromkeys(("websocket", *(row.protocol for row in ROWS))))
-
-
-def _row(code: int, payload: str) -> tuple[int, tuple[int, ...]]:
-    """The first byte of a row, -1 for any, and the row as kernels read it: see PATTERN_SIZE."""
-    parts: list[list[int]] = [[]]
-    for text, digits, gap in re.findall(r"'([^']*)'|([0-9a-f.]{2})|(\*)", payload):
-        if gap:
-            parts.append([])
-        else:
-            parts[-1] += text.encode() if text else [-1 if digits == ".." else int(digits, 16)]
-    first, *more = parts
-    assert first[0] >= 0, payload
-    needle = more[0] if len(more) > 1 else []
-    least = len(first) + len(needle)
-    most = WEBSOCKET_LONGEST if more else least
-    words = (code, least, most, len(first), len(needle), *first, *needle)
-    return first[0], words + (-1,) * (PATTERN_SIZE - len(words))
-
-
-# For kernels: a code as above; the least and the greatest length; how many bytes a payload begins with, and how many
-# stand anywhere behind them; these bytes, -1 being any.
-PATTERN_HEAD = 5
-PATTERN_SIZE = PATTERN_HEAD + 48
-_CODED = [(1 + HEARTBEAT_PROTOCOLS.index(row.protocol) | row.meaning, row.payload) for row in ROWS]
-_CODED += [(1 + number << HEARTBEAT_KIND, payload) for number, payload in enumerate(KINDS.values())]
-_ROWS = [_row(*one) for one in _CODED]
-# Rows by their first byte, which is given in each; and where those of each byte begin, and end.
-PATTERNS = tuple(word for octet in range(256) for first, words in _ROWS if first == octet for word in words)
-PATTERNS_FROM = tuple(PATTERN_SIZE * sum(first < octet for first, _ in _ROWS) for octet in range(257))

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from analyzer.kernels.engine.registry import Buffer, kernel
-from analyzer.tables.heartbeats import (
-    HEARTBEAT_REPLY,
-    PATTERN_HEAD,
-    PATTERN_SIZE,
-    PATTERNS,
-    PATTERNS_FROM,
-    WEBSOCKET_LONGEST,
-    WEBSOCKET_PING,
-    WEBSOCKET_PONG,
-)
+from analyzer.tables.heartbeats import HEARTBEAT_REPLY, WEBSOCKET_LONGEST, WEBSOCKET_PING, WEBSOCKET_PONG
+from analyzer.tables.patterns import PATTERN_HEAD, PATTERN_SIZE, PATTERNS, PATTERNS_FROM
 
 
 @kernel
