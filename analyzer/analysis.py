@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
-from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, overload
 
 from analyzer.model.findings import SEVERITIES
-from analyzer.model.flows import SETTINGS, SIDES, Endpoint, Flow
+from analyzer.model.flows import SIDES, Endpoint, Flow
 from analyzer.tables.frames import frame_text
 
 if TYPE_CHECKING:
@@ -148,11 +147,16 @@ class Analysis:
 
     def hosts(self, most: int | None = None) -> list[HostSettings]:
         """The keepalive settings that several connections of a host show together; of the `most` that have most."""
-        from analyzer.measure import pool_settings
+        from analyzer.knowledge.matching import fitting
+        from analyzer.measure import first_form, pool_settings
 
-        pools = pool_settings(self.facts, self._keepalives, most)
-        firsts = self.flows_of([pool.streams[0] for pool in pools])
-        return [pool._replace(profiles=_profiles_of(pool, first)) for pool, first in zip(pools, firsts, strict=True)]
+        found = []
+        for pool in pool_settings(self.facts, self._keepalives, most):
+            # Known defaults fit by the form of the probes, too: those of its first connection.
+            form = first_form(self.facts, self._keepalives, pool.streams[0], SIDES.index(pool.sender))
+            fits = fitting(pool, form.probe_length, form.without_timestamps, pool.port)
+            found.append(pool._replace(profiles=fits))
+        return found
 
     @cached_property
     def severities(self) -> dict[str, str]:
@@ -253,10 +257,3 @@ class Analysis:
             frame_text=self.frame_text,
             apart=self.apart,
         )
-
-
-def _profiles_of(pool: HostSettings, first: Flow) -> tuple[str, ...]:
-    """The known defaults that fit, by the form of the probes of its first connection."""
-    known = {name: getattr(pool, name) for name in SETTINGS}
-    entries = [entry for entry in first.keepalive if entry.sender == pool.sender]
-    return replace(entries[0], **known).profiles if entries else ()

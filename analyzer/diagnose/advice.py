@@ -18,6 +18,8 @@ from analyzer.model.quantities import several, whole_seconds
 USUAL = Timing(60, 10, 3)
 # Timers fire late, never early: what took this much longer than the proposal is not slow.
 LATE = 1.15
+# RFC 1918.
+PRIVATE = ("10.", "192.168.", *(f"172.{number}." for number in range(16, 32)))
 MORE = "More programs: keepalive explain unprotected-idle."
 
 
@@ -85,6 +87,8 @@ def sides_to_set(flow: Flow) -> tuple[str, ...]:
 
 @lru_cache(1 << 10)
 def _is_public(address: str) -> bool:
+    if address.startswith(PRIVATE):  # most are, and to ask takes longer
+        return False
     return ipaddress.ip_address(address.partition("%")[0]).is_global
 
 

@@ -12,7 +12,7 @@ from analyzer.model.flows import SETTINGS
 
 if TYPE_CHECKING:
     from analyzer.knowledge.profiles import Middlebox, Profile
-    from analyzer.model.flows import Estimate, Keepalive
+    from analyzer.model.flows import Estimate, HostSettings, Keepalive
 
     Row = TypeVar("Row", Profile, Middlebox)
 
@@ -82,8 +82,15 @@ def matching(keepalive: Keepalive, port: int | None = None) -> tuple[str, ...]:
 
     None without a setting. Where there are many, the settings are common, and no name is an answer.
     """
-    seen = tuple(_Seen.of(getattr(keepalive, field)) for field in SETTINGS)
-    return _matching(seen, keepalive.probe_length, keepalive.without_timestamps, port)
+    return fitting(keepalive, keepalive.probe_length, keepalive.without_timestamps, port)
+
+
+def fitting(
+    settings: Keepalive | HostSettings, probe_length: int, without_timestamps: bool, port: int | None
+) -> tuple[str, ...]:
+    """The same for the settings of one prober, or of a host, and a form of probe."""
+    seen = tuple(_Seen.of(getattr(settings, field)) for field in SETTINGS)
+    return _matching(seen, probe_length, without_timestamps, port)
 
 
 @cache

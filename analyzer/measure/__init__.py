@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from analyzer.measure.endings import Endings, measure_endings, settled
-from analyzer.measure.flows import KEY_SIZE, KeepaliveRows, endpoints_of, gather_keepalives, make_flows
+from analyzer.measure.flows import KEY_SIZE, KeepaliveRows, endpoints_of, first_form, gather_keepalives, make_flows
 from analyzer.measure.heartbeats import beating
 from analyzer.measure.hosts import name_hosts
 from analyzer.measure.probes import measure_probes
@@ -19,7 +19,16 @@ from analyzer.model.captures import Span
 from analyzer.model.columns import Facts, Tracks, listened
 from analyzer.model.words import How, Why
 
-__all__ = ["KEY_SIZE", "KeepaliveRows", "endpoints_of", "gather_keepalives", "make_flows", "measure", "pool_settings"]
+__all__ = [
+    "KEY_SIZE",
+    "KeepaliveRows",
+    "endpoints_of",
+    "first_form",
+    "gather_keepalives",
+    "make_flows",
+    "measure",
+    "pool_settings",
+]
 
 
 def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:

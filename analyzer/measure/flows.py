@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.measure.episodes import LazyEpisodes, form_of
+from analyzer.measure.episodes import Form, LazyEpisodes, form_of
 from analyzer.measure.heartbeats import make_heartbeats
 from analyzer.measure.settings.estimate import STREAMS_AT_A_TIME, Settings, settings_in_turn
 from analyzer.model.columns import Facts
@@ -77,6 +77,12 @@ def gather_keepalives(facts: Facts) -> KeepaliveRows:
     first = np.zeros(2 * len(facts) + 1, np.int64)
     np.cumsum(facts.probes, out=first[1:])
     return KeepaliveRows(rows, first)
+
+
+def first_form(facts: Facts, keepalives: KeepaliveRows, stream: int, side: int) -> Form:
+    """The form of the keepalive probes of one end of a connection."""
+    first, end = keepalives.first[2 * stream + side : 2 * stream + side + 2].tolist()
+    return form_of(facts.tracks.probes[keepalives.rows[first:end]])
 
 
 class _Row(NamedTuple):
