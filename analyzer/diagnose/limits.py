@@ -14,6 +14,7 @@ from analyzer.tables.arrays import Column, Mask, Narrow, are_among
 from analyzer.tables.fields import (
     BEAT_GAP_MASK,
     BEAT_GAPS,
+    BEAT_LAST,
     BEAT_LONGEST,
     FIN_FRAME,
     FIN_TIME,
@@ -143,7 +144,9 @@ def _closings(facts: Facts) -> Closings:
     here = np.arange(len(facts))
     time = np.where(reset, flows[:, RESET_TIME], fin[here, side])
     apart = (endpoints(BEAT_GAPS) >> BEAT_LONGEST & BEAT_GAP_MASK).max(axis=1) * MILLI_NS
-    apart[~facts.beating.any(axis=1)] = 0
+    # A word of another kind just before the end is a farewell: that, and no limit, is why.
+    said_farewell = (data - endpoints(BEAT_LAST).max(axis=1) > SECOND) & (time - data < SECOND)
+    apart[~facts.beating.any(axis=1) | said_farewell] = 0
     ended = are_among(facts.how, (How.FIN, How.HALF_CLOSED, How.RST)) & (time > 0) & (data > 0) & (data <= time)
     begun = ended & (flows[:, HANDSHAKE] & SAW_SYN != 0)
     return Closings(

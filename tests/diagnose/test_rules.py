@@ -118,8 +118,11 @@ def of_age(*ages: float) -> list[Conversation]:
     return talks
 
 
-def beating_until(*ages: float) -> list[Conversation]:
-    """Connections with an HTTP/2 PING every 17 s, and a reply to each, that the server closes at these ages."""
+def beating_until(*ages: float, farewell: bool = False) -> list[Conversation]:
+    """Connections with an HTTP/2 PING every 17 s, and a reply to each, that the server closes at these ages.
+
+    With a `farewell` the client has said just before that it is done.
+    """
     ping = b"\0\0\x08\6%c\0\0\0\0abcdefgh"
     talks = []
     for number, age in enumerate(ages):
@@ -132,6 +135,8 @@ def beating_until(*ages: float) -> list[Conversation]:
                 talk.now = talk._later
             talk.acknowledge(CLIENT)
         talk.now = began + round(age * 1e9)
+        if farewell:
+            talk.data(CLIENT, 26)
         talks.append(talk.fin(SERVER).fin(CLIENT))
     return talks
 
@@ -487,4 +492,6 @@ def test_who_is_closed_between_two_heartbeats_was_not_idle_for_too_long() -> Non
     told = found(beating_until(60, 60.02, 60.05))
     assert "proxy-idle-close" not in told
     assert "send application heartbeats" not in only("heartbeat-ignored", beating_until(60, 60.02, 60.05)).remedy
-    assert not {"proxy-idle-close", "age-not-idle", "heartbeat-ignored"} & found(beating_until(60, 77, 94))
+    limits = {"proxy-idle-close", "age-not-idle", "heartbeat-ignored"}
+    assert not limits & found(beating_until(60, 77, 94))
+    assert not limits & found(beating_until(60, 60.02, 60.05, farewell=True))
