@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from analyzer.crosscheck.tshark import each_packet
+from analyzer.tables.heartbeats import UNANSWERED
 
 
 class Known(NamedTuple):
@@ -52,8 +53,7 @@ KNOWN = (
     Known("diameter", "diameter.cmd.code", (280,), (280,), of_request="diameter.flags.request"),
 )
 # Protocols of which replies are known, or that draw none.
-HAVE_REPLIES = {known.protocol for known in KNOWN if known.pongs}
-HAVE_REPLIES |= {"amqp", "bgp", "ldp", "netbios", "erlang", "ldap", "openwire"}
+HAVE_REPLIES = {known.protocol for known in KNOWN if known.pongs} | UNANSWERED | {"openwire"}
 BOOLEANS = {"true": 1, "false": 0}
 
 

@@ -12,10 +12,7 @@ from analyzer.model.columns import Facts
 from analyzer.model.words import How
 from analyzer.tables.arrays import Column, Mask, Narrow, are_among
 from analyzer.tables.fields import (
-    BEAT_GAP_MASK,
-    BEAT_GAPS,
     BEAT_LAST,
-    BEAT_LONGEST,
     FIN_FRAME,
     FIN_TIME,
     FIRST_TIME,
@@ -40,7 +37,6 @@ SHARE = 0.01
 SLACK_NS = 250_000_000
 # Where the other measure is to differ: by so much more.
 APART = 4
-MILLI_NS = 1_000_000
 NOT_YET = np.iinfo(np.int64).max
 
 
@@ -143,7 +139,7 @@ def _closings(facts: Facts) -> Closings:
     side = np.where(reset, flows[:, RESET_SIDE] - 1, np.argmin(first, axis=1)).clip(0, 1)
     here = np.arange(len(facts))
     time = np.where(reset, flows[:, RESET_TIME], fin[here, side])
-    apart = (endpoints(BEAT_GAPS) >> BEAT_LONGEST & BEAT_GAP_MASK).max(axis=1) * MILLI_NS
+    apart = facts.tracks.longest_beat_gaps().max(axis=1)
     # A word of another kind just before the end is a farewell: that, and no limit, is why.
     said_farewell = (data - endpoints(BEAT_LAST).max(axis=1) > SECOND) & (time - data < SECOND)
     apart[~facts.beating.any(axis=1) | said_farewell] = 0

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from analyzer.model.columns import Facts, Tracks
+from analyzer.model.columns import MILLI, Facts, Tracks
 from analyzer.model.flows import SIDES, Heartbeat
 from analyzer.tables.arrays import Column, Mask, are_among
 from analyzer.tables.fields import (
@@ -38,7 +38,7 @@ from analyzer.tables.heartbeats import (
     BITTORRENT,
     BITTORRENT_PORTS,
     HEARTBEAT_PROTOCOLS,
-    KINDS,
+    KIND_NAMES,
     SSH_PORTS,
     SSH_SIZES,
     TLS_SIZES,
@@ -64,7 +64,6 @@ PUT_OFF = 1.5
 BEFORE_USE = tuple(1 + HEARTBEAT_PROTOCOLS.index(name) for name in ("mysql", "postgresql"))
 # So many gaps have a median, which is nearly the shortest where most of them are put off by nothing.
 FEWEST_GAPS, NEARLY = 3, 1.1
-MILLI_NS = 1_000_000
 
 
 def beating(tracks: Tracks) -> Mask:
@@ -95,7 +94,7 @@ def _payload(tracks: Tracks, beat: Column, sent: Column) -> Mask:
     length, carried = beat >> BEAT_LENGTH & 0xFF, tracks.endpoints(BYTES)
     says_more = (carried > sent * length) & (carried[:, ::-1] > 0)
     kind = tracks.endpoints(BEAT_GAPS) >> BEAT_KIND
-    unknown = (kind == 0) | (kind == 1 + list(KINDS).index("tls"))
+    unknown = (kind == 0) | (kind == 1 + KIND_NAMES.index("tls"))
     return np.asarray((beat >> BEATS_ANSWERED & BEATS_MASK == 0) & unknown & ~(says_more & (length <= LONGEST_ALONE)))
 
 
@@ -138,7 +137,7 @@ def _protocol(facts: Facts, stream: int, side: int, beat: int) -> tuple[str, str
     if protocol := beat >> BEAT_PROTOCOL:
         return HEARTBEAT_PROTOCOLS[protocol - 1], ""
     kind = facts.tracks.endpoint(BEAT_GAPS, stream, side) >> BEAT_KIND
-    name = list(KINDS)[kind - 1] if kind else ""
+    name = KIND_NAMES[kind - 1] if kind else ""
     packed = int(facts.tracks.flows[stream, KEY_PORTS])
     ports = (packed >> 16, packed & 0xFFFF)
     sizes = beat >> BEAT_LENGTH & 0xFF, beat >> BEAT_REPLY & 0xFF
@@ -164,10 +163,10 @@ def _period(facts: Facts, stream: int, side: int) -> float:
     times = events[mine, EVENT_TIME]
     if len(times) <= FEWEST_GAPS:
         return (shortest if longest > PUT_OFF * shortest else (shortest + longest) / 2) / 1000
-    usual = float(np.median(np.diff(times))) / MILLI_NS
+    usual = float(np.median(np.diff(times))) / MILLI
     if longest > PUT_OFF * shortest:  # other data puts them off, or some are missing
         return round((usual if usual <= NEARLY * shortest else shortest) / 1000, 4)
-    lasted = (endpoint(BEAT_LAST, stream, side) - int(times[0])) / MILLI_NS
+    lasted = (endpoint(BEAT_LAST, stream, side) - int(times[0])) / MILLI
     number = (endpoint(BEAT, stream, side) >> BEATS_SENT & BEATS_MASK) - int(events[mine, EVENT_COUNT][0])
     while lasted / max(number, 1) > longest + 1:
         number += 1

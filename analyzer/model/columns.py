@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 from analyzer.tables.arrays import Column, Mask, Narrow, Short
 from analyzer.tables.fields import (
+    BEAT_GAP_MASK,
+    BEAT_GAPS,
+    BEAT_LONGEST,
     ENDPOINT_SIZE,
     EVENT_ENDPOINT,
     EVENT_FRAME,
@@ -19,6 +22,7 @@ from analyzer.tables.fields import (
     RESET_SIDE,
 )
 
+MILLI = 1_000_000  # nanoseconds: the tables have gaps between heartbeats in milliseconds
 OF_ALL = ("tracks", "end", "spans", "probe_kind", "prober")  # of Facts: those that are not a row per flow
 # A million connections at once would double what their table takes; so many rows of it stay in a processor's cache.
 FLOWS_AT_A_TIME = 1 << 13
@@ -69,6 +73,10 @@ class Tracks(NamedTuple):
         both[:, 0] = client
         both[:, 1] = self.flows[streams, HEAD_SIZE + ENDPOINT_SIZE + field]
         return both
+
+    def longest_beat_gaps(self) -> Column:
+        """The longest time between two heartbeats of each end that kept their pace, in nanoseconds: (flows, 2)."""
+        return (self.endpoints(BEAT_GAPS) >> BEAT_LONGEST & BEAT_GAP_MASK) * MILLI
 
     def endpoint(self, field: int, stream: int, side: int) -> int:
         """One field of one endpoint."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -97,5 +98,5 @@ def _heartbeats(
 
 def _answered(pings: Sequence[int], pongs: Sequence[int]) -> int:
     """How many drew a reply before the next."""
-    ends = [*pings[1:], pings[-1] + (1 << 62)]
-    return sum(any(begin < pong <= end for pong in pongs) for begin, end in zip(pings, ends, strict=True))
+    replied = {bisect_left(pings, pong) for pong in pongs}  # how many pings were sent before each reply
+    return len(replied - {0})

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from analyzer.capture.pcapng_writer import PcapngWriter
-from analyzer.tables.fields import DPORT, FRAME, SPORT, STREAM, TIME
+from analyzer.tables.fields import FRAME, STREAM, TIME
+from analyzer.tables.flow import by_server
 from analyzer.tables.frames import file_of
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ def write_packets(analysis: Analysis, streams: Sequence[int], out: IO[bytes]) ->
     writer = PcapngWriter()
     out.write(writer.begin())
     for batch in analysis.again.batches(streams):
-        rows = batch.rows[:, [FRAME, TIME, STREAM, SPORT, DPORT]].tolist()
-        for (frame, time, stream, source, target), raw in zip(rows, batch.raw(), strict=True):
+        rows = batch.rows[:, [FRAME, TIME, STREAM]].tolist()
+        sides = by_server(batch.rows, analysis.facts.tracks.flows).tolist()
+        for (frame, time, stream), side, raw in zip(rows, sides, batch.raw(), strict=True):
             facts = analysis.captures[file_of(frame)]
             where = facts.path, raw.link_type, facts.digits
             out.write(writer.packet(raw.octets, raw.original_length, time + facts.clock_shift, where))
-            client, server = analysis.ends(stream)
-            yield Sent(stream, int((source, target) != (client.port, server.port)), time, frame)
+            yield Sent(stream, int(side), time, frame)

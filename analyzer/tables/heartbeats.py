@@ -123,6 +123,7 @@ KINDS = {
     "noop": "'NOOP' 0d0a",  # RFC 959 4.1.3, RFC 5321 4.1.1.9, RFC 1939 5; others ask so before each use
     "tls": "17 03 .. 00 .. *",  # RFC 8446 5.2: a record of application data, which hides what protocol it is of
 }
+KIND_NAMES = tuple(KINDS)
 # Those that each end sends of its own accord: what the other sends is no reply.
 UNANSWERED = frozenset(
     {row.protocol for row in ROWS if row.meaning == ALONE} - {row.protocol for row in ROWS if row.meaning == PING}

@@ -8,7 +8,7 @@ from analyzer.tables.heartbeats import HEARTBEAT_KIND, HEARTBEAT_PROTOCOLS, KIND
 
 
 def _row(code: int, payload: str) -> tuple[int, tuple[int, ...]]:
-    """The first byte of a row, -1 for any, and the row as kernels read it: see PATTERN_SIZE."""
+    """The first byte of a row, and the row as kernels read it: see PATTERN_SIZE."""
     parts: list[list[int]] = [[]]
     for text, digits, gap in re.findall(r"'([^']*)'|([0-9a-f.]{2})|(\*)", payload):
         if gap:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.context import Context
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
+from analyzer.diagnose.limit_claims import limit_claim
+from analyzer.diagnose.registry import Claim, survey
 from analyzer.model.quantities import between, duration
 
 
@@ -36,21 +37,18 @@ def age_not_idle(context: Context) -> Iterator[Claim]:
         reset = bool(limit.resets.any())
         how = "reset" if reset else "closed"
         median = float(np.median(limit.measured))
-        yield Claim(
+        yield limit_claim(
+            context,
+            limit,
             summary=f"{context.at_side(limit.streams, limit.side)} {how} {context.of(limit.streams, limit.side)} "
             f"{duration(median)} after they began, busy or idle",
             remedy="Find what limits the age of connections, and have it close them with FIN between requests."
             if reset
             else "Raise the maximum connection age, or let clients reconnect before it. Keepalive does not change it.",
-            frames=tuple(limit.frames[:MAX_FRAMES].tolist()),
             observed=f"an age of {between(limit.measured.min(), limit.measured.max())} at the "
             f"{'RST' if reset else 'FIN'}; the last data {between(limit.idle.min(), limit.idle.max())} "
             "earlier",
             expected="an end that depends on idle time, or on a request",
             source="moby/moby#34867: resets at an age of two hours",
-            confidence="likely",
             severity=None if reset else "low",
-            streams=tuple(np.sort(limit.streams).tolist()),
-            at=earliest(context.closings.time[limit.streams]),
-            whom=context.at_side(limit.streams, limit.side),
         )

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.context import Context
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
+from analyzer.diagnose.limit_claims import limit_claim
+from analyzer.diagnose.registry import Claim, survey
 from analyzer.model.quantities import between, duration
 
 
@@ -39,19 +40,16 @@ def heartbeat_ignored(context: Context) -> Iterator[Claim]:
         flow = context.flow(int(limit.streams[0]))
         named = " and ".join(dict.fromkeys(beats.name for beats in flow.heartbeats)) or "application"
         who = context.at_side(limit.streams, limit.side)
-        yield Claim(
+        yield limit_claim(
+            context,
+            limit,
             summary=f"{who} {'reset' if reset else 'closed'} {context.of(limit.streams, limit.side)} "
             f"{duration(float(np.median(limit.measured)))} after they began, although {named} heartbeats went on",
             remedy="Find the timeout that does not count these heartbeats, or the limit of a connection's age. Raise "
             "it, or send messages of the application that count. Keepalive does not change it.",
-            frames=tuple(limit.frames[:MAX_FRAMES].tolist()),
             observed=f"an age of {between(limit.measured.min(), limit.measured.max())} at the "
             f"{'RST' if reset else 'FIN'}, in the middle of heartbeats",
             expected="a connection that lasts as long as its heartbeats",
             source="RFC 9113 6.7: PING frames; nginx ngx_http_proxy_module proxy_read_timeout",
-            confidence="likely",
             severity=None if reset else "low",
-            streams=tuple(np.sort(limit.streams).tolist()),
-            at=earliest(context.closings.time[limit.streams]),
-            whom=who,
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.diagnose.context import Context
+from analyzer.diagnose.limits import NOT_YET
 from analyzer.diagnose.phrases import ends, named
 from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.columns import Facts, Tracks
@@ -15,10 +16,7 @@ from analyzer.model.quantities import duration
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
     BEAT,
-    BEAT_GAP_MASK,
-    BEAT_GAPS,
     BEAT_LAST,
-    BEAT_LONGEST,
     BEAT_WAITS,
     BEATS_ANSWERED,
     BEATS_MASK,
@@ -55,8 +53,6 @@ MOST_MISSED = 4
 # Whose other end closes when they stop: MQTT 3.1.1 3.1.2.10, ZooKeeper's session timeout, STOMP 1.2, engine.io-protocol
 # 4, SignalR's client timeout. Of other protocols a ping is the sender's own affair.
 GIVE_UP = ("mqtt", "zookeeper", "stomp", "socket.io", "signalr")
-MILLI_NS = 1_000_000
-NOT_YET = np.iinfo(np.int64).max
 SOURCE = "AMQP 0-9-1 4.2.7; MQTT 3.1.1 3.1.2.10; RFC 4271 4.4"
 REMEDY = "Find out what blocked the silent application. Run heartbeats outside the thread that does the work."
 
@@ -84,7 +80,7 @@ def _unreplied(tracks: Tracks, beating: Mask) -> Mask:
 
 
 def _closed_by(tracks: Tracks) -> Column:
-    """When each end closed the connection, before the other, by FIN or RST: (flows, 2), NEVER where it did not."""
+    """When each end closed the connection, before the other, by FIN or RST: (flows, 2), NOT_YET where it did not."""
     fins = tracks.endpoints(FIN_TIME)
     closed = np.where(fins > 0, fins, NOT_YET)
     for side in range(2):
@@ -96,7 +92,7 @@ def _closed_by(tracks: Tracks) -> Column:
 def _starved(tracks: Tracks, beating: Mask) -> Mask:
     """Endpoints that alone sent heartbeats, then nothing for longer than any gap until the other closed: (flows, 2)."""
     endpoints = tracks.endpoints
-    longest = (endpoints(BEAT_GAPS) >> BEAT_LONGEST & BEAT_GAP_MASK) * MILLI_NS
+    longest = tracks.longest_beat_gaps()
     closed = _closed_by(tracks)[:, ::-1]
     silent = closed - np.maximum(endpoints(BEAT_LAST), endpoints(LAST_DATA))
     often = endpoints(BEAT) >> BEATS_SENT & BEATS_MASK >= REPLIES_BEFORE

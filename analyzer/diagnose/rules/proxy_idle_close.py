@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from analyzer.diagnose.context import Context
+from analyzer.diagnose.limit_claims import limit_claim
 from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
-from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
+from analyzer.diagnose.registry import Claim, survey
 from analyzer.model.flows import SIDES
 from analyzer.model.quantities import between, duration
 from analyzer.tcp import SECOND
@@ -67,18 +66,16 @@ def _claim(context: Context, limit: Limit) -> Iterator[Claim]:
         return
     names = f" (a limit of {', '.join(box.name for box in known)})" if 0 < len(known) <= NAMED_AT_MOST else ""
     how = "reset" if limit.resets.all() else "closed"
-    yield Claim(
+    yield limit_claim(
+        context,
+        limit,
         summary=f"{context.at_side(limit.streams, limit.side)} {how} {context.of(limit.streams, limit.side)} after "
         f"{duration(shortest)} without data{names}",
         remedy=_remedy(shortest, limit.side),
-        frames=tuple(limit.frames[:MAX_FRAMES].tolist()),
         observed=f"{'an RST' if limit.resets.all() else 'a FIN'} {between(shortest, longest)} after the last data",
         expected="a limit that both sides know",
         source="RFC 9112 9.3 and 9.5",
         confidence="likely" if many >= FEWEST else "possible",
-        streams=tuple(np.sort(limit.streams).tolist()),
-        at=earliest(context.closings.time[limit.streams]),
-        whom=context.at_side(limit.streams, limit.side),
     )
 
 

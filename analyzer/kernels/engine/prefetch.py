@@ -9,5 +9,5 @@ from analyzer.kernels.engine.registry import Ints, kernel
 def prefetch(table: Ints, index: int) -> None:
     """Have the word at `index` brought near; it need not exist, and nothing waits for it.
 
-    Plain this does nothing; compiled it is LLVM's `llvm.prefetch` (see `machine.make_prefetch`).
+    Plain this does nothing; compiled it is `__builtin_prefetch` (see `expressions.py`).
     """
