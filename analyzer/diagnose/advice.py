@@ -16,6 +16,8 @@ from analyzer.model.quantities import several, whole_seconds
 
 # Quick enough for nearly everybody, and rare enough for phones and firewalls. What is as quick needs no change.
 USUAL = Timing(60, 10, 3)
+# Linux's defaults, 7200 s, 75 s and 9: what a dead peer takes with them.
+DEFAULT_TAKES = "2 h 11 min"
 # Timers fire late, never early: what took this much longer than the proposal is not slow.
 LATE = 1.15
 # RFC 1918.

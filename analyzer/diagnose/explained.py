@@ -25,6 +25,7 @@ EXPLAINED_BY = {
         "retransmission-timeout",
     ),
     "keepalive-slower-than-middlebox": ("middlebox-idle-timeout",),
+    "heartbeat-slower-than-middlebox": ("middlebox-idle-timeout",),
     "middlebox-reset": ("middlebox-idle-timeout", "reset-between-ends"),
     "lost-state": ("middlebox-idle-timeout", "reset-between-ends"),
     "endpoint-reset": (

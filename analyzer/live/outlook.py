@@ -58,7 +58,7 @@ def _outlook(analysis: Analysis, flow: Flow, number: int, pools: Pools) -> Outlo
         ended_at=flow.ending.time,
         ending=ending_text(flow) if over else "",
         idle=max(now - flow.end, 0),
-        settings=shown,
+        settings=shown or " ".join(f"{beats.name} {beats.period_s:.3g} s" for beats in flow.heartbeats),
         probe_in=min(probe_at) - now if probe_at and not over else None,
         unanswered=unanswered,
         dead_in=min(dead_at) - now if dead_at and not over else None,

@@ -12,6 +12,7 @@ import numpy as np
 
 from analyzer.measure.episodes import Form, LazyEpisodes, form_of
 from analyzer.measure.heartbeats import make_heartbeats
+from analyzer.measure.sayings import make_sayings
 from analyzer.measure.settings.estimate import STREAMS_AT_A_TIME, Settings, settings_in_turn
 from analyzer.model.columns import Facts
 from analyzer.model.flows import MIDDLEBOX, SIDES, Ending, Endpoint, Flow, Keepalive
@@ -176,6 +177,7 @@ def _flow(row: _Row, ends: tuple[Endpoint, Endpoint], facts: Facts, keepalive: t
         heartbeats=make_heartbeats(facts, row.stream) if any(row.beat) else (),
         zero_window_probes=tuple(row.zero_window_probes),
         tunnel=tunnel_name(row.known[0] >> KNOWN_TUNNEL or row.known[1] >> KNOWN_TUNNEL),
+        said=make_sayings(facts, row.stream) if row.stream in facts.saying else (),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from analyzer.tables.arrays import Column, Mask, Narrow, Short
+from analyzer.tables.arrays import Column, Mask, Narrow, Short, are_among
 from analyzer.tables.fields import (
     BEAT_GAP_MASK,
     BEAT_GAPS,
@@ -17,6 +17,8 @@ from analyzer.tables.fields import (
     EVENT_FRAME,
     EVENT_KIND,
     EVENT_RST,
+    EVENT_SAID,
+    EVENT_WHY,
     HEAD_SIZE,
     RESET_FRAME,
     RESET_SIDE,
@@ -162,6 +164,18 @@ class Facts:
         order, streams = self._events_by_stream
         first, end = streams.searchsorted((stream, stream + 1)).tolist()
         return self.tracks.events[order[first:end]]
+
+    @cached_property
+    def saying(self) -> frozenset[int]:
+        """Connections of which an end said something of heartbeats."""
+        events = self.tracks.events
+        return frozenset((events[events[:, EVENT_KIND] == EVENT_SAID, EVENT_ENDPOINT] >> 1).tolist())
+
+    def sayings(self, codes: Sequence[int]) -> Column:
+        """The rows of the event log in which one of these was said: 1 + index of tables.heartbeats.SAID."""
+        events = self.tracks.events
+        chosen: Column = events[(events[:, EVENT_KIND] == EVENT_SAID) & are_among(events[:, EVENT_WHY], codes)]
+        return chosen
 
     @cached_property
     def _events_by_stream(self) -> tuple[Column, Column]:

@@ -107,6 +107,22 @@ class Heartbeat(NamedTuple):
         return f"{self.guess}?" if self.guess else self.protocol
 
 
+class Said(NamedTuple):
+    """What an end said of heartbeats, in `words` of their protocol.
+
+    `what`: the "interval" that it promises or asks for, in seconds; that they come "too_often"; that it closes because
+    they were "missed", or because the connection was "idle".
+    """
+
+    what: str
+    protocol: str
+    by: str
+    words: str
+    seconds: float | None
+    frame: int
+    time: int
+
+
 class HostSettings(NamedTuple):
     """The keepalive settings of a host at one side of a service, as several connections show them together."""
 
@@ -150,6 +166,7 @@ class Flow(NamedTuple):
     heartbeats: tuple[Heartbeat, ...]
     zero_window_probes: tuple[int, ...]
     tunnel: str | None = None  # innermost: kind and id
+    said: tuple[Said, ...] = ()
 
 
 SIDES = ("client", "server")

@@ -32,7 +32,7 @@ class Outlook(NamedTuple):
     ended_at: int | None  # nanoseconds of capture time
     ending: str  # how, by whom, and why; empty while it is open
     idle: int  # since its last packet
-    settings: str  # of who probes: `15/15/9`; empty where nobody does
+    settings: str  # of who probes: `15/15/9`; else what heartbeats come how often: `mqtt 60 s`; empty without either
     probe_in: int | None  # below 0: it is overdue
     unanswered: int  # probes in a row
     dead_in: int | None  # when its prober will give up, if nothing is heard

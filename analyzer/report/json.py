@@ -16,7 +16,7 @@ import numpy as np
 
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.findings import Finding
-from analyzer.model.flows import SIDES, Endpoint, Episodes, Estimate, Flow, Heartbeat, HostSettings, Keepalive
+from analyzer.model.flows import SIDES, Endpoint, Episodes, Estimate, Flow, Heartbeat, HostSettings, Keepalive, Said
 from analyzer.model.words import Handshake, How, Outcome, Why
 from analyzer.report.analysed import Shown
 from analyzer.report.times import seconds, seconds_writer
@@ -104,7 +104,8 @@ class Writer:
             f'"keepalive": [{", ".join(map(self.keepalive, flow.keepalive)) if flow.keepalive else ""}], '
             f'"heartbeats": [{", ".join(map(self.heartbeat, flow.heartbeats)) if flow.heartbeats else ""}], '
             f'"zero_window_probes": {pair(flow.zero_window_probes)}, '
-            f'"tunnel": {"null" if flow.tunnel is None else text(flow.tunnel)}}}'
+            f'"tunnel": {"null" if flow.tunnel is None else text(flow.tunnel)}, '
+            f'"said": [{", ".join(map(self.said, flow.said)) if flow.said else ""}]}}'
         )
 
     def keepalive(self, entry: Keepalive) -> str:
@@ -128,6 +129,14 @@ class Writer:
             f'"sent": {beats.sent}, "answered": {beats.answered}, '
             f'"frames": [{", ".join(map(self.frame, beats.frames))}], '
             f'"guess": {text(beats.guess) if beats.guess else "null"}}}'
+        )
+
+    def said(self, one: Said) -> str:
+        """One element of a flow's `said`."""
+        return (
+            f'{{"by": "{one.by}", "what": "{one.what}", "protocol": "{one.protocol}", "words": {text(one.words)}, '
+            f'"seconds": {"null" if one.seconds is None else f"{one.seconds:g}"}, "frame": {self.frame(one.frame)}, '
+            f'"time": {self.time(one.time)}}}'
         )
 
     def episodes(self, episodes: Episodes) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from analyzer.model.events import ANSWERED, CLOSED, FINDING, OPENED, PROBE, RESET, SEEN, UNANSWERED, Event
-from analyzer.model.flows import SETTINGS, Estimate, HostSettings
+from analyzer.model.flows import SETTINGS, Estimate, Flow, HostSettings
 from analyzer.model.status import Status
 
 PREFIX = "keepalive"
@@ -59,6 +59,7 @@ class Metrics:
         self._settings = gauge(
             "setting", "Settings that several connections of a host show together", "host", "side", "port", "name"
         )
+        self._beating = gauge("heartbeat_connections", "Connections on which an end sends heartbeats", "protocol")
         self._server, self._thread = start_http_server(port, address, registry)
 
     @property
@@ -101,6 +102,12 @@ class Metrics:
                 estimate: Estimate | None = getattr(host, name)
                 if estimate is not None and estimate.value is not None:
                     self._settings.labels(host.address, host.sender, str(host.port), name).set(estimate.value)
+
+    def show_heartbeats(self, flows: Iterable[Flow]) -> None:
+        """Show on how many of these connections an end sends heartbeats, by their protocol or the guess at it."""
+        self._beating.clear()
+        for protocol, count in Counter(name for flow in flows for name in {one.name for one in flow.heartbeats}).items():
+            self._beating.labels(protocol).set(count)
 
     def close(self) -> None:
         """Serve no more."""

@@ -262,9 +262,9 @@ GAP_PEER_FIN = 0x3800
     EVENT_IP_ID,
     EVENT_WINDOW,
     EVENT_OPTIONS,
-    EVENT_WHY,  # RESET_* of an RST; ICMP kind
+    EVENT_WHY,  # RESET_* of an RST; ICMP kind; 1 + index of heartbeats.SAID
     EVENT_SINCE,  # start of what ended: a retransmission run, a closed window; with the next, who sent an ICMP error
-    EVENT_COUNT,  # of a heartbeat: which of its sender's it is
+    EVENT_COUNT,  # of a heartbeat: which of its sender's it is; the number in what was said
 ) = range(14)
 EVENT_SIZE = 14
 EVENT_RST = 1
@@ -273,7 +273,7 @@ EVENT_RESENT = 3
 EVENT_ZERO_WINDOW = 4
 EVENT_TUNNEL = 5
 EVENT_BEAT = 6
-EVENT_UNWELCOME = 7  # the sender is tired of the heartbeats of the other end
+EVENT_SAID = 7  # of heartbeats: how often they come, or that they come too often or not often enough
 EVENTS_PER_FLOW = 16
 EVENTS_PER_SEGMENT = 4  # at most: another tunnel, a run that ended, a window that opened, a heartbeat
 

@@ -1,5 +1,6 @@
 """What heartbeats of applications look like: a row for each payload of one segment that a protocol sends as such.
 
+Below are rows for what a protocol says of heartbeats: how often they come, and that it closes for want of them.
 WebSocket's (RFC 6455 5.5.2) have no fixed length and are not here: see `kernels/track/heartbeats.py`.
 """
 
@@ -10,16 +11,18 @@ from typing import NamedTuple
 WEBSOCKET_PING = 0x89
 WEBSOCKET_PONG = 0x8A
 WEBSOCKET_LONGEST = 6 + 125
+LONGEST = 512  # payload that is looked at: MQTT's CONNECT with a long name, RTSP with headers
 # A word for each payload: the protocol's number in the lower bits (0: none), and what is known besides.
 HEARTBEAT_PROTOCOL = 0x3F
 HEARTBEAT_REPLY = 0x40  # it answers one, or is a last word: nobody replies to it
-HEARTBEATS_UNWELCOME = 0x80  # with HEARTBEAT_REPLY: the other end's come too often for this one
 HEARTBEAT_ALONE = 0x100  # each end sends its own, unasked, and nobody replies
 HEARTBEAT_KIND = 10  # shift: 1 + index of KINDS, for bytes that say little: a rhythm must show that they are heartbeats
 KIND_MASK = 0x7
+SAYS = 16  # shift: 1 + index of SAID
+SAYS_MASK = 0xFF
+SAYS_VALUE = 24  # shift: the number in it
 
 PING, PONG, BYE = 0, HEARTBEAT_REPLY, HEARTBEAT_REPLY
-ENOUGH = HEARTBEAT_REPLY | HEARTBEATS_UNWELCOME
 ALONE = HEARTBEAT_ALONE
 
 
@@ -37,13 +40,6 @@ ROWS = (
     Row("http2", BYE, "000008 06 00 00000000 00000000000004d2"),
     Row("http2", PING, "000008 06 00 00000000 ................"),  # RFC 9113 6.7
     Row("http2", PONG, "000008 06 01 00000000 ................"),
-    # RFC 9113 6.8: GOAWAY with ENHANCE_YOUR_CALM (11), and the words that gRPC's servers give with it (its A8).
-    Row("http2", ENOUGH, "000016 07 00 00000000 ........ 0000000b 'too_many_pings'"),
-    Row(
-        "http2",
-        ENOUGH,
-        "000008 06 01 00000000 ................ 000016 07 00 00000000 ........ 0000000b 'too_many_pings'",
-    ),
     Row("http2", BYE, "000008 07 00 00000000 ................"),  # GOAWAY
     Row("redis", PING, "'*1' 0d0a '$4' 0d0a 'PING' 0d0a"),  # redis.io: PING, RESP
     Row("redis", PING, "'*1' 0d0a '$4' 0d0a 'ping' 0d0a"),
@@ -113,6 +109,70 @@ ROWS = (
     Row("signalr", ALONE, "81 0b '{\"type\":6}' 1e"),  # SignalR HubProtocol: Ping
     Row("sse", ALONE, "'3' 0d0a ':' 0a0a 0d0a"),  # HTML 9.2.7: a comment, in a chunk of HTTP
 )
+
+
+class Saying(NamedTuple):
+    """A payload that says something about heartbeats: written as a Row's, `kk` where the number in it is.
+
+    `words` are what it is, for readers; `per_second` is the number's unit.
+    """
+
+    what: str
+    protocol: str
+    words: str
+    payload: str
+    per_second: int = 1
+
+
+INTERVAL, TOO_OFTEN, MISSED, IDLE = "interval", "too_often", "missed", "idle"
+_MARKER = "ffffffffffffffffffffffffffffffff"
+_GOAWAY = "07 00 00000000 ........"
+SAID = (
+    # MQTT 3.1.1 3.1, 5.0 3.1, 3.1 3.1; the remaining length has one byte or two.
+    Saying(INTERVAL, "mqtt", "CONNECT", "10 .. 0004 'MQTT' .. .. kkkk *"),
+    Saying(INTERVAL, "mqtt", "CONNECT", "10 .. .. 0004 'MQTT' .. .. kkkk *"),
+    Saying(INTERVAL, "mqtt", "CONNECT", "10 .. 0006 'MQIsdp' .. .. kkkk *"),
+    Saying(INTERVAL, "mqtt", "CONNECT", "10 .. .. 0006 'MQIsdp' .. .. kkkk *"),
+    # AMQP 0-9-1 1.4.2.6.
+    Saying(INTERVAL, "amqp", "Connection.TuneOk", "01 0000 0000000c 000a 001f .... ........ kkkk ce *"),
+    Saying(INTERVAL, "rabbitmq-stream", "Tune", "0000000c 0014 0001 ........ kkkkkkkk *"),  # PROTOCOL.adoc: Tune
+    Saying(INTERVAL, "bgp", "OPEN", _MARKER + ".... 01 04 .... kkkk *"),  # RFC 4271 4.2
+    # RFC 5036 3.5.3.
+    Saying(INTERVAL, "ldp", "Initialization", "0001 .... ............ 0200 .... ........ 0500 .... 0001 kkkk *"),
+    # ZooKeeper's ConnectResponse: the time-out of the session, in milliseconds.
+    Saying(INTERVAL, "zookeeper", "ConnectResponse", "000000 .. 00000000 kkkkkkkk ................ 00000010 *", 1000),
+    # RFC 9113 6.8: GOAWAY with ENHANCE_YOUR_CALM (11), and the words that gRPC's servers give with it (its A8).
+    Saying(TOO_OFTEN, "http2", "GOAWAY too_many_pings", f"000016 {_GOAWAY} 0000000b 'too_many_pings'"),
+    Saying(
+        TOO_OFTEN,
+        "http2",
+        "GOAWAY too_many_pings",
+        f"000008 06 01 00000000 ................ 000016 {_GOAWAY} 0000000b 'too_many_pings'",
+    ),
+    # python-websockets: close code 1011 (RFC 6455 7.4.1), from a server.
+    Saying(MISSED, "websocket", "close code 1011, keepalive ping timeout", "88 .. 03f3 'keepalive ping timeout'"),
+    Saying(MISSED, "mqtt", "DISCONNECT 0x8D, keep alive timeout", "e0 .. 8d *"),  # MQTT 5.0 3.14.2.1
+    Saying(MISSED, "bgp", "NOTIFICATION, hold timer expired", _MARKER + ".... 03 04 *"),  # RFC 4271 6.5
+    Saying(MISSED, "nats", "-ERR 'Stale Connection'", "'-ERR ' 27 'Stale Connection' 27 *"),  # docs.nats.io: +OK/-ERR
+    Saying(MISSED, "irc", "ERROR, ping timeout", "'ERROR :' * 'Ping timeout' *"),
+    Saying(IDLE, "mysql", "error 4031", "91 0000 00 ff bf0f *"),  # ER_CLIENT_INTERACTION_TIMEOUT, MySQL 8.0.24
+    # PostgreSQL's Appendix A: idle_session_timeout, idle_in_transaction_session_timeout.
+    Saying(IDLE, "postgresql", "SQLSTATE 57P05, idle_session_timeout", "'E' 0000 .... 'S' * 'C57P05' 00 *"),
+    Saying(
+        IDLE, "postgresql", "SQLSTATE 25P03, idle_in_transaction_session_timeout", "'E' 0000 .... 'S' * 'C25P03' 00 *"
+    ),
+    Saying(IDLE, "http2", "GOAWAY max_idle", f"000010 {_GOAWAY} 00000000 'max_idle'"),  # grpc-go, http2_server.go
+    Saying(IDLE, "imap", "BYE", "'* BYE Disconnected for inactivity' *"),  # Dovecot
+    Saying(IDLE, "imap", "BYE", "'* BYE Autologout' *"),  # RFC 9051 5.4
+    Saying(IDLE, "smtp", "reply 421 4.4.2", "'421 4.4.2 ' *"),  # RFC 3463 4.5: connection dropped, after a time-out
+)
+
+
+def said(what: str) -> tuple[int, ...]:
+    """What EVENT_WHY is where one of these was said."""
+    return tuple(1 + number for number, saying in enumerate(SAID) if saying.what == what)
+
+
 # What other payload may be as well: a rhythm must show it.
 KINDS = {
     "stomp": "0a",  # STOMP 1.2 heart-beating

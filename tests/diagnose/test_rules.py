@@ -62,13 +62,14 @@ def stuck(idle: float = 15, *, probed: bool = False, port: int = 40_000) -> Conv
     return talk.idle(idle).data(CLIENT, 50, arrives=False, captured=True).retransmissions(CLIENT, 6)
 
 
-def device_resets(idle: float, port: int = 40_000, *, probe: bool = True) -> Conversation:
+def device_resets(idle: float, port: int = 40_000, *, probe: bool = True, data: bytes = b"x" * 50) -> Conversation:
     """A device forgets the connection and answers for the server."""
     talk = at(port).idle(idle)
     if probe:
         talk.ask(CLIENT)
     else:
-        talk.data(CLIENT, 50, acked=False)
+        talk.send(CLIENT, "PA", data)
+        talk.now = talk._later
     server = talk.sides[SERVER]
     server.host = replace(server.host, ttl=64)
     return talk.rst(SERVER, bare=True)
@@ -78,6 +79,26 @@ def forgotten(seconds: float, survived: float) -> list[Conversation]:
     """Two connections that a silence of so long ended, and one that survived a shorter one."""
     well = at(40_002).idle(survived).data(CLIENT, 50).data(SERVER, 50).idle(seconds - survived + 5)
     return [device_resets(seconds), device_resets(seconds + 3, 40_001), well.data(CLIENT, 5).data(SERVER, 5)]
+
+
+def forgotten_before(data: bytes) -> list[Conversation]:
+    """The same, found out by this data after each."""
+    return [
+        *(device_resets(360 + 3 * n, 40_000 + n, probe=False, data=data) for n in range(2)),
+        *forgotten(360, 340)[2:],
+    ]
+
+
+def pinged_and_probed(*, probes: int) -> list[Conversation]:
+    """A Redis PING every 30 s, and so many keepalive probes between two."""
+    talk = exchange()
+    for _ in range(6):
+        for _ in range(probes):
+            talk.idle(15).probe(CLIENT)
+        talk.idle(30 - 15 * probes).send(CLIENT, "PA", b"*1\r\n$4\r\nPING\r\n")
+        talk.idle(0.1).send(SERVER, "PA", b"+PONG\r\n")
+        talk.idle(0.1).acknowledge(CLIENT)
+    return [talk]
 
 
 def closed(idle: float, port: int, by: str = SERVER) -> Conversation:
@@ -248,6 +269,7 @@ FIRES: dict[str, Talks] = {
     "age-not-idle": lambda: of_age(30, 30, 30),
     "aggressive-keepalive": lambda: slow(1.02, 1.02),
     "app-hung": lambda: hung(3),
+    "both-layers-redundant": lambda: pinged_and_probed(probes=1),
     "capture-gap": lambda: dropped(captured=False),
     "close-wait-leak": lambda: half_closed(3),
     "connection-refused": lambda: turned_away(5, 3, refused=True),
@@ -257,6 +279,7 @@ FIRES: dict[str, Talks] = {
     "endpoint-reset": lambda: [exchange().idle(1).rst(CLIENT)],
     "heartbeat-ignored": lambda: beating_until(60, 60.02, 60.05),
     "heartbeat-missed": lambda: amqp(client_stops=True),
+    "heartbeat-slower-than-middlebox": lambda: forgotten_before(b"\xc0\0"),
     "keepalive-at-two-hour-default": lambda: two_hours(7251),
     "keepalive-exhausted-but-alive": lambda: [dead(), busy(60)],
     "keepalive-race": lambda: raced(0.001),
@@ -282,6 +305,7 @@ NEAR_MISSES: dict[str, Talks] = {
     "age-not-idle": lambda: of_age(30, 45, 61),
     "aggressive-keepalive": lambda: slow(15.1, 15.1),
     "app-hung": lambda: hung(3, 9),
+    "both-layers-redundant": lambda: pinged_and_probed(probes=0),
     "capture-gap": lambda: dropped(captured=True),
     "close-wait-leak": lambda: [closed(1, 40_000), ended(40)],
     "connection-refused": lambda: turned_away(20, 3, refused=True, ports=20),
@@ -291,6 +315,7 @@ NEAR_MISSES: dict[str, Talks] = {
     "endpoint-reset": lambda: [exchange().idle(15).probe(CLIENT, "rst")],
     "heartbeat-ignored": lambda: beating_until(60, 74, 91),
     "heartbeat-missed": lambda: amqp(client_stops=False),
+    "heartbeat-slower-than-middlebox": lambda: forgotten_before(b"\x30\0"),
     "keepalive-at-two-hour-default": lambda: two_hours(3600),
     "keepalive-exhausted-but-alive": lambda: [dead(), busy(10)],
     "keepalive-race": lambda: raced(4),

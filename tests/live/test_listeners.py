@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conversation import CLIENT, SERVER, Conversation
 from living import IDLE_AFTER, MANY, File
+from observe import flows
 from results import ROOT
 from schema import validator
 
@@ -86,6 +88,25 @@ def test_counts_are_since_the_beginning_and_settings_those_of_now() -> None:
         assert {name: value for name, value in values.items() if "setting" in name} == {setting: 15}
         metrics.show_settings([])
         assert setting not in shown(metrics.port)
+    finally:
+        metrics.close()
+
+
+def test_heartbeats_are_counted_by_protocol() -> None:
+    def talk(port: int) -> Conversation:
+        talk = Conversation(ports=(port, 1883)).handshake()
+        for _ in range(3):
+            talk.idle(5).send(CLIENT, "PA", b"\xc0\0")
+            talk.idle(0.1).send(SERVER, "PA", b"\xd0\0")
+            talk.idle(0.1).acknowledge(CLIENT)
+        return talk
+
+    metrics = Metrics("127.0.0.1", 0)
+    try:
+        metrics.show_heartbeats(flows(talk(40_000), talk(40_001), Conversation(ports=(40_002, 80)).handshake()))
+        assert shown(metrics.port)['keepalive_heartbeat_connections{protocol="mqtt"}'] == 2
+        metrics.show_heartbeats([])
+        assert not [name for name in shown(metrics.port) if "heartbeat" in name]
     finally:
         metrics.close()
 

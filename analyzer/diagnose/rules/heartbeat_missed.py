@@ -4,52 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from analyzer.diagnose.context import Context
-from analyzer.diagnose.limits import NOT_YET
-from analyzer.diagnose.phrases import ends, named
+from analyzer.diagnose.missed import allowed, missed, starved, unreplied
+from analyzer.diagnose.phrases import ends, named, other_side
 from analyzer.diagnose.registry import Claim, rule
-from analyzer.model.columns import Facts, Tracks
 from analyzer.model.flows import SIDES, Flow, Heartbeat
 from analyzer.model.quantities import duration
-from analyzer.tables.arrays import Column, Mask
+from analyzer.model.words import How
 from analyzer.tables.fields import (
-    BEAT,
     BEAT_LAST,
-    BEAT_WAITS,
-    BEATS_ANSWERED,
-    BEATS_MASK,
-    BEATS_SENT,
-    CLIENT_ASKED,
     ENDPOINT_SIZE,
     FIN_ACKED,
     FIN_FRAME,
     FIN_TIME,
-    HAS_UNA,
     HEAD_SIZE,
     KNOWN,
     LAST_DATA,
-    NXT,
     REQUEST_FRAME,
     REQUEST_TIME,
     RESET_FRAME,
-    RESET_SIDE,
     RESET_TIME,
-    ROLES,
-    SERVER_ASKED,
-    UNA,
 )
-from analyzer.tcp import FIN, SECOND
+from analyzer.tables.heartbeats import INTERVAL, MISSED
+from analyzer.tcp import SECOND
 
 # Protocols give a peer up that missed two heartbeats (AMQP 0-9-1 4.2.7), or one and a half (MQTT 3.1.1 3.1.2.10).
-MISSED = 1.5
-# So many replies show that they are to be expected.
-REPLIES_BEFORE = 3
-# A broker that waits for one and a half intervals (MQTT) closes so long after the last heartbeat, but for jitter.
-STARVED = 1.4
-# Who waits for more intervals than these closes for another reason.
-MOST_MISSED = 4
+TOO_LONG = 1.5
+# Timers of a second's grain, and brokers that look at their clients' silence once in an interval.
+EARLY, LATE = 0.02, 1.2
 # Whose other end closes when they stop: MQTT 3.1.1 3.1.2.10, ZooKeeper's session timeout, STOMP 1.2, engine.io-protocol
 # 4, SignalR's client timeout. Of other protocols a ping is the sender's own affair.
 GIVE_UP = ("mqtt", "zookeeper", "stomp", "socket.io", "signalr")
@@ -57,55 +39,10 @@ SOURCE = "AMQP 0-9-1 4.2.7; MQTT 3.1.1 3.1.2.10; RFC 4271 4.4"
 REMEDY = "Find out what blocked the silent application. Run heartbeats outside the thread that does the work."
 
 
-def _missed(facts: Facts) -> Mask:
-    if not facts.beating.any():
-        return np.zeros(len(facts), bool)
-    tracks, beating = facts.tracks, facts.beating
-    # Whom a device on the path reset, the peer has not closed.
-    missed = _unreplied(tracks, beating) | (_starved(tracks, beating) & ~facts.forged[:, None])
-    return np.asarray(beating.all(axis=1) | missed.any(axis=1))
-
-
-def _unreplied(tracks: Tracks, beating: Mask) -> Mask:
-    """Endpoints of ended connections that spoke last, in vain: acknowledged heartbeats without a reply (flows, 2)."""
-    flows, endpoints = tracks.flows, tracks.endpoints
-    beat, known, fins = endpoints(BEAT), endpoints(KNOWN), endpoints(FIN_TIME)
-    replied = beat >> BEATS_ANSWERED & BEATS_MASK
-    spoke_last = flows[:, [ROLES]] & np.array([CLIENT_ASKED, SERVER_ASKED]) != 0
-    left = endpoints(NXT) - endpoints(UNA) & 0xFFFFFFFF
-    acknowledged = (known & HAS_UNA != 0) & (left <= (fins > 0) * FIN)
-    ended = (flows[:, [RESET_TIME]] > 0) | (fins > 0).any(axis=1, keepdims=True)
-    in_vain = (beat & BEAT_WAITS != 0) & (endpoints(BEAT_LAST) >= flows[:, [REQUEST_TIME]])
-    return np.asarray(beating & (replied >= REPLIES_BEFORE) & spoke_last & acknowledged & ended & in_vain)
-
-
-def _closed_by(tracks: Tracks) -> Column:
-    """When each end closed the connection, before the other, by FIN or RST: (flows, 2), NOT_YET where it did not."""
-    fins = tracks.endpoints(FIN_TIME)
-    closed = np.where(fins > 0, fins, NOT_YET)
-    for side in range(2):
-        resets = tracks.flows[:, RESET_SIDE] == side + 1
-        closed[:, side] = np.where(resets, np.minimum(closed[:, side], tracks.flows[:, RESET_TIME]), closed[:, side])
-    return np.asarray(np.where(closed < closed[:, ::-1], closed, NOT_YET))
-
-
-def _starved(tracks: Tracks, beating: Mask) -> Mask:
-    """Endpoints that alone sent heartbeats, then nothing for longer than any gap until the other closed: (flows, 2)."""
-    endpoints = tracks.endpoints
-    longest = tracks.longest_beat_gaps()
-    closed = _closed_by(tracks)[:, ::-1]
-    silent = closed - np.maximum(endpoints(BEAT_LAST), endpoints(LAST_DATA))
-    often = endpoints(BEAT) >> BEATS_SENT & BEATS_MASK >= REPLIES_BEFORE
-    # A host that has gone acknowledges no FIN: then it is not the application that says nothing.
-    there = (endpoints(KNOWN)[:, ::-1] & FIN_ACKED != 0) | (tracks.flows[:, [RESET_TIME]] > 0)
-    some = beating & ~beating[:, ::-1] & often & there
-    return np.asarray(some & (closed < NOT_YET) & (silent > STARVED * longest) & (silent < MOST_MISSED * longest))
-
-
 @rule(
     "heartbeat-missed",
     severity="medium",
-    where=_missed,
+    where=missed,
     title="{whom} missed heartbeats on {connections}",
     moment="last heartbeat",
 )
@@ -117,12 +54,19 @@ def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
     (a busy event loop, a stopped process) or has lost its timer. The other side declares it dead after one and a half
     to three intervals, and closes.
 
+    Often the protocol says how long it waits (MQTT's CONNECT, AMQP's Connection.TuneOk, BGP's OPEN), or that this is
+    why it closes (WebSocket's close code 1011, BGP's NOTIFICATION); then the finding quotes it. TCP keepalive does not
+    notice a blocked application: its kernel replies to probes.
+
     Look at: what the silent process was doing, starting one interval after its last heartbeat or reply.
 
     Keep the event loop free of blocking work. A separate heartbeat thread keeps the connection open, but then the
     heartbeat no longer shows that the worker is alive.
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
+    if claim := _said_so(flow, row) or _kept_waiting(flow, row, forged=bool(context.facts.forged[flow.stream])):
+        yield claim
+        return
     if len(flow.heartbeats) == len(SIDES):
         yield from _fell_silent(flow, row)
         return
@@ -131,14 +75,75 @@ def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
         yield from _stopped_sending(flow, beats, row, context)
 
 
+def _silence(row: list[int], side: int, until: int) -> tuple[int, int]:
+    """When an end last sent data, and how long before that moment."""
+    x = HEAD_SIZE + side * ENDPOINT_SIZE
+    last = max(row[x + BEAT_LAST], row[x + LAST_DATA])
+    return last, until - last if last else 0
+
+
+def _said_so(flow: Flow, row: list[int]) -> Claim | None:
+    """An end that closed, and said that it did so for want of heartbeats."""
+    told = [one for one in flow.said if one.what == MISSED]
+    if not told:
+        return None
+    closing, silent = ends(flow, told[-1].by)
+    last, lasted = _silence(row, SIDES.index(other_side(told[-1].by)), told[-1].time)
+    how_long = f"; {silent} had sent no data for {duration(lasted)}" if last else ""
+    return Claim(
+        summary=f"{closing} closed the connection for want of heartbeats and said so ({told[-1].protocol}: "
+        f"{told[-1].words}){how_long}",
+        remedy=REMEDY,
+        frames=(told[-1].frame,),
+        observed=f"{told[-1].protocol} {told[-1].words}",
+        expected="a heartbeat, or a reply to one, in each interval",
+        source=SOURCE,
+        at=last or told[-1].time,
+        whom=named(flow, other_side(told[-1].by)),
+    )
+
+
+def _kept_waiting(flow: Flow, row: list[int], *, forged: bool) -> Claim | None:
+    """An end that was silent for longer than had been said it would be, when the other closed the connection."""
+    if forged or flow.ending.by not in SIDES or flow.ending.how not in (How.FIN, How.RST, How.HALF_CLOSED):
+        return None
+    time, frame = _first_close(row)
+    by, side = SIDES.index(flow.ending.by), 1 - SIDES.index(flow.ending.by)
+    y = HEAD_SIZE + by * ENDPOINT_SIZE
+    limit = allowed(flow, SIDES[side])
+    # A host that has gone acknowledges no FIN: then it is not the application that says nothing.
+    if limit is None or time not in (row[y + FIN_TIME], row[RESET_TIME]):
+        return None
+    if row[RESET_TIME] != time and row[y + KNOWN] & FIN_ACKED == 0:
+        return None
+    interval, factor = limit
+    last, silent = _silence(row, side, time)
+    promised = next(one for one in reversed(flow.said) if one.what == INTERVAL)
+    if not factor - EARLY <= silent / (interval * SECOND) <= factor + LATE:
+        return None
+    quiet, closing = ends(flow, SIDES[side])
+    return Claim(
+        summary=f"{quiet} sent no data for {duration(silent)}, {silent / (interval * SECOND):.1f} times the interval "
+        f"of {interval:g} s that {promised.protocol} {promised.words} set, when {closing} closed the connection",
+        remedy=REMEDY,
+        frames=(promised.frame, frame),
+        observed=f"no data for {duration(silent)}; {promised.protocol} {promised.words}: {interval:g} s",
+        expected=f"data or a heartbeat at least every {interval * factor:g} s",
+        source=SOURCE,
+        confidence="likely",
+        at=last,
+        whom=named(flow, SIDES[side]),
+    )
+
+
 def _stopped_sending(flow: Flow, beats: Heartbeat, row: list[int], context: Context) -> Iterator[Claim]:
     """The one end that beats, until the other had waited for long enough."""
     one, side = slice(flow.stream, flow.stream + 1), SIDES.index(beats.sender)
     tracks = context.facts.tracks
     if beats.protocol not in GIVE_UP:
         return
-    starved = _starved(tracks._replace(flows=tracks.flows[one]), context.facts.beating[one])[0, side]
-    if not starved or context.facts.forged[flow.stream]:
+    kept_waiting = starved(tracks._replace(flows=tracks.flows[one]), context.facts.beating[one])[0, side]
+    if not kept_waiting or context.facts.forged[flow.stream]:
         return
     x = HEAD_SIZE + side * ENDPOINT_SIZE
     time, frame = _first_close(row)
@@ -166,7 +171,7 @@ def _fell_silent(flow: Flow, row: list[int]) -> Iterator[Claim]:
         # Other data stands for a heartbeat, and who has closed sends none.
         last = max(row[x + BEAT_LAST], row[x + LAST_DATA])
         silent = min(row[y + BEAT_LAST], row[x + FIN_TIME] or row[y + BEAT_LAST]) - last
-        if beats.protocol != others.protocol or silent <= MISSED * beats.period_s * 1e9:
+        if beats.protocol != others.protocol or silent <= TOO_LONG * beats.period_s * 1e9:
             continue
         sender, other = ends(flow, beats.sender)
         closed = flow.ending.by == others.sender
@@ -188,7 +193,7 @@ def _stopped_replying(flow: Flow, beats: Heartbeat, row: list[int], context: Con
     """The peer of the end that beats, until the connection was closed by either."""
     one, side = slice(flow.stream, flow.stream + 1), SIDES.index(beats.sender)
     tracks = context.facts.tracks
-    if not _unreplied(tracks._replace(flows=tracks.flows[one]), context.facts.beating[one])[0, side]:
+    if not unreplied(tracks._replace(flows=tracks.flows[one]), context.facts.beating[one])[0, side]:
         return
     x = HEAD_SIZE + side * ENDPOINT_SIZE
     time, frame = _first_close(row)
@@ -196,7 +201,7 @@ def _stopped_replying(flow: Flow, beats: Heartbeat, row: list[int], context: Con
     if waited <= min(context.idle_after, beats.period_s * 1e9 / 2):
         return
     sender, peer = ends(flow, beats.sender)
-    several = row[x + BEAT_LAST] > row[REQUEST_TIME] and waited > MISSED * beats.period_s * 1e9
+    several = row[x + BEAT_LAST] > row[REQUEST_TIME] and waited > TOO_LONG * beats.period_s * 1e9
     yield Claim(
         summary=f"{peer} acknowledged the last {beats.protocol} heartbeat{'s' * several} from {sender} but sent no "
         f"reply "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.diagnose.advice import how_to_set, proposed
+from analyzer.diagnose.advice import DEFAULT_TAKES, how_to_set, proposed
 from analyzer.diagnose.context import Context
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, earliest, survey
 from analyzer.knowledge.snippets import snippet
@@ -58,7 +58,7 @@ def _how(context: Context, flow: Flow) -> str:
     sysctls = " ".join(snippet("Linux").filled(timing))
     sides = [entry.sender for entry in flow.keepalive]
     return (
-        f"With {timing} a dead peer is detected after {timing.total} s instead of 2 h 11 min. "
+        f"With {timing} a dead peer is detected after {timing.total} s instead of {DEFAULT_TAKES}. "
         f"{how_to_set(context.facts, flow, timing, sides)} Or, for all sockets with SO_KEEPALIVE on Linux: sysctl -w "
         f"{sysctls}."
     )

@@ -62,7 +62,6 @@ def _observed(memory: Memory) -> str:
         return (
             f"an RST with another hop limit than its sender's packets, {duration(memory.fatal)} after the last packet"
             + (f"; others survived {duration(memory.survived)} of silence" if memory.survived else "")
-            + (f"; others survived {duration(memory.survived)} of silence" if memory.survived else "")
         )
     if not memory.survived:
         return f"a connection that died after {duration(memory.fatal)} of silence; none is known to have survived one"

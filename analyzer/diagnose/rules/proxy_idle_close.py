@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from analyzer.diagnose.context import Context
 from analyzer.diagnose.limit_claims import limit_claim
 from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
 from analyzer.diagnose.registry import Claim, survey
 from analyzer.model.flows import SIDES
-from analyzer.model.quantities import between, duration
+from analyzer.model.quantities import between, connections, duration
+from analyzer.tables.arrays import are_among, distinct
+from analyzer.tables.fields import EVENT_ENDPOINT, EVENT_FRAME, EVENT_TIME, EVENT_WHY, LAST_DATA
+from analyzer.tables.heartbeats import IDLE, SAID, said
 from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:
@@ -35,14 +40,52 @@ def proxy_idle_close(context: Context) -> Iterator[Claim]:
     not count as data for such a limit, and do not keep the connection open. Clients that reuse connections must expect
     this: a request sent at that moment crosses the FIN and may fail (see keepalive-race).
 
+    Some say so before they close: MySQL with error 4031, PostgreSQL with SQLSTATE 57P05 or 25P03 (a transaction that
+    was left open), IMAP with BYE, gRPC with GOAWAY and max_idle. Then the finding quotes it, and is certain.
+
     Look at: the idle limits of the host that closed, and of proxies in front of it.
 
     Make the side that sends requests close idle connections first, with a shorter limit. Where a connection must last,
     send application heartbeats.
     """
+    for closed, words in _said_so(context):
+        yield _told(context, closed, words)
     for limit in context.idle_limits:
         if not limit.foreign.any():  # that is a device's, see middlebox-idle-timeout
             yield from _claim(context, limit)
+
+
+def _said_so(context: Context) -> Iterator[tuple[Limit, str]]:
+    """Connections of each service that an end closed after saying that they were idle, and its words."""
+    told = context.facts.sayings(said(IDLE))
+    streams, sides = told[:, EVENT_ENDPOINT] >> 1, told[:, EVENT_ENDPOINT] & 1
+    for group in context.by_service(distinct(streams)):
+        for side in range(2):
+            rows = told[are_among(streams, group) & (sides == side)]
+            if not len(rows):
+                continue
+            closed = rows[:, EVENT_ENDPOINT] >> 1
+            idle = rows[:, EVENT_TIME] - context.facts.tracks.endpoints(LAST_DATA, closed)[:, 1 - side]
+            never = np.zeros(len(rows), bool)
+            words = SAID[int(rows[0, EVENT_WHY]) - 1]
+            limit = Limit(closed, side, len(closed), idle, idle, rows[:, EVENT_FRAME], resets=never, foreign=never)
+            yield limit, f"{words.protocol} {words.words}"
+
+
+def _told(context: Context, limit: Limit, words: str) -> Claim:
+    shortest, longest = int(limit.measured.min()), int(limit.measured.max())
+    return limit_claim(
+        context,
+        limit,
+        summary=f"{context.at_side(limit.streams, limit.side)} closed {connections(len(limit.streams))} after "
+        f"{between(shortest, longest)} without data, and said so "
+        f"({words})",
+        remedy=_remedy(shortest, limit.side),
+        observed=words,
+        expected="a limit that both sides know",
+        source="MySQL ER_CLIENT_INTERACTION_TIMEOUT; PostgreSQL appendix A; RFC 9051 5.4",
+        confidence="certain",
+    )
 
 
 def _closing_after(idle: int, late: int, side: int, port: int) -> list[Middlebox]:

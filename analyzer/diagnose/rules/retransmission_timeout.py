@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.diagnose.advice import USUAL, user_timeout
+from analyzer.diagnose.advice import DEFAULT_TAKES, USUAL, takes, user_timeout
 from analyzer.diagnose.context import Context
 from analyzer.diagnose.errors_on_path import path_errors
 from analyzer.diagnose.phrases import ends, named
@@ -16,16 +16,21 @@ from analyzer.model.flows import SIDES, Flow
 from analyzer.model.quantities import duration, times
 from analyzer.model.words import How
 from analyzer.tables.fields import (
+    BEAT_LAST,
     ENDPOINT_SIZE,
     FIN_END,
     FIN_FRAME,
+    FIN_TIME,
     HEAD_SIZE,
     KNOWN,
+    LAST_DATA,
+    LAST_RX,
     REQUEST_FRAME,
     RESENT,
     RESENT_FIRST,
     RESENT_GAP,
     RESENT_LAST,
+    RESET_TIME,
     SENT_FIN,
     STAMP,
     SYN_TSVAL,
@@ -79,13 +84,28 @@ def retransmission_timeout(flow: Flow, context: Context) -> Iterator[Claim]:
             f"{duration(lasted)} {then}{said}",
             remedy=_remedy(context, flow, side, still_open=then.startswith("and was"), lasted=lasted),
             frames=tuple(frame for frame in (row[REQUEST_FRAME] or row[x + FIN_FRAME],) if frame),
-            observed=f"{row[x + RESENT]} retransmissions without an acknowledgement",
+            observed=f"{row[x + RESENT]} retransmissions without an acknowledgement{_heartbeat(flow, row, side)}",
             expected="an ACK within a round trip",
             source="RFC 9293 3.8.1; RFC 6298; Linux net/ipv4/tcp_timer.c tcp_write_timeout()",
             confidence="certain" if seen else "likely",
             at=row[x + RESENT_FIRST],
             whom=named(flow, SIDES[1 - side]),
         )
+
+
+def _heartbeat(flow: Flow, row: list[int], side: int) -> str:
+    """That a heartbeat found the peer silent, and how long it took the application to give up, where it did."""
+    x = HEAD_SIZE + side * ENDPOINT_SIZE
+    beats = [one for one in flow.heartbeats if one.sender == SIDES[side]]
+    if not beats or row[x + BEAT_LAST] < max(row[x + LAST_DATA], row[x + LAST_RX]):
+        return ""
+    what = f"; the data begins with a {beats[0].name} heartbeat, sent every {beats[0].period_s:.4g} s"
+    ended = min([time for time in (row[x + FIN_TIME], row[RESET_TIME]) if time], default=0)
+    if ended <= row[x + BEAT_LAST]:
+        return what
+    probing = [takes(entry, 0) for entry in flow.keepalive if entry.sender == SIDES[side]]
+    known = f"its settings takes {probing[0]}" if probing and probing[0] else f"Linux defaults takes {DEFAULT_TAKES}"
+    return f"{what}; its sender gave up {duration(ended - row[x + BEAT_LAST])} later, and keepalive with {known}"
 
 
 def _remedy(context: Context, flow: Flow, side: int, *, still_open: bool, lasted: int) -> str:

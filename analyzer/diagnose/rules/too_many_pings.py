@@ -12,13 +12,13 @@ from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.columns import Facts
 from analyzer.model.flows import SIDES, Flow
 from analyzer.tables.arrays import Mask
-from analyzer.tables.fields import EVENT_ENDPOINT, EVENT_KIND, EVENT_UNWELCOME
+from analyzer.tables.fields import EVENT_ENDPOINT
+from analyzer.tables.heartbeats import TOO_OFTEN, said
 
 
 def _told(facts: Facts) -> Mask:
-    events = facts.tracks.events
     told = np.zeros(len(facts), bool)
-    told[events[events[:, EVENT_KIND] == EVENT_UNWELCOME, EVENT_ENDPOINT] >> 1] = True
+    told[facts.sayings(said(TOO_OFTEN))[:, EVENT_ENDPOINT] >> 1] = True
     return told
 
 
@@ -43,8 +43,8 @@ def too_many_pings(flow: Flow, context: Context) -> Iterator[Claim]:
     permitKeepAliveWithoutCalls; C++, Python and others: grpc.http2.min_recv_ping_interval_without_data_ms and
     grpc.keepalive_permit_without_calls).
     """
-    for side, tired in enumerate(SIDES):
-        frames = context.facts.event_frames(flow.stream, EVENT_UNWELCOME, side)
+    for tired in SIDES:
+        frames = tuple(one.frame for one in flow.said if one.what == TOO_OFTEN and one.by == tired)
         if not frames:
             continue
         _, other = ends(flow, tired)

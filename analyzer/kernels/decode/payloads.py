@@ -1,9 +1,9 @@
-"""Payload that a protocol sends as a heartbeat: the rows of tables.heartbeats, and WebSocket's control frames."""
+"""Payload that is a heartbeat, or is about heartbeats: the rows of tables.heartbeats, WebSocket's control frames."""
 
 from __future__ import annotations
 
 from analyzer.kernels.engine.registry import Buffer, kernel
-from analyzer.tables.heartbeats import HEARTBEAT_REPLY, WEBSOCKET_LONGEST, WEBSOCKET_PING, WEBSOCKET_PONG
+from analyzer.tables.heartbeats import HEARTBEAT_REPLY, SAYS_VALUE, WEBSOCKET_LONGEST, WEBSOCKET_PING, WEBSOCKET_PONG
 from analyzer.tables.patterns import PATTERN_HEAD, PATTERN_SIZE, PATTERNS, PATTERNS_FROM
 
 
@@ -28,8 +28,17 @@ def is_there(buf: Buffer, at: int, word: int, count: int) -> bool:
 
 
 @kernel
+def number_there(buf: Buffer, at: int, pattern: int) -> int:
+    """The number in a payload, in network order, as the upper bits of its word; 0 where the row has none."""
+    value = 0
+    for place in range(PATTERNS[pattern + 6]):
+        value = value << 8 | buf[at + PATTERNS[pattern + 5] + place]
+    return value << SAYS_VALUE
+
+
+@kernel
 def heartbeat_payload(buf: Buffer, at: int, length: int) -> int:
-    """Which protocol's heartbeat a segment's whole payload is: tables.fields.HEARTBEAT."""
+    """What a segment's whole payload is: tables.fields.HEARTBEAT."""
     if buf[at] == WEBSOCKET_PING or buf[at] == WEBSOCKET_PONG:
         return websocket_payload(buf, at, length)
     for pattern in range(PATTERNS_FROM[buf[at]], PATTERNS_FROM[buf[at] + 1], PATTERN_SIZE):
@@ -39,5 +48,5 @@ def heartbeat_payload(buf: Buffer, at: int, length: int) -> int:
                 last = at + length - needle if needle > 0 else at + begins
                 for place in range(at + begins, last + 1):
                     if is_there(buf, place, pattern + PATTERN_HEAD + begins, needle):
-                        return PATTERNS[pattern]
+                        return PATTERNS[pattern] | number_there(buf, at, pattern)
     return 0

@@ -49,7 +49,7 @@ from analyzer.tables.fields import (
     TUNNEL_SPLIT,
     WINDOW,
 )
-from analyzer.tables.heartbeats import WEBSOCKET_LONGEST
+from analyzer.tables.heartbeats import LONGEST
 from analyzer.tcp import (
     HAS_DSACK,
     HAS_MSS,
@@ -166,7 +166,7 @@ def tcp(buf: Buffer, at: int, end: int, packets: Ints, row: int) -> int:
     packets[row + HEARTBEAT] = 0
     if at + header < min(end, wire_end):
         packets[row + OCTET] = buf[at + header]
-        if wire_end <= end and wire_end - at - header <= WEBSOCKET_LONGEST:
+        if wire_end <= end and wire_end - at - header <= LONGEST:
             packets[row + HEARTBEAT] = heartbeat_payload(buf, at + header, wire_end - at - header)
     return 0
 

@@ -25,7 +25,8 @@ from analyzer.tables.fields import (
     CLIENT_ASKED,
     EVENT_BEAT,
     EVENT_COUNT,
-    EVENT_UNWELCOME,
+    EVENT_SAID,
+    EVENT_WHY,
     EVENTS_KEPT,
     HEARTBEAT,
     LAST_DATA,
@@ -37,14 +38,19 @@ from analyzer.tables.heartbeats import (
     HEARTBEAT_KIND,
     HEARTBEAT_PROTOCOL,
     HEARTBEAT_REPLY,
-    HEARTBEATS_UNWELCOME,
     KIND_MASK,
+    KIND_NAMES,
+    SAYS,
+    SAYS_MASK,
+    SAYS_VALUE,
 )
 from analyzer.tcp import SHORTEST_TIMER_NS
 
 MILLI = 1_000_000
-# Heartbeats of an unknown protocol are small, TLS and all.
+# Heartbeats of an unknown protocol are small, TLS and all; those of a kind are as long as BEAT_LENGTH can say.
 LONGEST_UNKNOWN = 128
+LONGEST_KIND = 255
+TLS = 1 + KIND_NAMES.index("tls")
 # What they draw brings no news: it is no longer than they are, but for a mask of four bytes that a WebSocket's client
 # adds, or a status, as in MySQL's OK.
 NEWS = 8
@@ -212,19 +218,26 @@ def broken(flows: Ints, x: int, beat: int, same: bool) -> int:
 
 
 @kernel
+def is_too_long(length: int, kind: int) -> bool:
+    """Whether data is longer than a heartbeat of this kind, 0 being none."""
+    return length > (LONGEST_UNKNOWN if kind == 0 or kind == TLS else LONGEST_KIND)
+
+
+@kernel
 def rhythm_beat(
     packets: Ints, row: int, flows: Ints, f: int, x: int, y: int, endpoint: int, quiet: int, events: Ints, counts: Ints
 ) -> None:
     """New data of `x` whose bytes say nothing: of one length, at one pace, with silence between, it is a heartbeat."""
     time, length, beat = packets[row + TIME], packets[row + LEN], flows[x + BEAT]
     first = flows[x + LAST_DATA] == 0 and flows[y + LAST_DATA] == 0
-    if length > LONGEST_UNKNOWN or (quiet < SHORTEST_TIMER_NS and not first):
+    kind = packets[row + HEARTBEAT] >> HEARTBEAT_KIND & KIND_MASK
+    if is_too_long(length, kind) or (quiet < SHORTEST_TIMER_NS and not first):
         if beat != 0 and not is_settled(flows, x):
             flows[x + BEAT] = 0
         return
     if beat >> BEAT_PROTOCOL != 0:
         return
-    settled, kind = is_settled(flows, x), packets[row + HEARTBEAT] >> HEARTBEAT_KIND & KIND_MASK
+    settled = is_settled(flows, x)
     gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
     on_time, same = in_rhythm(flows, x, gap), has_length(beat, length)
     if same and (on_time or keeps_pace(flows, x, gap, quiet, settled)):
@@ -252,8 +265,11 @@ def heartbeat(
     if flows[y + BEAT] != 0:
         answered_beat(packets, row, flows, y, quiet)
     payload = packets[row + HEARTBEAT]
-    if payload & HEARTBEATS_UNWELCOME:
-        log_event(packets, row, flows, f, endpoint, EVENT_UNWELCOME, events, counts)
+    if payload >> SAYS & SAYS_MASK:
+        e = log_event(packets, row, flows, f, endpoint, EVENT_SAID, events, counts)
+        if e >= 0:
+            events[e + EVENT_WHY] = payload >> SAYS & SAYS_MASK
+            events[e + EVENT_COUNT] = payload >> SAYS_VALUE
     if payload & HEARTBEAT_REPLY:
         return
     protocol = payload & HEARTBEAT_PROTOCOL

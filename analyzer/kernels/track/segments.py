@@ -81,6 +81,7 @@ from analyzer.tables.fields import (
     HAS_UNA,
     HEAD_SIZE,
     HEARING_OPEN,
+    HEARTBEAT,
     HELD_BACK,
     ISN,
     KEY_HASH,
@@ -162,7 +163,7 @@ def transferred(
     is_new = advance(packets, row, flows, x, probes)
     received(packets, row, flows, x, y, is_new, expected, probes)
     if is_new and length > 0:
-        if length <= WEBSOCKET_LONGEST or flows[x + BEAT] != 0 or flows[y + BEAT] != 0:
+        if length <= WEBSOCKET_LONGEST or flows[x + BEAT] | flows[y + BEAT] | packets[row + HEARTBEAT] != 0:
             endpoint = f // FLOW_SIZE * 2 + side
             heartbeat(packets, row, flows, f, x, y, endpoint, quiet, events, counts)
         request_reply(packets, row, flows, f, x, side, probes)

@@ -35,6 +35,7 @@ from analyzer.tables.fields import (
     HAS_UNA,
     HEAD_SIZE,
     HEARING_OPEN,
+    HEARTBEAT,
     KNOWN,
     KNOWN_TUNNEL,
     LAST_DATA,
@@ -112,7 +113,7 @@ def usual_data(
     flows[x + NXT] = (packets[row + SEQ] + length) & MASK_32
     flows[x + ADVANCE_TIME] = time
     flows[x + LAST_WINDOW] = flows[x + LAST_WINDOW] & WINDOW_MASK | length << ADVANCE_LEN
-    if length <= WEBSOCKET_LONGEST or flows[x + BEAT] | flows[y + BEAT] != 0:
+    if length <= WEBSOCKET_LONGEST or flows[x + BEAT] | flows[y + BEAT] | packets[row + HEARTBEAT] != 0:
         heartbeat(packets, row, flows, f, x, y, f // FLOW_SIZE * 2 + side, quiet, events, counts)
     request_reply(packets, row, flows, f, x, side, probes)
     flows[x + LAST_DATA] = time

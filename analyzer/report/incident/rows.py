@@ -53,6 +53,9 @@ def _details(flow: Flow) -> Iterable[tuple[str, str]]:
             f"heartbeats of the {beats.sender}",
             f"{beats.name}, every {beats.period_s:.4g} s; {beats.sent} sent, {beats.answered} answered",
         )
+    for one in flow.said:
+        interval = f": {one.seconds:g} s" if one.seconds is not None else ""
+        yield f"the {one.by} said", f"{one.protocol} {one.words}{interval}"
     if flow.tunnel:
         yield "tunnel", flow.tunnel
 
