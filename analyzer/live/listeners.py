@@ -74,8 +74,8 @@ def metrics(run: Live, where: str) -> Iterator[None]:
             with settings.step():
                 analysis, _ = run.present(MOST)
                 served.show_settings(analysis.hosts(HOSTS))
-                beating = analysis.facts.beating.any(axis=1).nonzero()[0].tolist()
-                served.show_heartbeats(analysis.flows_of(beating))
+                beating = analysis.facts.where(lambda facts: facts.beating[:, 0] | facts.beating[:, 1])
+                served.show_heartbeats(analysis.flows_of(beating.tolist()))
 
     run.listeners.append(served.note)
     run.observers.append(observe)

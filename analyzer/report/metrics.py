@@ -106,7 +106,8 @@ class Metrics:
     def show_heartbeats(self, flows: Iterable[Flow]) -> None:
         """Show on how many of these connections an end sends heartbeats, by their protocol or the guess at it."""
         self._beating.clear()
-        for protocol, count in Counter(name for flow in flows for name in {one.name for one in flow.heartbeats}).items():
+        names = Counter(name for flow in flows for name in {beats.name for beats in flow.heartbeats})
+        for protocol, count in names.items():
             self._beating.labels(protocol).set(count)
 
     def close(self) -> None:
