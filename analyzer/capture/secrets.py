@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ from analyzer.wire import PCAPNG_BYTE_ORDER, PCAPNG_SECRETS, PCAPNG_SECTION_HEAD
 
 HEAD = 8  # the type and the length of a block
 SMALLEST_BLOCK, LARGEST_SECRETS = 12, 1 << 24
+# A line of NSS's key log format: a label, the client's random of 32 bytes, a secret.
+_SECRET = re.compile(rb"^[A-Z0-9_]+ ([0-9a-fA-F]{64}) [0-9a-fA-F]+\s*$", re.MULTILINE)
+# RFC 8446 4.1.2, 5.1: a record with a ClientHello, whose version, and so its random, is where TLS 1.0 had them.
+_CLIENT_HELLO = re.compile(rb"\x16\x03[\x00-\x04]..\x01...\x03[\x00-\x03](.{32})", re.DOTALL)
 
 
 def tls_secrets(path: str) -> bytes:
@@ -46,3 +51,13 @@ def _key_logs(file: IO[bytes]) -> Iterator[bytes]:
         secrets, size = struct.unpack_from(f"{order}II", body)
         if secrets == PCAPNG_TLS_KEY_LOG:
             yield body[8 : 8 + size]
+
+
+def why_useless(secrets: bytes, packets: bytes) -> str:
+    """Why these secrets decrypt nothing in a file of packets; empty where they may."""
+    randoms = {bytes.fromhex(text.decode()) for text in _SECRET.findall(secrets)}
+    if not randoms:
+        return "no line of it is a TLS secret in the format of SSLKEYLOGFILE"
+    if randoms.isdisjoint(_CLIENT_HELLO.findall(packets)):
+        return "none of its secrets is of a TLS handshake that was captured with heartbeats behind it"
+    return ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.capture.secrets import tls_secrets
+from analyzer.capture.secrets import tls_secrets, why_useless
 from analyzer.crosscheck.heartbeats import HAVE_REPLIES, Dissected, dissected
 from analyzer.model.flows import SIDES, Heartbeat
 from analyzer.pipeline.extraction import Sent, write_packets
@@ -50,6 +50,8 @@ def dissect(
         path = Path(folder) / "candidates.pcapng"
         with path.open("wb") as out:
             sent = list(write_packets(analysis, chosen.tolist(), out))
+        if keylog is not None and (useless := why_useless(Path(keylog).read_bytes(), path.read_bytes())):
+            notify(f"--keylog {keylog}: {useless}")
         secrets = b"\n".join(filter(None, (tls_secrets(facts.path) for facts in analysis.captures)))
         if keylog is not None and secrets:
             secrets += b"\n" + Path(keylog).read_bytes()

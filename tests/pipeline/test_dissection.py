@@ -88,6 +88,22 @@ def test_the_command_line() -> None:
     assert keepalive("analyze", MQTT, "--dissect", "--each").returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("secrets", "said"),
+    [
+        (b"no key log\n", "no line of it is a TLS secret"),
+        (b"CLIENT_RANDOM %s %s\n" % (b"ab" * 32, b"cd" * 48), "none of its secrets is of a TLS handshake"),
+    ],
+)
+def test_a_key_log_of_something_else_is_told(secrets: bytes, said: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.keys"
+    other.write_bytes(secrets)
+    done = keepalive("analyze", MQTT, "--dissect", "--keylog", other)
+    assert f"--keylog {other}: {said}" in done.stderr.decode()
+    assert "client mqtt? every 2.3 s" in done.stdout.decode()
+    assert b"--keylog" not in keepalive("analyze", MQTT, "--dissect", "--keylog", KEYS).stderr
+
+
 def test_without_tshark_the_rhythm_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object, purpose: str, **__: object) -> None:
         raise UsageError(f"{purpose} needs tshark, Wireshark's command: apt install tshark")
