@@ -1,0 +1,181 @@
+"""`keepalive sockets`: this host's TCP sockets with their kernel timers and owners, and those that leak."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from analyzer.commands.console import noter
+from analyzer.commands.declared import command, option, with_groups
+from analyzer.commands.exits import EXIT_FINDING, EXIT_NOTHING_SELECTED
+from analyzer.commands.options import Coloring, Severity, files, limit, output, quiet
+from analyzer.commands.outputs import STANDARD_OUTPUT, binary_output, open_output, width_of
+from analyzer.commands.result import Format
+from analyzer.commands.socket_selection import SECTION, SocketSelection
+from analyzer.errors import CaptureError, UsageError
+from analyzer.model.findings import SEVERITIES
+
+if TYPE_CHECKING:
+    from analyzer.host import Snapshot
+    from analyzer.model.sockets import Socket, Suspect
+
+
+@command
+@option(
+    "--netns", metavar="NAME", default="", section=SECTION, help="Sockets of this network namespace, or of all (root)"
+)
+@option(
+    "--from",
+    "source",
+    metavar="FILE",
+    shell_complete=files,
+    help="Read what `ss -tnope` printed on another host (with -i its idle times, too); - is standard input",
+)
+@option(
+    "--options", is_flag=True, help="Ask each socket for its keepalive options (root; each is borrowed for an instant)"
+)
+@option(
+    "--idle-after",
+    type=click.FloatRange(min=0),
+    default=3600.0,
+    metavar="SECONDS",
+    help="Silence after which a socket without keepalive is suspect",
+)
+@limit
+@option("--format", "form", type=click.Choice(Format), default=Format.text, help="How the result is written")
+@output("Write to this file instead of standard output")
+@option(
+    "--fail-on",
+    type=click.Choice(Severity, case_sensitive=False),
+    help="Exit with status 1 if a selected suspect is this severe or worse",
+)
+@option("-v", "--verbose", is_flag=True, help="Print all that is known of each suspect")
+@quiet
+@with_groups(selection=SocketSelection, color=Coloring)
+def sockets(
+    selection: SocketSelection,
+    color: Coloring,
+    netns: str,
+    source: str | None,
+    options: bool,
+    idle_after: float,
+    limit: int,
+    form: Format,
+    output: str | None,
+    fail_on: Severity | None,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """List this host's TCP sockets with their timers and owners, and those that leak.
+
+    Shows of each socket whether keepalive is on, which timer runs and when it fires, how long no data has passed, and
+    which process holds it. Sockets that nobody closes, or that wait in vain, come first, with the fix. Only root sees
+    the owners of other users' sockets.
+    """
+    from analyzer.diagnose.sockets import find_suspects
+
+    snapshot = _snapshot(source, netns, options=options)
+    shown = selection.of(snapshot.sockets)
+    suspects = _of_these(find_suspects(snapshot.sockets, idle_after), shown)
+    if selection.only_suspects or selection.sort is None:
+        shown = _worst_first(shown, suspects, rest=not selection.only_suspects)
+    if form is Format.parquet:
+        if output in (None, STANDARD_OUTPUT):
+            raise UsageError("--format parquet is written to a file: -o FILE")
+        with binary_output(str(output)) as binary:
+            from analyzer.report.socket_records import write_parquet
+
+            write_parquet(shown, binary)
+    else:
+        with open_output(output) as out:
+            _write(snapshot, shown, suspects, form, color, limit, verbose, out)
+    if not shown and selection.asked:
+        noter(quiet)(f"none of {len(snapshot.sockets):,} sockets matches")
+        raise click.exceptions.Exit(EXIT_NOTHING_SELECTED)
+    worst = max((SEVERITIES.index(one.severity) for one in suspects), default=-1)
+    if fail_on is not None and worst >= SEVERITIES.index(fail_on):
+        raise click.exceptions.Exit(EXIT_FINDING)
+
+
+def _snapshot(source: str | None, netns: str, *, options: bool) -> Snapshot:
+    """Of this host, or of the one where a file was made."""
+    from analyzer.host import Snapshot, take_snapshot
+
+    if source is None:
+        return take_snapshot(netns, options=options)
+    if netns or options:
+        raise UsageError("--netns and --options ask this host's kernel: leave --from out")
+    from analyzer.host.ss import read_ss
+
+    try:
+        octets = sys.stdin.buffer.read() if source == STANDARD_OUTPUT else Path(source).read_bytes()
+        made = 0.0 if source == STANDARD_OUTPUT else Path(source).stat().st_mtime
+    except OSError as error:
+        raise CaptureError(f"cannot be read: {error.strerror}", path=source) from error
+    found = read_ss(octets.decode(errors="replace"), source)
+    return Snapshot(made, found, 0, any(one.idle is not None for one in found))
+
+
+def _of_these(suspects: Sequence[Suspect], shown: Sequence[Socket]) -> list[Suspect]:
+    """Suspects that any of these sockets belongs to, with those alone; one socket is of the worst of its suspects."""
+    left = {id(one) for one in shown}
+    found = []
+    for suspect in suspects:
+        mine = tuple(one for one in suspect.sockets if id(one) in left)
+        if mine:
+            found.append(suspect._replace(sockets=mine))
+    return found
+
+
+def _worst_first(shown: Sequence[Socket], suspects: Sequence[Suspect], *, rest: bool) -> list[Socket]:
+    """Sockets of the worst suspects, then the others by their silence, if these are wanted too."""
+    first = {id(one): one for suspect in suspects for one in suspect.sockets}
+    others = sorted((one for one in shown if id(one) not in first), key=lambda one: -(one.idle or 0))
+    return [*first.values(), *(others if rest else ())]
+
+
+def _write(
+    snapshot: Snapshot,
+    shown: Sequence[Socket],
+    suspects: Sequence[Suspect],
+    form: Format,
+    color: Coloring,
+    limit: int,
+    full: bool,
+    out: TextIO,
+) -> None:
+    from analyzer.report import socket_records
+
+    if form is Format.csv:
+        socket_records.write_csv(shown, out)
+    elif form is Format.json:
+        socket_records.write_json(snapshot.time, snapshot.unseen, shown, suspects, out)
+    elif form is Format.ndjson:
+        socket_records.write_ndjson(snapshot.time, snapshot.unseen, shown, suspects, out)
+    else:
+        from analyzer.report.layout import Layout
+        from analyzer.report.sockets import write_sockets
+
+        styled = color.on(out)
+        layout = Layout(
+            width_of(out),
+            False,
+            lambda text, colour: click.style(text, fg=colour) if styled else text,
+            lines=limit or None,
+            full=full,
+        )
+        write_sockets(shown, suspects, list(_notes(snapshot)), layout, out)
+
+
+def _notes(snapshot: Snapshot) -> list[str]:
+    """What could not be seen."""
+    notes = []
+    if snapshot.unseen:
+        notes.append(f"Descriptors of {snapshot.unseen} processes cannot be seen: run as root for the owners of all.")
+    if not snapshot.idle_known:
+        notes.append("Idle times are not known here, so no socket is called silent.")
+    return notes

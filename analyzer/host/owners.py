@@ -1,0 +1,110 @@
+"""Which processes hold this host's sockets: by the inode that their descriptors name in /proc (proc(5))."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from collections.abc import Collection, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from analyzer.host.runtimes import runtime_of
+from analyzer.model.sockets import Owner, Process
+
+PROC = Path("/proc")
+_SOCKET = "socket:["
+# cgroups of container engines: docker-ID.scope, cri-containerd-ID.scope, crio-ID.scope, libpod-ID.scope, docker/ID.
+_CONTAINER = re.compile(r"(?:docker|cri-containerd|crio|libpod|containerd|lxc)[-/:]([0-9a-f]{12})[0-9a-f]{0,52}\b")
+# kubelet: kubepods-burstable-podUID.slice, with _ for -, or /podUID/.
+_POD = re.compile(r"\bpod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})\b")
+_UNIT = re.compile(r"([^/]+\.(?:service|socket|scope))(?:/|$)")
+_STARTED = 19  # starttime of /proc/PID/stat, counted behind the command's parenthesis
+
+
+class Holders(NamedTuple):
+    """By inode who holds it, and of how many processes that could not be seen."""
+
+    by_inode: dict[int, tuple[Owner, ...]]
+    unseen: int
+
+
+def find_holders(inodes: Collection[int]) -> Holders:
+    """The descriptors of all processes that name one of these inodes.
+
+    Of another user's processes the kernel shows descriptors only to root, or with CAP_SYS_PTRACE: those are counted.
+    """
+    found: dict[int, tuple[Owner, ...]] = {}
+    unseen = 0
+    for name in (folder.name for folder in PROC.iterdir() if folder.name.isdigit()):
+        try:
+            held = [(fd, inode) for fd, inode in _sockets_of(name) if inode in inodes]
+            if held:
+                process = _process(int(name))
+                for fd, inode in held:
+                    mine = (Owner(process, fd),)
+                    found[inode] = found[inode] + mine if inode in found else mine
+        except PermissionError:
+            unseen += 1
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+    return Holders(found, unseen)
+
+
+def _sockets_of(pid: str) -> Iterator[tuple[int, int]]:
+    """Each descriptor that is a socket, and its inode."""
+    folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for fd in os.listdir(folder):  # noqa: PTH208 - a descriptor is no path: half the time
+            try:
+                target = os.readlink(fd, dir_fd=folder)
+            except FileNotFoundError:
+                continue
+            if target.startswith(_SOCKET):
+                yield int(fd), int(target[len(_SOCKET) : -1])
+    finally:
+        os.close(folder)
+
+
+def _process(pid: int) -> Process:
+    """What /proc says of a process."""
+    folder = PROC / str(pid)
+    stat = (folder / "stat").read_text(errors="replace")
+    started = int(stat[stat.rindex(")") + 2 :].split()[_STARTED]) / os.sysconf("SC_CLK_TCK")
+    groups = (folder / "cgroup").read_text(errors="replace")
+    container, pod = _CONTAINER.search(groups), _POD.search(groups)
+    units = _UNIT.findall(groups)
+    try:
+        executable = str((folder / "exe").readlink())
+    except OSError:
+        executable = ""
+    return Process(
+        pid=pid,
+        command=(folder / "comm").read_text(errors="replace").rstrip("\n"),
+        user=user_name(folder.stat().st_uid),
+        since=_booted() + started,
+        executable=executable,
+        runtime=runtime_of(str(folder / "exe"), executable),
+        unit=units[-1].replace(r"\x2d", "-") if units and container is None else "",
+        container=container[1] if container else "",
+        pod=pod[1].replace("_", "-") if pod else "",
+    )
+
+
+@lru_cache(1)
+def _booted() -> float:
+    """When this host started, in seconds since 1970."""
+    for line in (PROC / "stat").read_text().splitlines():
+        if line.startswith("btime "):
+            return float(line.split()[1])
+    return 0.0
+
+
+@lru_cache(256)
+def user_name(uid: int) -> str:
+    """A user's name, or the number of one that has none here."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
