@@ -34,11 +34,14 @@ from analyzer.tables.fields import (
     TIME,
 )
 from analyzer.tables.heartbeats import (
+    HEARTBEAT_ALONE,
     HEARTBEAT_KIND,
     HEARTBEAT_PROTOCOL,
     HEARTBEAT_REPLY,
     HEARTBEATS_UNWELCOME,
     KIND_MASK,
+    KIND_TLS,
+    TLS_LONGEST_PING,
 )
 from analyzer.tcp import SHORTEST_TIMER_NS
 
@@ -135,7 +138,8 @@ def count_beat(packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: i
     flows[x + BEAT_LAST] = packets[row + TIME]
     if beats_sent(flows[x + BEAT]) < BEATS_MASK:
         flows[x + BEAT] += 1 << BEATS_SENT
-    flows[x + BEAT] |= BEAT_WAITS
+    if packets[row + HEARTBEAT] & HEARTBEAT_ALONE == 0:
+        flows[x + BEAT] |= BEAT_WAITS
     if is_settled(flows, x) and flows[f + EVENTS_KEPT] < EVENTS_FOR_BEATS:
         e = log_event(packets, row, flows, f, endpoint, EVENT_BEAT, events, counts)
         if e >= 0:
@@ -168,12 +172,13 @@ def answered_beat(packets: Ints, row: int, flows: Ints, y: int, quiet: int) -> N
 
 
 @kernel
-def may_begin(flows: Ints, f: int, x: int, y: int, quiet: int) -> bool:
+def may_begin(flows: Ints, f: int, x: int, y: int, quiet: int, kind: int, length: int) -> bool:
     """Whether data of `x` may be the first of heartbeats: a server's reply is none, however long the request waited.
 
-    But where the client's own heartbeats expect no reply, the server's come between them.
+    But where the client's own heartbeats expect no reply, the server's come between them. And a record of TLS may be
+    too short for a reply: whoever asks and waits speaks HTTP, mostly.
     """
-    if x < y or flows[f + ROLES] & CLIENT_ASKED == 0:
+    if x < y or flows[f + ROLES] & CLIENT_ASKED == 0 or (kind == KIND_TLS and length <= TLS_LONGEST_PING):
         return True
     return beats_sent(flows[y + BEAT]) > 1 and quiet // MILLI > shortest_gap(flows, y) // REPLY_WITHIN
 
@@ -240,7 +245,7 @@ def rhythm_beat(
             flows[x + BEAT_LAST] = time
     else:
         flows[x + BEAT] = 0
-        if may_begin(flows, f, x, y, quiet):
+        if may_begin(flows, f, x, y, quiet, kind, length):
             begin_beats(flows, x, 0, length, time, broken(flows, x, beat, same) | kind << (BEAT_KIND - BEATS_ODD))
 
 
@@ -263,6 +268,8 @@ def heartbeat(
     time = packets[row + TIME]
     if flows[x + BEAT] >> BEAT_PROTOCOL != protocol:
         begin_beats(flows, x, protocol, 0, time, 0)
+        if payload & HEARTBEAT_ALONE:
+            flows[x + BEAT] &= ~BEAT_WAITS
         return
     gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
     if gap * MILLI >= SHORTEST_TIMER_NS:  # a connection may begin with several
