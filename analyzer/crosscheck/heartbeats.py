@@ -78,7 +78,8 @@ def dissected(path: str, keylog: str | None, notify: Callable[[str], None]) -> l
             for is_reply in sorted(_told(packet, known)):
                 found.append(Dissected(number, known.protocol, is_reply))
 
-    preferences = [f"tls.keylog_file:{keylog}"] if keylog else []
+    # TLS is decrypted up to the first segment that is not in order, unless these are put in order.
+    preferences = ["tcp.reassemble_out_of_order:TRUE", *([f"tls.keylog_file:{keylog}"] if keylog else [])]
     each_packet(path, _display_filter(), take, notify, purpose="--dissect", preferences=preferences)
     return found
 

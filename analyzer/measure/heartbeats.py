@@ -39,6 +39,7 @@ from analyzer.tables.heartbeats import (
     BITTORRENT_PORTS,
     HEARTBEAT_PROTOCOLS,
     KIND_NAMES,
+    KIND_TLS,
     SSH_PORTS,
     SSH_SIZES,
     TLS_SIZES,
@@ -58,12 +59,16 @@ MOST_ODD = 8
 LONGEST_ALONE = 96
 # S7 (over ISO-on-TCP) and Modbus: one short question and answer, over and over, is all that they say.
 POLLED = (102, 502)
+# MQTT, NATS, AMQP, Redis: heartbeats there have bytes of their own, and what else comes at a pace is messages or polls.
+NAMED = (1883, 4222, 5672, 6379)
 # Gaps that differ more than this come from heartbeats that other traffic put off: the shortest is the period then.
 PUT_OFF = 1.5
 # Of these protocols a program may ask as well before each use: then no two are as far apart.
 BEFORE_USE = tuple(1 + HEARTBEAT_PROTOCOLS.index(name) for name in ("mysql", "postgresql"))
 # So many gaps have a median, which is nearly the shortest where most of them are put off by nothing.
 FEWEST_GAPS, NEARLY = 3, 1.1
+# Few of so many are late where the usual gap is hardly longer than the shortest, the mean little, and the longest is.
+ENOUGH, ON_TIME, LATE = 8, 1.02, 1.05
 
 
 def beating(tracks: Tracks) -> Mask:
@@ -94,14 +99,15 @@ def _payload(tracks: Tracks, beat: Column, sent: Column) -> Mask:
     length, carried = beat >> BEAT_LENGTH & 0xFF, tracks.endpoints(BYTES)
     says_more = (carried > sent * length) & (carried[:, ::-1] > 0)
     kind = tracks.endpoints(BEAT_GAPS) >> BEAT_KIND
-    unknown = (kind == 0) | (kind == 1 + KIND_NAMES.index("tls"))
+    unknown = (kind == 0) | (kind == KIND_TLS)
     return np.asarray((beat >> BEATS_ANSWERED & BEATS_MASK == 0) & unknown & ~(says_more & (length <= LONGEST_ALONE)))
 
 
 def _polls(tracks: Tracks) -> Mask:
-    """Connections to services that are asked for readings at an even pace, and have no heartbeats: (flows, 1)."""
+    """Connections to services whose readings or messages come at an even pace, and whose heartbeats have names."""
     ports = tracks.flows[:, [KEY_PORTS]]
-    return np.asarray(are_among(ports >> 16, POLLED) | are_among(ports & 0xFFFF, POLLED))
+    polled, named = (are_among(ports >> 16, these) | are_among(ports & 0xFFFF, these) for these in (POLLED, NAMED))
+    return np.asarray(polled | (named & (tracks.endpoints(BEAT_GAPS) >> BEAT_KIND != KIND_TLS)))
 
 
 def protocol_of(beat: Word) -> Word:
@@ -154,24 +160,29 @@ def _protocol(facts: Facts, stream: int, side: int, beat: int) -> tuple[str, str
 def _period(facts: Facts, stream: int, side: int) -> float:
     """The time between two, in seconds: of all that were counted the mean, where that keeps their pace.
 
-    One that was lost on its way and sent again shifts nothing; one that is missing makes a gap of two periods.
+    One that was lost on its way and sent again shifts nothing; one that is missing makes a gap of two periods. Where
+    few are late, as after a reply that was lost, the usual gap is the period.
     """
     endpoint = facts.tracks.endpoint
     shortest, longest = _range(endpoint(BEAT_GAPS, stream, side))
     events = facts.events_of(stream)
     mine = (events[:, EVENT_KIND] == EVENT_BEAT) & (events[:, EVENT_ENDPOINT] == 2 * stream + side)
     times = events[mine, EVENT_TIME]
-    if len(times) <= FEWEST_GAPS:
-        return (shortest if longest > PUT_OFF * shortest else (shortest + longest) / 2) / 1000
-    usual = float(np.median(np.diff(times))) / MILLI
+    gaps = np.diff(times) / MILLI
+    usual = float(np.median(gaps)) if len(gaps) >= FEWEST_GAPS else (shortest + longest) / 2
     if longest > PUT_OFF * shortest:  # other data puts them off, or some are missing
         return round((usual if usual <= NEARLY * shortest else shortest) / 1000, 4)
+    counted = int(events[mine, EVENT_COUNT][0]) if len(times) else BEATS_MASK
+    number = (endpoint(BEAT, stream, side) >> BEATS_SENT & BEATS_MASK) - counted
+    if number < FEWEST_GAPS:
+        return round(usual / 1000, 4)
     lasted = (endpoint(BEAT_LAST, stream, side) - int(times[0])) / MILLI
-    number = (endpoint(BEAT, stream, side) >> BEATS_SENT & BEATS_MASK) - int(events[mine, EVENT_COUNT][0])
-    while lasted / max(number, 1) > longest + 1:
+    while lasted / number > longest + 1:
         number += 1
-    mean = lasted / max(number, 1)
-    return round((mean if shortest <= mean <= longest + 1 else usual) / 1000, 4)
+    mean = lasted / number
+    few_late = number >= ENOUGH and usual <= ON_TIME * shortest and mean - shortest <= (longest - shortest) / 3
+    on_pace = shortest <= mean <= longest + 1 and not (few_late and longest > LATE * shortest)
+    return round((mean if on_pace else usual) / 1000, 4)
 
 
 def _range(gaps: int) -> tuple[int, int]:

@@ -178,10 +178,10 @@ ACKED_UNSEEN = 0x100  # its peer acknowledged what the capture lacks
 HEARING_OPEN = 0x200  # what passed on its way to it last may not have arrived: it has not shown yet
 ECHOES_ACKS = 0x400  # its TSecr moves with pure ACKs, as RFC 7323 4.3 has it (RFC 1323 did not)
 AFTER_FIN = 0x800  # it sent data after it had acknowledged its peer's FIN
-KNOWN_TUNNEL = 12  # above these bits: the tunnel it was last seen in, as in TUNNEL
+SKIPPED = 0x1000  # a pure ACK of its own moved NXT last, past data that the capture lacks
+KNOWN_TUNNEL = 13  # above these bits: the tunnel it was last seen in, as in TUNNEL
 
-STAMP = 32  # shift, in STAMPS and SYN_TSVAL
-ADVANCE_LEN, WINDOW_MASK = 16, 0xFFFF  # in LAST_WINDOW
+STAMP, ADVANCE_LEN, WINDOW_MASK = 32, 16, 0xFFFF  # shift, in STAMPS and SYN_TSVAL; shift and mask, in LAST_WINDOW
 
 # FINGERPRINT: what tells a sender's packets from those that a middlebox makes in its name, in one word.
 TTL_LOW = 0  # shifts: eight bits each, lowest and highest seen

@@ -58,9 +58,11 @@ ROWS = (
     Row("mysql", PING, "01000000 0e"),  # COM_PING
     Row("mysql", BYE, "01000000 01"),  # COM_QUIT
     Row("postgresql", PING, "'Q' 0000000d 'SELECT 1' 00"),  # what pools ask
+    Row("postgresql", PING, "'Q' 0000000d 'select 1' 00"),  # pgbouncer.org config: server_check_query
     Row("postgresql", PING, "'Q' 00000005 00"),  # an empty query
     Row("postgresql", ALONE, "'d' 00000026 'r' *"),  # 55.4 Streaming Replication Protocol: standby status update
-    Row("postgresql", ALONE, "'d' 00000016 'k' *"),  # primary keepalive message
+    Row("postgresql", PING, "'d' 00000016 'k'" + ".." * 16 + "01"),  # primary keepalive message: reply at once
+    Row("postgresql", ALONE, "'d' 00000016 'k' *"),
     Row("postgresql", BYE, "'X' 00000004"),  # Terminate
     Row("cassandra", PING, "03 .. .... 05 00000000"),  # CQL native protocol 3, 4: OPTIONS
     Row("cassandra", PING, "04 .. .... 05 00000000"),
@@ -184,6 +186,7 @@ KINDS = {
     "tls": "17 03 .. 00 .. *",  # RFC 8446 5.2: a record of application data, which hides what protocol it is of
 }
 KIND_NAMES = tuple(KINDS)
+KIND_TLS = 1 + KIND_NAMES.index("tls")
 # Those that each end sends of its own accord: what the other sends is no reply.
 UNANSWERED = frozenset(
     {row.protocol for row in ROWS if row.meaning == ALONE} - {row.protocol for row in ROWS if row.meaning == PING}
@@ -207,6 +210,7 @@ INSIDE_TLS = (
 # What a record adds: RFC 8446 5.2 (a header of 5, the type, a tag of 16), RFC 5288 (a nonce of 8 instead of the type),
 # RFC 7905 (neither).
 TLS_ADDS = (22, 29, 21)
+TLS_LONGEST_PING = max(TLS_ADDS) + max(sent for _, sent, *_ in INSIDE_TLS)  # no reply of HTTP is so short
 SSH_PORTS = (22, 222, 2022, 2222, 22022, 22222)  # the first is IANA's, and people vary it so
 # OpenSSH's clientloop.c and serverloop.c: a request that the peer does not know, and what it says to that.
 SSH_REQUESTS = ((1 + 4 + 21 + 1, 1), (1 + 4 + 4 + 21 + 1, 1 + 4))

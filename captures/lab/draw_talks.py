@@ -86,7 +86,7 @@ def beats(rng: random.Random, number: int) -> Scenario:
                 _pass_on(other.sock.sendall, one.receive, octets.randbytes(reply))
         stage.until(at + tail)
         stage.chatter("client", "server")
-        talk.beats = Beats(sender, period, jitter, sent)
+        talk.beats = [Beats(sender, period, jitter, sent)]
 
     return Scenario(
         name=f"random-{number}-beats",

@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kernel import SocketRow, read_sockets
 from network import ADDRESSES, Namespace
@@ -150,6 +151,24 @@ class Beats:
     answered: int | None = None
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Heartbeats that a program sends of its own accord: they are counted when all is recorded, see `dissected.py`.
+
+    `ping` and `pong` are display filters of Wireshark, for which tshark gets the options; or `ping` is what the program
+    at the other end prints of each, and `log` where it does.
+    """
+
+    sender: str
+    period_s: float
+    protocol: str
+    ping: str
+    pong: str = ""
+    options: Sequence[str] = ()
+    log: Path | None = None
+    jitter: float = 0.02
+
+
 @dataclass
 class Talk:
     """One connection from first SYN to what is left of it."""
@@ -162,7 +181,9 @@ class Talk:
     verdict: str = "healthy"
     # Why the kernel leaves no error on a socket that it gave up, where that is so.
     errors_unknown: str | None = None
-    beats: Beats | None = None
+    # None: nobody looked for any.
+    beats: list[Beats] | None = None
+    shown: list[Shown] = field(default_factory=list)
     # As the server's side of a NAT has it: at the client's host it has another address.
     translated: bool = False
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import itertools
 import os
 import socket
 import subprocess
@@ -29,13 +30,15 @@ def build_go(name: str, folder: Path) -> Path:
 
 
 def start(stage: Stage, role: str, *command: str) -> "subprocess.Popen[bytes]":
-    """Start a program on one of the hosts; what it prints stays in the work directory."""
-    with (stage.folder / f"{Path(command[0]).name}.log").open("wb") as output:
+    """Start a program on one of the hosts; what it prints stays in the work directory, in a file of its name."""
+    name = Path(command[0]).name
+    names = itertools.chain([f"{name}.log"], (f"{name}-{number}.log" for number in itertools.count(2)))
+    with (stage.folder / next(one for one in names if not (stage.folder / one).exists())).open("wb") as output:
         return stage.network.hosts[role].start(command, output)
 
 
 def adopt(stage: Stage, count: int) -> list[Talk]:
-    """Make connections out of the sockets of running programs, as soon as there are so many, with their settings."""
+    """Make connections out of the sockets of running programs, as soon as there are so many new ones."""
     stage.wait_for(lambda: len(_pairs(stage)) >= count, within=20)
     stage.sleep(SETTINGS_WITHIN_S)
     pairs = _pairs(stage)
@@ -72,12 +75,13 @@ Pair = tuple[tuple[str, int], tuple[str, int]]
 
 
 def _pairs(stage: Stage) -> list[tuple[Pair, Keepalive | None, Keepalive | None]]:
-    """The connections of which both hosts have an end, with the settings of the client's and the server's."""
+    """The new connections of which both hosts have an end, with the settings of the client's and the server's."""
+    known = {talk.addresses for talk in stage.talks}
     ends = {role: dict(_sockets(stage.network.hosts[role])) for role in ("client", "server")}
     return [
         ((local, peer), keepalive, ends["server"][peer, local])
         for (local, peer), keepalive in sorted(ends["client"].items(), key=lambda end: end[0])
-        if (peer, local) in ends["server"]
+        if (peer, local) in ends["server"] and (local, peer) not in known
     ]
 
 

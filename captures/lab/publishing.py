@@ -16,6 +16,7 @@ STRETCH = 75
 MICRO = 1_000_000
 FAR_END = "witness-server.pcap"
 SECOND = "second"
+KEY_LOG = "published.keys"
 HEADER, RECORD = "IHHiIII", "IIII"
 
 
@@ -104,3 +105,9 @@ def with_far_end(recording: Path, folder: Path) -> None:
 def merged_with_far_end(recording: Path, folder: Path) -> None:
     """One file of what the client and the server recorded, in order of time."""
     run("mergecap", "-w", str(folder / "capture.pcapng"), str(recording), str(recording.parent / FAR_END))
+
+
+def with_secrets(recording: Path, folder: Path) -> None:
+    """The secrets of its TLS connections in it, as far as the play has left them beside it."""
+    secrets = f"tls,{recording.parent / KEY_LOG}"
+    run("editcap", "-F", "pcapng", "--inject-secrets", secrets, str(recording), str(folder / "capture.pcapng"))

@@ -21,6 +21,7 @@ from typing import Any
 
 import checks
 import dictated
+import dissected
 import draw
 import gallery
 import network
@@ -60,6 +61,7 @@ def record(scenario: Scenario, number: int, work: Path, out: Path, stopping: thr
         stage.begin()
         scenario.play(stage)
         stage.finish()
+        dissected.count(stage)
         found = truth.gather(stage)
         checks.check(stage, found)
         found = [readers.as_recorded(one) for one in found]

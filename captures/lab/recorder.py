@@ -26,6 +26,7 @@ class Recorder:
     program: str = "tcpdump"
     log: Path = field(init=False)
     process: subprocess.Popen[bytes] | None = None
+    told: bool = False
 
     def command(self) -> list[str]:
         """The command line."""
@@ -46,13 +47,19 @@ class Recorder:
                 raise RuntimeError(f"{self.program}: {self.log.read_text().strip()}")
             time.sleep(0.02)
 
+    def end(self) -> None:
+        """Tell it to stop, and do not wait."""
+        if self.process is not None and not self.told:
+            self.process.send_signal(signal.SIGINT)
+            self.told = True
+
     def stop(self) -> None:
         """Stop it and see that it lost nothing."""
         if self.process is None:
             return
-        self.process.send_signal(signal.SIGINT)
+        self.end()
         self.process.wait(timeout=READY_WITHIN_S)
-        self.process = None
+        self.process, self.told = None, False
         report = self.log.read_text()
         self.log.unlink()
         lost = re.search(r"(\d+) packets? dropped by kernel|dropped on interface.*: \d+/(\d+)", report)

@@ -223,6 +223,8 @@ class Stage:
         }
         if not self.network.single_host:
             self.dropped = self.router.dropped() | {"the program on the router": self.lost_by_hand}
+        for witness in self._witnesses:  # at once, for programs may talk on
+            witness.end()
         for witness in self._witnesses:
             witness.stop()
 

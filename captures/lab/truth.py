@@ -181,7 +181,7 @@ def connection(evidence: Evidence, stretched: int = 1) -> dict[str, Any]:
         "state": {role: talk.end(role).state for role in ROLES},
         "ending": {"how": talk.ending.how, "by": talk.ending.by, "why": talk.ending.why},
         "verdict": talk.verdict,
-        **({} if talk.beats is None else {"heartbeats": [asdict(talk.beats)]}),
+        **({} if talk.beats is None else {"heartbeats": [asdict(beats) for beats in talk.beats]}),
     }
 
 
@@ -209,6 +209,8 @@ def truth(stage: Stage, found: Sequence[Evidence]) -> dict[str, Any]:
 
 def sources(stage: Stage) -> dict[str, str]:
     """Where each part of the truth comes from."""
+    counted = any(talk.shown for talk in stage.talks)
+    heartbeats = "counted by tshark in this recording, inside TLS with secrets, or by the program at the other end"
     return {
         "settings": "set by the script with setsockopt",
         "probes": "segments at the sender's own interface, compared with TCPKeepAlive in its namespace, "
@@ -218,6 +220,7 @@ def sources(stage: Stage) -> dict[str, str]:
         "state": "ss -tnoie in each namespace at the end of the recording; not listed means CLOSED",
         "ending": "made by the script, compared with the socket errors " + _errors(stage),
         "lost": f"packets dropped by the router: {sum(stage.dropped.values())}",
+        **({"heartbeats": heartbeats} if counted else {}),
     }
 
 

@@ -49,6 +49,17 @@ def test_without_keys_sizes_are_a_guess() -> None:
     assert (heartbeat.protocol, heartbeat.guess, heartbeat.sent, heartbeat.answered) == ("periodic", "mqtt", 5, 5)
 
 
+@pytest.mark.parametrize("name", ["heartbeats-of-programs", "heartbeats-of-programs-over-loss"])
+def test_programs_inside_tls_are_named_where_their_secrets_are(name: str) -> None:
+    """What was lost and sent again does not keep the rest from being decrypted."""
+    analysis = analyzer.analyze(str(ROOT / "captures" / name / "capture.pcapng"))
+    sent = [[(beat.sender, beat.sent) for beat in flow.heartbeats] for flow in analysis.flows]
+    dissect(analysis, range(len(analysis)), None)
+    named = {flow.server.port: [beat.name for beat in flow.heartbeats] for flow in analysis.flows}
+    assert (named[8767], named[8883], named[2022]) == (["websocket?"], ["mqtt"], ["ssh?"])
+    assert sent == [[(beat.sender, beat.sent) for beat in flow.heartbeats] for flow in analysis.flows]
+
+
 def test_keys_lie_in_a_pcapng() -> None:
     assert b"CLIENT_TRAFFIC_SECRET_0 " in tls_secrets(str(HTTP2))
     for without in (MQTT, KEYS, ROOT / "captures" / "dead-peer" / "capture.pcap", INSIDE_TLS, INSIDE_TLS / "none"):

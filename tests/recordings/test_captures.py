@@ -32,6 +32,8 @@ def test_heartbeats_are_held_to_their_sender_their_period_and_their_number() -> 
     assert wrong_beats([{"heartbeats": [beats]}], truth) == {}
     for other in ([], [beats | {"sender": "server"}], [beats | {"period_s": 5.6}], [beats | {"sent": 8}]):
         assert list(wrong_beats([{"heartbeats": other}], truth)) == ["connections.0.heartbeats"]
+    assert wrong_beats([{"heartbeats": [beats]}], {"connections": [{"heartbeats": []}]}) != {}
+    assert wrong_beats([{"heartbeats": [beats]}], {"connections": [{}]}) == {}
 
 
 def test_packets_that_are_counted_twice_are_told() -> None:

@@ -131,10 +131,13 @@ class Connection:
         if x.held and (packet.space > 0 or end != x.nxt):
             x.settle(seq, packet.time - QUIET)
         if x.nxt is None or end > x.nxt:
+            x.skipped = not is_new and (x.skipped or (x.nxt is not None and not x.nxt_is_guess))
             x.nxt_is_guess = (x.nxt_is_guess and not is_new) or (x.nxt is None and not is_new)
             x.nxt = end
             if is_new:
                 x.newest, x.newest_seq = packet, seq
+        elif packet.space > 0 and end == x.nxt and x.skipped:  # seen at last
+            x.skipped, is_new, x.newest, x.newest_seq = False, True, packet, seq
         elif packet.space > 0:
             overtaken = x.newest is not None and packet.time - x.newest.time < REORDERED and x.resent == 0
             if not overtaken and not (x.acked is not None and end <= x.acked):

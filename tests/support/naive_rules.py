@@ -38,6 +38,7 @@ class End:
     near: int | None = None  # any unwrapped number of its sequence space
     nxt: int | None = None
     nxt_is_guess: bool = False
+    skipped: bool = False  # a pure ACK of its own moved `nxt` last, past what the capture lacks
     acked: int | None = None
     packets: int = 0
     bytes: int = 0

@@ -116,6 +116,8 @@ def wrong_beats(flows: list[Json], truth: Json) -> Json:
     """Where the heartbeats of an application are not found, or found otherwise, by dotted path."""
     wrong = {}
     for i, (flow, true) in enumerate(zip(flows, truth["connections"], strict=True)):
+        if len(flow["heartbeats"]) > len(true.get("heartbeats", flow["heartbeats"])):
+            wrong[f"connections.{i}.heartbeats"] = (flow["heartbeats"], true["heartbeats"])
         for real in true.get("heartbeats", []):
             found = [
                 beats

@@ -168,6 +168,30 @@ def test_sizes_of_what_is_encrypted_are_a_guess(port: int, payload: bytes, reply
     assert heartbeat.name == (f"{guess}?" if guess else "periodic")
 
 
+@pytest.mark.parametrize(("octets", "found"), [(6, 1), (17, 1), (27, 0)])
+def test_a_servers_short_records_are_no_replies_to_what_was_not_answered(octets: int, found: int) -> None:
+    """A client that asks and waits is replied to in HTTP, whose shortest reply is longer."""
+    talk = Conversation(ports=(40_000, 443)).handshake().data(CLIENT, 700).data(SERVER, 900)
+    say(talk.idle(0.01), CLIENT, record(11))
+    for _ in range(7):
+        say(talk.idle(2.9), SERVER, record(octets))
+        say(talk, CLIENT, record(octets + 4))
+        talk.acknowledge(SERVER)
+    assert [(beat.sender, beat.sent, beat.answered) for beat in only_flow(talk).heartbeats] == found * [(SERVER, 7, 7)]
+
+
+def test_a_primary_that_wants_a_reply_is_answered_by_a_status() -> None:
+    status, keepalive = ONE_WAY["postgresql"], b"d\0\0\0\x16k" + b"\1" * 16
+    wanted, unasked = (only_flow(beats(keepalive + end, status, sender=SERVER)).heartbeats for end in (b"\1", b"\0"))
+    assert [(beat.sender, beat.sent, beat.answered) for beat in wanted] == [(CLIENT, 4, 0), (SERVER, 4, 4)]
+    assert [(beat.sender, beat.sent, beat.answered) for beat in unasked] == [(CLIENT, 4, 0), (SERVER, 4, 0)]
+
+
+def test_lower_case_asks_the_same() -> None:
+    ping, reply = PAIRS["postgresql"]
+    assert only_heartbeat(beats(ping.lower().replace(b"q", b"Q"), reply)).protocol == "postgresql"
+
+
 @pytest.mark.parametrize("opaque", [b"\2\4\x10\x10\x09\x0e\7\7", b"\0\0\0\0\0\0\4\xd2"])
 def test_what_measures_bandwidth_is_no_heartbeat(opaque: bytes) -> None:
     ping = b"\0\0\x08\6%c\0\0\0\0" + opaque
@@ -309,3 +333,32 @@ def test_the_period_is_the_mean_of_uneven_ones(protocol: str, jitter: float) -> 
         say(talk, SERVER, reply)
         talk.acknowledge(CLIENT)
     assert only_heartbeat(talk).period_s == pytest.approx((sent[-1] - sent[0]) / 59, rel=0.02)
+
+
+def test_the_period_is_the_mean_of_all_though_few_are_logged() -> None:
+    """Both ends send them, and one is late."""
+    ping, pong = PAIRS["websocket"]
+    talk = Conversation().handshake().data(CLIENT, 100).data(SERVER, 300)
+    for number in range(16):
+        for sender, other in ((CLIENT, SERVER), (SERVER, CLIENT)):
+            talk.idle(12 if number == 9 else 10)
+            say(talk, sender, ping)
+            say(talk, other, pong)
+            talk.acknowledge(sender)
+    for heartbeat in only_flow(talk).heartbeats:
+        assert heartbeat.period_s == pytest.approx(20.25, rel=0.01)
+
+
+@pytest.mark.parametrize("ack_first", [False, True])
+def test_a_reply_that_is_captured_when_it_is_sent_again_counts(ack_first: bool) -> None:
+    """A pure ACK beyond it, to a heartbeat that was sent again, does not make it an old one."""
+    talk = beats(*PAIRS["mqtt"])
+    say(talk.idle(20), CLIENT, PAIRS["mqtt"][0])
+    talk.send(SERVER, "PA", PAIRS["mqtt"][1], captured=False, arrives=False)
+    talk.idle(0.2)
+    if ack_first:
+        talk.acknowledge(SERVER)
+    talk.idle(0.1).resend(SERVER, captured=True)
+    flow = only_flow(talk.idle(20))
+    assert [(beat.sent, beat.answered) for beat in flow.heartbeats] == [(5, 5)]
+    assert flow.verdict == "healthy"

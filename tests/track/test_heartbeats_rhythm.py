@@ -331,3 +331,15 @@ def test_what_is_not_acknowledged_is_no_hung_application() -> None:
     talk = beats(opened(), [20] * 6, 52, 28)
     beat(talk.idle(20), 52, None, acked=False).retransmissions(CLIENT, 5).rst(CLIENT)
     assert missed(talk) == []
+
+
+@pytest.mark.parametrize("late", [21.5, 24, 27])
+def test_few_that_are_late_leave_the_period_as_it_is(late: float) -> None:
+    waits = [20] * 9 + [late] + [20] * 6 + [late - 1]
+    assert only_heartbeat(beats(opened(), waits, 52, 28)).period_s == pytest.approx(20, abs=0.1)
+
+
+@pytest.mark.parametrize("port", [1883, 4222, 5672, 6379])
+def test_messages_at_a_pace_are_no_heartbeats_where_those_have_bytes_of_their_own(port: int) -> None:
+    assert none_in(beats(opened(ports=(40_000, port)), [2.1] * 9, 14, 4))
+    assert only_heartbeat(beats(opened(ports=(40_000, port + 1)), [2.1] * 9, 14, 4)).protocol == "periodic"

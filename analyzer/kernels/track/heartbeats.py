@@ -35,14 +35,16 @@ from analyzer.tables.fields import (
     TIME,
 )
 from analyzer.tables.heartbeats import (
+    HEARTBEAT_ALONE,
     HEARTBEAT_KIND,
     HEARTBEAT_PROTOCOL,
     HEARTBEAT_REPLY,
     KIND_MASK,
-    KIND_NAMES,
+    KIND_TLS,
     SAYS,
     SAYS_MASK,
     SAYS_VALUE,
+    TLS_LONGEST_PING,
 )
 from analyzer.tcp import SHORTEST_TIMER_NS
 
@@ -50,7 +52,6 @@ MILLI = 1_000_000
 # Heartbeats of an unknown protocol are small, TLS and all; those of a kind are as long as BEAT_LENGTH can say.
 LONGEST_UNKNOWN = 128
 LONGEST_KIND = 255
-TLS = 1 + KIND_NAMES.index("tls")
 # What they draw brings no news: it is no longer than they are, but for a mask of four bytes that a WebSocket's client
 # adds, or a status, as in MySQL's OK.
 NEWS = 8
@@ -141,7 +142,8 @@ def count_beat(packets: Ints, row: int, flows: Ints, f: int, x: int, endpoint: i
     flows[x + BEAT_LAST] = packets[row + TIME]
     if beats_sent(flows[x + BEAT]) < BEATS_MASK:
         flows[x + BEAT] += 1 << BEATS_SENT
-    flows[x + BEAT] |= BEAT_WAITS
+    if packets[row + HEARTBEAT] & HEARTBEAT_ALONE == 0:
+        flows[x + BEAT] |= BEAT_WAITS
     if is_settled(flows, x) and flows[f + EVENTS_KEPT] < EVENTS_FOR_BEATS:
         e = log_event(packets, row, flows, f, endpoint, EVENT_BEAT, events, counts)
         if e >= 0:
@@ -174,12 +176,13 @@ def answered_beat(packets: Ints, row: int, flows: Ints, y: int, quiet: int) -> N
 
 
 @kernel
-def may_begin(flows: Ints, f: int, x: int, y: int, quiet: int) -> bool:
+def may_begin(flows: Ints, f: int, x: int, y: int, quiet: int, kind: int, length: int) -> bool:
     """Whether data of `x` may be the first of heartbeats: a server's reply is none, however long the request waited.
 
-    But where the client's own heartbeats expect no reply, the server's come between them.
+    But where the client's own heartbeats expect no reply, the server's come between them. And a record of TLS may be
+    too short for a reply: whoever asks and waits speaks HTTP, mostly.
     """
-    if x < y or flows[f + ROLES] & CLIENT_ASKED == 0:
+    if x < y or flows[f + ROLES] & CLIENT_ASKED == 0 or (kind == KIND_TLS and length <= TLS_LONGEST_PING):
         return True
     return beats_sent(flows[y + BEAT]) > 1 and quiet // MILLI > shortest_gap(flows, y) // REPLY_WITHIN
 
@@ -220,7 +223,7 @@ def broken(flows: Ints, x: int, beat: int, same: bool) -> int:
 @kernel
 def is_too_long(length: int, kind: int) -> bool:
     """Whether data is longer than a heartbeat of this kind, 0 being none."""
-    return length > (LONGEST_UNKNOWN if kind == 0 or kind == TLS else LONGEST_KIND)
+    return length > (LONGEST_UNKNOWN if kind == 0 or kind == KIND_TLS else LONGEST_KIND)
 
 
 @kernel
@@ -253,7 +256,7 @@ def rhythm_beat(
             flows[x + BEAT_LAST] = time
     else:
         flows[x + BEAT] = 0
-        if may_begin(flows, f, x, y, quiet):
+        if may_begin(flows, f, x, y, quiet, kind, length):
             begin_beats(flows, x, 0, length, time, broken(flows, x, beat, same) | kind << (BEAT_KIND - BEATS_ODD))
 
 
@@ -279,6 +282,8 @@ def heartbeat(
     time = packets[row + TIME]
     if flows[x + BEAT] >> BEAT_PROTOCOL != protocol:
         begin_beats(flows, x, protocol, 0, time, 0)
+        if payload & HEARTBEAT_ALONE:
+            flows[x + BEAT] &= ~BEAT_WAITS
         return
     gap = max(0, min((time - flows[x + BEAT_LAST]) // MILLI, BEAT_GAP_MASK))
     if gap * MILLI >= SHORTEST_TIMER_NS:  # a connection may begin with several

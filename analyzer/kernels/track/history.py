@@ -41,6 +41,7 @@ from analyzer.tables.fields import (
     ROLES,
     SEQ,
     SERVER_ENDED_GAP,
+    SKIPPED,
     STAMP,
     SYN_TSVAL,
     TIME,
@@ -149,10 +150,17 @@ def advance(packets: Ints, row: int, flows: Ints, x: int, probes: Ints) -> bool:
         if length > 0:
             flows[x + ADVANCE_TIME] = time
             flows[x + LAST_WINDOW] = flows[x + LAST_WINDOW] & WINDOW_MASK | length << ADVANCE_LEN
-            flows[x + KNOWN] = flows[x + KNOWN] & ~NXT_IS_GUESS | HAS_NXT
+            flows[x + KNOWN] = flows[x + KNOWN] & ~(NXT_IS_GUESS | SKIPPED) | HAS_NXT
         elif known & HAS_NXT == 0:
             flows[x + KNOWN] |= HAS_NXT | NXT_IS_GUESS
+        elif known & NXT_IS_GUESS == 0:
+            flows[x + KNOWN] |= SKIPPED
         return length > 0
+    if length > 0 and ahead == 0 and known & SKIPPED:  # it was lost on its way to the capture, and is seen at last
+        flows[x + ADVANCE_TIME] = time
+        flows[x + LAST_WINDOW] = flows[x + LAST_WINDOW] & WINDOW_MASK | length << ADVANCE_LEN
+        flows[x + KNOWN] &= ~SKIPPED
+        return True
     if length > 0:
         resent(flows, x, seq, end, time)
     return False

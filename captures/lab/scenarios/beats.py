@@ -29,7 +29,7 @@ def uneven(table: Timetable, talk: Talk, period: float, size: int, sender: str, 
         back = {"none": b"", "echo": octets, "other": rng.randbytes(size // 2)}[reply]
         table.at(at, pass_on, talk, sender, octets, back)
         sent += 1
-    talk.beats = Beats(sender, period, JITTER, sent)
+    talk.beats = [Beats(sender, period, JITTER, sent)]
 
 
 def requests(table: Timetable, talk: Talk, pause: tuple[float, float], even: bool) -> None:

@@ -65,7 +65,7 @@ def keep_beating(stage: Stage, talk: Talk, kind: Kind, start: float) -> None:
             other.sock.sendall(kind.pong)
             one.receive(len(kind.pong))
         sent += 1
-    talk.beats = Beats(kind.sender, kind.period, EXACT, sent, kind.protocol, sent if kind.pong else 0)
+    talk.beats = [Beats(kind.sender, kind.period, EXACT, sent, kind.protocol, sent if kind.pong else 0)]
 
 
 def play_protocols(stage: Stage, loss: str | None = None) -> None:

@@ -32,8 +32,8 @@ def redis(stage: Stage) -> None:
     programs.note_versions(stage, ["redis-server", "--version"], ["redis-cli", "--version"])
 
 
-def postgresql(stage: Stage, role: str) -> Talk:
-    """A query that takes longer than both ends' idle times; one host falls silent meanwhile."""
+def serve_postgresql(stage: Stage, access: str, settings: dict[str, str | int]) -> Path:
+    """A cluster of its own, with who may do what; where its programs are."""
     stage.folder.chmod(0o711)
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
     data = stage.folder / "data"
@@ -41,11 +41,21 @@ def postgresql(stage: Stage, role: str) -> Talk:
     shutil.chown(data, "postgres", "postgres")
     as_postgres = ("setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups")
     run(*as_postgres, str(binaries / "initdb"), "-A", "trust", "--no-sync", "-U", "lab", "-D", str(data))
-    (data / "pg_hba.conf").write_text("host all all 192.0.2.0/24 trust\n")
-    settings = {"listen_addresses": SERVER, "unix_socket_directories": "", "tcp_keepalives_idle": 6,
-                "tcp_keepalives_interval": 2, "tcp_keepalives_count": 3}  # fmt: skip
-    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    (data / "pg_hba.conf").write_text(access)
+    everywhere = {"listen_addresses": SERVER, "unix_socket_directories": ""} | settings
+    options = [word for name, value in everywhere.items() for word in ("-c", f"{name}={value}")]
     programs.serve(stage, 5432, *as_postgres, str(binaries / "postgres"), "-D", str(data), *options)
+    return binaries
+
+
+def postgresql(stage: Stage, role: str) -> Talk:
+    """A query that takes longer than both ends' idle times; one host falls silent meanwhile."""
+    settings: dict[str, str | int] = {
+        "tcp_keepalives_idle": 6,
+        "tcp_keepalives_interval": 2,
+        "tcp_keepalives_count": 3,
+    }
+    binaries = serve_postgresql(stage, "host all all 192.0.2.0/24 trust\n", settings)
     target = (f"host={SERVER} user=lab dbname=postgres sslmode=disable gssencmode=disable "
               "keepalives_idle=5 keepalives_interval=3 keepalives_count=4")  # fmt: skip
     programs.start(stage, "client", "psql", target, "-c", "select pg_sleep(60)")
@@ -119,8 +129,8 @@ def mosquitto(stage: Stage) -> None:
     programs.note_versions(stage, ["dpkg-query", "-W", "mosquitto", "mosquitto-clients"])
 
 
-def ssh(stage: Stage) -> None:
-    """ServerAliveInterval asks inside of the encrypted stream, and TCPKeepAlive is off."""
+def serve_ssh(stage: Stage, more: str = "") -> Path:
+    """A server that root may log in to with its own host key, which is where it is said."""
     key = stage.folder / "key"
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(key))
     Path("/run/sshd").mkdir(exist_ok=True)
@@ -128,13 +138,24 @@ def ssh(stage: Stage) -> None:
         stage,
         "sshd_config",
         f"Port 2022\nListenAddress {SERVER}\nHostKey {key}\nAuthorizedKeysFile {key}.pub\nStrictModes no\n"
-        f"UsePAM no\nPermitRootLogin yes\nTCPKeepAlive no\nPidFile {stage.folder}/sshd.pid\n",
+        f"UsePAM no\nPermitRootLogin yes\nTCPKeepAlive no\nPidFile {stage.folder}/sshd.pid\n{more}",
     )
     programs.serve(stage, 2022, "/usr/sbin/sshd", "-D", "-e", "-f", config)
-    options = {"StrictHostKeyChecking": "no", "UserKnownHostsFile": "/dev/null", "TCPKeepAlive": "no",
-               "ServerAliveInterval": "4", "IdentitiesOnly": "yes"}  # fmt: skip
-    words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    programs.start(stage, "client", "ssh", "-F", "none", "-N", "-p", "2022", "-i", str(key), *words, f"root@{SERVER}")
+    return key
+
+
+def ssh_command(key: Path, *words: str, **options: str) -> tuple[str, ...]:
+    """How to call it."""
+    usual = {"StrictHostKeyChecking": "no", "UserKnownHostsFile": "/dev/null", "TCPKeepAlive": "no",
+             "IdentitiesOnly": "yes"}  # fmt: skip
+    settings = [word for name, value in (usual | options).items() for word in ("-o", f"{name}={value}")]
+    return ("ssh", "-F", "none", "-p", "2022", "-i", str(key), *settings, *words, f"root@{SERVER}")
+
+
+def ssh(stage: Stage) -> None:
+    """ServerAliveInterval asks inside of the encrypted stream, and TCPKeepAlive is off."""
+    key = serve_ssh(stage)
+    programs.start(stage, "client", *ssh_command(key, "-N", ServerAliveInterval="4"))
     programs.adopt(stage, 1)
     stage.sleep(19)
     programs.note_versions(stage, ["ssh", "-V"])
