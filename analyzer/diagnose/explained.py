@@ -26,6 +26,7 @@ EXPLAINED_BY = {
     ),
     "keepalive-slower-than-middlebox": ("middlebox-idle-timeout",),
     "heartbeat-slower-than-middlebox": ("middlebox-idle-timeout",),
+    "proxy-idle-close": ("heartbeat-missed",),
     "middlebox-reset": ("middlebox-idle-timeout", "reset-between-ends"),
     "lost-state": ("middlebox-idle-timeout", "reset-between-ends"),
     "endpoint-reset": (

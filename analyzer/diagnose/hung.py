@@ -10,7 +10,9 @@ from analyzer.tables.fields import (
     BEAT,
     BEAT_GAP_MASK,
     BEAT_GAPS,
+    BEAT_KIND,
     BEAT_LAST,
+    BEAT_PROTOCOL,
     BEAT_WAITS,
     BEATS_ANSWERED,
     BEATS_MASK,
@@ -45,6 +47,7 @@ from analyzer.tables.fields import (
     WORD,
     WORD_MASK,
 )
+from analyzer.tables.heartbeats import KINDS_ALONE
 
 # A request is like those before it once so many were replied to, and waits for longer than a reply takes when it has
 # waited so many times as long as the slowest.
@@ -101,7 +104,8 @@ def unheard_beats(facts: Facts, idle_after: int) -> Mask:
         return facts.beating
     beat = endpoints(BEAT)
     sent, answered = beat >> BEATS_SENT & BEATS_MASK, beat >> BEATS_ANSWERED & BEATS_MASK
-    unheard = (beat & BEAT_WAITS != 0) & (answered >= REPLIES_BEFORE) & (sent - answered >= UNHEARD)
+    alone = are_among(endpoints(BEAT_GAPS) >> BEAT_KIND, KINDS_ALONE) & (beat >> BEAT_PROTOCOL == 0)
+    unheard = (beat & BEAT_WAITS != 0) & ~alone & (answered >= REPLIES_BEFORE) & (sent - answered >= UNHEARD)
     acknowledged = (endpoints(KNOWN) & HAS_UNA != 0) & (endpoints(NXT) == endpoints(UNA))
     waited = facts.listened(_unheard_since(facts.tracks, sent - answered))
     return np.asarray(facts.beating & unheard & acknowledged & (waited > idle_after))

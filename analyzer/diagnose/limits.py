@@ -141,7 +141,9 @@ def _closings(facts: Facts) -> Closings:
     time = np.where(reset, flows[:, RESET_TIME], fin[here, side])
     apart = facts.tracks.longest_beat_gaps().max(axis=1)
     # A word of another kind just before the end is a farewell: that, and no limit, is why.
-    said_farewell = (data - endpoints(BEAT_LAST).max(axis=1) > SECOND) & (time - data < SECOND)
+    spoke, beats = endpoints(LAST_DATA), endpoints(BEAT_LAST)
+    said_farewell = (data - beats.max(axis=1) > SECOND) & (time - data < SECOND)
+    said_farewell |= (facts.beating & (spoke > beats) & (time[:, None] - spoke < SECOND)).any(axis=1)
     apart[~facts.beating.any(axis=1) | said_farewell] = 0
     ended = are_among(facts.how, (How.FIN, How.HALF_CLOSED, How.RST)) & (time > 0) & (data > 0) & (data <= time)
     begun = ended & (flows[:, HANDSHAKE] & SAW_SYN != 0)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from analyzer.diagnose.limits import NOT_YET
 from analyzer.model.columns import Facts, Tracks
-from analyzer.model.flows import SIDES, Flow
+from analyzer.model.flows import SIDES, Flow, Said
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
+    ACKED_UNSEEN,
     BEAT,
     BEAT_LAST,
     BEAT_WAITS,
@@ -16,10 +19,12 @@ from analyzer.tables.fields import (
     BEATS_MASK,
     BEATS_SENT,
     CLIENT_ASKED,
+    ENDPOINT_SIZE,
     EVENT_ENDPOINT,
     FIN_ACKED,
     FIN_TIME,
     HAS_UNA,
+    HEAD_SIZE,
     KNOWN,
     LAST_DATA,
     NXT,
@@ -30,8 +35,8 @@ from analyzer.tables.fields import (
     SERVER_ASKED,
     UNA,
 )
-from analyzer.tables.heartbeats import INTERVAL, MISSED, said
-from analyzer.tcp import FIN
+from analyzer.tables.heartbeats import CLOSING, INTERVAL, MISSED, MQTT_5_CONNECT, said
+from analyzer.tcp import FIN, SECOND
 
 # So many replies show that they are to be expected.
 REPLIES_BEFORE = 3
@@ -45,18 +50,56 @@ ALLOWED = {"mqtt": (1.5, SIDES[:1]), "zookeeper": (1.0, SIDES[:1])}
 ALLOWED_BOTH = (1.0, SIDES)
 
 
-def allowed(flow: Flow, side: str) -> tuple[float, float] | None:
-    """The interval that was said for this end's data, and how many of them it may be silent; None: nothing was."""
-    intervals = [one for one in flow.said if one.what == INTERVAL and one.seconds]
+class Allowed(NamedTuple):
+    """How long an end may be silent: so many of the intervals that were said; `sure`: no other word may have come."""
+
+    interval: float
+    factor: float
+    said: Said
+    sure: bool
+
+
+def allowed(flow: Flow, side: str) -> Allowed | None:
+    """What was said of this end's data; None where nothing was, or 0, which turns heartbeats off."""
+    intervals = [one for one in flow.said if one.what == INTERVAL and one.seconds is not None]
     if not intervals:
         return None
-    protocol = intervals[-1].protocol
-    factor, sides = ALLOWED.get(protocol, ALLOWED_BOTH)
-    if side not in sides:
+    last = intervals[-1]
+    factor, sides = ALLOWED.get(last.protocol, ALLOWED_BOTH)
+    # A broker's word is the last one (MQTT 5.0 3.2.2.3.14). Of two offers the smaller one is taken (RFC 4271 4.2, RFC
+    # 5036 3.5.3).
+    offers = {one.by: one.seconds or 0.0 for one in intervals if one.protocol == last.protocol}
+    interval = (last.seconds or 0.0) if last.protocol == "mqtt" else min(offers.values())
+    if side not in sides or not interval:
         return None
-    # What both offer: the smaller one is taken (RFC 4271 4.2, RFC 5036 3.5.3); the last word of a negotiation.
-    offers = {one.by: one.seconds for one in intervals if one.protocol == protocol and one.seconds}
-    return min(offers.values()), factor
+    return Allowed(interval, factor, last, last.words != MQTT_5_CONNECT)
+
+
+def said_goodbye(flow: Flow, row: list[int], closing: int, time: int) -> bool:
+    """Whether an end gave another reason for the close, or the one that closed said something just before.
+
+    `closing` is its side, and `row` the connection's in the flow table.
+    """
+    y = HEAD_SIZE + closing * ENDPOINT_SIZE
+    beats = any(one.sender == SIDES[closing] for one in flow.heartbeats) and row[y + LAST_DATA] == row[y + BEAT_LAST]
+    return (not beats and time - row[y + LAST_DATA] < SECOND) or any(
+        one.what == CLOSING and one.time <= time for one in flow.said
+    )
+
+
+def was_heard(row: list[int], side: int) -> bool:
+    """Whether the other end's host acknowledged all that this end sent, its FIN too.
+
+    A host that has gone acknowledges nothing: then it is not the application that says nothing.
+    """
+    y = HEAD_SIZE + side * ENDPOINT_SIZE
+    left = row[y + NXT] - row[y + UNA] & 0xFFFFFFFF
+    return row[y + KNOWN] & HAS_UNA != 0 and (row[y + KNOWN] & FIN_ACKED != 0 or (not row[y + FIN_TIME] and not left))
+
+
+def is_whole(row: list[int], side: int) -> bool:
+    """Whether the capture has all that this end is known to have sent."""
+    return row[HEAD_SIZE + side * ENDPOINT_SIZE + KNOWN] & ACKED_UNSEEN == 0
 
 
 def missed(facts: Facts) -> Mask:
@@ -101,7 +144,8 @@ def starved(tracks: Tracks, beating: Mask) -> Mask:
     closed = _closed_by(tracks)[:, ::-1]
     silent = closed - np.maximum(endpoints(BEAT_LAST), endpoints(LAST_DATA))
     often = endpoints(BEAT) >> BEATS_SENT & BEATS_MASK >= REPLIES_BEFORE
-    # A host that has gone acknowledges no FIN: then it is not the application that says nothing.
-    there = (endpoints(KNOWN)[:, ::-1] & FIN_ACKED != 0) | (tracks.flows[:, [RESET_TIME]] > 0)
-    some = beating & ~beating[:, ::-1] & often & there
+    # As was_heard().
+    left, known = endpoints(NXT) - endpoints(UNA) & 0xFFFFFFFF, endpoints(KNOWN)
+    heard = (known & HAS_UNA != 0) & ((known & FIN_ACKED != 0) | ((endpoints(FIN_TIME) == 0) & (left == 0)))
+    some = beating & ~beating[:, ::-1] & often & heard[:, ::-1] & (known & ACKED_UNSEEN == 0)
     return np.asarray(some & (closed < NOT_YET) & (silent > STARVED * longest) & (silent < MOST_MISSED * longest))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import numpy as np
@@ -35,6 +36,7 @@ from analyzer.tables.fields import (
     KEY_PORTS,
 )
 from analyzer.tables.heartbeats import (
+    BEFORE_USE,
     BITTORRENT,
     BITTORRENT_PORTS,
     HEARTBEAT_PROTOCOLS,
@@ -59,14 +61,15 @@ MOST_ODD = 8
 LONGEST_ALONE = 96
 # S7 (over ISO-on-TCP) and Modbus: one short question and answer, over and over, is all that they say.
 POLLED = (102, 502)
+REDIS_PORT = 6379
 # MQTT, NATS, AMQP, Redis: heartbeats there have bytes of their own, and what else comes at a pace is messages or polls.
-NAMED = (1883, 4222, 5672, 6379)
+NAMED = (1883, 4222, 5672, REDIS_PORT)
 # Gaps that differ more than this come from heartbeats that other traffic put off: the shortest is the period then.
 PUT_OFF = 1.5
-# Of these protocols a program may ask as well before each use: then no two are as far apart.
-BEFORE_USE = tuple(1 + HEARTBEAT_PROTOCOLS.index(name) for name in ("mysql", "postgresql"))
 # So many gaps have a median, which is nearly the shortest where most of them are put off by nothing.
 FEWEST_GAPS, NEARLY = 3, 1.1
+# Where most gaps are as long as the usual one, a shorter one is not the pace.
+ALIKE = 0.1
 # Few of so many are late where the usual gap is hardly longer than the shortest, the mean little, and the longest is.
 ENOUGH, ON_TIME, LATE = 8, 1.02, 1.05
 
@@ -140,12 +143,13 @@ def make_heartbeats(facts: Facts, stream: int) -> tuple[Heartbeat, ...]:
 
 def _protocol(facts: Facts, stream: int, side: int, beat: int) -> tuple[str, str]:
     """Its name, by the bytes of each or by what bytes of a rhythm usually are; else a guess by the sizes of both."""
-    if protocol := beat >> BEAT_PROTOCOL:
-        return HEARTBEAT_PROTOCOLS[protocol - 1], ""
-    kind = facts.tracks.endpoint(BEAT_GAPS, stream, side) >> BEAT_KIND
-    name = KIND_NAMES[kind - 1] if kind else ""
     packed = int(facts.tracks.flows[stream, KEY_PORTS])
     ports = (packed >> 16, packed & 0xFFFF)
+    if protocol := beat >> BEAT_PROTOCOL:
+        name = HEARTBEAT_PROTOCOLS[protocol - 1]
+        return ("redis" if name == "nats" and REDIS_PORT in ports else name), ""  # redis.io: inline commands
+    kind = facts.tracks.endpoint(BEAT_GAPS, stream, side) >> BEAT_KIND
+    name = KIND_NAMES[kind - 1] if kind else ""
     sizes = beat >> BEAT_LENGTH & 0xFF, beat >> BEAT_REPLY & 0xFF
     if name == "tls":
         found = (TLS_SIZES.get((*sizes, port)) for port in (*ports, 0))
@@ -170,15 +174,15 @@ def _period(facts: Facts, stream: int, side: int) -> float:
     times = events[mine, EVENT_TIME]
     gaps = np.diff(times) / MILLI
     usual = float(np.median(gaps)) if len(gaps) >= FEWEST_GAPS else (shortest + longest) / 2
-    if longest > PUT_OFF * shortest:  # other data puts them off, or some are missing
-        return round((usual if usual <= NEARLY * shortest else shortest) / 1000, 4)
+    if longest > PUT_OFF * shortest:  # other data puts them off, some are missing, or one came for another reason
+        alike = len(gaps) >= FEWEST_GAPS and 2 * np.count_nonzero(np.abs(gaps - usual) <= usual * ALIKE) > len(gaps)
+        return round((usual if alike or usual <= NEARLY * shortest else shortest) / 1000, 4)
     counted = int(events[mine, EVENT_COUNT][0]) if len(times) else BEATS_MASK
     number = (endpoint(BEAT, stream, side) >> BEATS_SENT & BEATS_MASK) - counted
     if number < FEWEST_GAPS:
         return round(usual / 1000, 4)
     lasted = (endpoint(BEAT_LAST, stream, side) - int(times[0])) / MILLI
-    while lasted / number > longest + 1:
-        number += 1
+    number = max(number, math.ceil(lasted / (longest + 1)))  # some were missing
     mean = lasted / number
     few_late = number >= ENOUGH and usual <= ON_TIME * shortest and mean - shortest <= (longest - shortest) / 3
     on_pace = shortest <= mean <= longest + 1 and not (few_late and longest > LATE * shortest)

@@ -139,11 +139,14 @@ class Facts:
 
     def parts(self) -> Iterator[Facts]:
         """The same for some ten thousand connections at a time, with the whole logs; one part where there are none."""
-        columns = [one.name for one in fields(self) if one.name not in OF_ALL]
         for start in range(0, max(len(self), 1), FLOWS_AT_A_TIME):
-            part = slice(start, start + FLOWS_AT_A_TIME)
-            some: dict[str, Any] = {name: getattr(self, name)[part] for name in columns}
-            yield replace(self, tracks=self.tracks._replace(flows=self.tracks.flows[part]), **some)
+            yield self.part(slice(start, start + FLOWS_AT_A_TIME))
+
+    def part(self, streams: slice) -> Facts:
+        """The same for these connections alone, with the whole logs."""
+        columns = [one.name for one in fields(self) if one.name not in OF_ALL]
+        some: dict[str, Any] = {name: getattr(self, name)[streams] for name in columns}
+        return replace(self, tracks=self.tracks._replace(flows=self.tracks.flows[streams]), **some)
 
     def where(self, holds: Callable[[Facts], Mask]) -> Column:
         """The streams of which that holds, some ten thousand asked at a time."""

@@ -111,7 +111,8 @@ class Said(NamedTuple):
     """What an end said of heartbeats, in `words` of their protocol.
 
     `what`: the "interval" that it promises or asks for, in seconds; that they come "too_often"; that it closes because
-    they were "missed", or because the connection was "idle".
+    they were "missed", because the connection was "idle", or for another reason ("closing"). `since` and `since_peer`
+    are when it and the other end had sent data last, in nanoseconds.
     """
 
     what: str
@@ -121,6 +122,14 @@ class Said(NamedTuple):
     seconds: float | None
     frame: int
     time: int
+    since: int | None = None
+    since_peer: int | None = None
+
+    @property
+    def silence(self) -> int | None:
+        """For how long no data had passed, in nanoseconds."""
+        known = [time for time in (self.since, self.since_peer) if time is not None]
+        return self.time - max(known) if known else None
 
 
 class HostSettings(NamedTuple):

@@ -263,10 +263,10 @@ GAP_PEER_FIN = 0x3800
     EVENT_WINDOW,
     EVENT_OPTIONS,
     EVENT_WHY,  # RESET_* of an RST; ICMP kind; 1 + index of heartbeats.SAID
-    EVENT_SINCE,  # start of what ended: a retransmission run, a closed window; with the next, who sent an ICMP error
+    EVENT_SINCE,  # start of what ended, a run or a closed window; its last data before; with the next, an ICMP sender
     EVENT_COUNT,  # of a heartbeat: which of its sender's it is; the number in what was said
 ) = range(14)
-EVENT_SIZE = 14
+EVENT_SIZE, EVENT_SINCE_PEER = 14, EVENT_OPTIONS  # of what was said: the other end's last data before it
 EVENT_RST = 1
 EVENT_ICMP = 2
 EVENT_RESENT = 3

@@ -10,12 +10,14 @@ from typing import NamedTuple
 
 WEBSOCKET_PING = 0x89
 WEBSOCKET_PONG = 0x8A
+WEBSOCKET_CLOSE = 0x88
 WEBSOCKET_LONGEST = 6 + 125
-LONGEST = 512  # payload that is looked at: MQTT's CONNECT with a long name, RTSP with headers
+LONGEST = 1024  # payload that is looked at: MQTT's CONNECT with a token for a password, RTSP with headers
 # A word for each payload: the protocol's number in the lower bits (0: none), and what is known besides.
 HEARTBEAT_PROTOCOL = 0x3F
 HEARTBEAT_REPLY = 0x40  # it answers one, or is a last word: nobody replies to it
 HEARTBEAT_ALONE = 0x100  # each end sends its own, unasked, and nobody replies
+NO_HEARTBEAT = 0x200  # bytes of something else, at whatever pace
 HEARTBEAT_KIND = 10  # shift: 1 + index of KINDS, for bytes that say little: a rhythm must show that they are heartbeats
 KIND_MASK = 0x7
 SAYS = 16  # shift: 1 + index of SAID
@@ -24,6 +26,7 @@ SAYS_VALUE = 24  # shift: the number in it
 
 PING, PONG, BYE = 0, HEARTBEAT_REPLY, HEARTBEAT_REPLY
 ALONE = HEARTBEAT_ALONE
+NEVER = NO_HEARTBEAT
 
 
 class Row(NamedTuple):
@@ -109,6 +112,9 @@ ROWS = (
     Row("socket.io", PING, "81 01 '2'"),  # engine.io-protocol 4: a text frame from the server, masked from the client
     Row("socket.io", PONG, "81 81 ........ .."),
     Row("signalr", ALONE, "81 0b '{\"type\":6}' 1e"),  # SignalR HubProtocol: Ping
+    # RFC 9112 3, 4; docs.nats.io, PUB: requests and messages, as even as a timer of the program sends them.
+    *(Row("http", NEVER, f"'{word}' *") for word in ("GET ", "HEAD ", "POST ", "PUT ", "HTTP/1.")),
+    Row("nats", NEVER, "'PUB ' *"),
     Row("sse", ALONE, "'3' 0d0a ':' 0a0a 0d0a"),  # HTML 9.2.7: a comment, in a chunk of HTTP
 )
 
@@ -126,13 +132,16 @@ class Saying(NamedTuple):
     per_second: int = 1
 
 
-INTERVAL, TOO_OFTEN, MISSED, IDLE = "interval", "too_often", "missed", "idle"
+INTERVAL, TOO_OFTEN, MISSED, IDLE, CLOSING = "interval", "too_often", "missed", "idle", "closing"
 _MARKER = "ffffffffffffffffffffffffffffffff"
 _GOAWAY = "07 00 00000000 ........"
+MQTT_5_CONNECT = "CONNECT (5.0)"  # the broker may answer it with another interval
 SAID = (
     # MQTT 3.1.1 3.1, 5.0 3.1, 3.1 3.1; the remaining length has one byte or two.
-    Saying(INTERVAL, "mqtt", "CONNECT", "10 .. 0004 'MQTT' .. .. kkkk *"),
-    Saying(INTERVAL, "mqtt", "CONNECT", "10 .. .. 0004 'MQTT' .. .. kkkk *"),
+    Saying(INTERVAL, "mqtt", "CONNECT", "10 .. 0004 'MQTT' 04 .. kkkk *"),
+    Saying(INTERVAL, "mqtt", "CONNECT", "10 .. .. 0004 'MQTT' 04 .. kkkk *"),
+    Saying(INTERVAL, "mqtt", MQTT_5_CONNECT, "10 .. 0004 'MQTT' 05 .. kkkk *"),
+    Saying(INTERVAL, "mqtt", MQTT_5_CONNECT, "10 .. .. 0004 'MQTT' 05 .. kkkk *"),
     Saying(INTERVAL, "mqtt", "CONNECT", "10 .. 0006 'MQIsdp' .. .. kkkk *"),
     Saying(INTERVAL, "mqtt", "CONNECT", "10 .. .. 0006 'MQIsdp' .. .. kkkk *"),
     # AMQP 0-9-1 1.4.2.6.
@@ -141,6 +150,11 @@ SAID = (
     Saying(INTERVAL, "bgp", "OPEN", _MARKER + ".... 01 04 .... kkkk *"),  # RFC 4271 4.2
     # RFC 5036 3.5.3.
     Saying(INTERVAL, "ldp", "Initialization", "0001 .... ............ 0200 .... ........ 0500 .... 0001 kkkk *"),
+    # MQTT 5.0 3.2.2.3.14, where it stands first or behind one of the properties that brokers send before it.
+    *(
+        Saying(INTERVAL, "mqtt", "CONNACK, server keep alive", f"20 .. .. 00 .. {before} 13 kkkk *")
+        for before in ("", "11 ........", "21 ....", "11 ........ 21 ....")
+    ),
     # ZooKeeper's ConnectResponse: the time-out of the session, in milliseconds.
     Saying(INTERVAL, "zookeeper", "ConnectResponse", "000000 .. 00000000 kkkkkkkk ................ 00000010 *", 1000),
     # RFC 9113 6.8: GOAWAY with ENHANCE_YOUR_CALM (11), and the words that gRPC's servers give with it (its A8).
@@ -153,10 +167,16 @@ SAID = (
     ),
     # python-websockets: close code 1011 (RFC 6455 7.4.1), from a server.
     Saying(MISSED, "websocket", "close code 1011, keepalive ping timeout", "88 .. 03f3 'keepalive ping timeout'"),
-    Saying(MISSED, "mqtt", "DISCONNECT 0x8D, keep alive timeout", "e0 .. 8d *"),  # MQTT 5.0 3.14.2.1
+    Saying(MISSED, "mqtt", "DISCONNECT 0x8D, keep alive timeout", "e001 8d"),  # MQTT 5.0 3.14.2.1
+    Saying(MISSED, "mqtt", "DISCONNECT 0x8D, keep alive timeout", "e002 8d 00"),
     Saying(MISSED, "bgp", "NOTIFICATION, hold timer expired", _MARKER + ".... 03 04 *"),  # RFC 4271 6.5
     Saying(MISSED, "nats", "-ERR 'Stale Connection'", "'-ERR ' 27 'Stale Connection' 27 *"),  # docs.nats.io: +OK/-ERR
     Saying(MISSED, "irc", "ERROR, ping timeout", "'ERROR :' * 'Ping timeout' *"),
+    # Farewells that give another reason, or none: RFC 6455 5.5.1, AMQP 0-9-1 1.4.2.9, MQTT 3.14, RFC 4271 4.5.
+    Saying(CLOSING, "websocket", "Close", "88 .. *"),
+    Saying(CLOSING, "amqp", "Connection.Close", "01 0000 ........ 000a 0032 *"),
+    *(Saying(CLOSING, "mqtt", "DISCONNECT", payload) for payload in ("e000", "e001 ..", "e002 .. 00")),
+    Saying(CLOSING, "bgp", "NOTIFICATION", _MARKER + ".... 03 *"),
     Saying(IDLE, "mysql", "error 4031", "91 0000 00 ff bf0f *"),  # ER_CLIENT_INTERACTION_TIMEOUT, MySQL 8.0.24
     # PostgreSQL's Appendix A: idle_session_timeout, idle_in_transaction_session_timeout.
     Saying(IDLE, "postgresql", "SQLSTATE 57P05, idle_session_timeout", "'E' 0000 .... 'S' * 'C57P05' 00 *"),
@@ -168,6 +188,11 @@ SAID = (
     Saying(IDLE, "imap", "BYE", "'* BYE Autologout' *"),  # RFC 9051 5.4
     Saying(IDLE, "smtp", "reply 421 4.4.2", "'421 4.4.2 ' *"),  # RFC 3463 4.5: connection dropped, after a time-out
 )
+
+
+# Who says so, where it is one end alone.
+SAID_BY = {"mqtt": {"CONNECT": 0, MQTT_5_CONNECT: 0, "CONNACK, server keep alive": 1}, "amqp": {"Connection.TuneOk": 0}}
+SERVERS_SAY = ("zookeeper", "nats", "irc", "mysql", "postgresql", "imap", "smtp")
 
 
 def said(what: str) -> tuple[int, ...]:
@@ -239,4 +264,8 @@ TLS_SIZES = {
     for protocol, sent, reply, ports in INSIDE_TLS
     for port in ports or (0,)
 }
-HEARTBEAT_PROTOCOLS = tuple(dict.fromkeys(("websocket", *(row.protocol for row in ROWS))))
+HEARTBEAT_PROTOCOLS = tuple(dict.fromkeys(("websocket", *(row.protocol for row in ROWS if row.meaning != NEVER))))
+# Of these protocols a program may ask as well before each use: then no two are as far apart.
+BEFORE_USE = tuple(1 + HEARTBEAT_PROTOCOLS.index(name) for name in ("mysql", "postgresql"))
+# Kinds that each end sends of its own accord.
+KINDS_ALONE = tuple(1 + number for number, name in enumerate(KINDS) if name in UNANSWERED)

@@ -11,6 +11,7 @@ from analyzer.tables.heartbeats import (
     INTERVAL,
     KINDS,
     LONGEST,
+    NEVER,
     ROWS,
     SAID,
     SAYS,
@@ -41,7 +42,10 @@ def _row(code: int, payload: str) -> tuple[int, tuple[int, ...]]:
 # stand anywhere behind them; where a number stands, and in how many bytes; all these bytes, -1 being any.
 PATTERN_HEAD = 7
 PATTERN_SIZE = PATTERN_HEAD + 48
-_CODED = [(1 + HEARTBEAT_PROTOCOLS.index(row.protocol) | row.meaning, row.payload) for row in ROWS]
+_CODED = [
+    (NEVER if row.meaning == NEVER else 1 + HEARTBEAT_PROTOCOLS.index(row.protocol) | row.meaning, row.payload)
+    for row in ROWS
+]
 _CODED += [(1 + number << HEARTBEAT_KIND, payload) for number, payload in enumerate(KINDS.values())]
 _CODED += [
     (1 + number << SAYS | (0 if saying.what == INTERVAL else BYE), saying.payload) for number, saying in enumerate(SAID)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from conversation import CLIENT, SERVER, Conversation
 from observe import analyzed
@@ -49,7 +51,8 @@ def rules(*talks: Conversation) -> dict[str, Finding]:
         ({CLIENT: TUNE_OK % 12}, 13.0, CLIENT, True),
         ({CLIENT: TUNE_OK % 12}, 11.0, CLIENT, False),
         ({CLIENT: TUNE_OK % 0}, 13.0, CLIENT, False),
-        # RFC 4271 4.2: the smaller of both hold times.
+        # RFC 4271 4.2: the smaller of both hold times; 0 turns them off.
+        ({CLIENT: OPEN % 0, SERVER: OPEN % 30}, 30.1, SERVER, False),
         ({CLIENT: OPEN % 90, SERVER: OPEN % 30}, 30.1, SERVER, True),
         ({CLIENT: OPEN % 90, SERVER: OPEN % 30}, 25.0, SERVER, False),
     ],
@@ -66,8 +69,7 @@ def test_who_is_silent_for_longer_than_was_said_has_missed_heartbeats(
 
 def test_an_rst_of_a_device_is_no_close_for_want_of_heartbeats() -> None:
     talk = begun({CLIENT: CONNECT % b"\0\x0a"}).idle(15.2)
-    far = talk.sides[SERVER].host
-    talk.sides[SERVER].host = type(far)(**{**vars(far), "ttl": 250})
+    talk.sides[SERVER].host = replace(talk.sides[SERVER].host, ttl=250)
     assert "heartbeat-missed" not in rules(talk.rst(SERVER, bare=True))
 
 
@@ -83,6 +85,105 @@ def test_who_says_why_it_closes_is_believed(words: bytes, quoted: str) -> None:
     assert "192.0.2.10" in finding.whom
 
 
+@pytest.mark.parametrize("goodbye", [b"\xff" * 16 + b"\0\x15\3\6\2", b"a word of another kind"])
+def test_who_gives_another_reason_closes_for_that(goodbye: bytes) -> None:
+    talk = say(begun({CLIENT: OPEN % 30, SERVER: OPEN % 30}).idle(30.1), SERVER, goodbye)
+    assert "heartbeat-missed" not in rules(talk.fin(SERVER))
+
+
+def test_who_has_said_goodbye_owes_no_heartbeat() -> None:
+    talk = say(begun({CLIENT: CONNECT % b"\0\x0a"}).idle(1), CLIENT, b"\xe0\0").idle(15.2)
+    assert "heartbeat-missed" not in rules(talk.fin(SERVER))
+
+
+def test_a_broker_sets_the_interval_of_mqtt_5() -> None:
+    connect = b"\x10\x10\0\4MQTT\5\2\0\x0a\0\0\3lab"
+    connack = b"\x20\6\0\0\3\x13\0%c"
+    for server, silent, missed in ((60, 15.2, False), (60, 90.5, True), (5, 8.0, True)):
+        talk = begun({CLIENT: connect, SERVER: connack % server}).idle(silent).fin(SERVER)
+        assert ("heartbeat-missed" in rules(talk)) == missed
+    # A CONNACK may have said more than is read.
+    assert rules(begun({CLIENT: connect}).idle(15.2).fin(SERVER))["heartbeat-missed"].confidence == "possible"
+
+
+def test_a_host_that_acknowledges_no_farewell_may_be_gone() -> None:
+    talk = begun({CLIENT: OPEN % 30, SERVER: OPEN % 30}).idle(30.1)
+    talk.send(SERVER, "PA", HOLD_TIMER_EXPIRED, arrives=False, captured=True)
+    talk.retransmissions(SERVER, 3)
+    finding = rules(talk.rst(SERVER)).get("heartbeat-missed")
+    assert finding is None or (finding.confidence == "possible" and "did not acknowledge" in finding.summary)
+
+
+def test_what_the_tap_has_lost_is_no_silence() -> None:
+    talk = begun({CLIENT: CONNECT % b"\0\x0a"}).idle(9)
+    talk.send(CLIENT, "PA", b"\xc0\0", captured=False)
+    talk.idle(0.1).acknowledge(SERVER)
+    assert "heartbeat-missed" not in rules(talk.idle(8).fin(SERVER))
+
+
+def both_beat(gaps: list[float], payload: bytes, *, stops: bool = False) -> Conversation:
+    talk = begun({})
+    for number, gap in enumerate(gaps):
+        say(talk.idle(gap), CLIENT, payload)
+        if not (stops and number > len(gaps) // 2):
+            say(talk.idle(0.5), SERVER, payload)
+    return talk
+
+
+@pytest.mark.parametrize("gaps", [[3, *[30] * 8], [*[10] * 6, *[60] * 6]])
+def test_ends_that_still_beat_have_missed_none(gaps: list[float]) -> None:
+    """One that comes early, and a pace that changes, make no other a late one."""
+    talk = both_beat(gaps, b"\xff" * 16 + b"\0\x13\4").idle(20)
+    assert "heartbeat-missed" not in rules(talk)
+    assert "heartbeat-missed" not in rules(talk.fin(CLIENT))
+
+
+def test_a_rhythm_without_a_name_promises_nothing() -> None:
+    talk = both_beat([7.0] * 12, b"\x17\3\3\0\x20" + b"s" * 32, stops=True)
+    assert "heartbeat-missed" not in rules(talk.fin(CLIENT))
+
+
+def test_one_of_another_reason_does_not_set_the_pace() -> None:
+    talk = begun({})
+    for gap in (5.1, *[30.0] * 6):
+        say(say(talk.idle(gap), CLIENT, PING), SERVER, PONG).acknowledge(CLIENT)
+    [beats] = analyzed(talk).flows[0].heartbeats
+    assert beats.period_s == pytest.approx(30, rel=0.01)
+
+
+def test_a_jump_of_the_clock_takes_no_time() -> None:
+    talk = begun({})
+    for number in range(9):
+        say(say(talk.idle(2 if number != 5 else 1.7e9), CLIENT, PING), SERVER, PONG).acknowledge(CLIENT)
+    assert analyzed(talk).flows[0].heartbeats
+
+
+@pytest.mark.parametrize("asking", [CLIENT, SERVER])
+def test_who_replies_to_no_heartbeat_is_the_one_that_hangs(asking: str) -> None:
+    silent = SERVER if asking == CLIENT else CLIENT
+    talk = begun({})
+    for number in range(12):
+        say(talk.idle(10), asking, b"\x89\0")
+        if number < 7:
+            say(talk, silent, b"\x8a\0")
+        talk.acknowledge(asking if number < 7 else silent)
+    finding = rules(talk.idle(1))["app-hung"]
+    assert ("192.0.2.10" if silent == CLIENT else "198.51.100.20") in finding.whom
+    assert f"behind {finding.whom.split(':')[0]}" in finding.remedy
+    assert "websocket heartbeat" in finding.summary
+
+
+@pytest.mark.parametrize("payload", [b"\xff\xf1", b"\x30\6\2\1\5\x50\1\0", b"\0\0\0\0", b"\n"])
+def test_heartbeats_that_want_no_reply_hang_nobody(payload: bytes) -> None:
+    talk = begun({})
+    for number in range(12):
+        say(talk.idle(10), CLIENT, payload)
+        if number < 6:
+            talk.idle(1).data(SERVER, 30)
+        talk.acknowledge(SERVER)
+    assert analyzed(talk.idle(30)).verdicts[0] != "app_hung"
+
+
 def closed_for_idling(port: int, idle: float, words: bytes = MYSQL_4031) -> Conversation:
     return say(begun({}, port).idle(idle), SERVER, words).fin(SERVER)
 
@@ -90,7 +191,7 @@ def closed_for_idling(port: int, idle: float, words: bytes = MYSQL_4031) -> Conv
 def test_who_says_that_a_connection_was_idle_is_believed_at_once() -> None:
     finding = rules(closed_for_idling(40_000, 23.4))["proxy-idle-close"]
     assert finding.confidence == "certain"
-    assert "after 23.4 s without data, and said so (mysql error 4031)" in finding.summary
+    assert "after 23.4 s without data, and said why (mysql: error 4031)" in finding.summary
 
 
 def test_those_of_one_service_are_told_together() -> None:
@@ -98,6 +199,20 @@ def test_those_of_one_service_are_told_together() -> None:
     finding = rules(*talks)["proxy-idle-close"]
     assert finding.streams == (0, 1, 2, 3)
     assert "closed 4 connections after 23.0 s to 26.0 s without data" in finding.summary
+
+
+def test_what_comes_after_the_farewell_changes_no_silence() -> None:
+    """A pool finds out at its next query that the connection has been closed."""
+    talk = say(begun({}).idle(33), SERVER, MYSQL_4031).fin(SERVER).idle(40)
+    talk.send(CLIENT, "PA", b"Q" * 20)
+    assert "after 33.0 s without data" in rules(talk.idle(0.01).rst(SERVER))["proxy-idle-close"].summary
+
+
+def test_where_nothing_came_before_no_silence_is_told() -> None:
+    talk = Conversation(ports=(40_000, 5672)).established("not_captured")
+    talk.send(SERVER, "PA", MYSQL_4031)
+    finding = rules(talk.idle(0.1).fin(SERVER))["proxy-idle-close"]
+    assert "without data" not in finding.summary
 
 
 def test_another_error_before_a_close_says_nothing() -> None:
@@ -128,6 +243,27 @@ def test_heartbeats_and_probes_at_once_are_told() -> None:
 
 def test_heartbeats_alone_are_enough() -> None:
     assert "both-layers-redundant" not in rules(pinging(probes=False))
+
+
+def test_probes_that_a_path_needs_are_not_redundant() -> None:
+    """Others were forgotten by a device after a silence as long as the heartbeats' interval."""
+    forgotten = []
+    for number in range(3):
+        talk = begun({}, 41_000 + number).idle(29 + number)
+        talk.data(CLIENT, 50, acked=False)
+        far = talk.sides[SERVER]
+        far.host = replace(far.host, ttl=250)
+        forgotten.append(talk.rst(SERVER, bare=True))
+    assert "both-layers-redundant" not in rules(pinging(probes=True), *forgotten)
+
+
+def test_probes_before_the_first_heartbeat_are_not_redundant() -> None:
+    talk = begun({})
+    for _ in range(5):
+        talk.idle(60).probe(CLIENT)
+    for _ in range(6):
+        say(say(talk.idle(30), CLIENT, PING), SERVER, PONG).acknowledge(CLIENT)
+    assert "both-layers-redundant" not in rules(talk)
 
 
 def test_probes_beside_heartbeats_without_replies_are_not_redundant() -> None:

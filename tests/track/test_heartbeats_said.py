@@ -50,6 +50,26 @@ SAYINGS: dict[str, tuple[str, bytes, str, str, float | None]] = {
         "irc",
         None,
     ),
+    "websocket, closed": (CLIENT, b"\x88\x82abcd\x62\x8b", "closing", "websocket", None),
+    "websocket, going away": (SERVER, b"\x88\x02\3\xe9", "closing", "websocket", None),
+    "amqp, closed": (
+        SERVER,
+        b"\1\0\0\0\0\0\x15\0\x0a\0\x32\1\x40\x0aSHUT DOWN!\0\0\0\0\xce",
+        "closing",
+        "amqp",
+        None,
+    ),
+    "mqtt, closed": (CLIENT, b"\xe0\0", "closing", "mqtt", None),
+    "mqtt 5, shut down": (SERVER, b"\xe0\1\x8b", "closing", "mqtt", None),
+    "bgp, cease": (SERVER, MARKER + b"\0\x15\3\6\2", "closing", "bgp", None),
+    "mqtt 5, the broker's own": (SERVER, b"\x20\6\0\0\3\x13\0\x1e", "interval", "mqtt", 30),
+    "mqtt 5, behind another": (
+        SERVER,
+        b"\x20\x0b\0\0\x08\x11\0\0\0\x3c\x13\0\x1e",
+        "interval",
+        "mqtt",
+        30,
+    ),
     "mysql": (
         SERVER,
         b"\x91\0\0\0\xff\xbf\x0f#HY000The client was disconnected by the server because of inactivity. See "
@@ -69,11 +89,10 @@ SAYINGS: dict[str, tuple[str, bytes, str, str, float | None]] = {
 OTHER = {
     "mqtt, another protocol": b"\x10\x0f\0\4MQXX\4\2\0\x3c\0\3lab",
     "amqp, the server's offer": b"\1\0\0\0\0\0\x0c\0\x0a\0\x1e\x07\xff\0\2\0\0\0\x3c\xce",
-    "bgp, cease": MARKER + b"\0\x15\3\6\2",
-    "websocket, going away": b"\x88\x02\3\xe9",
+    "websocket, a length that is not its own": b"\x88\x07\3\xe9",
+    "mqtt, what begins as a DISCONNECT": b"\xe0\1\2\3\4\5",
     "mysql, another error": b"\x91\0\0\0\xff\xbe\x0f" + b"x" * 142,
     "postgresql, shut down": PG % b"57P01",
-    "mqtt 5, shut down": b"\xe0\1\x8b",
     "grpc, of age": b"\0\0\x0f\7" + bytes(9) + bytes(4) + b"max_age",
     "smtp, shut down": b"421 4.3.2 mail.example.net service not available\r\n",
     "imap, logout": b"* BYE Logging out\r\n",
@@ -96,6 +115,17 @@ def test_what_is_said_is_known_by_its_octets(name: str) -> None:
 def test_each_saying_has_a_test() -> None:
     known = {one.words for sender, payload, *_ in SAYINGS.values() for one in told(sender, payload)}
     assert known == {one.words for one in SAID}
+
+
+@pytest.mark.parametrize("name", ["mysql", "smtp", "irc", "postgresql, idle", "zookeeper"])
+def test_what_a_client_writes_is_no_word_of_its_server(name: str) -> None:
+    assert told(CLIENT, SAYINGS[name][1]) == ()
+
+
+def test_when_data_had_passed_before_is_known() -> None:
+    [one] = told(*SAYINGS["mysql"][:2])
+    assert one.silence is not None
+    assert 3.0 < one.silence / 1e9 < 3.1
 
 
 @pytest.mark.parametrize("name", OTHER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.context import Context
-from analyzer.diagnose.missed import allowed, missed, starved, unreplied
+from analyzer.diagnose.missed import allowed, is_whole, missed, said_goodbye, starved, unreplied, was_heard
 from analyzer.diagnose.phrases import ends, named, other_side
 from analyzer.diagnose.registry import Claim, rule
 from analyzer.model.flows import SIDES, Flow, Heartbeat
@@ -14,18 +14,16 @@ from analyzer.model.words import How
 from analyzer.tables.fields import (
     BEAT_LAST,
     ENDPOINT_SIZE,
-    FIN_ACKED,
     FIN_FRAME,
     FIN_TIME,
     HEAD_SIZE,
-    KNOWN,
     LAST_DATA,
     REQUEST_FRAME,
     REQUEST_TIME,
     RESET_FRAME,
     RESET_TIME,
 )
-from analyzer.tables.heartbeats import INTERVAL, MISSED
+from analyzer.tables.heartbeats import MISSED
 from analyzer.tcp import SECOND
 
 # Protocols give a peer up that missed two heartbeats (AMQP 0-9-1 4.2.7), or one and a half (MQTT 3.1.1 3.1.2.10).
@@ -35,6 +33,7 @@ EARLY, LATE = 0.02, 1.2
 # Whose other end closes when they stop: MQTT 3.1.1 3.1.2.10, ZooKeeper's session timeout, STOMP 1.2, engine.io-protocol
 # 4, SignalR's client timeout. Of other protocols a ping is the sender's own affair.
 GIVE_UP = ("mqtt", "zookeeper", "stomp", "socket.io", "signalr")
+UNKNOWN = "periodic"  # who knows whether it promises to go on
 SOURCE = "AMQP 0-9-1 4.2.7; MQTT 3.1.1 3.1.2.10; RFC 4271 4.4"
 REMEDY = "Find out what blocked the silent application. Run heartbeats outside the thread that does the work."
 
@@ -64,73 +63,72 @@ def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
     heartbeat no longer shows that the worker is alive.
     """
     row = context.facts.tracks.flows[flow.stream].tolist()
-    if claim := _said_so(flow, row) or _kept_waiting(flow, row, forged=bool(context.facts.forged[flow.stream])):
+    forged = bool(context.facts.forged[flow.stream])  # whom a device on the path reset, the peer has not closed
+    if claim := _said_so(flow, row) or (None if forged else _kept_waiting(flow, row)):
         yield claim
         return
     if len(flow.heartbeats) == len(SIDES):
-        yield from _fell_silent(flow, row)
+        if not forged:
+            yield from _fell_silent(flow, row, context.facts.tracks.longest_beat_gaps()[flow.stream].tolist())
         return
     for beats in flow.heartbeats:
         yield from _stopped_replying(flow, beats, row, context)
         yield from _stopped_sending(flow, beats, row, context)
 
 
-def _silence(row: list[int], side: int, until: int) -> tuple[int, int]:
-    """When an end last sent data, and how long before that moment."""
-    x = HEAD_SIZE + side * ENDPOINT_SIZE
-    last = max(row[x + BEAT_LAST], row[x + LAST_DATA])
-    return last, until - last if last else 0
-
-
 def _said_so(flow: Flow, row: list[int]) -> Claim | None:
     """An end that closed, and said that it did so for want of heartbeats."""
-    told = [one for one in flow.said if one.what == MISSED]
-    if not told:
+    told = next((one for one in flow.said if one.what == MISSED), None)
+    if told is None:
         return None
-    closing, silent = ends(flow, told[-1].by)
-    last, lasted = _silence(row, SIDES.index(other_side(told[-1].by)), told[-1].time)
-    how_long = f"; {silent} had sent no data for {duration(lasted)}" if last else ""
+    side = SIDES.index(told.by)
+    closing, silent = ends(flow, told.by)
+    lasted = told.time - told.since_peer if told.since_peer else 0
+    how_long = f"; {silent} had sent no data for {duration(lasted)}" if lasted >= SECOND else ""
+    heard = was_heard(row, side)
+    unheard = "" if heard else f". The host of {silent} did not acknowledge that"
     return Claim(
-        summary=f"{closing} closed the connection for want of heartbeats and said so ({told[-1].protocol}: "
-        f"{told[-1].words}){how_long}",
-        remedy=REMEDY,
-        frames=(told[-1].frame,),
-        observed=f"{told[-1].protocol} {told[-1].words}",
+        summary=f"{closing} closed the connection for want of heartbeats and said so ({told.protocol}: "
+        f"{told.words}){how_long}{unheard}",
+        remedy=REMEDY if heard else f"Check the host of {silent} and the path to it, then its application.",
+        frames=(told.frame,),
+        observed=f"{told.protocol} {told.words}",
         expected="a heartbeat, or a reply to one, in each interval",
         source=SOURCE,
-        at=last or told[-1].time,
-        whom=named(flow, other_side(told[-1].by)),
+        confidence="certain" if heard else "possible",
+        at=told.since_peer or told.time,
+        whom=named(flow, other_side(told.by)),
     )
 
 
-def _kept_waiting(flow: Flow, row: list[int], *, forged: bool) -> Claim | None:
+def _kept_waiting(flow: Flow, row: list[int]) -> Claim | None:
     """An end that was silent for longer than had been said it would be, when the other closed the connection."""
-    if forged or flow.ending.by not in SIDES or flow.ending.how not in (How.FIN, How.RST, How.HALF_CLOSED):
+    if flow.ending.by not in SIDES or flow.ending.how not in (How.FIN, How.RST, How.HALF_CLOSED):
         return None
     time, frame = _first_close(row)
     by, side = SIDES.index(flow.ending.by), 1 - SIDES.index(flow.ending.by)
-    y = HEAD_SIZE + by * ENDPOINT_SIZE
     limit = allowed(flow, SIDES[side])
-    # A host that has gone acknowledges no FIN: then it is not the application that says nothing.
-    if limit is None or time not in (row[y + FIN_TIME], row[RESET_TIME]):
+    if limit is None or time not in (row[HEAD_SIZE + by * ENDPOINT_SIZE + FIN_TIME], row[RESET_TIME]):
         return None
-    if row[RESET_TIME] != time and row[y + KNOWN] & FIN_ACKED == 0:
+    if said_goodbye(flow, row, by, time) or not was_heard(row, by) or not is_whole(row, side):
         return None
-    interval, factor = limit
-    last, silent = _silence(row, side, time)
-    promised = next(one for one in reversed(flow.said) if one.what == INTERVAL)
-    if not factor - EARLY <= silent / (interval * SECOND) <= factor + LATE:
+    x = HEAD_SIZE + side * ENDPOINT_SIZE
+    last = max(row[x + BEAT_LAST], row[x + LAST_DATA])
+    silent = time - last
+    missed = silent / (limit.interval * SECOND)
+    if not last or not limit.factor - EARLY <= missed <= limit.factor + LATE:
         return None
     quiet, closing = ends(flow, SIDES[side])
+    words = f"{limit.said.protocol} {limit.said.words}"
     return Claim(
-        summary=f"{quiet} sent no data for {duration(silent)}, {silent / (interval * SECOND):.1f} times the interval "
-        f"of {interval:g} s that {promised.protocol} {promised.words} set, when {closing} closed the connection",
+        summary=f"{quiet} sent no data for {duration(silent)}, {missed:.1f} times the interval of {limit.interval:g} s "
+        f"that {words} set, when {closing} closed the connection",
         remedy=REMEDY,
-        frames=(promised.frame, frame),
-        observed=f"no data for {duration(silent)}; {promised.protocol} {promised.words}: {interval:g} s",
-        expected=f"data or a heartbeat at least every {interval * factor:g} s",
+        frames=(limit.said.frame, frame),
+        observed=f"no data for {duration(silent)}; {words}: {limit.interval:g} s",
+        expected=f"data or a heartbeat at least every {limit.interval * limit.factor:g} s",
         source=SOURCE,
-        confidence="likely",
+        confidence="likely" if limit.sure else "possible",
         at=last,
         whom=named(flow, SIDES[side]),
     )
@@ -147,6 +145,8 @@ def _stopped_sending(flow: Flow, beats: Heartbeat, row: list[int], context: Cont
         return
     x = HEAD_SIZE + side * ENDPOINT_SIZE
     time, frame = _first_close(row)
+    if said_goodbye(flow, row, 1 - side, time):
+        return
     silent = time - max(row[x + BEAT_LAST], row[x + LAST_DATA])
     sender, other = ends(flow, beats.sender)
     missed = silent / (beats.period_s * SECOND)
@@ -164,29 +164,34 @@ def _stopped_sending(flow: Flow, beats: Heartbeat, row: list[int], context: Cont
     )
 
 
-def _fell_silent(flow: Flow, row: list[int]) -> Iterator[Claim]:
-    """One of two ends that both beat."""
-    for beats, others in zip(flow.heartbeats, flow.heartbeats[::-1], strict=True):
-        x, y = (HEAD_SIZE + SIDES.index(one.sender) * ENDPOINT_SIZE for one in (beats, others))
-        # Other data stands for a heartbeat, and who has closed sends none.
-        last = max(row[x + BEAT_LAST], row[x + LAST_DATA])
-        silent = min(row[y + BEAT_LAST], row[x + FIN_TIME] or row[y + BEAT_LAST]) - last
-        if beats.protocol != others.protocol or silent <= TOO_LONG * beats.period_s * 1e9:
-            continue
-        sender, other = ends(flow, beats.sender)
-        closed = flow.ending.by == others.sender
-        yield Claim(
-            summary=f"{sender} stopped sending {beats.protocol} heartbeats {duration(silent)} before the last one from "
-            f"{other}{', which closed the connection' if closed else ''}",
-            remedy=REMEDY,
-            frames=(*beats.frames[-1:], *others.frames[-1:], *((row[y + FIN_FRAME],) if row[y + FIN_FRAME] else ())),
-            observed=f"heartbeats every {beats.period_s:.4g} s from both sides, then from one only",
-            expected="heartbeats from both sides",
-            source=SOURCE,
-            confidence="likely",
-            at=row[x + BEAT_LAST] or None,
-            whom=named(flow, beats.sender),
-        )
+def _fell_silent(flow: Flow, row: list[int], longest: list[int]) -> Iterator[Claim]:
+    """One of two ends that both beat, until the other closed; `longest` are their longest gaps before."""
+    if flow.ending.by not in SIDES or flow.heartbeats[0].protocol == UNKNOWN:
+        return
+    time, frame = _first_close(row)
+    by, side = SIDES.index(flow.ending.by), 1 - SIDES.index(flow.ending.by)
+    beats, others = (next(one for one in flow.heartbeats if one.sender == SIDES[place]) for place in (side, by))
+    x, y = (HEAD_SIZE + place * ENDPOINT_SIZE for place in (side, by))
+    # Other data stands for a heartbeat.
+    last = max(row[x + BEAT_LAST], row[x + LAST_DATA])
+    silent = row[y + BEAT_LAST] - last
+    if beats.protocol != others.protocol or silent <= TOO_LONG * max(beats.period_s * SECOND, longest[side]):
+        return
+    if said_goodbye(flow, row, by, time) or not was_heard(row, by) or not is_whole(row, side):
+        return
+    sender, other = ends(flow, beats.sender)
+    yield Claim(
+        summary=f"{sender} stopped sending {beats.protocol} heartbeats {duration(silent)} before the last one from "
+        f"{other}, which closed the connection",
+        remedy=REMEDY,
+        frames=(*beats.frames[-1:], *others.frames[-1:], frame),
+        observed=f"heartbeats every {beats.period_s:.4g} s from both sides, then from one only",
+        expected="heartbeats from both sides",
+        source=SOURCE,
+        confidence="likely",
+        at=last,
+        whom=named(flow, beats.sender),
+    )
 
 
 def _stopped_replying(flow: Flow, beats: Heartbeat, row: list[int], context: Context) -> Iterator[Claim]:

@@ -10,7 +10,7 @@ from analyzer.diagnose.context import Context
 from analyzer.diagnose.idle_timeouts import Memory
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, survey
 from analyzer.model.quantities import connections, duration
-from analyzer.tables.arrays import Column
+from analyzer.tables.arrays import Column, are_among
 from analyzer.tables.fields import (
     BEAT,
     BEAT_LAST,
@@ -19,7 +19,7 @@ from analyzer.tables.fields import (
     OPEN_GAP_END,
     REQUEST_FRAME,
 )
-from analyzer.tables.heartbeats import HEARTBEAT_PROTOCOLS
+from analyzer.tables.heartbeats import BEFORE_USE, HEARTBEAT_PROTOCOLS
 
 
 @survey(
@@ -46,7 +46,8 @@ def heartbeat_slower_than_middlebox(context: Context) -> Iterator[Claim]:
             continue
         rows = context.facts.tracks.flows[streams]
         flow, side = context.flow(int(streams[0])), int(sides[0])
-        name = HEARTBEAT_PROTOCOLS[(context.facts.tracks.endpoint(BEAT, flow.stream, side) >> BEAT_PROTOCOL) - 1]
+        protocol = context.facts.tracks.endpoint(BEAT, flow.stream, side) >> BEAT_PROTOCOL
+        name = HEARTBEAT_PROTOCOLS[protocol - 1] if protocol else "application"
         silent = duration(int(rows[:, OPEN_GAP].min()))
         yield Claim(
             summary=f"A device on the path forgot {connections(len(streams))} to {flow.server} before the next {name} "
@@ -67,6 +68,10 @@ def _late(context: Context, memory: Memory) -> tuple[Column, Column]:
     """Of the forgotten connections those that a heartbeat found so, and the sides that sent it."""
     tracks = context.facts.tracks
     beat, last = tracks.endpoints(BEAT, memory.forgotten), tracks.endpoints(BEAT_LAST, memory.forgotten)
-    late = (beat >> BEAT_PROTOCOL > 0) & (last == tracks.flows[memory.forgotten][:, [OPEN_GAP_END]])
+    # One query before use is no heartbeat.
+    named = (beat >> BEAT_PROTOCOL > 0) & ~are_among(beat >> BEAT_PROTOCOL, BEFORE_USE)
+    late = (named | context.facts.beating[memory.forgotten]) & (
+        last == tracks.flows[memory.forgotten][:, [OPEN_GAP_END]]
+    )
     place, sides = np.nonzero(late)
     return memory.forgotten[place], sides

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from analyzer.diagnose.context import Context
 from analyzer.diagnose.limit_claims import limit_claim
 from analyzer.diagnose.limits import FEWEST, SLACK_NS, Limit
-from analyzer.diagnose.registry import Claim, survey
-from analyzer.model.flows import SIDES
+from analyzer.diagnose.phrases import ends
+from analyzer.diagnose.registry import MAX_FRAMES, Claim, survey
+from analyzer.model.flows import SIDES, Flow, Said
 from analyzer.model.quantities import between, connections, duration
-from analyzer.tables.arrays import are_among, distinct
-from analyzer.tables.fields import EVENT_ENDPOINT, EVENT_FRAME, EVENT_TIME, EVENT_WHY, LAST_DATA
-from analyzer.tables.heartbeats import IDLE, SAID, said
+from analyzer.tables.arrays import distinct
+from analyzer.tables.fields import EVENT_ENDPOINT
+from analyzer.tables.heartbeats import IDLE, said
 from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 ALONE_NS = 50_000_000_000
 PROMPT_NS = 50_000_000
 NAMED_AT_MOST = 4
+# Servers that speak unasked, and count what the client says.
+OF_CLIENT = ("imap", "smtp")
 
 
 @survey(
@@ -48,44 +49,57 @@ def proxy_idle_close(context: Context) -> Iterator[Claim]:
     Make the side that sends requests close idle connections first, with a shorter limit. Where a connection must last,
     send application heartbeats.
     """
-    for closed, words in _said_so(context):
-        yield _told(context, closed, words)
+    for flows, words in _said_so(context):
+        yield _told(flows, words)
     for limit in context.idle_limits:
         if not limit.foreign.any():  # that is a device's, see middlebox-idle-timeout
             yield from _claim(context, limit)
 
 
-def _said_so(context: Context) -> Iterator[tuple[Limit, str]]:
-    """Connections of each service that an end closed after saying that they were idle, and its words."""
+def _said_so(context: Context) -> Iterator[tuple[list[Flow], Said]]:
+    """Connections that an end closed after saying that they were idle, by service and by its words."""
     told = context.facts.sayings(said(IDLE))
-    streams, sides = told[:, EVENT_ENDPOINT] >> 1, told[:, EVENT_ENDPOINT] & 1
-    for group in context.by_service(distinct(streams)):
-        for side in range(2):
-            rows = told[are_among(streams, group) & (sides == side)]
-            if not len(rows):
-                continue
-            closed = rows[:, EVENT_ENDPOINT] >> 1
-            idle = rows[:, EVENT_TIME] - context.facts.tracks.endpoints(LAST_DATA, closed)[:, 1 - side]
-            never = np.zeros(len(rows), bool)
-            words = SAID[int(rows[0, EVENT_WHY]) - 1]
-            limit = Limit(closed, side, len(closed), idle, idle, rows[:, EVENT_FRAME], resets=never, foreign=never)
-            yield limit, f"{words.protocol} {words.words}"
+    groups: dict[tuple[str, str, str], tuple[list[Flow], Said]] = {}
+    for flow in context.flows(distinct(told[:, EVENT_ENDPOINT] >> 1).tolist()):
+        one = next((one for one in flow.said if one.what == IDLE), None)
+        if one is not None and flow.ending.by == one.by:
+            groups.setdefault((str(flow.server), one.by, one.words), ([], one))[0].append(flow)
+    yield from groups.values()
 
 
-def _told(context: Context, limit: Limit, words: str) -> Claim:
-    shortest, longest = int(limit.measured.min()), int(limit.measured.max())
-    return limit_claim(
-        context,
-        limit,
-        summary=f"{context.at_side(limit.streams, limit.side)} closed {connections(len(limit.streams))} after "
-        f"{between(shortest, longest)} without data, and said so "
-        f"({words})",
-        remedy=_remedy(shortest, limit.side),
-        observed=words,
+def _told(flows: Sequence[Flow], words: Said) -> Claim:
+    told = [next(one for one in flow.said if one.what == IDLE) for flow in flows]
+    silences = [one.silence if words.protocol not in OF_CLIENT else _since_client(one) for one in told]
+    known = [silence for silence in silences if silence is not None and silence >= SECOND]
+    how_long = f"after {between(min(known), max(known))} without data, " if known else ""
+    whom = ends(flows[0], words.by)[0]
+    return Claim(
+        summary=f"{whom} closed {connections(len(flows))} {how_long}and said why ({words.protocol}: {words.words})",
+        remedy=_remedy_said(words, min(known, default=0)),
+        frames=tuple(one.frame for one in told[:MAX_FRAMES]),
+        observed=f"{words.protocol} {words.words}",
         expected="a limit that both sides know",
-        source="MySQL ER_CLIENT_INTERACTION_TIMEOUT; PostgreSQL appendix A; RFC 9051 5.4",
+        source="MySQL ER_CLIENT_INTERACTION_TIMEOUT; PostgreSQL appendix A; RFC 9051 5.4; grpc-go http2_server.go",
         confidence="certain",
+        streams=tuple(flow.stream for flow in flows),
+        at=min(one.time for one in told),
+        whom=str(whom) if words.by == SIDES[1] else whom.address,
     )
+
+
+def _since_client(one: Said) -> int | None:
+    """For how long the client had said nothing, whatever its server told it meanwhile."""
+    return one.time - one.since_peer if one.since_peer is not None else None
+
+
+def _remedy_said(words: Said, idle: int) -> str:
+    if "25P03" in words.words:
+        return "Commit or roll back when the work is done: a transaction was left open. Keepalive does not change it."
+    if words.protocol == "http2":
+        return (
+            "Change nothing if clients connect again by themselves: max_idle counts calls, and PINGs do not reset it."
+        )
+    return _remedy(idle, 1) if idle else "Have clients close or replace connections before that limit."
 
 
 def _closing_after(idle: int, late: int, side: int, port: int) -> list[Middlebox]:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from analyzer.kernels.engine.registry import Buffer, kernel
-from analyzer.tables.heartbeats import HEARTBEAT_REPLY, SAYS_VALUE, WEBSOCKET_LONGEST, WEBSOCKET_PING, WEBSOCKET_PONG
+from analyzer.tables.heartbeats import (
+    HEARTBEAT_REPLY,
+    SAYS_VALUE,
+    WEBSOCKET_CLOSE,
+    WEBSOCKET_LONGEST,
+    WEBSOCKET_PING,
+    WEBSOCKET_PONG,
+)
 from analyzer.tables.patterns import PATTERN_HEAD, PATTERN_SIZE, PATTERNS, PATTERNS_FROM
 
 
@@ -39,8 +46,10 @@ def number_there(buf: Buffer, at: int, pattern: int) -> int:
 @kernel
 def heartbeat_payload(buf: Buffer, at: int, length: int) -> int:
     """What a segment's whole payload is: tables.fields.HEARTBEAT."""
-    if buf[at] == WEBSOCKET_PING or buf[at] == WEBSOCKET_PONG:
-        return websocket_payload(buf, at, length)
+    if WEBSOCKET_CLOSE <= buf[at] <= WEBSOCKET_PONG:
+        word = websocket_payload(buf, at, length)
+        if word == 0 or buf[at] != WEBSOCKET_CLOSE:
+            return word
     for pattern in range(PATTERNS_FROM[buf[at]], PATTERNS_FROM[buf[at] + 1], PATTERN_SIZE):
         if PATTERNS[pattern + 1] <= length <= PATTERNS[pattern + 2]:
             begins, needle = PATTERNS[pattern + 3], PATTERNS[pattern + 4]

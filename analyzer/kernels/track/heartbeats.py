@@ -26,6 +26,8 @@ from analyzer.tables.fields import (
     EVENT_BEAT,
     EVENT_COUNT,
     EVENT_SAID,
+    EVENT_SINCE,
+    EVENT_SINCE_PEER,
     EVENT_WHY,
     EVENTS_KEPT,
     HEARTBEAT,
@@ -41,6 +43,7 @@ from analyzer.tables.heartbeats import (
     HEARTBEAT_REPLY,
     KIND_MASK,
     KIND_TLS,
+    NO_HEARTBEAT,
     SAYS,
     SAYS_MASK,
     SAYS_VALUE,
@@ -273,7 +276,13 @@ def heartbeat(
         if e >= 0:
             events[e + EVENT_WHY] = payload >> SAYS & SAYS_MASK
             events[e + EVENT_COUNT] = payload >> SAYS_VALUE
+            events[e + EVENT_SINCE] = flows[x + LAST_DATA]
+            events[e + EVENT_SINCE_PEER] = flows[y + LAST_DATA]
     if payload & HEARTBEAT_REPLY:
+        return
+    if payload & NO_HEARTBEAT:
+        if not is_settled(flows, x):
+            flows[x + BEAT] = 0
         return
     protocol = payload & HEARTBEAT_PROTOCOL
     if protocol == 0:
