@@ -176,6 +176,7 @@ SAID = (
     Saying(CLOSING, "websocket", "Close", "88 .. *"),
     Saying(CLOSING, "amqp", "Connection.Close", "01 0000 ........ 000a 0032 *"),
     *(Saying(CLOSING, "mqtt", "DISCONNECT", payload) for payload in ("e000", "e001 ..", "e002 .. 00")),
+    *(Saying(CLOSING, "mqtt", "CONNACK, refused", f"2002 00 0{code}") for code in range(1, 6)),  # MQTT 3.1.1 3.2.2.3
     Saying(CLOSING, "bgp", "NOTIFICATION", _MARKER + ".... 03 *"),
     Saying(IDLE, "mysql", "error 4031", "91 0000 00 ff bf0f *"),  # ER_CLIENT_INTERACTION_TIMEOUT, MySQL 8.0.24
     # PostgreSQL's Appendix A: idle_session_timeout, idle_in_transaction_session_timeout.
@@ -191,7 +192,10 @@ SAID = (
 
 
 # Who says so, where it is one end alone.
-SAID_BY = {"mqtt": {"CONNECT": 0, MQTT_5_CONNECT: 0, "CONNACK, server keep alive": 1}, "amqp": {"Connection.TuneOk": 0}}
+SAID_BY = {
+    "mqtt": {"CONNECT": 0, MQTT_5_CONNECT: 0, "CONNACK, server keep alive": 1, "CONNACK, refused": 1},
+    "amqp": {"Connection.TuneOk": 0},
+}
 SERVERS_SAY = ("zookeeper", "nats", "irc", "mysql", "postgresql", "imap", "smtp")
 
 

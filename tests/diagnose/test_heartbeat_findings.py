@@ -127,6 +127,8 @@ def both_beat(gaps: list[float], payload: bytes, *, stops: bool = False) -> Conv
         say(talk.idle(gap), CLIENT, payload)
         if not (stops and number > len(gaps) // 2):
             say(talk.idle(0.5), SERVER, payload)
+        else:
+            talk.acknowledge(SERVER)
     return talk
 
 
@@ -136,6 +138,14 @@ def test_ends_that_still_beat_have_missed_none(gaps: list[float]) -> None:
     talk = both_beat(gaps, b"\xff" * 16 + b"\0\x13\4").idle(20)
     assert "heartbeat-missed" not in rules(talk)
     assert "heartbeat-missed" not in rules(talk.fin(CLIENT))
+
+
+def test_who_has_stopped_is_told_before_the_other_closes() -> None:
+    talk = both_beat([7.0] * 20, b"\x08\0\0\0\0\0\0\xce", stops=True)
+    finding = rules(talk)["heartbeat-missed"]
+    assert finding.tentative
+    assert "198.51.100.20" in finding.whom
+    assert "heartbeat-missed" not in rules(both_beat([7.0] * 6, b"\x08\0\0\0\0\0\0\xce", stops=True).idle(1))
 
 
 def test_a_rhythm_without_a_name_promises_nothing() -> None:
@@ -170,7 +180,7 @@ def test_who_replies_to_no_heartbeat_is_the_one_that_hangs(asking: str) -> None:
     finding = rules(talk.idle(1))["app-hung"]
     assert ("192.0.2.10" if silent == CLIENT else "198.51.100.20") in finding.whom
     assert f"behind {finding.whom.split(':')[0]}" in finding.remedy
-    assert "websocket heartbeat" in finding.summary
+    assert "acknowledged heartbeats (websocket) but sent no reply" in finding.summary
 
 
 @pytest.mark.parametrize("payload", [b"\xff\xf1", b"\x30\6\2\1\5\x50\1\0", b"\0\0\0\0", b"\n"])

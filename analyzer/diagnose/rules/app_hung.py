@@ -47,7 +47,7 @@ def app_hung(flow: Flow, context: Context) -> Iterator[Claim]:
     silent, asking = ends(flow, side)
     what = "a request" if known else "data, possibly a request,"
     if beating.any():
-        what = next(f"a {one.name} heartbeat" for one in flow.heartbeats if one.sender != side)
+        what = next(f"heartbeats ({one.name})" for one in flow.heartbeats if one.sender != side)
     yield Claim(
         summary=f"{silent} acknowledged {what} but sent no reply in {duration(facts.end - time)}; its kernel still "
         "answers",

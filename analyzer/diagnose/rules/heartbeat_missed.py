@@ -28,6 +28,7 @@ from analyzer.tcp import SECOND
 
 # Protocols give a peer up that missed two heartbeats (AMQP 0-9-1 4.2.7), or one and a half (MQTT 3.1.1 3.1.2.10).
 TOO_LONG = 1.5
+STILL_OPEN = 3  # where nobody has closed: an end may beat again
 # Timers of a second's grain, and brokers that look at their clients' silence once in an interval.
 EARLY, LATE = 0.02, 1.2
 # Whose other end closes when they stop: MQTT 3.1.1 3.1.2.10, ZooKeeper's session timeout, STOMP 1.2, engine.io-protocol
@@ -49,9 +50,9 @@ def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
     """One side stopped sending heartbeats, or stopped replying to them.
 
     Both sides sent application heartbeats (AMQP, BGP, WebSocket) until one of them stopped; or one side sent them until
-    it stopped (MQTT), or until the other no longer replied. Then the connection was closed. The application is blocked
-    (a busy event loop, a stopped process) or has lost its timer. The other side declares it dead after one and a half
-    to three intervals, and closes.
+    it stopped (MQTT), or until the other no longer replied. Then the connection was closed, or it is still open. The
+    application is blocked (a busy event loop, a stopped process) or has lost its timer. The other side declares it dead
+    after one and a half to three intervals, and closes.
 
     Often the protocol says how long it waits (MQTT's CONNECT, AMQP's Connection.TuneOk, BGP's OPEN), or that this is
     why it closes (WebSocket's close code 1011, BGP's NOTIFICATION); then the finding quotes it. TCP keepalive does not
@@ -165,30 +166,35 @@ def _stopped_sending(flow: Flow, beats: Heartbeat, row: list[int], context: Cont
 
 
 def _fell_silent(flow: Flow, row: list[int], longest: list[int]) -> Iterator[Claim]:
-    """One of two ends that both beat, until the other closed; `longest` are their longest gaps before."""
-    if flow.ending.by not in SIDES or flow.heartbeats[0].protocol == UNKNOWN:
+    """One of two ends that both beat, until the other closed, or for long; `longest` are their longest gaps before."""
+    is_open = flow.ending.how is How.OPEN
+    if (flow.ending.by not in SIDES and not is_open) or flow.heartbeats[0].protocol == UNKNOWN:
         return
-    time, frame = _first_close(row)
-    by, side = SIDES.index(flow.ending.by), 1 - SIDES.index(flow.ending.by)
+    # The end that closed, or that was heard of last.
+    lasts = [row[HEAD_SIZE + place * ENDPOINT_SIZE + BEAT_LAST] for place in range(2)]
+    by = lasts.index(max(lasts)) if is_open else SIDES.index(str(flow.ending.by))
+    side = 1 - by
+    time, frame = (lasts[by], 0) if is_open else _first_close(row)
     beats, others = (next(one for one in flow.heartbeats if one.sender == SIDES[place]) for place in (side, by))
-    x, y = (HEAD_SIZE + place * ENDPOINT_SIZE for place in (side, by))
+    x = HEAD_SIZE + side * ENDPOINT_SIZE
     # Other data stands for a heartbeat.
     last = max(row[x + BEAT_LAST], row[x + LAST_DATA])
-    silent = row[y + BEAT_LAST] - last
-    if beats.protocol != others.protocol or silent <= TOO_LONG * max(beats.period_s * SECOND, longest[side]):
+    silent, most = lasts[by] - last, (STILL_OPEN if is_open else TOO_LONG) * max(beats.period_s * SECOND, longest[side])
+    if beats.protocol != others.protocol or silent <= most or not was_heard(row, by) or not is_whole(row, side):
         return
-    if said_goodbye(flow, row, by, time) or not was_heard(row, by) or not is_whole(row, side):
+    if not is_open and said_goodbye(flow, row, by, time):
         return
     sender, other = ends(flow, beats.sender)
     yield Claim(
         summary=f"{sender} stopped sending {beats.protocol} heartbeats {duration(silent)} before the last one from "
-        f"{other}, which closed the connection",
+        f"{other}{'' if is_open else ', which closed the connection'}",
         remedy=REMEDY,
-        frames=(*beats.frames[-1:], *others.frames[-1:], frame),
+        frames=tuple(one for one in (*beats.frames[-1:], *others.frames[-1:], frame) if one),
         observed=f"heartbeats every {beats.period_s:.4g} s from both sides, then from one only",
         expected="heartbeats from both sides",
         source=SOURCE,
         confidence="likely",
+        tentative=is_open,
         at=last,
         whom=named(flow, beats.sender),
     )
