@@ -73,7 +73,9 @@ class Sort(StrEnum):
         section=SECTION,
         help="Only sockets of processes with this name or number",
     ),
-    option("--suspects", "only_suspects", is_flag=True, section=SECTION, help="Only sockets that leak or wait in vain"),
+    option(
+        "--suspects", "only_suspects", is_flag=True, section=SECTION, help="Only those that leak or wait for nothing"
+    ),
     option("--sort", type=click.Choice(Sort), help="Sort by this; otherwise those that leak or wait come first"),
 )
 @dataclass(frozen=True)

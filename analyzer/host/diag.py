@@ -169,15 +169,10 @@ def _of_one_shape(
             listed[dead] = None
         return listed
 
-    def ends(place: int, port: int) -> Iterable[Endpoint]:
-        width = 4 if family == socket.AF_INET else 16
-        addresses = octets[(starts + place)[:, None] + np.arange(width)].tobytes()
-        return map(Endpoint, _texts(addresses, width, family), numbers(port, ">u2"))
-
     expires = _words(octets, starts + EXPIRES, "=u4")
     columns: tuple[Iterable[Any], ...] = (
-        ends(SRC, SPORT),
-        ends(DST, DPORT),
+        _ends(octets, starts, SRC, SPORT, family),
+        _ends(octets, starts, DST, DPORT, family),
         [STATES[number] if number < len(STATES) else State.UNKNOWN for number in states.tolist()],
         [TIMERS[number] if number < len(TIMERS) else Timer.UNKNOWN for number in timers.tolist()],
         [left if timer else None for left, timer in zip((expires / 1000).tolist(), timers.tolist(), strict=True)],
@@ -195,6 +190,12 @@ def _of_one_shape(
         numbers(attributes[INET_DIAG_CGROUP_ID], "=u8") if INET_DIAG_CGROUP_ID in attributes else repeat(0),
     )
     return map(Socket._make, zip(*columns, repeat(netns), repeat(None), repeat(()), strict=False))
+
+
+def _ends(octets: Octets, starts: Column, place: int, port: int, family: int) -> Iterable[Endpoint]:
+    width = 4 if family == socket.AF_INET else 16
+    addresses = octets[(starts + place)[:, None] + np.arange(width)].tobytes()
+    return map(Endpoint, _texts(addresses, width, family), _listed(_words(octets, starts + port, ">u2")))
 
 
 def _listed(values: Column) -> list[int]:

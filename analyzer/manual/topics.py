@@ -19,6 +19,7 @@ ORDER = (
     "captures",
     "advise",
     "live",
+    "sockets",
     "privileges",
     "report",
     "charts",

@@ -41,7 +41,7 @@ def gone(hosts: Hosts, near: Near) -> Iterator[Near]:
     take_snapshot(hosts.client)
     hosts.vanish()
     near.send()
-    time.sleep(6.5)
+    time.sleep(9.5)
     yield near
 
 

@@ -34,7 +34,7 @@ HOMES = {
     "multiprocessing": [],
     "matplotlib": [f"report/charts/{name}.py" for name in CHARTS],
     "jinja2": ["report/incident/html.py"],
-    "pyarrow": ["report/arrow.py"],
+    "pyarrow": ["report/arrow.py", "report/socket_records.py"],
     "pandas": [],
     "polars": [],
     "scapy": ["capture/interface/scapy_sniffer.py", "decode/scapy_links.py"],
