@@ -72,9 +72,9 @@ def sockets(
 ) -> None:
     """List this host's TCP sockets with their timers and owners, and those that leak.
 
-    Shows of each socket whether keepalive is on, which timer runs and when it fires, how long no data has passed, and
-    which process holds it. Sockets that nobody closes, or that wait for nothing, come first, with the fix. Only root sees
-    the owners of other users' sockets.
+    For each socket: whether keepalive is on, which timer runs and when it fires, how long no data has passed, and which
+    process holds it. Sockets that nobody closes, or that wait for nothing, come first, with the fix. Only root sees the
+    owners of other users' sockets.
     """
     from analyzer.diagnose.sockets import find_suspects
 
