@@ -32,8 +32,8 @@ class Sort(StrEnum):
     idle = "idle"
     timer = "timer"
     unanswered = "unanswered"
-    send_queue = "send-queue"
-    recv_queue = "recv-queue"
+    unsent = "unsent"
+    unread = "unread"
     local = "local"
     peer = "peer"
     process = "process"
@@ -156,8 +156,8 @@ def _key(one: Socket, sort: Sort) -> tuple[float, str]:
         Sort.idle: one.idle,
         Sort.timer: None if one.timer_left is None else -one.timer_left,
         Sort.unanswered: one.unanswered,
-        Sort.send_queue: one.send_queue,
-        Sort.recv_queue: one.recv_queue,
+        Sort.unsent: one.send_queue,
+        Sort.unread: one.recv_queue,
     }
     if sort in numbers:
         value = numbers[sort]

@@ -16,6 +16,7 @@ from analyzer.commands.options import Coloring, Severity, files, limit, output, 
 from analyzer.commands.outputs import STANDARD_OUTPUT, binary_output, open_output, width_of
 from analyzer.commands.result import Format
 from analyzer.commands.socket_selection import SECTION, SocketSelection
+from analyzer.commands.socket_timers import check_picture, draw_timers
 from analyzer.errors import CaptureError, UsageError
 from analyzer.model.findings import SEVERITIES
 
@@ -45,6 +46,12 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Silence after which a socket without keepalive is suspect",
 )
+@option(
+    "--saw-tooth",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="Watch the timers of the selected sockets for so long, and draw them (-o FILE.png, .svg or .pdf)",
+)
 @limit
 @option("--format", "form", type=click.Choice(Format), default=Format.text, help="How the result is written")
 @output("Write to this file instead of standard output")
@@ -63,6 +70,7 @@ def sockets(
     source: str | None,
     options: bool,
     idle_after: float,
+    saw_tooth: float | None,
     limit: int,
     form: Format,
     output: str | None,
@@ -78,6 +86,11 @@ def sockets(
     """
     from analyzer.diagnose.sockets import find_suspects
 
+    if saw_tooth is not None:
+        if source is not None:
+            raise UsageError("--saw-tooth asks this host's kernel: leave --from out")
+        draw_timers(selection, netns, saw_tooth, check_picture(output), str(output), noter(quiet))
+        return
     snapshot = _snapshot(source, netns, options=options)
     shown = selection.of(snapshot.sockets)
     suspects = _of_these(find_suspects(snapshot.sockets, idle_after), shown)

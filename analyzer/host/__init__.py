@@ -18,8 +18,8 @@ class Snapshot(NamedTuple):
     idle_known: bool = True  # idle times; /proc/net/tcp has none
 
 
-def take_snapshot(netns: str = "", *, options: bool = False) -> Snapshot:
-    """The sockets of this network namespace, of the one called `netns`, or of `all`; with their `options` if wanted.
+def take_snapshot(netns: str = "", *, options: bool = False, owners: bool = True) -> Snapshot:
+    """The sockets of this network namespace, of the one called `netns`, or of `all`; with `options` if wanted.
 
     What may not be seen is left out and counted: owners, and options. Raises UsageError where this system has no such
     list, and where another namespace may not be entered.
@@ -30,6 +30,8 @@ def take_snapshot(netns: str = "", *, options: bool = False) -> Snapshot:
         raise UsageError("the sockets of this host can be listed on Linux alone; read another's with --from FILE")
     now = time.time()
     found, idle_known = _listed(netns)
+    if not owners:
+        return Snapshot(now, found, 0, idle_known)
     from analyzer.host.owners import find_holders
 
     holders = find_holders({one.inode for one in found if one.inode})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import NamedTuple
 
 from analyzer.model.flows import Endpoint
@@ -20,6 +21,8 @@ class Timer(StrEnum):
     UNKNOWN = "unknown"
 
 
+# What a look takes, and a timer's slack.
+SLACK_S = 0.25
 BY_TIMER = {Timer.NONE.value: False, Timer.KEEPALIVE.value: True}
 MAY_PROBE = frozenset((State.ESTABLISHED, State.CLOSE_WAIT))
 
@@ -115,3 +118,51 @@ class Suspect(NamedTuple):
     observed: str
     source: str
     sockets: tuple[Socket, ...]
+
+
+class Sample(NamedTuple):
+    """A socket's timer at one moment: seconds since 1970, and from then on; `heard_ago` as a Socket has it."""
+
+    time: float
+    timer: Timer
+    left: float | None
+    unanswered: int
+    heard_ago: float | None
+
+
+class Firing(NamedTuple):
+    """A timer that fired: when, what of it was seen, and whether a probe was sent and replied to (None: none was)."""
+
+    time: float
+    answered: bool | None
+
+
+class Course(NamedTuple):
+    """A socket's timer over time."""
+
+    socket: Socket
+    samples: list[Sample]
+
+    @property
+    def firings(self) -> list[Firing]:
+        """When its keepalive timer fired, between two looks: it was nearly over, and is armed anew.
+
+        A probe that was replied to leaves a packet that was heard just now; one that was not is counted. Where neither
+        is there, the kernel had found traffic since the timer was set, and waits for the rest (tcp_keepalive_timer).
+        """
+        found = []
+        for before, after in pairwise(self.samples):
+            if before.timer is not Timer.KEEPALIVE or after.timer is not Timer.KEEPALIVE:
+                continue
+            if before.left is None or after.left is None or after.left <= before.left:
+                continue
+            passed = after.time - before.time
+            if before.left > passed + SLACK_S:  # set anew by other means
+                continue
+            answered = None
+            if after.unanswered > before.unanswered:
+                answered = False
+            elif after.heard_ago is not None and after.heard_ago <= passed + SLACK_S:
+                answered = True
+            found.append(Firing(before.time + before.left, answered))
+        return found

@@ -25,6 +25,10 @@ STEPS = (
     Shrink("local", 0),
     Shrink("state", 8),
     Shrink("process", 8),
+    Shrink("lost", 0),
+    Shrink("peer", 13),
+    Shrink("timer", 5),
+    Shrink("state", 5),
 )
 FOUND_AT_MOST = 8  # suspects with all that is known of them, where lines are few
 

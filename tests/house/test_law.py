@@ -22,7 +22,19 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 EVERY_SOURCE = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 MAX_FILE, MAX_FUNCTION, MAX_KERNEL = 300, 40, 60
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-CHARTS = ("axis", "hosts", "idle", "intervals", "ladder", "notes", "overview", "style", "themes", "timeline")
+CHARTS = (
+    "axis",
+    "hosts",
+    "idle",
+    "intervals",
+    "ladder",
+    "notes",
+    "overview",
+    "saw_tooth",
+    "style",
+    "themes",
+    "timeline",
+)
 # Where heavy libraries may be imported at all.
 HOMES = {
     "subprocess": [

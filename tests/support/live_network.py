@@ -60,9 +60,9 @@ def _ip(*arguments: str) -> None:
 
 
 @contextlib.contextmanager
-def two_hosts() -> Iterator[Hosts]:
-    """The hosts, until the end of the block."""
-    hosts = Hosts(f"keepalive-a-{os.getpid()}", f"keepalive-b-{os.getpid()}")
+def two_hosts(client: str = "keepalive-a", server: str = "keepalive-b") -> Iterator[Hosts]:
+    """The hosts, until the end of the block; their names begin so."""
+    hosts = Hosts(f"{client}-{os.getpid()}", f"{server}-{os.getpid()}")
     with contextlib.ExitStack() as stack:
         for name in (hosts.client, hosts.server):
             _ip("netns", "add", name)
