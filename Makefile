@@ -51,6 +51,7 @@ benchmark: $(VENV)/ready $(VENV)/peers/bin/python ## time and memory beside othe
 	$(BIN)/python tests/benchmarks/bench_diagnose.py
 	$(BIN)/python tests/benchmarks/bench_live.py --command "$(BIN)/keepalive live"
 	$(BIN)/python tests/benchmarks/bench_report.py --command "$(BIN)/keepalive report"
+	$(BIN)/python tests/benchmarks/bench_sockets.py --command "$(BIN)/keepalive"
 
 captures: lab-packages ## record the captures again, or ONLY="CASE ..." of them (root, Linux)
 	python3 captures/lab/record.py $(if $(ONLY),--only $(ONLY))

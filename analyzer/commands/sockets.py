@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -188,7 +189,9 @@ def _notes(snapshot: Snapshot) -> list[str]:
     """What could not be seen."""
     notes = []
     if snapshot.unseen:
-        notes.append(f"Descriptors of {snapshot.unseen} processes cannot be seen: run as root for the owners of all.")
+        hint = "even to root" if os.geteuid() == 0 else "to this user: run as root for the owners of all"
+        processes = "1 process" if snapshot.unseen == 1 else f"{snapshot.unseen:,} processes"
+        notes.append(f"The descriptors of {processes} are not visible {hint}.")
     if not snapshot.idle_known:
         notes.append("Idle times are not known here, so no socket is called silent.")
     return notes

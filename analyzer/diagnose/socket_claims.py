@@ -10,7 +10,7 @@ from analyzer.diagnose.advice import DEFAULT_TAKES, USUAL
 from analyzer.knowledge.snippets import Timing, snippet
 from analyzer.model.flows import Endpoint
 from analyzer.model.quantities import duration, several, times
-from analyzer.model.sockets import Process, Socket, Suspect
+from analyzer.model.sockets import Process, Socket, Suspect, Timer
 from analyzer.tcp import SECOND
 
 DAY_S = 86_400.0
@@ -53,16 +53,17 @@ def _made(group: Group, *words: str) -> Suspect:
 def probes_unanswered(group: Group) -> Suspect:
     """Keepalive probes in a row without a reply: the kernel is about to give the peer up."""
     most = max(one.unanswered for one in group.sockets)
+    kind = "window" if group.sockets[0].timer is Timer.PERSIST else "keepalive"
     return _made(
         group,
         "probes-unanswered",
         "high",
         "likely",
-        f"{group.who} has {group.what} whose peer does not reply to keepalive probes, up to {most} in a row",
+        f"{group.who} has {group.what} whose peer does not reply to {kind} probes, up to {most} in a row",
         "Check the peer's host, then the path to it. The process gets ETIMEDOUT when the last probe stays without a "
         "reply.",
-        f"timer keepalive with {several(most, 'probe')} without a reply",
-        "Linux net/ipv4/tcp_timer.c tcp_keepalive_timer()",
+        f"timer {group.sockets[0].timer} with {several(most, 'probe')} without a reply",
+        "Linux net/ipv4/tcp_timer.c tcp_keepalive_timer(), tcp_probe_timer()",
     )
 
 
@@ -85,7 +86,7 @@ def data_unacknowledged(group: Group) -> Suspect:
 
 
 def window_closed(group: Group) -> Suspect:
-    """Data for which the peer offers no window."""
+    """Data for which the peer offers no window, although its host replies to window probes."""
     waits = sum(one.send_queue for one in group.sockets)
     return _made(
         group,
@@ -94,7 +95,7 @@ def window_closed(group: Group) -> Suspect:
         "likely",
         f"{group.who} has {group.what} with {waits:,} bytes for which the peer has no room: its window is closed",
         "Find out why the peer's application does not read. Keepalive does not end this: TCP_USER_TIMEOUT does.",
-        f"timer persist, up to {max(one.unanswered for one in group.sockets)} window probes in a row",
+        f"timer persist, the last packet from the peer {_heard(group)} ago, no data for {_silent(group)}",
         "RFC 9293 3.8.6.1; Linux net/ipv4/tcp_timer.c tcp_probe_timer()",
     )
 
@@ -134,13 +135,12 @@ def fin_wait_2(group: Group) -> Suspect:
 def unprotected(group: Group) -> Suspect:
     """No keepalive timer, and no data for long: nothing would notice that the peer has gone."""
     silent = max(one.idle or 0 for one in group.sockets)
-    lasted = duration(round(silent * SECOND))
     return _made(
         group,
         "unprotected-socket",
         "high" if silent >= DAY_S else "medium",
         "possible",
-        f"{group.who} holds {group.what} without keepalive, silent for up to {lasted}: if a peer is gone, "
+        f"{group.who} holds {group.what} without keepalive, silent for up to {_silent(group)}: if a peer is gone, "
         "nobody notices",
         how_to_set(group.process, USUAL),
         f"ESTABLISHED, no keepalive timer; {_descriptors(group)}",
@@ -181,6 +181,10 @@ def growing(group: Group, course: Sequence[int], seconds: float) -> Suspect:
 def _heard(group: Group) -> str:
     known = [one.heard_ago for one in group.sockets if one.heard_ago is not None]
     return duration(round(max(known) * SECOND)) if known else "an unknown time"
+
+
+def _silent(group: Group) -> str:
+    return duration(round(max(one.idle or 0 for one in group.sockets) * SECOND))
 
 
 def _descriptors(group: Group) -> str:

@@ -21,9 +21,12 @@ from analyzer.model.flows import Endpoint
 from analyzer.model.sockets import Socket, Suspect, Timer
 from analyzer.tcp import State
 
+PERSIST = Timer.PERSIST
 ESTABLISHED = State.ESTABLISHED  # asked for of each socket; an enumeration takes its time to tell
 # A process that is about to close does so within a fraction of this.
 CLOSES_WITHIN_S = 10.0
+# Who reads at all reads again within so long.
+STALLED_S = 10.0
 # net.ipv4.tcp_fin_timeout: what waits for longer is held by a process that has not closed it.
 FIN_TIMEOUT_S = 60.0
 # So many in a row, and it is not a single lost segment.
@@ -42,12 +45,12 @@ def find_suspects(sockets: Iterable[Socket], idle_after: float = 3600.0) -> list
     """
     some = list(sockets)
     listening = {one.local.port for one in some if one.state is State.LISTEN}
-    by_rule: dict[Rule, list[Socket]] = {}
+    by_rule: dict[tuple[Rule, Timer], list[Socket]] = {}
     for one in some:
         rule = _what_is_wrong(one, idle_after)
         if rule is not None:
-            by_rule.setdefault(rule, []).append(one)
-    found = [rule(group) for rule, mine in by_rule.items() for group in _groups(mine, listening)]
+            by_rule.setdefault((rule, one.timer), []).append(one)
+    found = [rule(group) for (rule, _), mine in by_rule.items() for group in _groups(mine, listening)]
     suspects = [one for one in found if one is not None]
     return sorted(suspects, key=lambda one: (SEVERITIES.index(one.severity), -len(one.sockets)))
 
@@ -57,6 +60,8 @@ def _what_is_wrong(one: Socket, idle_after: float) -> Rule | None:
     state, timer = one.state, one.timer
     if one.unanswered >= IN_A_ROW and timer in UNANSWERED and state is not State.SYN_SENT:
         return UNANSWERED[timer]
+    if timer is PERSIST and (one.idle or 0) >= STALLED_S:
+        return window_closed
     if state is ESTABLISHED:
         if one.keepalive is False and (one.idle or 0) >= idle_after:
             return unprotected
@@ -119,5 +124,5 @@ def _has_two_hours(one: Socket) -> bool:
 UNANSWERED = {
     Timer.KEEPALIVE: probes_unanswered,
     Timer.RETRANSMIT: data_unacknowledged,
-    Timer.PERSIST: window_closed,
+    Timer.PERSIST: probes_unanswered,  # of the window: a host that is there replies, its window closed or not
 }

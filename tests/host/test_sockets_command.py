@@ -167,3 +167,19 @@ def test_a_user_without_rights_sees_sockets_and_is_told_what_is_hidden() -> None
     assert done.returncode == 0
     assert json.loads(done.stdout)["unseen_processes"] > 0
     assert keepalive("sockets", "--netns", "all", prefix=tuple(AS_NOBODY)).returncode == 2
+
+
+def stalled(unanswered: int, idle: int) -> str:
+    row = f"ESTAB 0 9000 10.0.0.1:40001 10.0.0.9:5432 timer:(persist,1.200ms,{unanswered}) ino:11 sk:1 <->\n"
+    return row + f"\t rto:204 lastsnd:{idle} lastrcv:{idle} lastack:500\n"
+
+
+@pytest.mark.parametrize(
+    ("unanswered", "idle", "rule"),
+    [(0, 30_000, "window-closed"), (0, 3_000, None), (1, 30_000, "window-closed"), (4, 30_000, "probes-unanswered")],
+)
+def test_a_closed_window_is_no_dead_host(unanswered: int, idle: int, rule: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "ss.txt"
+    path.write_text(stalled(unanswered, idle))
+    shown = json.loads(inside("sockets", "--from", path, "--format", "json"))
+    assert [one["rule"] for one in shown["suspects"]] == ([rule] if rule else [])

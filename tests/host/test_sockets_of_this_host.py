@@ -164,6 +164,8 @@ def test_timers_of_what_waits_for_a_host_that_is_gone(hosts: Hosts, gone: Near) 
 def test_what_leaks_or_waits_is_told_with_its_process(hosts: Hosts, gone: Near) -> None:
     sockets = take_snapshot(hosts.client).sockets
     suspects = {one.rule: one for one in find_suspects(sockets, idle_after=5)}
+    stalled = {one.rule: one for one in find_suspects([of(Snapshot(0, sockets), gone)["p"]], idle_after=5)}
+    assert set(stalled) <= {"probes-unanswered", "window-closed"}  # as many window probes as it took
     by_kind = {"b": "unprotected-socket", "c": "close-wait-held", "s": "data-unacknowledged", "q": "probes-unanswered"}
     for kind, rule in by_kind.items():
         assert gone.ports[kind] in [one.local.port for one in suspects[rule].sockets]
