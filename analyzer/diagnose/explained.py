@@ -27,6 +27,7 @@ EXPLAINED_BY = {
     "keepalive-slower-than-middlebox": ("middlebox-idle-timeout",),
     "heartbeat-slower-than-middlebox": ("middlebox-idle-timeout",),
     "proxy-idle-close": ("heartbeat-missed",),
+    "close-wait-leak": ("heartbeat-missed",),  # what has stopped does not close either
     "middlebox-reset": ("middlebox-idle-timeout", "reset-between-ends"),
     "lost-state": ("middlebox-idle-timeout", "reset-between-ends"),
     "endpoint-reset": (

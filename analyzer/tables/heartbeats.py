@@ -1,7 +1,8 @@
 """What heartbeats of applications look like: a row for each payload of one segment that a protocol sends as such.
 
 Below are rows for what a protocol says of heartbeats: how often they come, and that it closes for want of them.
-WebSocket's (RFC 6455 5.5.2) have no fixed length and are not here: see `kernels/track/heartbeats.py`.
+WebSocket's (RFC 6455 5.5.2) have no fixed length and are not here, nor are PINGs of HTTP/2 in one segment with other
+frames: see `kernels/decode/payloads.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ WEBSOCKET_PING = 0x89
 WEBSOCKET_PONG = 0x8A
 WEBSOCKET_CLOSE = 0x88
 WEBSOCKET_LONGEST = 6 + 125
+# RFC 9113 4.1, 6.5, 6.7, 6.9: a frame's header, and the types of frames that are about the connection or its windows.
+HTTP2_HEADER = 9
+HTTP2_SETTINGS, HTTP2_PING, HTTP2_WINDOW_UPDATE = 4, 6, 8
 LONGEST = 1024  # payload that is looked at: MQTT's CONNECT with a token for a password, RTSP with headers
 # A word for each payload: the protocol's number in the lower bits (0: none), and what is known besides.
 HEARTBEAT_PROTOCOL = 0x3F

@@ -34,6 +34,7 @@ EXPLAINED = {
         *("middlebox-reset", "keepalive-slower-than-middlebox", "dead-peer", "one-way-loss", "retransmission-timeout"),
     },
     "proxy-idle-close": {"endpoint-reset"},
+    "heartbeat-missed": {"close-wait-leak"},
     "one-way-loss": {"dead-peer", "keepalive-exhausted-but-alive"},
 }
 

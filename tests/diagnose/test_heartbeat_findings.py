@@ -67,6 +67,14 @@ def test_who_is_silent_for_longer_than_was_said_has_missed_heartbeats(
         assert "interval of" in found["heartbeat-missed"].summary
 
 
+def test_who_has_stopped_does_not_close_either() -> None:
+    later = Conversation(ports=(50_000, 80), start=60, rtt=0.001).handshake()
+    found = rules(begun({CLIENT: CONNECT % b"\0\x0a"}).idle(15.2).fin(SERVER), later)
+    assert "close-wait-leak" not in found
+    assert [note.partition(":")[0] for note in found["heartbeat-missed"].notes] == ["close-wait-leak"]
+    assert "close-wait-leak" in rules(begun({CLIENT: CONNECT % b"\0\x0a"}).idle(13).fin(SERVER), later)
+
+
 def test_an_rst_of_a_device_is_no_close_for_want_of_heartbeats() -> None:
     talk = begun({CLIENT: CONNECT % b"\0\x0a"}).idle(15.2)
     talk.sides[SERVER].host = replace(talk.sides[SERVER].host, ttl=250)

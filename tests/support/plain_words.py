@@ -15,7 +15,7 @@ WORDS = re.compile(
     r"who knows|stands(?! for)|a RST|asks? after|heard)\b"
 )
 # Those, what is said of nobody whose packets are missing, and numbers that say nothing.
-BANNED = re.compile(WORDS.pattern + r"|\bgone\b|\b0\.0 s|\b[2-9]\d{2,}\.\d s|\b1 times\b")
+BANNED = re.compile(WORDS.pattern + r"|\bgone\b|\b0\.0 s|\b[2-9]\d{2,}\.\d s|(?<![.])\b1 times\b")
 
 
 def fix_of(finding: Finding) -> str:

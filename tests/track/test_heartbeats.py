@@ -11,6 +11,8 @@ from observe import analyzed, flows, only_flow
 from analyzer.model.flows import Heartbeat
 
 HTTP2 = b"\0\0\x08\6%c\0\0\0\0abcdefgh"
+WINDOW_UPDATE = b"\0\0\4\x08\0\0\0\0%c\0\0\0\7"
+SETTINGS_ACK = b"\0\0\0\4\1\0\0\0\0"
 SMB2 = b"\0\0\0\x44\xfeSMB\x40\0\1\0\0\0\0\0\x0d\0\1\0%c\0\0\0" + b"\0" * 44 + b"\4\0\0\0"
 ISCSI = b"%c\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\7\xff\xff\xff\xff" + b"\0\0\0\1" * 6
 BITCOIN = b"\xf9\xbe\xb4\xd9p%cng\0\0\0\0\0\0\0\0\x08\0\0\0abcdNONCE123"
@@ -101,6 +103,30 @@ def test_a_heartbeat_is_known_by_its_octets(protocol: str, sender: str) -> None:
     assert (heartbeat.sent, heartbeat.answered) == (4, 4)
     assert heartbeat.period_s == pytest.approx(20, abs=0.2)
     assert heartbeat.frames
+
+
+@pytest.mark.parametrize("before", [WINDOW_UPDATE % 0, WINDOW_UPDATE % 1 + WINDOW_UPDATE % 0, SETTINGS_ACK, HTTP2 % 1])
+@pytest.mark.parametrize("behind", [b"", WINDOW_UPDATE % 0, HTTP2 % 1 + SETTINGS_ACK])
+def test_pings_of_http2_come_with_other_frames(before: bytes, behind: bytes) -> None:
+    ping, pong = PAIRS["http2"]
+    heartbeat = only_heartbeat(beats(before + ping + behind, before + pong + behind))
+    assert (heartbeat.protocol, heartbeat.sent, heartbeat.answered) == ("http2", 4, 4)
+    assert heartbeat.sender == CLIENT
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        WINDOW_UPDATE % 1 + WINDOW_UPDATE % 0,
+        HTTP2 % 1 + WINDOW_UPDATE % 0,
+        WINDOW_UPDATE % 0 + b"\0\0\x08\6\0\0\0\0\0\2\4\x10\x10\x09\x0e\7\7",  # bandwidth, as grpc-go measures it
+        WINDOW_UPDATE % 0 + HTTP2 % 0 + b"\0",
+        WINDOW_UPDATE % 0 + (HTTP2 % 0)[:-1],
+        HTTP2 % 0 + b"\0\0\1\0\0\0\0\0\1x",  # DATA: a message
+    ],
+)
+def test_what_of_http2_is_no_ping(payload: bytes) -> None:
+    assert all(beat.protocol != "http2" for beat in only_flow(beats(payload, b"?" * 200)).heartbeats)
 
 
 @pytest.mark.parametrize("protocol", ONE_WAY)

@@ -40,7 +40,7 @@ def too_many_pings(flow: Flow, context: Context) -> Iterator[Claim]:
     Raise the client's keepalive time (Go: keepalive.ClientParameters.Time; Java: keepAliveTime; C++, Python and others:
     grpc.keepalive_time_ms) to five minutes or more, and send no PINGs while no call is open. Or let the server permit
     more PINGs (Go: keepalive.EnforcementPolicy.MinTime and PermitWithoutStream; Java: permitKeepAliveTime and
-    permitKeepAliveWithoutCalls; C++, Python and others: grpc.http2.min_recv_ping_interval_without_data_ms and
+    permitKeepAliveWithoutCalls; C++, Python and others: grpc.http2.min_ping_interval_without_data_ms and
     grpc.keepalive_permit_without_calls).
     """
     for tired in SIDES:
@@ -55,7 +55,7 @@ def too_many_pings(flow: Flow, context: Context) -> Iterator[Claim]:
             f"too_many_pings)",
             remedy="Raise the gRPC client's keepalive time to 5 min or more (Go: ClientParameters.Time; others: "
             "grpc.keepalive_time_ms). Or lower the server's EnforcementPolicy.MinTime "
-            "(grpc.http2.min_recv_ping_interval_without_data_ms) and permit PINGs without calls.",
+            "(grpc.http2.min_ping_interval_without_data_ms) and permit PINGs without calls.",
             frames=(*(frame for beats in pings for frame in beats.frames), *frames),
             observed=f"HTTP/2 PINGs{often}; GOAWAY with ENHANCE_YOUR_CALM in reply to the last one",
             expected="PINGs as rare as the server demands: by default one in 5 min",

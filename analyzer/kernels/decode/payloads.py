@@ -5,6 +5,10 @@ from __future__ import annotations
 from analyzer.kernels.engine.registry import Buffer, kernel
 from analyzer.tables.heartbeats import (
     HEARTBEAT_REPLY,
+    HTTP2_HEADER,
+    HTTP2_PING,
+    HTTP2_SETTINGS,
+    HTTP2_WINDOW_UPDATE,
     SAYS_VALUE,
     WEBSOCKET_CLOSE,
     WEBSOCKET_LONGEST,
@@ -44,12 +48,8 @@ def number_there(buf: Buffer, at: int, pattern: int) -> int:
 
 
 @kernel
-def heartbeat_payload(buf: Buffer, at: int, length: int) -> int:
-    """What a segment's whole payload is: tables.fields.HEARTBEAT."""
-    if WEBSOCKET_CLOSE <= buf[at] <= WEBSOCKET_PONG:
-        word = websocket_payload(buf, at, length)
-        if word == 0 or buf[at] != WEBSOCKET_CLOSE:
-            return word
+def row_payload(buf: Buffer, at: int, length: int) -> int:
+    """As `heartbeat_payload`, by the rows of PATTERNS."""
     for pattern in range(PATTERNS_FROM[buf[at]], PATTERNS_FROM[buf[at] + 1], PATTERN_SIZE):
         if PATTERNS[pattern + 1] <= length <= PATTERNS[pattern + 2]:
             begins, needle = PATTERNS[pattern + 3], PATTERNS[pattern + 4]
@@ -59,3 +59,33 @@ def heartbeat_payload(buf: Buffer, at: int, length: int) -> int:
                     if is_there(buf, place, pattern + PATTERN_HEAD + begins, needle):
                         return PATTERNS[pattern] | number_there(buf, at, pattern)
     return 0
+
+
+@kernel
+def http2_payload(buf: Buffer, at: int, length: int) -> int:
+    """As `heartbeat_payload`, for PINGs of HTTP/2, or replies to some, with other frames that carry nothing of a call.
+
+    gRPC holds WINDOW_UPDATEs back until it sends something else.
+    """
+    place, found = 0, 0
+    while place + HTTP2_HEADER <= length:
+        size = buf[at + place] << 16 | buf[at + place + 1] << 8 | buf[at + place + 2]
+        kind, end = buf[at + place + 3], place + HTTP2_HEADER + size
+        if end > length or (kind != HTTP2_SETTINGS and kind != HTTP2_PING and kind != HTTP2_WINDOW_UPDATE):
+            return 0
+        if kind == HTTP2_PING and (found == 0 or found & HEARTBEAT_REPLY):
+            word = row_payload(buf, at + place, end - place)
+            found = word if word != 0 else found
+        place = end
+    return found if place == length else 0
+
+
+@kernel
+def heartbeat_payload(buf: Buffer, at: int, length: int) -> int:
+    """What a segment's whole payload is: tables.fields.HEARTBEAT."""
+    if WEBSOCKET_CLOSE <= buf[at] <= WEBSOCKET_PONG:
+        word = websocket_payload(buf, at, length)
+        if word == 0 or buf[at] != WEBSOCKET_CLOSE:
+            return word
+    word = row_payload(buf, at, length)
+    return http2_payload(buf, at, length) if word == 0 and buf[at] == 0 else word
