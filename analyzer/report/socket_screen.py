@@ -53,7 +53,8 @@ HELP = (
     "left     time until the timer fires",
     "lost     probes or retransmissions in a row without a reply",
     "idle     time since the last data",
-    "suspect  what is wrong, on a narrow screen instead of the state; `keepalive sockets --suspects` prints the fix, `keepalive explain sockets` the meaning",
+    "suspect  what is wrong, on a narrow screen instead of the state; `keepalive sockets --suspects` prints the fix, "
+    "`keepalive explain sockets` the meaning",
 )
 KEYS = "q quit  s order  / filter  p pause  ? help"
 
