@@ -9,6 +9,7 @@ from functools import partial
 from typing import TextIO
 
 from analyzer.live.canvas import Canvas
+from analyzer.live.pace import SHARE
 from analyzer.live.sockets_watch import Watching
 from analyzer.model.sockets import Look
 from analyzer.report.layout import Style
@@ -72,11 +73,10 @@ class Objects:
 class Screen:
     """Shows the sockets on all of the terminal, until it is closed."""
 
-    every_s = DRAWN_EVERY_S
-
     def __init__(self, run: Watching, title: str, order: str | None, *, color: bool) -> None:
         """Take the terminal over; keys may stop the watching."""
         self._run, self._title = run, title
+        self.every_s = DRAWN_EVERY_S
         self._view = view_of(order or SUSPECTS)
         self._messages: deque[Message] = deque(maxlen=REMEMBERED)
         self._look: Look | None = None
@@ -98,7 +98,9 @@ class Screen:
             if self._shown is None or self._shown.look is not self._look:
                 self._shown = Shown.of(self._title, self._look)
             self._shown = self._shown._replace(passed=time.monotonic() - self._look.began)
+        began = time.monotonic()
         self._canvas.draw(partial(self._composed, self._shown))
+        self.every_s = max(DRAWN_EVERY_S, (time.monotonic() - began) / SHARE)
 
     def _composed(self, shown: Shown, width: int, height: int) -> list[Line]:
         return compose(shown, list(self._messages), self._view, width, height)

@@ -22,7 +22,7 @@ LOOKS = 10  # whose counts are kept, to see what grows
 REARMED_S = 0.5  # a timer that has so much more left than it should has been set again
 # A suspect that is missing may be back at the next look: a busy connection's retransmission timer hides keepalive.
 MISSING = 3
-SHARE = 0.5  # of the time, at most, for looks
+SHARE = 0.5  # twice as long as a look takes, nothing is asked of the kernel
 LASTING = (Timer.KEEPALIVE, Timer.PERSIST)  # each segment sets the others again
 Name = tuple[str, int] | tuple[str, Endpoint, Endpoint, int]
 About = tuple[str, int, Endpoint | None]
