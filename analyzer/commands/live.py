@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -19,6 +17,7 @@ from analyzer.commands import options
 from analyzer.commands.capturing import capturers_on, read_without_rights, ring_folder, ring_in
 from analyzer.commands.console import noter, say, tell_captures
 from analyzer.commands.declared import command, option, with_groups
+from analyzer.commands.ending import ending
 from analyzer.commands.exits import EXIT_NO_CAPTURE
 from analyzer.commands.options import OWNER_ONLY, Coloring, files
 from analyzer.commands.outputs import check_output, open_output
@@ -190,7 +189,7 @@ def live(
             read_without_rights(note)
         with contextlib.ExitStack() as stack:  # threads are started from here on: see `give_up_rights`
             stack.enter_context(audience.programs(run, metrics, on_finding, note))
-            stack.enter_context(_ending(run))
+            stack.enter_context(ending(run.stop))
             _open(run, follow, capturers)
             if not drawn:
                 tell(run, out)
@@ -253,19 +252,3 @@ def _open(run: Live, follow: str | None, capturers: Capturers | None) -> None:
         except CaptureError as error:
             say(f"{error.path}: {error.reason}")
             raise click.exceptions.Exit(EXIT_NO_CAPTURE) from error
-
-
-@contextmanager
-def _ending(run: Live) -> Iterator[None]:
-    """The first Ctrl-C, or SIGTERM, has the capture end and the result told; a second one ends at once."""
-
-    def end(number: int, frame: Any) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        run.stop()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

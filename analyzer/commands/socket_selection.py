@@ -13,6 +13,7 @@ import click
 from analyzer.commands.declared import group, option
 from analyzer.commands.endpoints import NOT, parse_network, parse_ports
 from analyzer.errors import UsageError
+from analyzer.report.socket_orders import ORDERS
 from analyzer.tcp import State
 
 if TYPE_CHECKING:
@@ -102,6 +103,13 @@ class SocketSelection:
         """Whether anything but all was asked for."""
         return bool(self.states or self.hosts or self.ports or self.processes)
 
+    @property
+    def words(self) -> str:
+        """What was asked for, as it was written."""
+        named = (("state", self.states), ("host", self.hosts), ("port", self.ports), ("process", self.processes))
+        words = [f"{name} {', '.join(texts)}" for name, texts in named if texts]
+        return "  ".join([*words, *(["suspects"] if self.only_suspects else [])])
+
     def of(self, sockets: Iterable[Socket]) -> list[Socket]:
         """Those of these that were asked for, sorted where that was asked for."""
         states = set().union(*(_states(word) for word in self.states)) if self.states else _states(CONNECTED)
@@ -110,7 +118,7 @@ class SocketSelection:
             chosen = list(filter(_test(texts, at), chosen)) if texts else chosen
         chosen = list(filter(self._of_process, chosen)) if self.processes else chosen
         sort = self.sort
-        return chosen if sort is None else sorted(chosen, key=lambda one: _key(one, sort))
+        return chosen if sort is None else sorted(chosen, key=ORDERS[sort])
 
     def _of_process(self, one: Socket) -> bool:
         held = (owner.process for owner in one.owners)
@@ -148,20 +156,3 @@ def _at_host(text: str) -> Callable[[Socket], bool]:
 def _at_port(text: str) -> Callable[[Socket], bool]:
     low, high = parse_ports(text)
     return lambda one: any(low <= end.port <= high for end in (one.local, one.peer))
-
-
-def _key(one: Socket, sort: Sort) -> tuple[float, str]:
-    """Numbers from the largest on, but for the timer: the next to fire is first; then text."""
-    numbers = {
-        Sort.idle: one.idle,
-        Sort.timer: None if one.timer_left is None else -one.timer_left,
-        Sort.unanswered: one.unanswered,
-        Sort.unsent: one.send_queue,
-        Sort.unread: one.recv_queue,
-    }
-    if sort in numbers:
-        value = numbers[sort]
-        return float("inf") if value is None else -value, str(one.local)
-    owner = one.owners[0].process.command if one.owners else "\uffff"
-    texts = {Sort.local: str(one.local), Sort.peer: str(one.peer), Sort.process: owner, Sort.state: one.state.label}
-    return 0.0, texts[sort]

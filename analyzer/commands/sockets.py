@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,12 +18,13 @@ from analyzer.commands.outputs import STANDARD_OUTPUT, binary_output, open_outpu
 from analyzer.commands.result import Format
 from analyzer.commands.socket_selection import SECTION, SocketSelection
 from analyzer.commands.socket_timers import check_picture, draw_timers
+from analyzer.commands.socket_watching import Asked, check_watch, watch_sockets
 from analyzer.errors import CaptureError, UsageError
 from analyzer.model.findings import SEVERITIES
 
 if TYPE_CHECKING:
     from analyzer.host import Snapshot
-    from analyzer.model.sockets import Socket, Suspect
+    from analyzer.model.sockets import Look, Socket, Suspect
 
 
 @command
@@ -53,6 +54,15 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Watch the timers of the selected sockets for so long, and draw them (-o FILE.png, .svg or .pdf)",
 )
+@option(
+    "--watch",
+    type=click.FloatRange(min=0.1),
+    is_flag=False,
+    flag_value=1.0,
+    metavar="[SECONDS]",
+    help="Look again every so many seconds (1): a full-screen view on a terminal, otherwise a line for each change",
+)
+@option("--duration", type=click.FloatRange(min=0), metavar="S", help="Stop --watch after this many seconds")
 @limit
 @option("--format", "form", type=click.Choice(Format), default=Format.text, help="How the result is written")
 @output("Write to this file instead of standard output")
@@ -72,6 +82,8 @@ def sockets(
     options: bool,
     idle_after: float,
     saw_tooth: float | None,
+    watch: float | None,
+    duration: float | None,
     limit: int,
     form: Format,
     output: str | None,
@@ -85,18 +97,23 @@ def sockets(
     process holds it. Sockets that nobody closes, or that wait for nothing, come first, with the fix. Only root sees the
     owners of other users' sockets.
     """
-    from analyzer.diagnose.sockets import find_suspects
-
     if saw_tooth is not None:
-        if source is not None:
-            raise UsageError("--saw-tooth asks this host's kernel: leave --from out")
+        if source is not None or watch is not None:
+            raise UsageError("--saw-tooth asks this host's kernel, and draws: leave --from and --watch out")
         draw_timers(selection, netns, saw_tooth, check_picture(output), str(output), noter(quiet))
         return
+    check_watch(watch, duration, source, form)
+    if watch is not None:
+        asked = Asked(watch, duration, idle_after, form, output, color.on, verbose, quiet, fail_on)
+        take = partial(_snapshot, None, netns, options=options)
+        watch_sockets(take, selection, asked, partial(_write_last, selection, color=color, limit=limit, full=verbose))
+        return
+    from analyzer.diagnose.sockets import find_suspects, narrowed
+
     snapshot = _snapshot(source, netns, options=options)
     shown = selection.of(snapshot.sockets)
-    suspects = _of_these(find_suspects(snapshot.sockets, idle_after), shown)
-    if selection.only_suspects or selection.sort is None:
-        shown = _worst_first(shown, suspects, rest=not selection.only_suspects)
+    suspects = narrowed(find_suspects(snapshot.sockets, idle_after), shown)
+    shown = _ordered(shown, suspects, selection)
     if form is Format.parquet:
         if output in (None, STANDARD_OUTPUT):
             raise UsageError("--format parquet is written to a file: -o FILE")
@@ -134,22 +151,24 @@ def _snapshot(source: str | None, netns: str, *, options: bool) -> Snapshot:
     return Snapshot(made, found, 0, any(one.idle is not None for one in found))
 
 
-def _of_these(suspects: Sequence[Suspect], shown: Sequence[Socket]) -> list[Suspect]:
-    """Suspects that any of these sockets belongs to, with those alone; one socket is of the worst of its suspects."""
-    left = {id(one) for one in shown}
-    found = []
-    for suspect in suspects:
-        mine = tuple(one for one in suspect.sockets if id(one) in left)
-        if mine:
-            found.append(suspect._replace(sockets=mine))
-    return found
-
-
-def _worst_first(shown: Sequence[Socket], suspects: Sequence[Suspect], *, rest: bool) -> list[Socket]:
-    """Sockets of the worst suspects, then the others by their silence, if these are wanted too."""
+def _ordered(shown: Sequence[Socket], suspects: Sequence[Suspect], selection: SocketSelection) -> list[Socket]:
+    """Sockets of the worst suspects, then the others by their silence, if these are wanted too; or as was asked."""
+    if selection.sort is not None and not selection.only_suspects:
+        return list(shown)
     first = {id(one): one for suspect in suspects for one in suspect.sockets}
     others = sorted((one for one in shown if id(one) not in first), key=lambda one: -(one.idle or 0))
-    return [*first.values(), *(others if rest else ())]
+    return [*first.values(), *(() if selection.only_suspects else others)]
+
+
+def _write_last(
+    selection: SocketSelection, look: Look, out: TextIO, *, color: Coloring, limit: int, full: bool
+) -> None:
+    """What was seen last, once the view is gone."""
+    from analyzer.host import Snapshot
+
+    snapshot = Snapshot(look.time, look.sockets, look.unseen, look.idle_known)
+    shown = _ordered(selection.of(look.sockets), look.suspects, selection)
+    _write(snapshot, shown, look.suspects, Format.text, color, limit, full, out)
 
 
 def _write(
@@ -172,7 +191,7 @@ def _write(
         socket_records.write_ndjson(snapshot.time, snapshot.unseen, shown, suspects, out)
     else:
         from analyzer.report.layout import Layout
-        from analyzer.report.sockets import write_sockets
+        from analyzer.report.sockets import notes_of, write_sockets
 
         styled = color.on(out)
         layout = Layout(
@@ -182,16 +201,4 @@ def _write(
             lines=limit or None,
             full=full,
         )
-        write_sockets(shown, suspects, list(_notes(snapshot)), layout, out)
-
-
-def _notes(snapshot: Snapshot) -> list[str]:
-    """What could not be seen."""
-    notes = []
-    if snapshot.unseen:
-        hint = "even to root" if os.geteuid() == 0 else "to this user: run as root for the owners of all"
-        processes = "1 process" if snapshot.unseen == 1 else f"{snapshot.unseen:,} processes"
-        notes.append(f"The descriptors of {processes} are not visible {hint}.")
-    if not snapshot.idle_known:
-        notes.append("Idle times are not known here, so no socket is called silent.")
-    return notes
+        write_sockets(shown, suspects, notes_of(snapshot.unseen, snapshot.idle_known), layout, out)

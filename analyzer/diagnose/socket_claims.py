@@ -47,7 +47,11 @@ class Group(NamedTuple):
 def _made(group: Group, *words: str) -> Suspect:
     """A suspect of these sockets; `words` are its fields from `rule` to `source`."""
     rule, severity, confidence, summary, remedy, observed, source = words
-    return Suspect(rule, severity, confidence, summary, remedy, observed, source, tuple(group.sockets))
+    return Suspect(rule, severity, confidence, summary, remedy, observed, source, tuple(group.sockets), *_about(group))
+
+
+def _about(group: Group) -> tuple[int, Endpoint]:
+    return group.process.pid, group.service
 
 
 def probes_unanswered(group: Group) -> Suspect:

@@ -36,6 +36,7 @@ TWO_HOURS_S = 7_100.0
 GROWN_BY = 5
 SEVERITIES = ("high", "medium", "low", "info")
 Rule = Callable[[Group], Suspect | None]
+Counts = dict[tuple[int, Endpoint], int]
 
 
 def find_suspects(sockets: Iterable[Socket], idle_after: float = 3600.0) -> list[Suspect]:
@@ -51,8 +52,7 @@ def find_suspects(sockets: Iterable[Socket], idle_after: float = 3600.0) -> list
         if rule is not None:
             by_rule.setdefault((rule, one.timer), []).append(one)
     found = [rule(group) for (rule, _), mine in by_rule.items() for group in _groups(mine, listening)]
-    suspects = [one for one in found if one is not None]
-    return sorted(suspects, key=lambda one: (SEVERITIES.index(one.severity), -len(one.sockets)))
+    return worst_first(one for one in found if one is not None)
 
 
 def _what_is_wrong(one: Socket, idle_after: float) -> Rule | None:
@@ -73,17 +73,44 @@ def _what_is_wrong(one: Socket, idle_after: float) -> Rule | None:
     return None
 
 
-def find_growing(looks: Sequence[Sequence[Socket]], seconds: float) -> list[Suspect]:
-    """Processes whose connections to one service have grown over these looks at all sockets, and never shrunk."""
-    if len(looks) < IN_A_ROW:
+def count_open(sockets: Iterable[Socket]) -> Counts:
+    """How many open connections each process that can be seen has to each service."""
+    return {_key(group): len(group.sockets) for group in _open_groups(sockets)}
+
+
+def find_growing(sockets: Iterable[Socket], counts: Sequence[Counts], seconds: float) -> list[Suspect]:
+    """Processes whose connections to one service have grown again and again over these looks, and never shrunk.
+
+    The last of the counts is of these sockets; `seconds` have passed since the first.
+    """
+    courses = {key: [count.get(key, 0) for count in counts] for key in (counts[-1] if counts else ())}
+    grown = {key: course for key, course in courses.items() if _has_grown(course)}
+    if not grown:
         return []
-    counts = [{_key(group): len(group.sockets) for group in _open_groups(look)} for look in looks]
+    groups = ((group, grown.get(_key(group))) for group in _open_groups(sockets))
+    return [growing(group, course, seconds) for group, course in groups if course]
+
+
+def _has_grown(course: Sequence[int]) -> bool:
+    """Whether it is no single jump, as when a program fills its pool."""
+    steps = [later - one for one, later in pairwise(course)]
+    return course[-1] - course[0] >= GROWN_BY and min(steps) >= 0 and sum(step > 0 for step in steps) >= IN_A_ROW
+
+
+def narrowed(suspects: Iterable[Suspect], shown: Iterable[Socket]) -> list[Suspect]:
+    """Suspects that any of these sockets belongs to, with those alone."""
+    left = {id(one) for one in shown}
     found = []
-    for group in _open_groups(looks[-1]):
-        course = [count.get(_key(group), 0) for count in counts]
-        if course[-1] - course[0] >= GROWN_BY and all(one <= later for one, later in pairwise(course)):
-            found.append(growing(group, course, seconds))
+    for suspect in suspects:
+        mine = tuple(one for one in suspect.sockets if id(one) in left)
+        if mine:
+            found.append(suspect._replace(sockets=mine))
     return found
+
+
+def worst_first(suspects: Iterable[Suspect]) -> list[Suspect]:
+    """The most severe first, then those of the most sockets."""
+    return sorted(suspects, key=lambda one: (SEVERITIES.index(one.severity), -len(one.sockets)))
 
 
 def _open_groups(sockets: Iterable[Socket]) -> list[Group]:

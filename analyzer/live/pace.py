@@ -19,14 +19,20 @@ MUCH, LITTLE = 1 / 4, 1 / 8
 class Pace:
     """Tells when it is time again."""
 
-    def __init__(self, every_s: float) -> None:
-        self._every = every_s
+    def __init__(self, every_s: float, share: float = SHARE) -> None:
+        """Every so many seconds, and at most so large a share of the time."""
+        self._every, self._share = every_s, share
         self._next = 0.0  # at once
 
     @property
     def due(self) -> bool:
         """Whether it is time."""
         return time.monotonic() >= self._next
+
+    @property
+    def left(self) -> float:
+        """Seconds until it is time."""
+        return max(self._next - time.monotonic(), 0.0)
 
     def hasten(self) -> None:
         """It is time now."""
@@ -38,7 +44,7 @@ class Pace:
         began = time.monotonic()
         yield
         ended = time.monotonic()
-        self._next = max(began + self._every, ended + (ended - began) / SHARE)
+        self._next = max(began + self._every, ended + (ended - began) / self._share)
 
 
 class Pause:

@@ -1,23 +1,19 @@
-"""The terminal of a live analysis: the screen is drawn on it, and its keys are read."""
+"""The terminal of a live analysis: its screen, drawn as often as is wanted, and what its keys change."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import select
-import sys
-import termios
-import threading
 import time
-import tty
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
+from analyzer.live.canvas import Canvas
 from analyzer.live.outlook import look_ahead
 from analyzer.live.pace import Pace
 from analyzer.model.events import Event
 from analyzer.model.status import Outlook, Status
+from analyzer.report.painting import Line
 from analyzer.report.screen import NARROW, Message, Shown, compose
 from analyzer.report.view import View
 
@@ -27,22 +23,6 @@ if TYPE_CHECKING:
 DRAWN_EVERY_S = 0.5
 REMEMBERED = 1000  # events: a filter chooses among them
 MOST = 2000  # connections that are looked at: those that say most
-SEQUENCES = {
-    b"\x1b[A": "up",
-    b"\x1b[B": "down",
-    b"\x1bOA": "up",
-    b"\x1bOB": "down",
-    b"\x1b[5~": "page-up",
-    b"\x1b[6~": "page-down",
-    b"\x1b[H": "g",
-    b"\x1b[F": "G",
-    b"\x1b": "escape",
-    b"\r": "enter",
-    b"\n": "enter",
-    b"\x7f": "erase",
-    b"\x08": "erase",
-}
-LONGEST_SEQUENCE = 16
 
 
 class Terminal:
@@ -50,9 +30,6 @@ class Terminal:
 
     def __init__(self, run: Live, title: str, *, utc: bool, color: bool) -> None:
         """Take the terminal over: what it showed comes back in the end."""
-        from rich.console import Console
-        from rich.live import Live as Display
-
         self._run, self._title, self._utc = run, title, utc
         self._view = View()
         self._messages: deque[Event | str] = deque(maxlen=REMEMBERED)
@@ -60,10 +37,7 @@ class Terminal:
         self._pace = Pace(DRAWN_EVERY_S)
         self._measured: tuple[float, int, float] = time.monotonic(), 0, 0.0  # when, packets by then, rate before
         self._present: tuple[Status, list[Outlook]] | None = None
-        self._console = Console(file=sys.stdout, highlight=False, no_color=True if not color else None)
-        self._display = Display(console=self._console, screen=True, auto_refresh=False)
-        self._display.start()
-        self._keys = Keys(self._pressed)
+        self._canvas = Canvas(self._pressed, color=color)
 
     def note(self, text: str) -> None:
         """What concerns the capturing: it is shown, and told when the screen is gone."""
@@ -87,28 +61,17 @@ class Terminal:
 
     def draw(self) -> None:
         """Draw what was seen last."""
-        from rich.console import ConsoleDimensions
-        from rich.text import Text
+        if self._present is not None:
+            self._canvas.draw(partial(self._composed, *self._present))
 
-        if self._present is None:
-            return
-        status, outlooks = self._present
-        width, height = os.get_terminal_size(sys.stdout.fileno())  # COLUMNS and LINES would outlive a resizing
-        self._console.size = ConsoleDimensions(width, height)
+    def _composed(self, status: Status, outlooks: list[Outlook], width: int, height: int) -> list[Line]:
         messages = [Message.of(one, self._run, utc=self._utc, wide=width >= NARROW) for one in self._messages]
         shown = Shown(self._title, status, self._rate(status), outlooks, messages)
-        picture = Text(no_wrap=True, overflow="crop", end="")
-        lines = compose(shown, self._view, width, height, utc=self._utc)
-        for number, line in enumerate(lines):
-            for span in line:
-                picture.append(span.text, span.style)
-            picture.append("\n" if number < len(lines) - 1 else "")
-        self._display.update(picture, refresh=True)
+        return compose(shown, self._view, width, height, utc=self._utc)
 
     def close(self) -> list[str]:
         """Give the terminal back; returns what was noted meanwhile."""
-        self._keys.close()
-        self._display.stop()
+        self._canvas.close()
         return self._notes
 
     def _pressed(self, key: str) -> None:
@@ -123,51 +86,3 @@ class Terminal:
             rate = (status.packets - packets) / passed
             self._measured = time.monotonic(), status.packets, rate
         return rate
-
-
-class Keys:
-    """Reads the keys of the controlling terminal, which standard input need not be, in a thread of its own."""
-
-    def __init__(self, pressed: Callable[[str], None]) -> None:
-        """`pressed` is told each; where there is no terminal to read none are."""
-        self._pressed = pressed
-        self._terminal: int | None = None
-        self._wake_reading, self._wake_writing = os.pipe()
-        with contextlib.suppress(OSError, termios.error):
-            self._terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
-            self._before = termios.tcgetattr(self._terminal)
-            tty.setcbreak(self._terminal)  # Ctrl-C still interrupts
-            self._worker = threading.Thread(target=self._work, daemon=True)
-            self._worker.start()
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-        os.write(self._wake_writing, b"x")
-        if self._terminal is not None:
-            self._worker.join()
-            termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._before)
-            os.close(self._terminal)
-        os.close(self._wake_reading)
-        os.close(self._wake_writing)
-
-    def _work(self) -> None:
-        assert self._terminal is not None
-        while True:
-            ready, _, _ = select.select([self._terminal, self._wake_reading], [], [])
-            if self._wake_reading in ready:
-                return
-            try:
-                octets = os.read(self._terminal, LONGEST_SEQUENCE)
-            except OSError:
-                return
-            for key in keys_of(octets):
-                self._pressed(key)
-
-
-def keys_of(octets: bytes) -> list[str]:
-    """The keys that bytes from a terminal mean, as `View.key` takes them."""
-    if octets in SEQUENCES:
-        return [SEQUENCES[octets]]
-    if octets.startswith(b"\x1b"):
-        return []
-    return [SEQUENCES.get(c.encode(), c) for c in octets.decode(errors="ignore")]

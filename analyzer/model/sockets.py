@@ -118,6 +118,36 @@ class Suspect(NamedTuple):
     observed: str
     source: str
     sockets: tuple[Socket, ...]
+    pid: int = 0  # of the process, 0 where it is not known
+    service: Endpoint | None = None  # without an address where this host offers it
+
+    @property
+    def about(self) -> tuple[str, int, Endpoint | None]:
+        """What it is about, at whatever time."""
+        return self.rule, self.pid, self.service
+
+
+class Change(NamedTuple):
+    """What is new since the look before: `opened`, `closed`, `timer` of a socket, `suspect`, `withdrawn`."""
+
+    kind: str
+    time: float
+    socket: Socket | None = None
+    suspect: Suspect | None = None
+    why: str = ""  # of a timer: `unanswered`, `re-armed`, `keepalive-on`, `keepalive-off`
+    unanswered_before: int = 0
+
+
+class Look(NamedTuple):
+    """The selected sockets at one moment, and what is new; `began` is of the monotonic clock, `time` since 1970."""
+
+    time: float
+    began: float
+    sockets: list[Socket]
+    suspects: list[Suspect]
+    unseen: int = 0  # processes whose descriptors cannot be seen
+    idle_known: bool = True
+    changes: tuple[Change, ...] = ()
 
 
 class Sample(NamedTuple):

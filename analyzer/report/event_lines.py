@@ -22,17 +22,18 @@ class EventLine(NamedTuple):
     word: str
     rest: str
     severity: str
+    column: int = WORD_WIDTH
 
     def fitted(self, width: int | None) -> EventLine:
         """The same, no wider than that: the rest loses some of its middle."""
         if width is None:
             return self
-        return self._replace(rest=shortened(self.rest, max(width - len(self.time) - 1 - WORD_WIDTH - 1, 1)))
+        return self._replace(rest=shortened(self.rest, max(width - len(self.time) - 1 - self.column - 1, 1)))
 
     @property
     def parts(self) -> tuple[str, str, str]:
         """Time, word, rest: in columns."""
-        return self.time, f"{self.word:{WORD_WIDTH}}", self.rest
+        return self.time, f"{self.word:{self.column}}", self.rest
 
     def __str__(self) -> str:
         return " ".join(self.parts).rstrip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,8 +10,9 @@ from analyzer.model.status import Outlook, Status
 from analyzer.report import analysed
 from analyzer.report.event_lines import EventLine, event_line
 from analyzer.report.layout import COLOURS, printable, shortened
+from analyzer.report.painting import Line, Sheet, Span, begun, brief, painted, title_line
 from analyzer.report.times import clock, zone
-from analyzer.report.view import HELP, HELP_INDENT, KEYS, View
+from analyzer.report.view import HELP, KEYS, View
 from analyzer.tcp import SECOND
 
 NARROW = 96
@@ -29,19 +29,7 @@ COLUMNS = (
     ("verdict", 0),
 )
 NUMBERS = {"#", "idle", "probe", "lost", "dead"}
-FEWEST_ROWS = 6  # of connections: a screen that has no more shows no messages
-MESSAGES = 6
 LEAST_ADDRESS = 12
-
-
-class Span(NamedTuple):
-    """Some text in one style: a colour, `bold`, `dim` or `reverse`, or none of them."""
-
-    text: str
-    style: str = ""
-
-
-Line = list[Span]
 
 
 class Message(NamedTuple):
@@ -71,38 +59,21 @@ class Shown(NamedTuple):
 
 def compose(shown: Shown, view: View, width: int, height: int, *, utc: bool) -> list[Line]:
     """All lines of a screen of this size, no longer than it is wide."""
-    head = [_title(shown, view, width, utc=utc), _counts(shown, width)]
-    if view.help:
-        indent = " " * HELP_INDENT
-        wrapped = (textwrap.wrap(text, max(width, 2 * HELP_INDENT), subsequent_indent=indent) or [""] for text in HELP)
-        lines = [[], *([Span(text)] for lines in wrapped for text in lines)]
-    else:
-        messages = MESSAGES if height >= len(head) + 2 + FEWEST_ROWS + MESSAGES else 0
-        lines = _table(shown, view, width, height - len(head) - 1 - messages, utc=utc)
-        if messages:
-            latest = [one.line for one in shown.messages if not one.line.word or view.fits(one.searched)]
-            room = height - len(head) - len(lines) - 2  # few connections leave more
-            lines += [[Span("─" * width, "dim")], *(_message(line, width) for line in latest[-room:])]
-    lines = [*head, *lines][: height - 1]
-    return [*lines, *([[]] * (height - 1 - len(lines))), _foot(view, width)]
-
-
-def _message(line: EventLine, width: int) -> Line:
-    if not line.word:
-        return [Span(shortened(line.rest, width), "dim")]
-    time, word, rest = line.fitted(width).parts
-    if line.severity == "info":
-        return [Span(f"{time} {word} {rest}", "dim")]
-    return [Span(f"{time} ", "dim"), Span(word, COLOURS[line.severity]), Span(f" {rest}")]
+    latest = [one.line for one in shown.messages if not one.line.word or view.fits(one.searched)]
+    sheet = Sheet(
+        [_title(shown, view, width, utc=utc), _counts(shown, width)],
+        lambda room: _table(shown, view, width, room, utc=utc),
+        latest,
+        HELP,
+        KEYS,
+    )
+    return painted(sheet, view, width, height)
 
 
 def _title(shown: Shown, view: View, width: int, *, utc: bool) -> Line:
     now = shown.status.now
     when = f"{clock(now, utc, '%H:%M:%S')} {zone(now, utc)}" if now else ""
-    left = f"keepalive live  {printable(shown.title)}"
-    mark = "PAUSED  " if view.paused else ""
-    room = max(width - len(mark) - len(when), 0)
-    return [Span(shortened(left, room).ljust(room), "bold"), Span(mark, "reverse"), Span(when)]
+    return title_line(f"keepalive live  {shown.title}", view, when, width)
 
 
 def _counts(shown: Shown, width: int) -> Line:
@@ -127,9 +98,7 @@ def _counts(shown: Shown, width: int) -> Line:
 def _table(shown: Shown, view: View, width: int, height: int, *, utc: bool) -> list[Line]:
     """The heading, and as many connections as there is room for."""
     chosen = view.chosen(shown.outlooks)
-    view.rows = max(height - 1, 1)
-    view.first = max(min(view.first, len(chosen) - view.rows), 0)
-    visible = chosen[view.first : view.first + view.rows]
+    visible = chosen[view.window(len(chosen), height - 1)]
     places = [place for place, (_, least) in enumerate(COLUMNS) if width >= least]
     heading = tuple(COLUMNS[place][0] for place in places)
     cells = [tuple(_cells(one)[place] for place in places) for one in visible]
@@ -142,7 +111,7 @@ def _table(shown: Shown, view: View, width: int, height: int, *, utc: bool) -> l
         text = _row(row[:-1], heading, widths) + "  "
         if one.ending:
             text = _over_what_is_next(text, heading, widths, _ended(one, utc=utc))
-        lines.append([Span(text, urgent), Span(_begun(row[-1], widths[-1]), style or COLOURS[one.severity])])
+        lines.append([Span(text, urgent), Span(begun(row[-1], widths[-1]), style or COLOURS[one.severity])])
     if not visible:
         lines.append([Span("no connection" + (" matches the filter" if shown.outlooks else " yet"), "dim")])
     return lines
@@ -159,12 +128,7 @@ def _over_what_is_next(row: str, heading: Sequence[str], widths: Sequence[int], 
     first, last = heading.index("idle"), heading.index("dead")
     start = sum(widths[:first]) + 2 * first
     span = sum(widths[first : last + 1]) + 2 * (last - first)
-    return row[:start] + _begun(ended, span).ljust(span) + row[start + span :]
-
-
-def _begun(text: str, width: int) -> str:
-    """What is too long loses its end: what matters most comes first."""
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return row[:start] + begun(ended, span).ljust(span) + row[start + span :]
 
 
 def _fit(widths: list[int], width: int, verdict: int) -> None:
@@ -205,20 +169,3 @@ def _cells(one: Outlook) -> tuple[str, ...]:
         one.settings,
         f"{one.verdict}: {why}" if why else one.verdict,
     )
-
-
-def brief(nanoseconds: int) -> str:
-    """A span of time in six characters: `12s`, `4m10s`, `2h05m`, `3d04h`; what is over has a minus."""
-    s = round(abs(nanoseconds) / SECOND)
-    sign = "-" if nanoseconds < 0 and s else ""
-    for unit, below, part, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
-        if s >= unit:
-            return f"{sign}{s // unit}{below}{s % unit // part:02}{smaller}"
-    return f"{sign}{s}s"
-
-
-def _foot(view: View, width: int) -> Line:
-    if view.typing is not None:
-        return [Span("filter: "), Span(view.typing + "_", "bold")]
-    parts = [KEYS, f"order: {view.order}", *([f"filter: {view.filter}"] if view.filter else [])]
-    return [Span(shortened("   ".join(parts), width), "dim")]

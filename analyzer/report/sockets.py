@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TextIO
@@ -48,6 +49,22 @@ def write_sockets(
     if len(sockets) > room:
         lines.append(f"... and {several(len(sockets) - room, 'more socket')} (--limit 0 shows them)")
     out.writelines(f"{line}\n" for line in lines)
+
+
+def processes(number: int) -> str:
+    """`1 process`, `2 processes`."""
+    return f"{number:,} process{'' if number == 1 else 'es'}"
+
+
+def notes_of(unseen: int, idle_known: bool) -> list[str]:
+    """What could not be seen, in sentences."""
+    notes = []
+    if unseen:
+        hint = "even to root" if os.geteuid() == 0 else "to this user: run as root for the owners of all"
+        notes.append(f"The descriptors of {processes(unseen)} are not visible {hint}.")
+    if not idle_known:
+        notes.append("Idle times are not known here, so no socket is called silent.")
+    return notes
 
 
 def _head(sockets: Sequence[Socket], suspects: Sequence[Suspect], layout: Layout) -> Iterator[str]:
@@ -97,11 +114,12 @@ def _suspect(one: Suspect, layout: Layout, *, short: bool) -> Iterator[str]:
 
 def table_lines(sockets: Sequence[Socket], layout: Layout) -> list[str]:
     """The sockets, one on each line, under their headings."""
-    table = Table(HEADINGS, [_cells(one) for one in sockets], NUMBERS)
+    table = Table(HEADINGS, [cells(one, _span(one.timer_left), _span(one.idle)) for one in sockets], NUMBERS)
     return ["  ".join(row).rstrip() for row in table.fitted(layout.width, STEPS)]
 
 
-def _cells(one: Socket) -> tuple[str, ...]:
+def cells(one: Socket, left: str, idle: str) -> tuple[str, ...]:
+    """One for each of HEADINGS; the times as they are given."""
     owner = one.owners[0] if one.owners else None
     more = f" +{len(one.owners) - 1}" if len(one.owners) > 1 else ""
     runs = one.timer not in (Timer.NONE, Timer.UNKNOWN)
@@ -111,9 +129,9 @@ def _cells(one: Socket) -> tuple[str, ...]:
         str(one.peer),
         _keepalive(one),
         one.timer.value if runs else "-",
-        _span(one.timer_left) if runs else "-",
+        left if runs else "-",
         str(one.unanswered) if one.unanswered else "-",
-        _span(one.idle),
+        idle,
         str(one.send_queue) if one.send_queue else "-",
         str(one.recv_queue) if one.recv_queue else "-",
         printable(f"{owner}{more}") if owner else "-",

@@ -1,4 +1,4 @@
-"""What the reader of a live analysis wants to see: an order, a filter, a place; keys change them."""
+"""What the reader of a full-screen view wants to see: an order, a filter, a place; keys change them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HELP = (
     "s        change the order: what happens next, worst verdict, longest idle, newest",
     "f or /   filter connections and events by text: an address, a port, a verdict",
     "Esc      clear the filter",
-    "space    pause and resume; packets are still read",
+    "space p  pause and resume; packets are still read",
     "j k      scroll, as do the arrow and page keys; g and G go to the first and the last row",
     "?        close this help",
     "q        quit and print the result",
@@ -53,11 +53,12 @@ class View:
     """What the reader wants to see; `key` changes it."""
 
     order: str = "next"
+    orders: Sequence[str] = tuple(ORDERS)  # between which the reader may change
     filter: str = ""
     typing: str | None = None  # a filter that is not complete yet
     paused: bool = False
     help: bool = False
-    first: int = 0  # the first connection shown
+    first: int = 0  # the first row shown
     rows: int = 1  # how many were shown
     ended: bool = False
 
@@ -75,9 +76,8 @@ class View:
         elif key in ("g", "G"):
             self.first = 0 if key == "g" else FAR
         elif key == "s":
-            names = list(ORDERS)
-            self.order = names[(names.index(self.order) + 1) % len(names)]
-        elif key == " ":
+            self.order = self.orders[(self.orders.index(self.order) + 1) % len(self.orders)]
+        elif key in (" ", "p"):
             self.paused = not self.paused
         self.typing = self.filter if key in ("f", "/") else None
         self.filter = "" if key == "escape" else self.filter
@@ -95,6 +95,12 @@ class View:
     def fits(self, text: str) -> bool:
         """Whether the filter lets that through."""
         return (self.filter if self.typing is None else self.typing).lower() in text.lower()
+
+    def window(self, rows: int, room: int) -> slice:
+        """Which of so many rows are shown where there is room for some."""
+        self.rows = max(room, 1)
+        self.first = max(min(self.first, rows - self.rows), 0)
+        return slice(self.first, self.first + self.rows)
 
     def chosen(self, all_of_them: Sequence[Outlook]) -> list[Outlook]:
         """Those to be shown, in order."""

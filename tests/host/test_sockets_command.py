@@ -122,7 +122,7 @@ def test_it_fits_the_terminal(width: int, told: Path) -> None:
         (["--state", "asleep"], 2, "no such state"),
         (["--host", "db.example"], 2, "not an IP address"),
         (["--netns", "x"], 2, "leave --from out"),
-        (["--saw-tooth", "3", "-o", "x.png"], 2, "leave --from out"),
+        (["--saw-tooth", "3", "-o", "x.png"], 2, "leave --from and --watch out"),
         (["--format", "parquet"], 2, "-o FILE"),
         (["--host", "203.0.113.1"], 6, "none of 7 sockets matches"),
         (["--fail-on", "high"], 1, ""),

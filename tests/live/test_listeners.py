@@ -20,9 +20,9 @@ from analyzer.errors import OutputError, UsageError
 from analyzer.kernels import plain
 from analyzer.live import hook as hooks
 from analyzer.live import listeners
+from analyzer.live.canvas import keys_of
 from analyzer.live.hook import Hook
 from analyzer.live.session import Live
-from analyzer.live.terminal import keys_of
 from analyzer.live.trial import trial_event
 from analyzer.model.events import Event
 from analyzer.model.flows import Endpoint, Estimate, HostSettings

@@ -3,107 +3,40 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
-import pty
 import re
-import select
 import signal
 import socket
-import struct
-import subprocess
 import sys
-import termios
 import time
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from commands import KEEPALIVE, environment, keepalive
+from commands import keepalive
 from conversation import CLIENT, SERVER, Conversation
 from living import LONGEST_S, event, idle_since, into, lines, running, split
 from results import ROOT
 from schema import validator
+from terminals import ALTERNATE_SCREEN, AND_BACK, Tty, on_a_terminal
 from wirebytes import pcap_bytes
 
 DASHBOARD = ROOT / "analyzer" / "report" / "grafana.json"
 CROWD = ROOT / "captures" / "crowd" / "capture.pcap"
 DEAD_PEER = ROOT / "captures" / "dead-peer" / "capture.pcap"
-ALTERNATE_SCREEN, AND_BACK = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
 # -- the screen
 
 
-class Tty:
-    """`live -` on a terminal of its own, fed by a pipe."""
-
-    def __init__(self, process: subprocess.Popen[bytes], terminal: int) -> None:
-        self.process, self._terminal = process, terminal
-        self.seen = b""
-
-    def until(self, wanted: bytes) -> bytes:
-        """What is shown until that is; looked for from the beginning, or from where it was last found."""
-        deadline = time.monotonic() + LONGEST_S
-        while wanted not in self.seen:
-            assert time.monotonic() < deadline, self.seen
-            assert self._more(deadline - time.monotonic()), self.seen
-        before, _, self.seen = self.seen.partition(wanted)
-        return before
-
-    def rest(self) -> bytes:
-        while self._more(LONGEST_S):
-            pass
-        return self.seen
-
-    def press(self, keys: bytes) -> None:
-        os.write(self._terminal, keys)
-
-    def _more(self, wait: float) -> bool:
-        ready, _, _ = select.select([self._terminal], [], [], max(wait, 0))
-        try:
-            octets = os.read(self._terminal, 1 << 16) if ready else b""
-        except OSError:  # the other end is closed: so Linux tells it
-            octets = b""
-        self.seen += octets
-        return bool(octets)
-
-
-@contextlib.contextmanager
-def on_a_terminal(*arguments: str, width: int = 100, height: int = 30) -> Iterator[Tty]:
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-
-    def take_the_terminal() -> None:
-        os.setsid()
-        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
-
-    process = subprocess.Popen(
-        [*KEEPALIVE, "live", "-", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        env=environment(),
-        bufsize=0,
-        preexec_fn=take_the_terminal,
-    )
-    os.close(theirs)
-    try:
-        yield Tty(process, ours)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-        for stream in (process.stdin, process.stderr):
-            assert stream is not None
-            stream.close()
+def live_on_a_terminal(*arguments: str, width: int = 100) -> contextlib.AbstractContextManager[Tty]:
+    """`live -`, fed by a pipe."""
+    return on_a_terminal("live", "-", *arguments, width=width)
 
 
 def test_the_screen_shows_what_happens_and_gives_the_terminal_back() -> None:
-    with on_a_terminal("--utc") as tty:
+    with live_on_a_terminal("--utc") as tty:
         into(tty.process).write(idle_since(0))
         tty.until(ALTERNATE_SCREEN)
         tty.until(b"keepalive live  standard input")
@@ -122,7 +55,7 @@ def test_the_screen_shows_what_happens_and_gives_the_terminal_back() -> None:
 
 
 def test_a_terminal_may_have_lines_instead() -> None:
-    with on_a_terminal("--no-screen") as tty:
+    with live_on_a_terminal("--no-screen") as tty:
         into(tty.process).write(idle_since(0))
         assert ALTERNATE_SCREEN not in tty.until(b"unanswered ")
         tty.process.send_signal(signal.SIGINT)
@@ -130,7 +63,7 @@ def test_a_terminal_may_have_lines_instead() -> None:
 
 
 def test_ctrl_c_on_the_screen_brings_the_result() -> None:
-    with on_a_terminal() as tty:
+    with live_on_a_terminal() as tty:
         into(tty.process).write(idle_since(0))
         tty.until(b"connection-opened")
         tty.press(b"\x03")  # as the terminal's driver takes it: an interrupt for the foreground
@@ -140,7 +73,7 @@ def test_ctrl_c_on_the_screen_brings_the_result() -> None:
 
 
 def test_damage_is_told_when_the_screen_is_gone() -> None:
-    with on_a_terminal() as tty:
+    with live_on_a_terminal() as tty:
         into(tty.process).write(DEAD_PEER.read_bytes()[:-7])
         into(tty.process).close()
         tty.until(AND_BACK)
@@ -308,7 +241,7 @@ def test_trouble_alone_can_be_written() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
 def test_lines_fit_the_terminal_and_have_the_colour_of_their_severity(width: int) -> None:
-    with on_a_terminal("--no-screen", "--utc", width=width) as tty:
+    with live_on_a_terminal("--no-screen", "--utc", width=width) as tty:
         into(tty.process).write(DEAD_PEER.read_bytes())
         into(tty.process).close()
         told = tty.rest().decode().replace("\r", "").partition("\n\n")[0].splitlines()

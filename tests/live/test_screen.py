@@ -9,7 +9,8 @@ from analyzer.live.session import Live
 from analyzer.model.events import Event
 from analyzer.model.flows import Endpoint
 from analyzer.model.status import Outlook, Status
-from analyzer.report.screen import Line, Message, Shown, brief, compose
+from analyzer.report.painting import Line, brief
+from analyzer.report.screen import Message, Shown, compose
 from analyzer.report.view import ORDERS, View
 
 SECOND = 10**9
