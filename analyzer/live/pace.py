@@ -19,8 +19,9 @@ MUCH, LITTLE = 1 / 4, 1 / 8
 class Pace:
     """Tells when it is time again."""
 
-    def __init__(self, every_s: float) -> None:
+    def __init__(self, every_s: float, share: float = SHARE) -> None:
         self._every = every_s
+        self._share = share
         self._next = 0.0  # at once
 
     @property
@@ -38,7 +39,7 @@ class Pace:
         began = time.monotonic()
         yield
         ended = time.monotonic()
-        self._next = max(began + self._every, ended + (ended - began) / SHARE)
+        self._next = max(began + self._every, ended + (ended - began) / self._share)
 
 
 class Pause:
