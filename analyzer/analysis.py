@@ -14,6 +14,7 @@ from analyzer.tables.frames import frame_text
 if TYPE_CHECKING:
     from analyzer.diagnose import Context
     from analyzer.measure import KeepaliveRows
+    from analyzer.measure.sockets import Sightings
     from analyzer.model.advice import Advice, Candidate
     from analyzer.model.captures import CaptureFacts
     from analyzer.model.columns import Facts
@@ -95,6 +96,14 @@ class Analysis:
         """The same analysis, of which these findings alone are told."""
         other = copy(self)
         other.findings = findings
+        return other
+
+    def with_sockets(self, sightings: Sightings) -> Analysis:
+        """The same analysis with what hosts say of their sockets: keepalive that the kernel knows of is not guessed."""
+        from analyzer.measure.sockets import join
+
+        other = Analysis(self.captures, join(self.facts, sightings), self.idle_after)
+        other.apart, other.dissected, other.again = self.apart, self.dissected, self.again
         return other
 
     @property

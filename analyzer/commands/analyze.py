@@ -24,6 +24,7 @@ from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
+    from analyzer.measure.sockets import Sightings
 
 
 class Detail(StrEnum):
@@ -50,6 +51,12 @@ class Detail(StrEnum):
 @option("--dissect", is_flag=True, help="Have tshark name the heartbeats of connections that may have some")
 @option("--keylog", metavar="FILE", help="TLS secrets for --dissect (SSLKEYLOGFILE); those in a pcapng are used, too")
 @option(
+    "--sockets",
+    metavar="FILE",
+    shell_complete=options.files,
+    help="Sockets of a host in it, as `ss -tnopie` or `keepalive sockets --format json` printed them there",
+)
+@option(
     "--fail-on",
     type=click.Choice(Severity, case_sensitive=False),
     help="Exit with status 1 if a selected finding is this severe or worse",
@@ -68,6 +75,7 @@ def analyze(
     detail: Detail,
     dissect: bool,
     keylog: str | None,
+    sockets: str | None,
     fail_on: Severity | None,
 ) -> None:
     """Read captures; print the verdict of every connection, and the findings.
@@ -82,6 +90,8 @@ def analyze(
         check_each(form, both_ends)
         if dissect:
             raise UsageError("--dissect is for one result: leave --each out")
+        if sockets is not None:
+            raise UsageError("--sockets is for one result: leave --each out")
     if form is Format.parquet:
         check_folder(output, captures)
     outcome = Outcome(selection, reading.quiet, fail_on)
@@ -94,7 +104,10 @@ def analyze(
             analyses = analyses_of(captures, reading.analyse, noter(reading.quiet))
             write_each(analyses, outcome, manner(out), out)
     else:
+        known = None if sockets is None else read_sightings(sockets)
         analysis = reading.analyse(captures, both_ends=both_ends, spool=dissect)
+        if known is not None:
+            analysis = analysis.with_sockets(known)
         if dissect:
             name_heartbeats(analysis, keylog, noter(reading.quiet))
         shown, streams = outcome.select(analysis)
@@ -104,6 +117,17 @@ def analyze(
             with open_output(output) as out:
                 write_result(shown, streams, manner(out), out)
     outcome.leave()
+
+
+def read_sightings(path: str) -> Sightings:
+    """The sockets in a file, as they were when it was made."""
+    from analyzer.host.recorded import read_file
+    from analyzer.measure.sockets import Sightings
+    from analyzer.model.sockets import Sighting
+    from analyzer.tcp import SECOND
+
+    snapshot = read_file(path)
+    return Sightings(Sighting(one, round(snapshot.time * SECOND)) for one in snapshot.sockets if one.peer.port)
 
 
 def check_keylog(path: str, *, dissect: bool) -> None:

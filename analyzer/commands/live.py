@@ -95,6 +95,11 @@ class Form(StrEnum):
     default=audience.Only.all,
     help="Events to print; trouble leaves out those of healthy connections",
 )
+@option(
+    "--sockets/--no-sockets",
+    default=True,
+    help="With -i on Linux, ask this host's kernel every few seconds which sockets have keepalive, and whose they are",
+)
 @option("--screen/--no-screen", default=True, help="Full-screen view on a terminal, or lines of events")
 @option("--duration", type=click.FloatRange(min=0), metavar="S", help="Stop after this many seconds")
 @option(
@@ -133,6 +138,7 @@ def live(
     on_finding: str | None,
     test_hook: bool,
     only: audience.Only,
+    sockets: bool,
     screen: bool,
     duration: float | None,
     most: int,
@@ -152,7 +158,8 @@ def live(
 
     A silent connection without keepalive probes counts as healthy for 338 s, longer than the usual idle times, and as
     unprotected after that. If other connections of the same client to the same service show their idle time, 1.5 times
-    that is the limit instead.
+    that is the limit instead. With -i nothing is guessed of this host's own sockets: the kernel says which have
+    keepalive, and those without are unprotected after --idle-after.
 
     The --on-finding command reads one JSON object from standard input. Its `type` is `finding`, with the fields of a
     finding in the JSON result; `recovered`, when the connection works again; or `withdrawn`, when the finding no longer
@@ -186,7 +193,7 @@ def live(
         if write is not None and folder is not None:
             run.intake.ring = ring_in(write, capturers, folder, int(write_size * MEGA), note)
         if capturers is not None:
-            read_without_rights(note)
+            _give_up_rights(run, note, sockets=sockets)
         with contextlib.ExitStack() as stack:  # threads are started from here on: see `give_up_rights`
             stack.enter_context(audience.programs(run, metrics, on_finding, note))
             stack.enter_context(ending(run.stop))
@@ -199,6 +206,15 @@ def live(
             analysis = run.finish()
         tell_captures(analysis.captures, note, verbose=verbose)
         tell_result(analysis, out)
+
+
+def _give_up_rights(run: Live, note: Callable[[str], None], *, sockets: bool) -> None:
+    """Read packets without the rights of root, which show whose each socket of this host is: that is asked before."""
+    if sockets:
+        from analyzer.live.host_sockets import host_sockets
+
+        run.sockets = host_sockets(note)
+    read_without_rights(note)
 
 
 def _test_hook(command: str | None, note: Callable[[str], None], *, as_capturing: bool) -> None:

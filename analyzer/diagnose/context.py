@@ -11,6 +11,7 @@ import numpy as np
 
 from analyzer.diagnose.attempts import find_scans
 from analyzer.diagnose.groups import by_service, by_service_and_path
+from analyzer.diagnose.holders import processes_of
 from analyzer.diagnose.hops import reset_hops
 from analyzer.diagnose.idle_timeouts import Memory, find_memories, safe_idle_times
 from analyzer.diagnose.limits import Closings, Limit, age_limits, all_closings, idle_limits
@@ -80,6 +81,10 @@ class Context:
     def of(self, streams: Column, side: int) -> str:
         """These connections as the end at one side has them: `3 connections to ADDRESS:PORT`, `... from ADDRESS`."""
         return f"{connections(len(streams))} {('to', 'from')[side]} {self.at_side(streams, 1 - side)}"
+
+    def processes(self, streams: Sequence[int]) -> str:
+        """Who holds the sockets of these connections, where that is known: the first few, each with its descriptors."""
+        return processes_of(self.facts.held, streams)
 
     @functools.cached_property
     def silence(self) -> Silence:

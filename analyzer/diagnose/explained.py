@@ -9,14 +9,20 @@ from analyzer.model.findings import SEVERITIES, Finding
 # What each is explained by, the best first; what explains is itself no further than one step from what stands.
 EXPLAINED_BY = {
     "dead-peer": (
+        "answer-dropped-on-host",
         "middlebox-idle-timeout",
         "lost-between-ends",
         "reset-between-ends",
         "one-way-loss",
         "keepalive-exhausted-but-alive",
     ),
-    "keepalive-exhausted-but-alive": ("middlebox-idle-timeout", "lost-between-ends", "one-way-loss"),
-    "one-way-loss": ("middlebox-idle-timeout", "lost-between-ends"),
+    "keepalive-exhausted-but-alive": (
+        "answer-dropped-on-host",
+        "middlebox-idle-timeout",
+        "lost-between-ends",
+        "one-way-loss",
+    ),
+    "one-way-loss": ("answer-dropped-on-host", "middlebox-idle-timeout", "lost-between-ends"),
     "retransmission-timeout": ("middlebox-idle-timeout", "lost-between-ends", "one-way-loss"),
     "probes-suppressed-by-unacked-data": (
         "middlebox-idle-timeout",

@@ -124,13 +124,15 @@ def find(context: Context, *, single: bool = True, surveys: bool = True) -> list
             rules_of.setdefault(stream, []).append(one)
         if one.of_all is not None and surveys:
             for claim in one.of_all(context):
-                found[one.name].append(_finding(one, claim, context.ends(claim.streams[0]) if claim.streams else None))
+                ends = context.ends(claim.streams[0]) if claim.streams else None
+                found[one.name].append(_finding(one, claim, ends, context.processes(claim.streams)))
     # Connection by connection: what a rule looks at costs more than looking.
     for flow in context.flows(sorted(rules_of)):
         for one in rules_of[flow.stream]:
             assert one.of_one is not None
             claims = (claim._replace(streams=(flow.stream,)) for claim in one.of_one(flow, context))
-            found[one.name] += [_finding(one, claim, (flow.client, flow.server)) for claim in claims]
+            who = context.processes((flow.stream,))
+            found[one.name] += [_finding(one, claim, (flow.client, flow.server), who) for claim in claims]
     findings = explained([finding for of_one_rule in found.values() for finding in of_one_rule])
     return sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
 
@@ -140,7 +142,7 @@ def is_survey(finding: Finding) -> bool:
     return RULES[finding.rule].of_all is not None
 
 
-def _finding(one: Rule, claim: Claim, ends: tuple[Endpoint, Endpoint] | None) -> Finding:
+def _finding(one: Rule, claim: Claim, ends: tuple[Endpoint, Endpoint] | None, process: str) -> Finding:
     alone = len(claim.streams) == 1
     frames = claim.frames[:MAX_FRAMES]
     service = str(ends[1]) if ends is not None else ""
@@ -158,6 +160,7 @@ def _finding(one: Rule, claim: Claim, ends: tuple[Endpoint, Endpoint] | None) ->
         at=claim.at,
         moment=one.moment,
         whom=claim.whom or service,
+        process=process,
         evidence=Evidence(
             frames=frames,
             observed=claim.observed,

@@ -31,6 +31,7 @@ def overdue(context: Context, streams: Column) -> Mask:
     """Which of these have been silent for longer than any usual keepalive is.
 
     Where another connection of the same client to the same service shows its idle time, that is what is usual there.
+    Where the kernel of an end says that keepalive is off, no probe is waited for.
     """
     limits = np.full(len(streams), USUAL_NS)
     facts, asked = context.facts, context.facts.probes.sum(axis=1)
@@ -44,7 +45,7 @@ def overdue(context: Context, streams: Column) -> Mask:
         shown = distinct(first)
         usual = [_limit(_idle_time(flow)) for flow in context.flows(probed[shown].tolist())]
         limits[beside] = np.array(usual, np.int64)[np.searchsorted(shown, first)]
-    return np.asarray(silences(facts, streams) > limits)
+    return np.asarray((silences(facts, streams) > limits) | facts.keepalive_off[streams])
 
 
 def _limit(idle: float | None) -> int:

@@ -177,7 +177,8 @@ def _unprotected(facts: Facts, idle_after: int) -> Mask:
     asked = (facts.probes.sum(axis=1) > 0) | _either(facts.beating | (endpoints(BEAT) >> BEAT_PROTOCOL > 0))
     # No TCP is silent with data on its way: the capture holds the beginning of such a connection alone.
     in_flight = _either((endpoints(KNOWN) & HAS_UNA != 0) & ((endpoints(NXT) - endpoints(UNA)) & (WRAP - 1) != 0))
-    return np.asarray((facts.how == How.OPEN) & _quiet(facts, idle_after) & ~asked & ~in_flight)
+    known = facts.keepalive_on  # by its kernel, though no probe was due yet
+    return np.asarray((facts.how == How.OPEN) & _quiet(facts, idle_after) & ~asked & ~in_flight & ~known)
 
 
 VERDICTS: tuple[Verdict, ...] = (

@@ -48,6 +48,9 @@ def _outlook(analysis: Analysis, flow: Flow, number: int, pools: Pools) -> Outlo
         dead_at += [dead] if dead is not None else []
         unanswered = max(unanswered, run)
         shown += (" " if shown else "") + settings_text(settings)
+    timer = _timer(flow)
+    if not probe_at and timer is not None:
+        probe_at.append(timer)
     return Outlook(
         stream=number,
         client=flow.client,
@@ -58,11 +61,31 @@ def _outlook(analysis: Analysis, flow: Flow, number: int, pools: Pools) -> Outlo
         ended_at=flow.ending.time,
         ending=ending_text(flow) if over else "",
         idle=max(now - flow.end, 0),
-        settings=shown or " ".join(f"{beats.name} {beats.period_s:.3g} s" for beats in flow.heartbeats),
+        settings=shown or " ".join(_beats(flow) or _said_by_kernels(flow)),
         probe_in=min(probe_at) - now if probe_at and not over else None,
         unanswered=unanswered,
         dead_in=min(dead_at) - now if dead_at and not over else None,
     )
+
+
+def _beats(flow: Flow) -> list[str]:
+    return [f"{beats.name} {beats.period_s:.3g} s" for beats in flow.heartbeats]
+
+
+def _said_by_kernels(flow: Flow) -> list[str]:
+    """Whether keepalive is on, where no packet has shown it yet."""
+    known = {one.sighting.keepalive for one in flow.sockets}
+    return ["keepalive on"] if True in known else ["keepalive off"] if False in known else []
+
+
+def _timer(flow: Flow) -> int | None:
+    """When a kernel sends the next probe, as its timer says."""
+    due = [
+        one.sighting.at + round(one.socket.timer_left * SECOND)
+        for one in flow.sockets
+        if one.sighting.keepalive and one.sighting.at is not None and one.socket.timer_left is not None
+    ]
+    return min(due, default=None)
 
 
 def _settings(entry: Keepalive, flow: Flow, side: int, pools: Pools) -> list[float | None]:

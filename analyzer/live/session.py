@@ -18,13 +18,15 @@ from analyzer.capture.interface.processes import Capturers
 from analyzer.diagnose import Context, find, is_survey
 from analyzer.kernels import Kernels
 from analyzer.live.clock import Clock
+from analyzer.live.host_sockets import HostSockets
 from analyzer.live.pace import Pace, Pause
 from analyzer.live.streams import MAX_INPUTS, Intake
 from analyzer.live.surveys import Surveys
 from analyzer.live.watch import Watch
 from analyzer.measure import measure
-from analyzer.model.captures import CaptureFacts, running
-from analyzer.model.columns import Facts, Packets
+from analyzer.measure.sockets import match
+from analyzer.model.captures import CaptureFacts, Span, running
+from analyzer.model.columns import Facts, Packets, Tracks
 from analyzer.model.events import Event
 from analyzer.model.status import Status
 from analyzer.pipeline.lane import Lane
@@ -63,12 +65,13 @@ class Live:
         self.intake = Intake(kernels, notify, split_tunnels=split_tunnels)
         self.captures: list[CaptureFacts] = self.intake.captures
         self.listeners: list[Callable[[Sequence[Event]], None]] = []  # each is told what is new, in order of time
+        self.sockets: HostSockets | None = None  # of the host whose interfaces are captured on
         self.observers: list[Callable[[], None]] = []  # each is called several times a second
         self._idle_after = idle_after
         self._tracker = Tracker(kernels, files=MAX_INPUTS)
         self._memory = Memory(self._tracker, notify, most)
         self._clock = Clock()
-        self._watch = Watch(self._tracker, self._context, idle_after)
+        self._watch = Watch(self._tracker, self._measure, self._context, idle_after)
         self._surveys, self._survey = Surveys(), Pace(SURVEY_EVERY_S)
         self._wake_reading, self._wake_writing = os.pipe()
         for descriptor in (self._wake_reading, self._wake_writing):
@@ -123,7 +126,7 @@ class Live:
             streams = np.flatnonzero(~least_interesting(tracks, np.zeros(len(tracks.flows), bool), most))
             tracks, _ = self._tracker.extract(streams)
             numbers = numbers[streams]
-        return self._analysis(measure(tracks, self._clock.now())), numbers
+        return self._analysis(self._measure(tracks, self._clock.now())), numbers
 
     def stop(self, *_: object) -> None:
         """End soon: may be called at any time, as by a signal's handler."""
@@ -149,12 +152,14 @@ class Live:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_reading, WAKES)
             self.intake.renew(partial(self._take, batches=None))
+            self._ask_host()
             self._look()
             self._survey_all()
             for observe in list(self.observers):
                 observe()
             self._relieve()
             time.sleep(min(self._pause.next(), left))
+        self._ask_host(last=True)
         self._look(early=True)
         self._relieve()
         for lane, ends in self.intake.drain():
@@ -219,6 +224,14 @@ class Live:
         self._unseen = 0
         self._tell(self._watch.look(self._clock.now(), last=last))
 
+    def _ask_host(self, *, last: bool = False) -> None:
+        """Ask for this host's sockets, if it is time to; connections of which it says something new are looked at."""
+        if self.sockets is None or not (last or self.sockets.due):
+            return
+        news = self.sockets.look()
+        if self.listeners and len(news):
+            self._watch.touch(np.array(list(match(self._tracker.living().flows, news)), np.int64))
+
     def _survey_all(self) -> None:
         """Tell what is new of several connections together, if it is time to."""
         if self.listeners and self._survey.due:
@@ -238,7 +251,7 @@ class Live:
         self._tracker.note_copies(self.captures)
         ends = [facts.last_time for facts in self.captures if facts.last_time is not None]
         end = max(ends, default=0)
-        analysis = self._analysis(measure(self._tracker.finish(), end, running(self.captures)))
+        analysis = self._analysis(self._measure(self._tracker.finish(), end, running(self.captures)))
         if self.listeners:
             singles = [finding for finding in analysis.findings if not is_survey(finding)]
             self._tell(self._watch.rest(singles, analysis.flow, end))
@@ -252,6 +265,10 @@ class Live:
         self._tracker.close()
         os.close(self._wake_reading)
         os.close(self._wake_writing)
+
+    def _measure(self, tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
+        facts = measure(tracks, end, spans)
+        return facts if self.sockets is None else self.sockets.join(facts)
 
     def _analysis(self, facts: Facts) -> Analysis:
         return Analysis(self.captures, facts, self._idle_after)

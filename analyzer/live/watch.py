@@ -14,8 +14,8 @@ import numpy as np
 
 from analyzer.diagnose import USUAL_NS, VERDICTS, Context, find, judge, silences
 from analyzer.live.reported import Reported
-from analyzer.measure import endpoints_of, measure
-from analyzer.model.columns import Facts, Packets
+from analyzer.measure import endpoints_of
+from analyzer.model.columns import Facts, Packets, Tracks
 from analyzer.model.events import (
     ANSWERED,
     CLOSED,
@@ -79,9 +79,16 @@ WHYS = [None if why is Why.NONE else why.name.lower() for why in Why]
 class Watch:
     """Remembers what has been told of each connection, and of each probe."""
 
-    def __init__(self, tracker: Tracker, context: Callable[[Facts], Context], idle_after: int) -> None:
-        """`context` gives what rules may ask about some connections."""
+    def __init__(
+        self,
+        tracker: Tracker,
+        measured: Callable[[Tracks, int], Facts],
+        context: Callable[[Facts], Context],
+        idle_after: int,
+    ) -> None:
+        """`measured` gives the facts of some connections at a time, `context` what rules may ask about them."""
         self._tracker = tracker
+        self._measured = measured
         self._context = context
         self._idle_after = idle_after
         self._touched: list[Column] = []
@@ -101,6 +108,10 @@ class Watch:
         """Take note of which connections these packets of a tracked batch were about."""
         rows = np.asarray(packets.rows[start * PACKET_SIZE : stop * PACKET_SIZE], np.int64)
         self._touched.append(distinct(rows[STREAM::PACKET_SIZE]))
+
+    def touch(self, streams: Column) -> None:
+        """Something else than packets has told of these connections."""
+        self._touched.append(streams)
 
     def waits(self, now: int) -> bool:
         """Whether time may have brought something: probes came, or it was to be looked at something by now."""
@@ -135,7 +146,7 @@ class Watch:
 
     def _measure(self, streams: Column, now: int) -> _Look:
         tracks, rows = self._tracker.extract(streams)
-        return _Look(streams, self._numbers[streams], measure(tracks, now), rows, now)
+        return _Look(streams, self._numbers[streams], self._measured(tracks, now), rows, now)
 
     def leave(self, stays: Mask, probe_stays: Mask) -> None:
         """Forget those connections and rows of the probe log that have left the tables; `look` comes before."""
@@ -239,7 +250,7 @@ class Watch:
     def _early(self, look: _Look, places: Narrow) -> Mask:
         """Connections that are not probed, as far as that says nothing yet; they are looked at when it will."""
         silent = silences(look.facts, np.arange(len(places)))
-        early: Mask = (places == UNPROTECTED) & (silent <= USUAL_NS)
+        early: Mask = (places == UNPROTECTED) & (silent <= USUAL_NS) & ~look.facts.keepalive_off
         self._recheck[look.streams[early]] = look.now + USUAL_NS - silent[early] + SETTLES_NS
         return early
 

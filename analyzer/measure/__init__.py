@@ -73,4 +73,6 @@ def measure(tracks: Tracks, end: int, spans: Sequence[Span] = ()) -> Facts:
         last_probe=probes.last_probe,
         zero_window_probes=probes.zero_window_probes,
         beating=beats,
+        keepalive_on=np.zeros(len(beats), bool),
+        keepalive_off=np.zeros(len(beats), bool),
     )

@@ -178,6 +178,7 @@ def _flow(row: _Row, ends: tuple[Endpoint, Endpoint], facts: Facts, keepalive: t
         zero_window_probes=tuple(row.zero_window_probes),
         tunnel=tunnel_name(row.known[0] >> KNOWN_TUNNEL or row.known[1] >> KNOWN_TUNNEL),
         said=make_sayings(facts, row.stream) if row.stream in facts.saying else (),
+        sockets=facts.held.get(row.stream, ()),
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analyzer.tables.arrays import Column, Mask, Narrow, Short, are_among
 from analyzer.tables.fields import (
@@ -24,8 +24,11 @@ from analyzer.tables.fields import (
     RESET_SIDE,
 )
 
+if TYPE_CHECKING:
+    from analyzer.model.sockets import Held
+
 MILLI = 1_000_000  # nanoseconds: the tables have gaps between heartbeats in milliseconds
-OF_ALL = ("tracks", "end", "spans", "probe_kind", "prober")  # of Facts: those that are not a row per flow
+OF_ALL = ("tracks", "end", "spans", "probe_kind", "prober", "held")  # of Facts: those that are not a row per flow
 # A million connections at once would double what their table takes; so many rows of it stay in a processor's cache.
 FLOWS_AT_A_TIME = 1 << 13
 
@@ -124,6 +127,9 @@ class Facts:
     last_probe: Column
     zero_window_probes: Short
     beating: Mask  # endpoints that send heartbeats of their application
+    keepalive_on: Mask  # (flows,): the kernel of an end says so
+    keepalive_off: Mask  # (flows,): the kernel of an end says so, and that of no other end that it is on
+    held: Mapping[int, tuple[Held, ...]] = field(default_factory=dict)  # the sockets of ends, by stream
 
     @property
     def unanswered(self) -> Short:

@@ -58,6 +58,7 @@ class Finding(NamedTuple):
     at: int | None = None  # the decisive moment, in nanoseconds since the epoch
     moment: str = ""  # what happened then: "first unanswered probe"
     whom: str = ""  # who is to blame, or is named: the service, a host, "3 clients", "the capture"
+    process: str = ""  # who holds its sockets, where that is known: "python3 (pid 12, fd 4)"
 
     @property
     def concerned(self) -> Sequence[int]:

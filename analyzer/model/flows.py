@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.model.words import Handshake, How, Outcome, Why
 from analyzer.tables.arrays import Column
 from analyzer.tcp import State
+
+if TYPE_CHECKING:
+    from analyzer.model.sockets import Held
 
 # What describes a keepalive, in this order wherever the three stand together: `3/2/4` (the sysctls of Linux).
 SETTINGS = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
@@ -176,6 +179,7 @@ class Flow(NamedTuple):
     zero_window_probes: tuple[int, ...]
     tunnel: str | None = None  # innermost: kind and id
     said: tuple[Said, ...] = ()
+    sockets: tuple[Held, ...] = ()  # of its ends, as far as their hosts were asked
 
 
 SIDES = ("client", "server")

@@ -107,6 +107,36 @@ class Socket(NamedTuple):
         return BY_TIMER.get(self.timer.value) if self.state in MAY_PROBE else None
 
 
+class Sighting(NamedTuple):
+    """A socket as it was when its host was last asked, in nanoseconds since 1970; `gone` where it is no more."""
+
+    socket: Socket
+    at: int | None = None
+    gone: bool = False
+
+    @property
+    def keepalive(self) -> bool | None:
+        """Whether SO_KEEPALIVE is on; None where that is not known, or not any more."""
+        return None if self.gone else self.socket.keepalive
+
+
+class Held(NamedTuple):
+    """The socket of one side of a connection."""
+
+    side: str
+    sighting: Sighting
+
+    @property
+    def socket(self) -> Socket:
+        """As it was seen last."""
+        return self.sighting.socket
+
+    @property
+    def process(self) -> str:
+        """Who holds it: `python3 (pid 123, fd 7)`; empty where that is not known."""
+        return ", ".join(map(str, self.socket.owners))
+
+
 class Suspect(NamedTuple):
     """Sockets of one process and one service that leak, or wait in vain, with what shows it and what mends it."""
 

@@ -27,6 +27,8 @@ from analyzer.tcp import NANO_DIGITS, SECOND, State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from analyzer.model.sockets import Held
+
 SCHEMA_VERSION = 1
 text = json.encoder.encode_basestring_ascii
 # By number: what an enumeration member is called is found faster in a list.
@@ -105,7 +107,8 @@ class Writer:
             f'"heartbeats": [{", ".join(map(self.heartbeat, flow.heartbeats)) if flow.heartbeats else ""}], '
             f'"zero_window_probes": {pair(flow.zero_window_probes)}, '
             f'"tunnel": {"null" if flow.tunnel is None else text(flow.tunnel)}, '
-            f'"said": [{", ".join(map(self.said, flow.said)) if flow.said else ""}]}}'
+            f'"said": [{", ".join(map(self.said, flow.said)) if flow.said else ""}], '
+            f'"sockets": [{self.sockets(flow.sockets) if flow.sockets else ""}]}}'
         )
 
     def keepalive(self, entry: Keepalive) -> str:
@@ -138,6 +141,12 @@ class Writer:
             f'"seconds": {"null" if one.seconds is None else f"{one.seconds:g}"}, "frame": {self.frame(one.frame)}, '
             f'"time": {self.time(one.time)}}}'
         )
+
+    def sockets(self, sockets: Iterable[Held]) -> str:
+        """A flow's `sockets`, which few have."""
+        from analyzer.report.held import held_text
+
+        return ", ".join(map(held_text, sockets))
 
     def episodes(self, episodes: Episodes) -> str:
         """The idle gaps of one endpoint; a large capture has most of its output here, hence few calls."""
@@ -184,12 +193,13 @@ class Writer:
             stream = f'"stream": null, "streams": [{", ".join(map(str, finding.streams))}]'
         evidence = finding.evidence
         notes = f', "notes": [{", ".join(map(text, finding.notes))}]' if finding.notes else ""
+        process = f', "process": {text(finding.process)}' if finding.process else ""
         return (
             f'{{"rule": {text(finding.rule)}, "severity": "{finding.severity}", "confidence": "{finding.confidence}", '
             f'{stream}, "summary": {text(finding.summary)}, "remedy": {text(finding.remedy)}, '
             f'"evidence": {{"frames": [{", ".join(map(self.frame, evidence.frames))}], '
             f'"observed": {text(evidence.observed)}, "expected": {text(evidence.expected)}, '
-            f'"source": {text(evidence.source)}, "display_filter": {text(evidence.display_filter)}}}{notes}}}'
+            f'"source": {text(evidence.source)}, "display_filter": {text(evidence.display_filter)}}}{notes}{process}}}'
         )
 
 

@@ -50,11 +50,27 @@ def write_text(
         room = len(chosen) if layout.lines is None else layout.lines - len(lines) - 2
         rows = _rows(analysis, chosen, layout, room)
         lines += ["", *table_lines(analysis, rows, layout)]
+    if layout.full:
+        lines += _socket_lines(analysis, chosen, layout)
     known = (host for host in islice(hosts, HOSTS_LISTED) if len(host.streams) > 1 and settings_of(host))
     pooled = [line for host in known for line in paragraph(host_line(host), _wide(layout), "  ", "    ")]
     if pooled and (layout.lines is None or len(lines) + len(pooled) + 2 <= layout.lines):
         lines += ["", "Keepalive settings by host (idle time/interval/count):", *pooled]
     out.writelines(f"{line}\n" for line in lines)
+
+
+def _socket_lines(analysis: Analysed, streams: Column, layout: Layout) -> Iterator[str]:
+    """The sockets of these connections, where hosts were asked."""
+    held = analysis.facts.held
+    known = [(stream, one) for stream in streams.tolist() for one in held.get(stream, ())]
+    if not known:
+        return
+    from analyzer.report.held import held_words
+
+    yield from ("", "Sockets:")
+    for stream, one in known:
+        text = f"stream {stream}, {one.side}: {printable(held_words(one))}"
+        yield from paragraph(text, _wide(layout), "  ", "    ")
 
 
 def _rows(analysis: Analysed, streams: Column, layout: Layout, room: int) -> list[Row | Rest]:
@@ -181,6 +197,7 @@ def _group_lines(group: Sequence[Finding], captures: Sequence[CaptureFacts], lay
         _sentence(finding.summary),
         f"Seen: {finding.evidence.observed}; expected: {finding.evidence.expected}.",
         f"Fix: {finding.remedy}",
+        *([f"Process: {printable(finding.process)}"] if finding.process else []),
         *(f"Also: {_sentence(note)}" for note in finding.notes),
         f"Wireshark{_file_of(finding, captures)}: {finding.evidence.display_filter}",
     ]

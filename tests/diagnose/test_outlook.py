@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conversation import CLIENT, SERVER, Conversation
+from observe import analyzed
 from wirebytes import pcap_bytes
 
 from analyzer.analysis import Analysis
-from analyzer.live.outlook import look_ahead
+from analyzer.live.outlook import NOT_PROBED, look_ahead
+from analyzer.model.sockets import Timer
 from analyzer.model.status import Outlook
 from analyzer.pipeline.run import analyze
 
@@ -78,3 +80,23 @@ def test_what_one_connection_shows_is_known_of_those_like_it(tmp_path: Path) -> 
     assert one.dead_in is not None and one.probe_in is not None
     assert one.probe_in + since == pytest.approx(5 * SECOND, abs=SECOND // 10)
     assert one.dead_in + since == pytest.approx(15 * SECOND, abs=SECOND // 10)
+
+
+@pytest.mark.parametrize(
+    ("timer", "left", "settings", "probe_in", "verdict"),
+    [
+        (Timer.KEEPALIVE, 42.0, "keepalive on", 22, "healthy"),
+        (Timer.NONE, None, "keepalive off", None, "unprotected"),
+        (Timer.RETRANSMIT, 1.0, NOT_PROBED, None, "idle"),
+    ],
+)
+def test_a_kernel_says_what_no_probe_has_shown_yet(
+    timer: Timer, left: float | None, settings: str, probe_in: float | None, verdict: str
+) -> None:
+    asked = idle_talk().idle(20).socket(CLIENT, timer, left).idle(20)
+    other = Conversation(ports=(50_000, 80), start=0, rtt=0.001).handshake()
+    other.now = asked.now
+    analysis = analyzed(asked, other.data(CLIENT, 1))
+    one = next(look_ahead(analysis, np.arange(len(analysis))))
+    assert (one.settings, one.verdict) == (settings, verdict)
+    assert one.probe_in == (None if probe_in is None else pytest.approx(probe_in * SECOND, abs=SECOND // 10))

@@ -19,6 +19,7 @@ from analyzer.diagnose import load_rules
 from analyzer.diagnose.explained import EXPLAINED_BY
 from analyzer.model.findings import Finding
 from analyzer.model.quantities import duration
+from analyzer.model.sockets import Timer
 from analyzer.pipeline.run import analyze
 from analyzer.tcp import SECOND
 
@@ -256,6 +257,13 @@ def pinged(debug: bytes) -> list[Conversation]:
     return [talk.idle(0.1).fin(SERVER)]
 
 
+def asked_again(unanswered: int, *, answered: bool = True, left: float = 3.0) -> list[Conversation]:
+    """Three probes 5 s apart, and two seconds later what the prober's kernel says of its timer."""
+    talk = exchange().idle(30).probes(CLIENT, 3, every=5, answered=answered)
+    talk.now = talk.truth.probes[-1].segment.time + 2 * SECOND
+    return [talk.socket(CLIENT, Timer.KEEPALIVE, left, unanswered), ended(30 + 15)]
+
+
 def turned_away(count: int, made: int, *, refused: bool, ports: int = 1) -> list[Conversation]:
     """So many connections of a service, or several, that were refused or not answered, and so many that were made."""
     talks = []
@@ -268,6 +276,7 @@ def turned_away(count: int, made: int, *, refused: bool, ports: int = 1) -> list
 FIRES: dict[str, Talks] = {
     "age-not-idle": lambda: of_age(30, 30, 30),
     "aggressive-keepalive": lambda: slow(1.02, 1.02),
+    "answer-dropped-on-host": lambda: asked_again(3),
     "app-hung": lambda: hung(3),
     "both-layers-redundant": lambda: pinged_and_probed(probes=1),
     "capture-gap": lambda: dropped(captured=False),
@@ -304,6 +313,7 @@ FIRES: dict[str, Talks] = {
 NEAR_MISSES: dict[str, Talks] = {
     "age-not-idle": lambda: of_age(30, 45, 61),
     "aggressive-keepalive": lambda: slow(15.1, 15.1),
+    "answer-dropped-on-host": lambda: asked_again(0),
     "app-hung": lambda: hung(3, 9),
     "both-layers-redundant": lambda: pinged_and_probed(probes=0),
     "capture-gap": lambda: dropped(captured=True),

@@ -238,7 +238,7 @@ def test_the_result_is_complete_without_rights(tmp_path: Path) -> None:
         ways = []
         for form, out in outs.items():
             arguments = ("-i", hosts.interface, "--format", form, "-o", str(out), "--write", f"{out}-ring")
-            ways.append(stack.enter_context(running(*arguments, prefix=prefix)))
+            ways.append(stack.enter_context(running(*arguments, "--no-sockets", prefix=prefix)))
         for process in ways:
             assert said(process) == b"keepalive: near: capturing\n"
         with talking(hosts, QUICK) as client:

@@ -102,7 +102,7 @@ def test_what_was_written_before_a_sudden_end_is_whole(tmp_path: Path) -> None:
 
 
 def test_a_dead_peer_seen_live_is_in_the_files(tmp_path: Path) -> None:
-    with capturing("--write", str(tmp_path)) as (hosts, process):
+    with capturing("--write", str(tmp_path), "--no-sockets") as (hosts, process):
         with talking(hosts, (1, 1, 3)) as client:
             event(process, "answered")
             hosts.vanish()

@@ -11,6 +11,10 @@ from dialogue import Dialogue
 from sides import CLIENT, FIN_SENT, SERVER, BuiltProbe
 from wirebytes import WRAP, Segment
 
+from analyzer.model.flows import Endpoint
+from analyzer.model.sockets import Owner, Process, Sighting, Socket, Timer
+from analyzer.tcp import State
+
 __all__ = ["CLIENT", "SERVER", "BuiltProbe", "Conversation"]
 
 FIRST_RTO_NS = 200_000_000
@@ -74,6 +78,16 @@ class Conversation(Dialogue):
         self.sides[sender].window = window
         self.acknowledge(sender)
         self.now = self._later
+        return self
+
+    # -- what a host says of its socket
+
+    def socket(self, side: str, timer: Timer = Timer.NONE, left: float | None = None, unanswered: int = 0) -> Self:
+        """The kernel of this side is asked now."""
+        local, peer = (Endpoint(one.host.address, one.host.port) for one in (self.sides[side], self._other(side)))
+        owners = (Owner(Process(12, "python3"), 4),)
+        one = Socket(local, peer, State.ESTABLISHED, timer, left, unanswered, owners=owners)
+        self.sockets.append(Sighting(one, self.now))
         return self
 
     # -- probes

@@ -8,6 +8,8 @@ from typing import Any, Self
 from sides import CLIENT, OWN_FIN_ACKED, PEER_FIN_ACKED, SERVER, START_S, BuiltProbe, Side, Truth
 from wirebytes import WRAP, Encapsulation, Host, Segment, in_order, pcap_bytes
 
+from analyzer.model.sockets import Sighting
+
 
 class Dialogue:
     """Steps return the conversation, so that a test reads as a timeline; time is in seconds.
@@ -41,6 +43,7 @@ class Dialogue:
             SERVER: Side(SERVER, Host(addresses[1], ports[1], ttl=57), server_isn, server_isn, ip_id=30_000),
         }
         self.segments: list[Segment] = []
+        self.sockets: list[Sighting] = []  # as the hosts say, if they are asked
         self.truth = Truth()
 
     def __repr__(self) -> str:

@@ -83,11 +83,17 @@ def running(
 @contextmanager
 def capturing(*arguments: str) -> Iterator[tuple[Hosts, subprocess.Popen[bytes]]]:
     """Two hosts, and `live` at work on the interface of the client's."""
-    with two_hosts() as hosts:
-        prefix = ("ip", "netns", "exec", hosts.client)
-        with running("-i", hosts.interface, "--format", "ndjson", *arguments, prefix=prefix) as process:
-            assert said(process) == b"keepalive: near: capturing\n"
-            yield hosts, process
+    with two_hosts() as hosts, capturing_on(hosts, *arguments) as process:
+        yield hosts, process
+
+
+@contextmanager
+def capturing_on(hosts: Hosts, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`live` at work on the interface of the client's host."""
+    prefix = ("ip", "netns", "exec", hosts.client)
+    with running("-i", hosts.interface, "--format", "ndjson", *arguments, prefix=prefix) as process:
+        assert said(process) == b"keepalive: near: capturing\n"
+        yield process
 
 
 def below(process: int, name: str) -> int:

@@ -9,6 +9,7 @@ from conversation import Conversation
 from wirebytes import Segment, pcap_bytes
 
 from analyzer.analysis import Analysis
+from analyzer.measure.sockets import Sightings
 from analyzer.model.flows import SIDES, Flow, Keepalive
 from analyzer.pipeline.run import analyze
 
@@ -19,7 +20,9 @@ def analyzed(*talks: Conversation, engine: str = "plain", nanoseconds: bool = Tr
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture.pcap"
         path.write_bytes(pcap_bytes(segments, nanoseconds=nanoseconds))
-        return analyze(str(path), engine=engine)
+        analysis = analyze(str(path), engine=engine)
+    told = [one for talk in talks for one in talk.sockets]
+    return analysis.with_sockets(Sightings(told)) if told else analysis
 
 
 def flows(*talks: Conversation) -> list[Flow]:

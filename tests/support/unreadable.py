@@ -16,11 +16,16 @@ from typing import Any
 
 import analyzer
 from analyzer.commands.live import Form, _tell_events, _tell_result
+from analyzer.host import Snapshot, take_snapshot
 from analyzer.kernels import plain
+from analyzer.live.host_sockets import HostSockets
 from analyzer.live.listeners import Only
 from analyzer.live.preload import preload
 from analyzer.live.session import Live
 from analyzer.live.sources import OfOthers
+from analyzer.model.flows import Endpoint
+from analyzer.model.sockets import Socket, Timer
+from analyzer.tcp import State
 
 FORMS = list(Form)
 CLOSED = tuple(str(Path(folder).resolve()) for folder in (sys.prefix, sys.base_prefix, Path(analyzer.__file__).parent))
@@ -45,9 +50,17 @@ def deny(event: str, arguments: tuple[Any, ...]) -> None:
         raise PermissionError(f"open of {arguments[0]}")
 
 
+def sockets() -> Snapshot:
+    """This host is asked, and has one more: that of a client in some recordings."""
+    ends = Endpoint("192.0.2.10", 40001), Endpoint("198.51.100.20", 7000)
+    take_snapshot()
+    return Snapshot(0.0, [Socket(*ends, State.ESTABLISHED, Timer.KEEPALIVE, 5.0)])
+
+
 def results(path: str) -> Iterator[str]:
     """One analysis, whose events and result are told in every form."""
     run = Live(plain(), idle_after=10**10, notify=lambda text: None, most=2)
+    run.sockets = HostSockets(lambda text: None, sockets)
     try:
         for form in FORMS:
             _tell_events(run, io.StringIO(), form=form, only=Only.all, utc=False, color=False)

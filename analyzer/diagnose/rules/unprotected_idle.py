@@ -11,8 +11,9 @@ from analyzer.diagnose.advice import USUAL, how_to_set, proposed
 from analyzer.diagnose.context import Context
 from analyzer.diagnose.registry import MAX_FRAMES, Claim, survey
 from analyzer.diagnose.unprobed import silences
-from analyzer.knowledge.snippets import every_snippet
+from analyzer.knowledge.snippets import Timing, every_snippet
 from analyzer.model.columns import Facts
+from analyzer.model.flows import Flow
 from analyzer.model.quantities import duration, several
 from analyzer.tables.arrays import Column, Mask
 from analyzer.tables.fields import (
@@ -60,20 +61,25 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
     default of operating systems), or clearly longer than the idle time of the same client's other connections to the
     same service. Until then it is `low`, and `live` does not report it.
 
+    With `--sockets`, and in `live` on this host, nothing is guessed where the kernel knows: a connection with keepalive
+    on is not among these, and one with keepalive off is, with its process, once it is silent for longer than
+    `--idle-after`.
+
     Look at: `ss -tno` on both hosts, which shows whether a keepalive timer runs.
 
     Enable keepalive on the socket (SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) on the side that waits
     for data, or close idle connections. Settings for common programs follow; some of them are heartbeats.
     """
     facts, streams = context.facts, context.judged("unprotected")
-    streams = streams[facts.tracks.endpoints(PACKETS, streams).sum(axis=1) > ONE_PACKET]
+    off = facts.keepalive_off[streams]
+    yield from _known(context, streams[off])
+    streams = streams[~off & (facts.tracks.endpoints(PACKETS, streams).sum(axis=1) > ONE_PACKET)]
     shown, late = _is_shown(facts, streams), context.overdue[streams]
     groups = context.by_service(streams[shown & late])
     firsts = context.flows([int(group[0]) for group in groups])
     for silence, flow in zip(_silences(context, groups), firsts, strict=True):
         timing = proposed(silence.safe_idle)
-        how = f"With {timing} a dead peer is detected after {timing.total} s. {how_to_set(facts, flow, timing)}"
-        yield _claim(silence, f" to {flow.server}", f"{ENABLE} {how}")
+        yield _claim(silence, f" to {flow.server}", f"{ENABLE} {_in_time(facts, flow, timing)}")
     for early, which, remedy in (
         (streams[shown & ~late], ", silent for less than a usual keepalive idle time", EARLY),
         (streams[~shown], " that may be in use", f"{ENABLE} {GENERAL}"),
@@ -87,6 +93,30 @@ def unprotected_idle(context: Context) -> Iterator[Claim]:
                 tentative=True,
                 whom=f"{services} services" if services > 1 else "",
             )
+
+
+def _known(context: Context, streams: Column) -> Iterator[Claim]:
+    """Those of which the kernel says that keepalive is off."""
+    groups = context.by_service(streams)
+    firsts = context.flows([int(group[0]) for group in groups])
+    for silence, flow in zip(_silences(context, groups), firsts, strict=True):
+        held = (one for stream in silence.streams for one in context.facts.held[stream])
+        sides = {one.side for one in held if one.sighting.keepalive is False}
+        whose = f"the {min(sides)}" if len(sides) == 1 else "both sides"
+        timing, who = proposed(silence.safe_idle), context.processes(silence.streams)
+        holder, count = f", {who}" if who else "", len(silence.streams)
+        lasted = f"{duration(silence.longest)} of silence"
+        yield _claim(silence, "", f"{ENABLE} {_in_time(context.facts, flow, timing)}")._replace(
+            summary=f"{several(count, 'idle connection')} to {flow.server}: keepalive is off on {whose}{holder}; "
+            f"{'up to ' * (count > 1)}{lasted}",
+            observed=f"a socket without a keepalive timer on {whose}{holder}, and {lasted}",
+            source="the kernel's list of sockets (inet_diag): an established socket with SO_KEEPALIVE has a timer",
+            confidence="certain",
+        )
+
+
+def _in_time(facts: Facts, flow: Flow, timing: Timing) -> str:
+    return f"With {timing} a dead peer is detected after {timing.total} s. {how_to_set(facts, flow, timing)}"
 
 
 def _is_shown(facts: Facts, streams: Column) -> Mask:

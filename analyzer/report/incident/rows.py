@@ -9,6 +9,7 @@ from functools import lru_cache
 from analyzer.model.flows import SETTINGS, Estimate, Flow, Keepalive
 from analyzer.model.quantities import duration
 from analyzer.report.connections import ending_text, lasted, probes_text, profile_names
+from analyzer.report.held import held_words
 from analyzer.report.incident.nouns import About, Row
 from analyzer.tcp import SECOND
 
@@ -56,6 +57,8 @@ def _details(flow: Flow) -> Iterable[tuple[str, str]]:
     for one in flow.said:
         interval = f": {one.seconds:g} s" if one.seconds is not None else ""
         yield f"the {one.by} said", f"{one.protocol} {one.words}{interval}"
+    for held in flow.sockets:
+        yield f"socket of the {held.side}", held_words(held)
     if flow.tunnel:
         yield "tunnel", flow.tunnel
 

@@ -1,0 +1,105 @@
+"""Sockets of a host in a file: what `ss` printed there, or what `keepalive sockets` wrote as JSON or NDJSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from analyzer.errors import CaptureError
+from analyzer.host import Snapshot
+from analyzer.host.ss import read_ss
+from analyzer.model.flows import Endpoint
+from analyzer.model.sockets import Options, Owner, Process, Socket, Timer
+from analyzer.tcp import State
+
+LABELS = {state.label: state for state in State}
+NO_LIST = "no list of sockets, as `keepalive sockets --format json` writes it"
+Json = dict[str, Any]
+
+
+def read_file(path: str) -> Snapshot:
+    """The sockets in a file, whichever of the three forms it has; raises CaptureError where it is none of them.
+
+    What `ss` printed has no time: it is taken for that of the file.
+    """
+    try:
+        text = Path(path).read_bytes().decode(errors="replace")
+        made = Path(path).stat().st_mtime
+    except OSError as error:
+        raise CaptureError(f"cannot be read: {error.strerror}", path=path) from error
+    if text.lstrip().startswith("{"):
+        return read_recorded(text, path)
+    found = read_ss(text, path)
+    return Snapshot(made, found, 0, any(one.idle is not None for one in found))
+
+
+def read_recorded(text: str, path: str = "") -> Snapshot:
+    """The sockets in what `keepalive sockets` wrote as JSON or NDJSON; raises CaptureError where it did not."""
+    try:
+        head, rows = _parts(text)
+        found = [_socket(row) for row in rows]
+        time, unseen = float(head["time"]), int(head["unseen_processes"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CaptureError(NO_LIST, path=path) from error
+    return Snapshot(time, found, unseen, any(one.idle is not None for one in found))
+
+
+def _parts(text: str) -> tuple[Json, Iterable[Json]]:
+    """What is said of all of them, and each: of one object, or of one on each line."""
+    try:
+        whole: Json = json.loads(text)
+        if "type" not in whole:
+            return whole, whole["sockets"]
+        lines = [whole]  # a host without a socket
+    except json.JSONDecodeError:
+        lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+    heads = [line for line in lines if line["type"] == "snapshot"]
+    return heads[0] if heads else {}, [line for line in lines if line["type"] == "socket"]
+
+
+def _socket(row: Json) -> Socket:
+    return Socket(
+        Endpoint(str(row["local_address"]), int(row["local_port"])),
+        Endpoint(str(row["peer_address"]), int(row["peer_port"])),
+        LABELS[row["state"]],
+        Timer(row["timer"]),
+        row["timer_left_s"],
+        int(row["unanswered"]),
+        row["received_ago_s"],
+        row["sent_ago_s"],
+        row["heard_ago_s"],
+        row["recv_queue"],
+        row["send_queue"],
+        row["retransmissions"],
+        row["rtt_s"],
+        row["uid"],
+        row["inode"] or 0,
+        row["cookie"] or 0,
+        netns=row["netns"] or "",
+        options=_options(row),
+        owners=_owners(row),
+    )
+
+
+def _options(row: Json) -> Options | None:
+    names = ("keepalive", "tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes", "user_timeout_ms")
+    return None if row["tcp_keepalive_time"] is None else Options(*(row[name] for name in names))
+
+
+def _owners(row: Json) -> tuple[Owner, ...]:
+    """Of several that hold one socket the first alone is written."""
+    if row["pid"] is None:
+        return ()
+    process = Process(
+        int(row["pid"]),
+        str(row["process"]),
+        row["user"] or "",
+        row["process_started"],
+        runtime=row["runtime"] or "",
+        unit=row["unit"] or "",
+        container=row["container"] or "",
+        pod=row["pod"] or "",
+    )
+    return (Owner(process, int(row["fd"])),)
