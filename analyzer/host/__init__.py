@@ -32,11 +32,11 @@ def take_snapshot(netns: str = "", *, options: bool = False, owners: bool = True
     found, idle_known = _listed(netns)
     if not owners:
         return Snapshot(now, found, 0, idle_known)
-    from analyzer.host.owners import find_holders
+    from analyzer.host.owners import Holders
 
-    holders = find_holders({one.inode for one in found if one.inode})
+    holders = Holders()
     # The last field; _replace() takes several times as long.
-    with_owners = [Socket(*one[:-1], holders.by_inode.get(one.inode, ())) for one in found]
+    with_owners = [Socket(*one[:-1], holders.of(one.inode)) for one in found]
     if options:
         with_owners = [_with_options(one) for one in with_owners]
     return Snapshot(now, with_owners, holders.unseen, idle_known)

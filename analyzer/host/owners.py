@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from analyzer.host.runtimes import runtime_of
 from analyzer.model.sockets import Owner, Process
 
 PROC = Path("/proc")
-_SOCKET = "socket:["
 # cgroups of container engines: docker-ID.scope, cri-containerd-ID.scope, crio-ID.scope, libpod-ID.scope, docker/ID.
 _CONTAINER = re.compile(r"(?:docker|cri-containerd|crio|libpod|containerd|lxc)[-/:]([0-9a-f]{12})[0-9a-f]{0,52}\b")
 # kubelet: kubepods-burstable-podUID.slice, with _ for -, or /podUID/.
@@ -23,48 +20,56 @@ _UNIT = re.compile(r"([^/]+\.(?:service|socket|scope))(?:/|$)")
 _STARTED = 19  # starttime of /proc/PID/stat, counted behind the command's parenthesis
 
 
-class Holders(NamedTuple):
-    """By inode who holds it, and of how many processes that could not be seen."""
+class Holders:
+    """Who holds which socket: descriptors of all processes, looked up once; processes are described when asked for.
 
-    by_inode: dict[int, tuple[Owner, ...]]
-    unseen: int
-
-
-def find_holders(inodes: Collection[int]) -> Holders:
-    """The descriptors of all processes that name one of these inodes.
-
-    Of another user's processes the kernel shows descriptors only to root, or with CAP_SYS_PTRACE: those are counted.
+    Of another user's processes the kernel shows descriptors only to root, or with CAP_SYS_PTRACE: `unseen` counts those
+    that it does not show.
     """
-    found: dict[int, tuple[Owner, ...]] = {}
-    unseen = 0
-    for name in (folder.name for folder in PROC.iterdir() if folder.name.isdigit()):
+
+    def __init__(self) -> None:
+        self.unseen = 0
+        self._held: dict[str, tuple[tuple[str, str], ...]] = {}  # by target: process and descriptor
+        self._processes: dict[str, Process | None] = {}
+        for folder in PROC.iterdir():
+            if folder.name.isdigit():
+                try:
+                    self._look(folder.name)
+                except PermissionError:
+                    self.unseen += 1
+                except (FileNotFoundError, ProcessLookupError):
+                    continue  # it has ended meanwhile
+
+    def _look(self, pid: str) -> None:
+        held, readlink = self._held, os.readlink
+        folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)
         try:
-            held = [(fd, inode) for fd, inode in _sockets_of(name) if inode in inodes]
-            if held:
-                process = _process(int(name))
-                for fd, inode in held:
-                    mine = (Owner(process, fd),)
-                    found[inode] = found[inode] + mine if inode in found else mine
-        except PermissionError:
-            unseen += 1
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended meanwhile
-    return Holders(found, unseen)
+            for fd in os.listdir(folder):  # noqa: PTH208 - a descriptor is no path: half the time
+                try:
+                    target = readlink(fd, dir_fd=folder)
+                except FileNotFoundError:
+                    continue
+                held[target] = (*held[target], (pid, fd)) if target in held else ((pid, fd),)
+        finally:
+            os.close(folder)
 
+    def of(self, inode: int) -> tuple[Owner, ...]:
+        """The descriptors that name this inode."""
+        found = []
+        for pid, fd in self._held.get(f"socket:[{inode}]", ()):
+            if pid not in self._processes:
+                self._processes[pid] = self._described(pid)
+            process = self._processes[pid]
+            if process is not None:
+                found.append(Owner(process, int(fd)))
+        return tuple(found)
 
-def _sockets_of(pid: str) -> Iterator[tuple[int, int]]:
-    """Each descriptor that is a socket, and its inode."""
-    folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for fd in os.listdir(folder):  # noqa: PTH208 - a descriptor is no path: half the time
-            try:
-                target = os.readlink(fd, dir_fd=folder)
-            except FileNotFoundError:
-                continue
-            if target.startswith(_SOCKET):
-                yield int(fd), int(target[len(_SOCKET) : -1])
-    finally:
-        os.close(folder)
+    @staticmethod
+    def _described(pid: str) -> Process | None:
+        try:
+            return _process(int(pid))
+        except OSError:
+            return None  # it has ended meanwhile
 
 
 def _process(pid: int) -> Process:

@@ -74,8 +74,8 @@ def _head(sockets: Sequence[Socket], suspects: Sequence[Suspect], layout: Layout
         yield from paragraph(f"{worst.summary} ({worst.confidence}).", layout.prose, "", "  ")
         yield from paragraph(f"Do first: {worst.remedy}", layout.prose, "", "  ")
         yield ""
-    states = Counter(one.state.label for one in sockets)
-    counts = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
+    states = Counter(one.state for one in sockets)
+    counts = ", ".join(f"{count:,} {state.label}" for state, count in states.most_common())
     told = Counter(one.keepalive for one in sockets)
     asked = f"; keepalive on {told[True]:,}, off {told[False]:,}" + (f", unknown {told[None]:,}" if told[None] else "")
     yield from paragraph(
