@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
-from live_network import SERVER, Hosts
+from live_network import CLIENT, SERVER, Hosts
 
 PORT = 7200
+# Of the client. Where no handshake is captured, a port that is known as a service is taken for the server's.
+FIRST_PORT = 61_000
 Keepalive = tuple[int, int, int] | None
 FAR = f"""
 import socket
@@ -30,18 +32,18 @@ if user:
     os.setuid(user)
     ctypes.CDLL(None).prctl(4, ctypes.c_ulong(1), 0, 0, 0)
 sockets = []
-for keepalive in keepalives:
-    one = socket.create_connection(("{SERVER}", {PORT}))
+first = {FIRST_PORT} + bool(user) * 100
+for place, keepalive in enumerate(keepalives):
+    one = socket.create_connection(("{SERVER}", {PORT}), source_address=("{CLIENT}", first + place))
     if keepalive:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in zip((socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT), keepalive):
             one.setsockopt(socket.IPPROTO_TCP, option, value)
     sockets.append(one)
 print(json.dumps([[one.getsockname()[1], one.fileno()] for one in sockets]), flush=True)
-sys.stdin.readline()
-for one in sockets:
-    one.send(b"hello")
-sys.stdin.readline()
+for line in sys.stdin:
+    for one in sockets:
+        one.send(b"hello")
 """
 
 
