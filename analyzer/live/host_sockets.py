@@ -42,6 +42,10 @@ class HostSockets:
         """Whether it is time to ask again."""
         return not self._silent and self._pace.due
 
+    def hasten(self) -> None:
+        """It is time to ask again."""
+        self._pace.hasten()
+
     def look(self) -> Sightings:
         """Ask; what is new, or has changed its keepalive."""
         if self._silent:
@@ -90,4 +94,5 @@ def host_sockets(notify: Callable[[str], None]) -> HostSockets | None:
         return None
     known = HostSockets(notify)
     known.look()
+    known.hasten()  # what the first time takes longer, imports and executables that are read, does not come again
     return known

@@ -94,6 +94,8 @@ def test_a_kernel_that_does_not_say_is_asked_no_more_and_that_is_told_once() -> 
     assert known.due
     known.look()
     assert not known.due
+    known.hasten()  # the first time takes the longest
+    assert known.due
     kernel.refuses = True
     assert len(known.look()) == len(known.look()) == 0
     assert told == ["the sockets of this host are not known: no such list here"]
