@@ -35,7 +35,7 @@ def test_keepalive_that_a_kernel_knows_of_is_not_guessed(side: str) -> None:
     assert [analysis.verdicts[0] for analysis in (on, off, hidden)] == ["healthy", "unprotected", "unprotected"]
     assert not of_rule(on, "unprotected-idle")
     [known], [guessed] = of_rule(off, "unprotected-idle"), of_rule(hidden, "unprotected-idle")
-    assert (known.confidence, known.severity, known.tentative) == ("certain", "medium", False)
+    assert (known.confidence, known.severity, known.tentative) == ("certain", "low", False)
     assert f"keepalive is off on the {side}, python3 (pid 12, fd 4)" in known.summary
     assert (guessed.confidence, guessed.severity, guessed.tentative) == ("possible", "low", True)
     assert known.process == guessed.process == "python3 (pid 12, fd 4)"

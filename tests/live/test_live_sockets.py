@@ -56,7 +56,7 @@ def test_a_connection_without_keepalive_is_told_with_its_process_and_one_with_it
         told = ended(process, signal.SIGINT)
     flows = by_port(told)
     armed, bare, probing = (flows[port] for port in near.ports)
-    assert (finding["stream"], finding["confidence"], finding["severity"]) == (bare["stream"], "certain", "medium")
+    assert (finding["stream"], finding["confidence"], finding["severity"]) == (bare["stream"], "certain", "low")
     assert finding["process"] == near.holder(1)
     assert f"keepalive is off on the client, {near.holder(1)}" in finding["summary"]
     assert [line["verdict"] for line in (armed, bare, probing)] == ["healthy", "unprotected", "healthy"]
