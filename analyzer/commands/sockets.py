@@ -181,14 +181,15 @@ def _write(
     full: bool,
     out: TextIO,
 ) -> None:
-    from analyzer.report import socket_records
+    if form is not Format.text:
+        from analyzer.report import socket_records
 
-    if form is Format.csv:
-        socket_records.write_csv(shown, out)
-    elif form is Format.json:
-        socket_records.write_json(snapshot.time, snapshot.unseen, shown, suspects, out)
-    elif form is Format.ndjson:
-        socket_records.write_ndjson(snapshot.time, snapshot.unseen, shown, suspects, out)
+        if form is Format.csv:
+            socket_records.write_csv(shown, out)
+        elif form is Format.json:
+            socket_records.write_json(snapshot.time, snapshot.unseen, shown, suspects, out)
+        else:
+            socket_records.write_ndjson(snapshot.time, snapshot.unseen, shown, suspects, out)
     else:
         from analyzer.report.layout import Layout
         from analyzer.report.sockets import notes_of, write_sockets

@@ -36,7 +36,8 @@ def take_snapshot(netns: str = "", *, options: bool = False, owners: bool = True
 
     holders = Holders()
     # The last field; _replace() takes several times as long.
-    with_owners = [Socket(*one[:-1], holders.of(one.inode)) for one in found]
+    owners_of = holders.of
+    with_owners = [Socket(*one[:-1], owners_of(one.inode)) for one in found]
     if options:
         with_owners = [_with_options(one) for one in with_owners]
     return Snapshot(now, with_owners, holders.unseen, idle_known)

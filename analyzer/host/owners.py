@@ -55,14 +55,11 @@ class Holders:
 
     def of(self, inode: int) -> tuple[Owner, ...]:
         """The descriptors that name this inode."""
-        found = []
-        for pid, fd in self._held.get(f"socket:[{inode}]", ()):
-            if pid not in self._processes:
-                self._processes[pid] = self._described(pid)
-            process = self._processes[pid]
-            if process is not None:
-                found.append(Owner(process, int(fd)))
-        return tuple(found)
+        held, processes = self._held.get(f"socket:[{inode}]", ()), self._processes
+        for pid, _ in held:
+            if pid not in processes:
+                processes[pid] = self._described(pid)
+        return tuple([Owner(process, int(fd)) for pid, fd in held if (process := processes[pid]) is not None])
 
     @staticmethod
     def _described(pid: str) -> Process | None:
