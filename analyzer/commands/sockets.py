@@ -140,6 +140,7 @@ def _snapshot(source: str | None, netns: str, *, options: bool) -> Snapshot:
         return take_snapshot(netns, options=options)
     if netns or options:
         raise UsageError("--netns and --options ask this host's kernel: leave --from out")
+    from analyzer.host.recorded import read_recorded
     from analyzer.host.ss import read_ss
 
     try:
@@ -147,7 +148,10 @@ def _snapshot(source: str | None, netns: str, *, options: bool) -> Snapshot:
         made = 0.0 if source == STANDARD_OUTPUT else Path(source).stat().st_mtime
     except OSError as error:
         raise CaptureError(f"cannot be read: {error.strerror}", path=source) from error
-    found = read_ss(octets.decode(errors="replace"), source)
+    text = octets.decode(errors="replace")
+    if text.lstrip().startswith("{"):
+        return read_recorded(text, source)
+    found = read_ss(text, source)
     return Snapshot(made, found, 0, any(one.idle is not None for one in found))
 
 

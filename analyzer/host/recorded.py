@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from analyzer.errors import CaptureError
 from analyzer.host import Snapshot
-from analyzer.host.ss import read_ss
+from analyzer.host.ss import MAX_PORT, read_ss
 from analyzer.model.flows import Endpoint
 from analyzer.model.sockets import Options, Owner, Process, Socket, Timer
 from analyzer.tcp import State
@@ -61,31 +62,51 @@ def _parts(text: str) -> tuple[Json, Iterable[Json]]:
 
 def _socket(row: Json) -> Socket:
     return Socket(
-        Endpoint(str(row["local_address"]), int(row["local_port"])),
-        Endpoint(str(row["peer_address"]), int(row["peer_port"])),
+        _endpoint(row["local_address"], row["local_port"]),
+        _endpoint(row["peer_address"], row["peer_port"]),
         LABELS[row["state"]],
         Timer(row["timer"]),
-        row["timer_left_s"],
+        _float(row["timer_left_s"]),
         int(row["unanswered"]),
-        row["received_ago_s"],
-        row["sent_ago_s"],
-        row["heard_ago_s"],
-        row["recv_queue"],
-        row["send_queue"],
-        row["retransmissions"],
-        row["rtt_s"],
-        row["uid"],
-        row["inode"] or 0,
-        row["cookie"] or 0,
-        netns=row["netns"] or "",
+        _float(row["received_ago_s"]),
+        _float(row["sent_ago_s"]),
+        _float(row["heard_ago_s"]),
+        int(row["recv_queue"]),
+        int(row["send_queue"]),
+        _int(row["retransmissions"]),
+        _float(row["rtt_s"]),
+        _int(row["uid"]),
+        _int(row["inode"]) or 0,
+        _int(row["cookie"]) or 0,
+        netns=str(row["netns"] or ""),
         options=_options(row),
         owners=_owners(row),
     )
 
 
+def _endpoint(address: object, port: object) -> Endpoint:
+    """Raises ValueError for what is none."""
+    number = int(str(port))
+    if not 0 <= number <= MAX_PORT:
+        raise ValueError(port)
+    return Endpoint(str(ipaddress.ip_address(str(address))), number)
+
+
+def _int(value: object) -> int | None:
+    return None if value is None else int(str(value))
+
+
+def _float(value: object) -> float | None:
+    return None if value is None else float(str(value))
+
+
 def _options(row: Json) -> Options | None:
     names = ("keepalive", "tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes", "user_timeout_ms")
-    return None if row["tcp_keepalive_time"] is None else Options(*(row[name] for name in names))
+    return (
+        None
+        if row["tcp_keepalive_time"] is None
+        else Options(bool(row[names[0]]), *(int(row[name]) for name in names[1:]))
+    )
 
 
 def _owners(row: Json) -> tuple[Owner, ...]:
@@ -95,11 +116,11 @@ def _owners(row: Json) -> tuple[Owner, ...]:
     process = Process(
         int(row["pid"]),
         str(row["process"]),
-        row["user"] or "",
-        row["process_started"],
-        runtime=row["runtime"] or "",
-        unit=row["unit"] or "",
-        container=row["container"] or "",
-        pod=row["pod"] or "",
+        str(row["user"] or ""),
+        _float(row["process_started"]),
+        runtime=str(row["runtime"] or ""),
+        unit=str(row["unit"] or ""),
+        container=str(row["container"] or ""),
+        pod=str(row["pod"] or ""),
     )
     return (Owner(process, int(row["fd"])),)

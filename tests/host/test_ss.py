@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from analyzer.errors import CaptureError
 from analyzer.host.ss import read_ss
 from analyzer.model.sockets import Socket, Timer
+from analyzer.report.socket_records import record
 from analyzer.tcp import State
 
 HEAD = "State  Recv-Q Send-Q Local Address:Port  Peer Address:Port Process\n"
@@ -101,3 +104,27 @@ def test_a_cut_anywhere_is_no_defect(cut: int) -> None:
     except CaptureError:
         return
     assert len(found) <= 1
+
+
+@pytest.mark.parametrize(
+    "ends", ["10.0.0.300:22 10.0.0.9:1", "10.0.0.1:22 10.0.0.9:99999", "x:1 y:2", "10.0.0.1: 10.0.0.9:1"]
+)
+def test_a_damaged_row_leaves_the_others(ends: str) -> None:
+    damaged = f"ESTAB 0 0 {ends}\n"
+    assert len(read_ss(damaged + FULL)) == 1
+    with pytest.raises(CaptureError, match="no socket in it"):
+        read_ss(damaged)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damage_anywhere_is_no_defect(seed: int) -> None:
+    rng = Random(seed)
+    text = list(FULL)
+    for _ in range(rng.randint(1, 9)):
+        text[rng.randrange(len(text))] = chr(rng.choice((rng.randrange(32, 127), rng.randrange(0x110000 - 1))))
+    try:
+        found = read_ss("".join(text).encode("utf-8", "replace").decode())
+    except CaptureError:
+        return
+    for one in found:
+        assert record(one)["community_id"]
