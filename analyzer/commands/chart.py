@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +13,7 @@ from analyzer.commands import options
 from analyzer.commands.declared import command, option, with_groups
 from analyzer.commands.options import OWNER_ONLY
 from analyzer.commands.outcome import Outcome
-from analyzer.commands.outputs import binary_output, check_output
+from analyzer.commands.outputs import binary_output, check_output, picture_form
 from analyzer.commands.reading import Reading
 from analyzer.commands.result import LIMIT
 from analyzer.commands.selection import Selection
@@ -83,7 +82,7 @@ def chart(
     ladder: the key segments of one connection. hosts: settings and verdicts side by side.
     idle and ladder show the worst of the selected connections.
     """
-    form = _form(output)
+    form = picture_form(output)
     if theme is Theme.auto and form != "svg":
         raise UsageError(f"-o {output}: only an .svg follows the reader's theme; use --theme light or dark")
     if countdown and kind is not Kind.idle:
@@ -96,15 +95,6 @@ def chart(
     picture = _picture(figure, form, title, theme, dpi)
     with binary_output(output) as out:
         out.write(picture)
-
-
-def _form(output: str) -> str:
-    from analyzer.report.charts.style import FORMATS
-
-    form = Path(output).suffix.lower().removeprefix(".")
-    if form not in FORMATS:
-        raise UsageError(f"-o {output}: a chart is written as .png, .svg or .pdf")
-    return form
 
 
 def _draw(analysis: Analysis, kind: Kind, streams: list[int], limit: int, countdown: bool, utc: bool) -> Figure:

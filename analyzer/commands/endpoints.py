@@ -1,4 +1,4 @@
-"""The addresses and ports of `--host` and `--port`, as masks over the table of connections."""
+"""The options `--host` and `--port`: addresses and ports, as masks over the table of connections."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from analyzer.commands.declared import Decorator, option
 from analyzer.errors import UsageError
 from analyzer.tables.fields import HIGH_HI, HIGH_LO, KEY_PORTS, LOW_HI, LOW_LO
 
@@ -27,6 +28,30 @@ SERVICES = {
     "oracle": 1521, "postgres": 5432, "postgresql": 5432, "rabbitmq": 5672, "rdp": 3389, "redis": 6379, "sip": 5060,
     "smb": 445, "smtp": 25, "ssh": 22, "telnet": 23, "zookeeper": 2181,
 }  # fmt: skip
+
+
+def host_option(what: str, section: str) -> Decorator:
+    """The option that selects these by address; `what` are connections, or sockets."""
+    return option(
+        "--host",
+        "hosts",
+        multiple=True,
+        metavar="ADDR",
+        section=section,
+        help=f"Only {what} of this address or network (10.0.0.5, 10.0.0.0/8); '!ADDR' excludes it",
+    )
+
+
+def port_option(what: str, section: str) -> Decorator:
+    """The option that selects these by port."""
+    return option(
+        "--port",
+        "ports",
+        multiple=True,
+        metavar="PORT",
+        section=section,
+        help=f"Only {what} with this port at either end (443, 8000-8099, https); '!PORT' excludes it",
+    )
 
 
 def with_hosts(flows: Column, hosts: Sequence[str]) -> Mask:

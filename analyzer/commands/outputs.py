@@ -73,6 +73,16 @@ def check_binary(path: str) -> None:
         raise UsageError("-o -: packets are not written to a terminal; redirect standard output, or name a file")
 
 
+def picture_form(path: str) -> str:
+    """The form of a picture, from its name; raises UsageError where it has none."""
+    from analyzer.report.charts.style import FORMATS
+
+    form = Path(path).suffix.lower().removeprefix(".")
+    if form not in FORMATS:
+        raise UsageError(f"-o {path}: a chart is written as .png, .svg or .pdf")
+    return form
+
+
 @contextlib.contextmanager
 def binary_output(path: str) -> Iterator[IO[bytes]]:
     """A binary file that only its owner can read, or for `-` standard output; raises OutputError as `open_output`."""

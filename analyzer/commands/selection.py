@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from analyzer.commands.declared import group, option
-from analyzer.commands.endpoints import NOT, parse_network, parse_ports, with_hosts, with_ports
+from analyzer.commands.endpoints import (
+    NOT,
+    host_option,
+    parse_network,
+    parse_ports,
+    port_option,
+    with_hosts,
+    with_ports,
+)
 from analyzer.commands.options import Severity, offered
 from analyzer.commands.words import complete_rule, complete_verdict, rule_name, verdict_word
 from analyzer.errors import UsageError
@@ -34,22 +42,8 @@ SECTION = "Select connections and findings"
         section=SECTION,
         help="Only the connection with this stream number",
     ),
-    option(
-        "--host",
-        "hosts",
-        multiple=True,
-        metavar="ADDR",
-        section=SECTION,
-        help="Only connections of this address or network (10.0.0.5, 10.0.0.0/8); '!ADDR' excludes it",
-    ),
-    option(
-        "--port",
-        "ports",
-        multiple=True,
-        metavar="PORT",
-        section=SECTION,
-        help="Only connections with this port at either end (443, 8000-8099, https); '!PORT' excludes it",
-    ),
+    host_option("connections", SECTION),
+    port_option("connections", SECTION),
     option(
         "--verdict",
         "verdicts",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import click
 
 from analyzer.commands.declared import group, option
-from analyzer.commands.endpoints import NOT, parse_network, parse_ports
+from analyzer.commands.endpoints import NOT, host_option, parse_network, parse_ports, port_option
 from analyzer.errors import UsageError
+from analyzer.model.sockets import LIFELESS
 from analyzer.report.socket_orders import ORDERS
 from analyzer.tcp import State
 
@@ -21,24 +21,8 @@ if TYPE_CHECKING:
 
 SECTION = "Select sockets"
 ALL, CONNECTED, LISTENING = "all", "connected", "listening"
-# As ss(8) without -a: what has a peer, and somebody to talk to it.
-NOT_CONNECTED = (State.LISTEN, State.CLOSED, State.TIME_WAIT, State.SYN_RECEIVED)
 # What ss and netstat call some states.
 ALSO = {"ESTAB": State.ESTABLISHED, "SYN-RECV": State.SYN_RECEIVED, "LISTENING": State.LISTEN, "CLOSE": State.CLOSED}
-
-
-class Sort(StrEnum):
-    """What sockets are sorted by; without it those that leak or wait come first."""
-
-    idle = "idle"
-    timer = "timer"
-    unanswered = "unanswered"
-    unsent = "unsent"
-    unread = "unread"
-    local = "local"
-    peer = "peer"
-    process = "process"
-    state = "state"
 
 
 @group(
@@ -50,22 +34,8 @@ class Sort(StrEnum):
         section=SECTION,
         help="Only sockets in this state (established, close-wait), or all, listening; otherwise those with a peer",
     ),
-    option(
-        "--host",
-        "hosts",
-        multiple=True,
-        metavar="ADDR",
-        section=SECTION,
-        help="Only sockets with this address or network at either end; '!ADDR' excludes it",
-    ),
-    option(
-        "--port",
-        "ports",
-        multiple=True,
-        metavar="PORT",
-        section=SECTION,
-        help="Only sockets with this port at either end (443, 8000-8099, https); '!PORT' excludes it",
-    ),
+    host_option("sockets", SECTION),
+    port_option("sockets", SECTION),
     option(
         "--process",
         "processes",
@@ -77,7 +47,7 @@ class Sort(StrEnum):
     option(
         "--suspects", "only_suspects", is_flag=True, section=SECTION, help="Only those that leak or wait for nothing"
     ),
-    option("--sort", type=click.Choice(Sort), help="Sort by this; otherwise those that leak or wait come first"),
+    option("--sort", type=click.Choice(ORDERS), help="Sort by this; otherwise those that leak or wait come first"),
 )
 @dataclass(frozen=True)
 class SocketSelection:
@@ -88,7 +58,7 @@ class SocketSelection:
     ports: Sequence[str] = ()
     processes: Sequence[str] = ()
     only_suspects: bool = False
-    sort: Sort | None = None
+    sort: str | None = None
 
     def __post_init__(self) -> None:
         for word in self.states:
@@ -133,7 +103,7 @@ def _states(word: str) -> set[State]:
     if word.lower() == ALL:
         return set(State)
     if word.lower() == CONNECTED:
-        return set(State) - set(NOT_CONNECTED)
+        return set(State) - LIFELESS  # as ss(8) without -a
     found = {state for state in State if state.label.replace("-", "") == name.replace("-", "")}
     if not found:
         known = ", ".join(state.label.lower() for state in State if state is not State.UNKNOWN)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from analyzer.commands.exits import EXIT_NOTHING_SELECTED
-from analyzer.commands.outputs import STANDARD_OUTPUT, binary_output
+from analyzer.commands.outputs import STANDARD_OUTPUT, binary_output, picture_form
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,14 +21,9 @@ if TYPE_CHECKING:
 
 def check_picture(output: str | None) -> str:
     """The form of the picture, from its name; raises UsageError where it has none."""
-    from analyzer.report.charts.style import FORMATS
-
-    if output in (None, STANDARD_OUTPUT):
+    if output is None or output == STANDARD_OUTPUT:
         raise UsageError("--saw-tooth draws a picture: -o FILE, as .png, .svg or .pdf")
-    form = Path(str(output)).suffix.lower().removeprefix(".")
-    if form not in FORMATS:
-        raise UsageError(f"-o {output}: a chart is written as .png, .svg or .pdf")
-    return form
+    return picture_form(output)
 
 
 def draw_timers(

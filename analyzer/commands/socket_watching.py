@@ -18,7 +18,7 @@ from analyzer.commands.outputs import open_output, width_of
 from analyzer.commands.result import Format
 from analyzer.commands.socket_selection import SocketSelection
 from analyzer.errors import UsageError
-from analyzer.model.findings import SEVERITIES
+from analyzer.model.findings import is_as_severe
 
 if TYPE_CHECKING:
     from analyzer.host import Snapshot
@@ -70,16 +70,14 @@ def watch_sockets(
             result(last, out)
         else:
             run.run(_lines(asked, out), asked.duration)
-    worst = SEVERITIES.index(watch.worst) if watch.worst else -1
-    if asked.fail_on is not None and worst >= SEVERITIES.index(asked.fail_on):
+    if asked.fail_on is not None and watch.worst and is_as_severe(watch.worst, asked.fail_on):
         raise click.exceptions.Exit(EXIT_FINDING)
 
 
 def _on_screen(run: Watching, selection: SocketSelection, asked: Asked, out: TextIO) -> Look:
     from analyzer.live.socket_audience import Screen
 
-    order = None if selection.sort is None else selection.sort.value
-    with contextlib.closing(Screen(run, selection.words, order, color=asked.colored(out))) as screen:
+    with contextlib.closing(Screen(run, selection.words, selection.sort, color=asked.colored(out))) as screen:
         return run.run(screen, asked.duration)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -19,8 +18,8 @@ from analyzer.commands.result import Format
 from analyzer.commands.socket_selection import SECTION, SocketSelection
 from analyzer.commands.socket_timers import check_picture, draw_timers
 from analyzer.commands.socket_watching import Asked, check_watch, watch_sockets
-from analyzer.errors import CaptureError, UsageError
-from analyzer.model.findings import SEVERITIES
+from analyzer.errors import UsageError
+from analyzer.model.findings import is_as_severe
 
 if TYPE_CHECKING:
     from analyzer.host import Snapshot
@@ -127,32 +126,23 @@ def sockets(
     if not shown and selection.asked:
         noter(quiet)(f"none of {len(snapshot.sockets):,} sockets matches")
         raise click.exceptions.Exit(EXIT_NOTHING_SELECTED)
-    worst = max((SEVERITIES.index(one.severity) for one in suspects), default=-1)
-    if fail_on is not None and worst >= SEVERITIES.index(fail_on):
+    if fail_on is not None and any(is_as_severe(one.severity, fail_on) for one in suspects):
         raise click.exceptions.Exit(EXIT_FINDING)
 
 
 def _snapshot(source: str | None, netns: str, *, options: bool) -> Snapshot:
     """Of this host, or of the one where a file was made."""
-    from analyzer.host import Snapshot, take_snapshot
+    from analyzer.host import take_snapshot
 
     if source is None:
         return take_snapshot(netns, options=options)
     if netns or options:
         raise UsageError("--netns and --options ask this host's kernel: leave --from out")
-    from analyzer.host.recorded import read_recorded
-    from analyzer.host.ss import read_ss
+    from analyzer.host.recorded import read_file, read_text
 
-    try:
-        octets = sys.stdin.buffer.read() if source == STANDARD_OUTPUT else Path(source).read_bytes()
-        made = 0.0 if source == STANDARD_OUTPUT else Path(source).stat().st_mtime
-    except OSError as error:
-        raise CaptureError(f"cannot be read: {error.strerror}", path=source) from error
-    text = octets.decode(errors="replace")
-    if text.lstrip().startswith("{"):
-        return read_recorded(text, source)
-    found = read_ss(text, source)
-    return Snapshot(made, found, 0, any(one.idle is not None for one in found))
+    if source == STANDARD_OUTPUT:
+        return read_text(sys.stdin.buffer.read(), source)
+    return read_file(source)
 
 
 def _ordered(shown: Sequence[Socket], suspects: Sequence[Suspect], selection: SocketSelection) -> list[Socket]:

@@ -87,14 +87,15 @@ def said_goodbye(flow: Flow, row: list[int], closing: int, time: int) -> bool:
     )
 
 
-def was_heard(row: list[int], side: int) -> bool:
-    """Whether the other end's host acknowledged all that this end sent, its FIN too.
+def heard(tracks: Tracks) -> Mask:
+    """Endpoints of which the other end's host acknowledged all that they sent, their FINs too: (flows, 2).
 
     A host that has gone acknowledges nothing: then it is not the application that says nothing.
     """
-    y = HEAD_SIZE + side * ENDPOINT_SIZE
-    left = row[y + NXT] - row[y + UNA] & 0xFFFFFFFF
-    return row[y + KNOWN] & HAS_UNA != 0 and (row[y + KNOWN] & FIN_ACKED != 0 or (not row[y + FIN_TIME] and not left))
+    endpoints = tracks.endpoints
+    left, known = endpoints(NXT) - endpoints(UNA) & 0xFFFFFFFF, endpoints(KNOWN)
+    all_of_it = (known & FIN_ACKED != 0) | ((endpoints(FIN_TIME) == 0) & (left == 0))
+    return np.asarray((known & HAS_UNA != 0) & all_of_it)
 
 
 def is_whole(row: list[int], side: int) -> bool:
@@ -144,8 +145,6 @@ def starved(tracks: Tracks, beating: Mask) -> Mask:
     closed = _closed_by(tracks)[:, ::-1]
     silent = closed - np.maximum(endpoints(BEAT_LAST), endpoints(LAST_DATA))
     often = endpoints(BEAT) >> BEATS_SENT & BEATS_MASK >= REPLIES_BEFORE
-    # As was_heard().
-    left, known = endpoints(NXT) - endpoints(UNA) & 0xFFFFFFFF, endpoints(KNOWN)
-    heard = (known & HAS_UNA != 0) & ((known & FIN_ACKED != 0) | ((endpoints(FIN_TIME) == 0) & (left == 0)))
-    some = beating & ~beating[:, ::-1] & often & heard[:, ::-1] & (known & ACKED_UNSEEN == 0)
+    whole = endpoints(KNOWN) & ACKED_UNSEEN == 0
+    some = beating & ~beating[:, ::-1] & often & heard(tracks)[:, ::-1] & whole
     return np.asarray(some & (closed < NOT_YET) & (silent > STARVED * longest) & (silent < MOST_MISSED * longest))

@@ -32,9 +32,7 @@ class Group(NamedTuple):
     @property
     def who(self) -> str:
         """The process, as far as it is known."""
-        if self.process is NOT_KNOWN:
-            return "A process that cannot be seen"
-        return f"{self.process.command} (pid {self.process.pid})"
+        return "A process that cannot be seen" if self.process is NOT_KNOWN else str(self.process)
 
     @property
     def what(self) -> str:

@@ -17,8 +17,9 @@ from analyzer.diagnose.socket_claims import (
     unprotected,
     window_closed,
 )
+from analyzer.model.findings import SEVERITIES
 from analyzer.model.flows import Endpoint
-from analyzer.model.sockets import Socket, Suspect, Timer
+from analyzer.model.sockets import MAY_PROBE, Socket, Suspect, Timer
 from analyzer.tcp import State
 
 PERSIST = Timer.PERSIST
@@ -34,7 +35,6 @@ IN_A_ROW = 3
 # What is left of the two-hour default, but for the slack of its timer.
 TWO_HOURS_S = 7_100.0
 GROWN_BY = 5
-SEVERITIES = ("high", "medium", "low", "info")
 Rule = Callable[[Group], Suspect | None]
 Counts = dict[tuple[int, Endpoint], int]
 
@@ -45,12 +45,12 @@ def find_suspects(sockets: Iterable[Socket], idle_after: float = 3600.0) -> list
     Rules look at sockets of one process and one service together: each is about what one change would fix.
     """
     some = list(sockets)
-    listening = {one.local.port for one in some if one.state is State.LISTEN}
     by_rule: dict[tuple[Rule, Timer], list[Socket]] = {}
     for one in some:
         rule = _what_is_wrong(one, idle_after)
         if rule is not None:
             by_rule.setdefault((rule, one.timer), []).append(one)
+    listening = _listening(some)
     found = [rule(group) for (rule, _), mine in by_rule.items() for group in _groups(mine, listening)]
     return worst_first(one for one in found if one is not None)
 
@@ -110,15 +110,18 @@ def narrowed(suspects: Iterable[Suspect], shown: Iterable[Socket]) -> list[Suspe
 
 def worst_first(suspects: Iterable[Suspect]) -> list[Suspect]:
     """The most severe first, then those of the most sockets."""
-    return sorted(suspects, key=lambda one: (SEVERITIES.index(one.severity), -len(one.sockets)))
+    return sorted(suspects, key=lambda one: (-SEVERITIES.index(one.severity), -len(one.sockets)))
 
 
 def _open_groups(sockets: Iterable[Socket]) -> list[Group]:
     """Open connections of processes that can be seen."""
     some = list(sockets)
-    listening = {one.local.port for one in some if one.state is State.LISTEN}
-    lasting = (one for one in some if one.state in (State.ESTABLISHED, State.CLOSE_WAIT) and one.owners)
-    return _groups(lasting, listening)
+    return _groups((one for one in some if one.state in MAY_PROBE and one.owners), _listening(some))
+
+
+def _listening(sockets: Iterable[Socket]) -> set[int]:
+    """The ports that this host offers."""
+    return {one.local.port for one in sockets if one.state is State.LISTEN}
 
 
 def _key(group: Group) -> tuple[int, Endpoint]:

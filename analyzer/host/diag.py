@@ -16,7 +16,7 @@ import numpy as np
 
 from analyzer.errors import UsageError
 from analyzer.model.flows import Endpoint
-from analyzer.model.sockets import Socket, Timer
+from analyzer.model.sockets import LIFELESS, Socket, Timer
 from analyzer.tables.arrays import Column, are_among
 from analyzer.tcp import State
 
@@ -42,7 +42,6 @@ INET_DIAG_INFO, INET_DIAG_CGROUP_ID = 2, 21
 # linux/tcp.h tcp_info.
 LAST_DATA_SENT, LAST_DATA_RECV, LAST_ACK_RECV, RTT, TOTAL_RETRANS = 44, 52, 56, 68, 100
 INFO_NEEDED = TOTAL_RETRANS + 4
-LIFELESS = (State.LISTEN, State.TIME_WAIT, State.CLOSED, State.SYN_RECEIVED)
 # include/net/tcp_states.h, from 1.
 STATES = (
     State.UNKNOWN,

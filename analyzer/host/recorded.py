@@ -26,10 +26,14 @@ def read_file(path: str) -> Snapshot:
     What `ss` printed has no time: it is taken for that of the file.
     """
     try:
-        text = Path(path).read_bytes().decode(errors="replace")
-        made = Path(path).stat().st_mtime
+        return read_text(Path(path).read_bytes(), path, Path(path).stat().st_mtime)
     except OSError as error:
         raise CaptureError(f"cannot be read: {error.strerror}", path=path) from error
+
+
+def read_text(octets: bytes, path: str = "", made: float = 0.0) -> Snapshot:
+    """The same of what is in a file, or came through a pipe, `made` at that time."""
+    text = octets.decode(errors="replace")
     if text.lstrip().startswith("{"):
         return read_recorded(text, path)
     found = read_ss(text, path)

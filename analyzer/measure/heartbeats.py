@@ -30,8 +30,6 @@ from analyzer.tables.fields import (
     BYTES,
     EVENT_BEAT,
     EVENT_COUNT,
-    EVENT_ENDPOINT,
-    EVENT_KIND,
     EVENT_TIME,
     KEY_PORTS,
 )
@@ -169,15 +167,14 @@ def _period(facts: Facts, stream: int, side: int) -> float:
     """
     endpoint = facts.tracks.endpoint
     shortest, longest = _range(endpoint(BEAT_GAPS, stream, side))
-    events = facts.events_of(stream)
-    mine = (events[:, EVENT_KIND] == EVENT_BEAT) & (events[:, EVENT_ENDPOINT] == 2 * stream + side)
-    times = events[mine, EVENT_TIME]
+    events = facts.events_of_kind(stream, EVENT_BEAT, side)
+    times = events[:, EVENT_TIME]
     gaps = np.diff(times) / MILLI
     usual = float(np.median(gaps)) if len(gaps) >= FEWEST_GAPS else (shortest + longest) / 2
     if longest > PUT_OFF * shortest:  # other data puts them off, some are missing, or one came for another reason
         alike = len(gaps) >= FEWEST_GAPS and 2 * np.count_nonzero(np.abs(gaps - usual) <= usual * ALIKE) > len(gaps)
         return round((usual if alike or usual <= NEARLY * shortest else shortest) / 1000, 4)
-    counted = int(events[mine, EVENT_COUNT][0]) if len(times) else BEATS_MASK
+    counted = int(events[0, EVENT_COUNT]) if len(times) else BEATS_MASK
     number = (endpoint(BEAT, stream, side) >> BEATS_SENT & BEATS_MASK) - counted
     if number < FEWEST_GAPS:
         return round(usual / 1000, 4)

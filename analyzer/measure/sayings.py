@@ -8,7 +8,6 @@ from analyzer.tables.fields import (
     EVENT_COUNT,
     EVENT_ENDPOINT,
     EVENT_FRAME,
-    EVENT_KIND,
     EVENT_SAID,
     EVENT_SINCE,
     EVENT_SINCE_PEER,
@@ -20,8 +19,7 @@ from analyzer.tables.heartbeats import INTERVAL, SAID, SAID_BY, SERVERS_SAY
 
 def make_sayings(facts: Facts, stream: int) -> tuple[Said, ...]:
     """What was said on one connection, in order."""
-    events = facts.events_of(stream)
-    found = (_said(row) for row in events[events[:, EVENT_KIND] == EVENT_SAID].tolist())
+    found = map(_said, facts.events_of_kind(stream, EVENT_SAID).tolist())
     return tuple(one for one in found if _may_say(one))
 
 

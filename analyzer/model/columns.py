@@ -148,6 +148,10 @@ class Facts:
         for start in range(0, max(len(self), 1), FLOWS_AT_A_TIME):
             yield self.part(slice(start, start + FLOWS_AT_A_TIME))
 
+    def alone(self, stream: int) -> Facts:
+        """The same for one connection."""
+        return self.part(slice(stream, stream + 1))
+
     def part(self, streams: slice) -> Facts:
         """The same for these connections alone, with the whole logs."""
         columns = [one.name for one in fields(self) if one.name not in OF_ALL]
@@ -162,11 +166,16 @@ class Facts:
 
     def event_frames(self, stream: int, kind: int, side: int | None = None) -> tuple[int, ...]:
         """The frames of a connection's events of one kind (tables.fields.EVENT_*), of one sender or both, in order."""
+        return tuple(self.events_of_kind(stream, kind, side)[:, EVENT_FRAME].tolist())
+
+    def events_of_kind(self, stream: int, kind: int, side: int | None = None) -> Column:
+        """The events of one kind of a connection, of one sender or both, in order."""
         events = self.events_of(stream)
         chosen = events[:, EVENT_KIND] == kind
         if side is not None:
             chosen &= events[:, EVENT_ENDPOINT] & 1 == side
-        return tuple(events[chosen, EVENT_FRAME].tolist())
+        rows: Column = events[chosen]
+        return rows
 
     def events_of(self, stream: int) -> Column:
         """The events of a connection, in order."""

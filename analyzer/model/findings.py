@@ -67,4 +67,9 @@ class Finding(NamedTuple):
 
     def is_as_severe(self, severity: str) -> bool:
         """Whether it is this severe or worse."""
-        return SEVERITIES.index(self.severity) >= SEVERITIES.index(severity)
+        return is_as_severe(self.severity, severity)
+
+
+def is_as_severe(severity: str, least: str) -> bool:
+    """Whether it is this severe or worse."""
+    return SEVERITIES.index(severity) >= SEVERITIES.index(least)

@@ -24,6 +24,8 @@ class Timer(StrEnum):
 # What a look takes, and a timer's slack.
 SLACK_S = 0.25
 BY_TIMER = {Timer.NONE.value: False, Timer.KEEPALIVE.value: True}
+# What has no peer, or nobody to talk to it.
+LIFELESS = frozenset((State.LISTEN, State.CLOSED, State.TIME_WAIT, State.SYN_RECEIVED))
 MAY_PROBE = frozenset((State.ESTABLISHED, State.CLOSE_WAIT))
 
 
@@ -39,6 +41,10 @@ class Process(NamedTuple):
     unit: str = ""  # of systemd
     container: str = ""
     pod: str = ""
+
+    def __str__(self) -> str:
+        """`python3 (pid 123)`."""
+        return f"{self.command} (pid {self.pid})"
 
 
 class Owner(NamedTuple):

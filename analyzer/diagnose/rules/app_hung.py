@@ -42,7 +42,7 @@ def app_hung(flow: Flow, context: Context) -> Iterator[Claim]:
     beats = [one.frames[-1] for one in flow.heartbeats if one.frames]
     known = is_known(facts, flow.stream) or bool(flow.heartbeats)
     frame, time = int(request[REQUEST_FRAME]), int(request[REQUEST_TIME])
-    beating = unheard_beats(facts.part(slice(flow.stream, flow.stream + 1)), context.idle_after)[0]
+    beating = unheard_beats(facts.alone(flow.stream), context.idle_after)[0]
     side = SIDES[0] if beating[1] and not beating[0] else SIDES[1]  # the client, where only the server's are unheard
     silent, asking = ends(flow, side)
     what = "a request" if known else "data, possibly a request,"

@@ -18,8 +18,6 @@ from analyzer.tables.fields import (
     BEATS_MASK,
     BEATS_SENT,
     EVENT_BEAT,
-    EVENT_ENDPOINT,
-    EVENT_KIND,
     EVENT_TIME,
 )
 
@@ -72,18 +70,10 @@ def _between(context: Context, flow: Flow, side: int) -> bool:
     idle = entry.tcp_keepalive_time
     if context.safe_idle[flow.stream] < UNLIMITED or (idle is not None and (idle.low or 0) >= beats.period_s):
         return False
-    mine = _first_beats(context, flow.stream, side)
+    beginning = context.facts.events_of_kind(flow.stream, EVENT_BEAT, side)[:1, EVENT_TIME].tolist()
     probes = [probe.time for gap in entry.episodes for probe in gap.probes if probe.answer_frame is not None]
     last = context.facts.tracks.endpoint(BEAT_LAST, flow.stream, side)
-    return len(mine) > 0 and sum(mine[0] < time < last for time in probes) >= FEWEST
-
-
-def _first_beats(context: Context, stream: int, side: int) -> list[int]:
-    """When its first heartbeats were sent."""
-    events = context.facts.events_of(stream)
-    mine = (events[:, EVENT_KIND] == EVENT_BEAT) & (events[:, EVENT_ENDPOINT] & 1 == side)
-    times: list[int] = events[mine, EVENT_TIME].tolist()
-    return times
+    return any(sum(first < time < last for time in probes) >= FEWEST for first in beginning)
 
 
 def _claim(context: Context, flows: Sequence[Flow], side: int) -> Claim:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.diagnose.context import Context
-from analyzer.diagnose.missed import allowed, is_whole, missed, said_goodbye, starved, unreplied, was_heard
+from analyzer.diagnose.missed import allowed, heard, is_whole, missed, said_goodbye, starved, unreplied
 from analyzer.diagnose.phrases import ends, named, other_side
 from analyzer.diagnose.registry import Claim, rule
+from analyzer.model.columns import Facts
 from analyzer.model.flows import SIDES, Flow, Heartbeat
 from analyzer.model.quantities import duration
 from analyzer.model.words import How
@@ -63,21 +64,22 @@ def heartbeat_missed(flow: Flow, context: Context) -> Iterator[Claim]:
     Keep the event loop free of blocking work. A separate heartbeat thread keeps the connection open, but then the
     heartbeat no longer shows that the worker is alive.
     """
-    row = context.facts.tracks.flows[flow.stream].tolist()
-    forged = bool(context.facts.forged[flow.stream])  # whom a device on the path reset, the peer has not closed
-    if claim := _said_so(flow, row) or (None if forged else _kept_waiting(flow, row)):
+    facts = context.facts.alone(flow.stream)
+    row = facts.tracks.flows[0].tolist()
+    forged = bool(facts.forged[0])  # whom a device on the path reset, the peer has not closed
+    if claim := _said_so(flow, facts) or (None if forged else _kept_waiting(flow, row, facts)):
         yield claim
         return
     if len(flow.heartbeats) == len(SIDES):
         if not forged:
-            yield from _fell_silent(flow, row, context.facts.tracks.longest_beat_gaps()[flow.stream].tolist())
+            yield from _fell_silent(flow, row, facts)
         return
     for beats in flow.heartbeats:
-        yield from _stopped_replying(flow, beats, row, context)
-        yield from _stopped_sending(flow, beats, row, context)
+        yield from _stopped_replying(flow, beats, row, facts, context.idle_after)
+        yield from _stopped_sending(flow, beats, row, facts)
 
 
-def _said_so(flow: Flow, row: list[int]) -> Claim | None:
+def _said_so(flow: Flow, facts: Facts) -> Claim | None:
     """An end that closed, and said that it did so for want of heartbeats."""
     told = next((one for one in flow.said if one.what == MISSED), None)
     if told is None:
@@ -86,23 +88,23 @@ def _said_so(flow: Flow, row: list[int]) -> Claim | None:
     closing, silent = ends(flow, told.by)
     lasted = told.time - told.since_peer if told.since_peer else 0
     how_long = f"; {silent} had sent no data for {duration(lasted)}" if lasted >= SECOND else ""
-    heard = was_heard(row, side)
-    unheard = "" if heard else f". The host of {silent} did not acknowledge that"
+    acknowledged = bool(heard(facts.tracks)[0, side])
+    unheard = "" if acknowledged else f". The host of {silent} did not acknowledge that"
     return Claim(
         summary=f"{closing} closed the connection for want of heartbeats and said so ({told.protocol}: "
         f"{told.words}){how_long}{unheard}",
-        remedy=REMEDY if heard else f"Check the host of {silent} and the path to it, then its application.",
+        remedy=REMEDY if acknowledged else f"Check the host of {silent} and the path to it, then its application.",
         frames=(told.frame,),
         observed=f"{told.protocol} {told.words}",
         expected="a heartbeat, or a reply to one, in each interval",
         source=SOURCE,
-        confidence="certain" if heard else "possible",
+        confidence="certain" if acknowledged else "possible",
         at=told.since_peer or told.time,
         whom=named(flow, other_side(told.by)),
     )
 
 
-def _kept_waiting(flow: Flow, row: list[int]) -> Claim | None:
+def _kept_waiting(flow: Flow, row: list[int], facts: Facts) -> Claim | None:
     """An end that was silent for longer than had been said it would be, when the other closed the connection."""
     if flow.ending.by not in SIDES or flow.ending.how not in (How.FIN, How.RST, How.HALF_CLOSED):
         return None
@@ -111,7 +113,7 @@ def _kept_waiting(flow: Flow, row: list[int]) -> Claim | None:
     limit = allowed(flow, SIDES[side])
     if limit is None or time not in (row[HEAD_SIZE + by * ENDPOINT_SIZE + FIN_TIME], row[RESET_TIME]):
         return None
-    if said_goodbye(flow, row, by, time) or not was_heard(row, by) or not is_whole(row, side):
+    if said_goodbye(flow, row, by, time) or not heard(facts.tracks)[0, by] or not is_whole(row, side):
         return None
     x = HEAD_SIZE + side * ENDPOINT_SIZE
     last = max(row[x + BEAT_LAST], row[x + LAST_DATA])
@@ -135,14 +137,10 @@ def _kept_waiting(flow: Flow, row: list[int]) -> Claim | None:
     )
 
 
-def _stopped_sending(flow: Flow, beats: Heartbeat, row: list[int], context: Context) -> Iterator[Claim]:
+def _stopped_sending(flow: Flow, beats: Heartbeat, row: list[int], facts: Facts) -> Iterator[Claim]:
     """The one end that beats, until the other had waited for long enough."""
-    one, side = slice(flow.stream, flow.stream + 1), SIDES.index(beats.sender)
-    tracks = context.facts.tracks
-    if beats.protocol not in GIVE_UP:
-        return
-    kept_waiting = starved(tracks._replace(flows=tracks.flows[one]), context.facts.beating[one])[0, side]
-    if not kept_waiting or context.facts.forged[flow.stream]:
+    side = SIDES.index(beats.sender)
+    if beats.protocol not in GIVE_UP or facts.forged[0] or not starved(facts.tracks, facts.beating)[0, side]:
         return
     x = HEAD_SIZE + side * ENDPOINT_SIZE
     time, frame = _first_close(row)
@@ -165,8 +163,8 @@ def _stopped_sending(flow: Flow, beats: Heartbeat, row: list[int], context: Cont
     )
 
 
-def _fell_silent(flow: Flow, row: list[int], longest: list[int]) -> Iterator[Claim]:
-    """One of two ends that both beat, until the other closed, or for long; `longest` are their longest gaps before."""
+def _fell_silent(flow: Flow, row: list[int], facts: Facts) -> Iterator[Claim]:
+    """One of two ends that both beat, until the other closed, or for long; `facts` are of this connection alone."""
     is_open = flow.ending.how is How.OPEN
     if (flow.ending.by not in SIDES and not is_open) or flow.heartbeats[0].protocol == UNKNOWN:
         return
@@ -179,8 +177,9 @@ def _fell_silent(flow: Flow, row: list[int], longest: list[int]) -> Iterator[Cla
     x = HEAD_SIZE + side * ENDPOINT_SIZE
     # Other data stands for a heartbeat.
     last = max(row[x + BEAT_LAST], row[x + LAST_DATA])
-    silent, most = lasts[by] - last, (STILL_OPEN if is_open else TOO_LONG) * max(beats.period_s * SECOND, longest[side])
-    if beats.protocol != others.protocol or silent <= most or not was_heard(row, by) or not is_whole(row, side):
+    usual = max(beats.period_s * SECOND, int(facts.tracks.longest_beat_gaps()[0, side]))
+    silent, most = lasts[by] - last, (STILL_OPEN if is_open else TOO_LONG) * usual
+    if beats.protocol != others.protocol or silent <= most or not heard(facts.tracks)[0, by] or not is_whole(row, side):
         return
     if not is_open and said_goodbye(flow, row, by, time):
         return
@@ -200,16 +199,15 @@ def _fell_silent(flow: Flow, row: list[int], longest: list[int]) -> Iterator[Cla
     )
 
 
-def _stopped_replying(flow: Flow, beats: Heartbeat, row: list[int], context: Context) -> Iterator[Claim]:
+def _stopped_replying(flow: Flow, beats: Heartbeat, row: list[int], facts: Facts, idle_after: int) -> Iterator[Claim]:
     """The peer of the end that beats, until the connection was closed by either."""
-    one, side = slice(flow.stream, flow.stream + 1), SIDES.index(beats.sender)
-    tracks = context.facts.tracks
-    if not unreplied(tracks._replace(flows=tracks.flows[one]), context.facts.beating[one])[0, side]:
+    side = SIDES.index(beats.sender)
+    if not unreplied(facts.tracks, facts.beating)[0, side]:
         return
     x = HEAD_SIZE + side * ENDPOINT_SIZE
     time, frame = _first_close(row)
     waited = time - row[REQUEST_TIME]
-    if waited <= min(context.idle_after, beats.period_s * 1e9 / 2):
+    if waited <= min(idle_after, beats.period_s * 1e9 / 2):
         return
     sender, peer = ends(flow, beats.sender)
     several = row[x + BEAT_LAST] > row[REQUEST_TIME] and waited > TOO_LONG * beats.period_s * 1e9
