@@ -6,7 +6,7 @@ import sys
 from typing import NamedTuple
 
 from analyzer.errors import UsageError
-from analyzer.model.sockets import Owner, Socket
+from analyzer.model.sockets import Owner, OwnersOf, Socket, nobody
 
 
 class Snapshot(NamedTuple):
@@ -29,23 +29,18 @@ def take_snapshot(netns: str = "", *, options: bool = False, owners: bool = True
     if sys.platform != "linux":
         raise UsageError("the sockets of this host can be listed on Linux alone; read another's with --from FILE")
     now = time.time()
-    found, idle_known = _listed(netns)
-    if not owners:
-        return Snapshot(now, found, 0, idle_known)
     from analyzer.host.owners import Holders
 
     holders = Holders()
-    # The last field; _replace() takes several times as long.
-    owners_of = holders.of
-    with_owners = [Socket(*one[:-1], owners_of(one.inode)) for one in found]
+    found, idle_known = _listed(netns, holders.of if owners else nobody)
     if options:
-        with_owners = [_with_options(one) for one in with_owners]
-    return Snapshot(now, with_owners, holders.unseen, idle_known)
+        found = [_with_options(one) for one in found]
+    return Snapshot(now, found, holders.unseen if owners else 0, idle_known)
 
 
-def _listed(netns: str) -> tuple[list[Socket], bool]:
+def _listed(netns: str, owners_of: OwnersOf) -> tuple[list[Socket], bool]:
     if not netns:
-        return _read("")
+        return _read("", owners_of)
     from analyzer.host.namespaces import entered, find_namespaces
 
     found: list[Socket] = []
@@ -53,7 +48,7 @@ def _listed(netns: str) -> tuple[list[Socket], bool]:
     for name, path in find_namespaces(netns).items():
         try:
             with entered(path):
-                some, idle_known = _read(name)
+                some, idle_known = _read(name, owners_of)
         except PermissionError as error:
             raise UsageError(f"--netns {netns}: only root may enter another network namespace") from error
         found += some
@@ -61,14 +56,14 @@ def _listed(netns: str) -> tuple[list[Socket], bool]:
     return found, known
 
 
-def _read(netns: str) -> tuple[list[Socket], bool]:
+def _read(netns: str, owners_of: OwnersOf) -> tuple[list[Socket], bool]:
     from analyzer.host import diag, procfs
 
     try:
-        return diag.read_sockets(netns), True
+        return diag.read_sockets(netns, owners_of), True
     except OSError:  # a container without netlink, a kernel without tcp_diag
         try:
-            return procfs.read_sockets(netns), False
+            return procfs.read_sockets(netns, owners_of), False
         except OSError as error:
             raise UsageError(f"the kernel lists no sockets here: {error.strerror}") from error
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from analyzer.errors import UsageError
 from analyzer.model.flows import Endpoint
-from analyzer.model.sockets import LIFELESS, Socket, Timer
+from analyzer.model.sockets import LIFELESS, OwnersOf, Socket, Timer, nobody
 from analyzer.tables.arrays import Column, are_among
 from analyzer.tcp import State
 
@@ -66,14 +66,18 @@ Octets = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 2.5.5.2
 
 
-def read_sockets(netns: str = "") -> list[Socket]:
-    """All TCP sockets of the network namespace of this thread, called `netns`.
+def read_sockets(netns: str = "", owners_of: OwnersOf = nobody) -> list[Socket]:
+    """All TCP sockets of the network namespace of this thread, called `netns`; `owners_of` an inode is who holds it.
 
     Raises OSError where the kernel refuses, and UsageError where there is no sock_diag: see `host.procfs`.
     """
     if not hasattr(socket, "AF_NETLINK"):
         raise UsageError("sockets of this host can be listed on Linux alone")
-    return [one for family in (socket.AF_INET, socket.AF_INET6) for one in _sockets(*_dump(family), family, netns)]
+    return [
+        one
+        for family in (socket.AF_INET, socket.AF_INET6)
+        for one in _sockets(*_dump(family), family, netns, owners_of)
+    ]
 
 
 def _dump(family: int) -> tuple[bytes, Column]:
@@ -111,7 +115,7 @@ def _receive(family: int, parts: list[bytes], places: list[tuple[int, int]]) -> 
             begun += len(part)
 
 
-def _sockets(dump: bytes, places: Column, family: int, netns: str) -> list[Socket]:
+def _sockets(dump: bytes, places: Column, family: int, netns: str, owners_of: OwnersOf) -> list[Socket]:
     """Messages of one length have their attributes at one place, nearly always: those that have are read at once."""
     octets = np.frombuffer(dump, np.uint8)
     found: list[Socket] = []
@@ -122,7 +126,7 @@ def _sockets(dump: bytes, places: Column, family: int, netns: str) -> list[Socke
         for place in (value - ATTRIBUTE.size for value in attributes.values()):
             header = struct.unpack_from("=I", dump, start + place)[0]
             alike[alike] = _words(octets, places[alike, 0] + place, "=u4") == header
-        found += _of_one_shape(octets, places[alike, 0], attributes, family, netns)
+        found += _of_one_shape(octets, places[alike, 0], attributes, family, netns, owners_of)
         places = places[~alike]
     return found
 
@@ -147,7 +151,7 @@ def _words(octets: Octets, places: Column, kind: str) -> Column:
 
 
 def _of_one_shape(
-    octets: Octets, starts: Column, attributes: dict[int, int], family: int, netns: str
+    octets: Octets, starts: Column, attributes: dict[int, int], family: int, netns: str, owners_of: OwnersOf
 ) -> Iterable[Socket]:
     """Sockets whose messages have these attributes, in columns."""
     states = _words(octets, starts + STATE, "=u1")
@@ -156,7 +160,7 @@ def _of_one_shape(
     info = starts + attributes.get(INET_DIAG_INFO, 0)
     timers = _words(octets, starts + TIMER, "=u1")
 
-    def numbers(place: int, kind: str = "=u4") -> Iterable[int]:
+    def numbers(place: int, kind: str = "=u4") -> list[int]:
         return _listed(_words(octets, starts + place, kind))
 
     def known(place: int, per_second: int = 1) -> list[Any]:
@@ -168,6 +172,7 @@ def _of_one_shape(
             listed[dead] = None
         return listed
 
+    inodes = numbers(INODE)
     expires = _words(octets, starts + EXPIRES, "=u4")
     columns: tuple[Iterable[Any], ...] = (
         _ends(octets, starts, SRC, SPORT, family),
@@ -184,11 +189,11 @@ def _of_one_shape(
         known(TOTAL_RETRANS),
         known(RTT, 1_000_000),
         numbers(UID),
-        numbers(INODE),
+        inodes,
         numbers(COOKIE, "=u8"),
         numbers(attributes[INET_DIAG_CGROUP_ID], "=u8") if INET_DIAG_CGROUP_ID in attributes else repeat(0),
     )
-    return map(Socket._make, zip(*columns, repeat(netns), repeat(None), repeat(()), strict=False))
+    return map(Socket._make, zip(*columns, repeat(netns), repeat(None), map(owners_of, inodes), strict=False))
 
 
 def _ends(octets: Octets, starts: Column, place: int, port: int, family: int) -> Iterable[Endpoint]:

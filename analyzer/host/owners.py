@@ -21,22 +21,33 @@ _STARTED = 19  # starttime of /proc/PID/stat, counted behind the command's paren
 
 
 class Holders:
-    """Who holds which socket: descriptors of all processes, looked up once; processes are described when asked for.
+    """Who holds which socket: descriptors of all processes, looked up at the first question; then who holds one.
 
     Of another user's processes the kernel shows descriptors only to root, or with CAP_SYS_PTRACE: `unseen` counts those
     that it does not show.
     """
 
     def __init__(self) -> None:
-        self.unseen = 0
+        self._unseen = 0
         self._held: dict[str, tuple[tuple[str, str], ...]] = {}  # by target: process and descriptor
         self._processes: dict[str, Process | None] = {}
+        self._looked = False
+
+    @property
+    def unseen(self) -> int:
+        """How many processes do not show their descriptors."""
+        if not self._looked:
+            self._look_at_all()
+        return self._unseen
+
+    def _look_at_all(self) -> None:
+        self._looked = True
         for folder in PROC.iterdir():
             if folder.name.isdigit():
                 try:
                     self._look(folder.name)
                 except PermissionError:
-                    self.unseen += 1
+                    self._unseen += 1
                 except (FileNotFoundError, ProcessLookupError):
                     continue  # it has ended meanwhile
 
@@ -55,11 +66,16 @@ class Holders:
 
     def of(self, inode: int) -> tuple[Owner, ...]:
         """The descriptors that name this inode."""
-        held, processes = self._held.get(f"socket:[{inode}]", ()), self._processes
-        for pid, _ in held:
-            if pid not in processes:
-                processes[pid] = self._described(pid)
-        return tuple([Owner(process, int(fd)) for pid, fd in held if (process := processes[pid]) is not None])
+        if not self._looked:
+            self._look_at_all()
+        found = []
+        for pid, fd in self._held.get(f"socket:[{inode}]", ()):
+            if pid not in self._processes:
+                self._processes[pid] = self._described(pid)
+            process = self._processes[pid]
+            if process is not None:
+                found.append(Owner(process, int(fd)))
+        return tuple(found)
 
     @staticmethod
     def _described(pid: str) -> Process | None:

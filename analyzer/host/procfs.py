@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analyzer.host.diag import MAPPED, STATES
 from analyzer.model.flows import Endpoint
-from analyzer.model.sockets import Socket, Timer
+from analyzer.model.sockets import OwnersOf, Socket, Timer, nobody
 from analyzer.tcp import State
 
 USER_HZ = 100  # jiffies of /proc, whatever the kernel's own are
@@ -17,15 +17,15 @@ USER_HZ = 100  # jiffies of /proc, whatever the kernel's own are
 TIMERS = {0: Timer.NONE, 1: Timer.RETRANSMIT, 2: Timer.KEEPALIVE, 3: Timer.TIME_WAIT, 4: Timer.PERSIST}
 
 
-def read_sockets(netns: str = "", folder: Path = Path("/proc/net")) -> list[Socket]:
-    """All of the network namespace of this process; raises OSError where they cannot be read."""
-    found = list(_sockets(folder / "tcp", netns))
+def read_sockets(netns: str = "", owners_of: OwnersOf = nobody, folder: Path = Path("/proc/net")) -> list[Socket]:
+    """All of the network namespace of this process; raises OSError where they cannot be read. See `host.diag`."""
+    found = list(_sockets(folder / "tcp", netns, owners_of))
     if (folder / "tcp6").exists():
-        found += _sockets(folder / "tcp6", netns)
+        found += _sockets(folder / "tcp6", netns, owners_of)
     return found
 
 
-def _sockets(path: Path, netns: str) -> Iterator[Socket]:
+def _sockets(path: Path, netns: str, owners_of: OwnersOf) -> Iterator[Socket]:
     for line in path.read_text().splitlines()[1:]:
         _, local, peer, state, queues, timer, retransmits, uid, probes, inode, *_ = line.split()
         send, recv = queues.split(":")
@@ -45,6 +45,7 @@ def _sockets(path: Path, netns: str) -> Iterator[Socket]:
             uid=int(uid),
             inode=int(inode),
             netns=netns,
+            owners=owners_of(int(inode)),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
@@ -23,7 +24,7 @@ class Timer(StrEnum):
 
 # What a look takes, and a timer's slack.
 SLACK_S = 0.25
-BY_TIMER = {Timer.NONE.value: False, Timer.KEEPALIVE.value: True}
+ARMED, DISARMED = Timer.KEEPALIVE, Timer.NONE  # asked for of each socket; an enumeration takes its time to tell
 # What has no peer, or nobody to talk to it.
 LIFELESS = frozenset((State.LISTEN, State.CLOSED, State.TIME_WAIT, State.SYN_RECEIVED))
 MAY_PROBE = frozenset((State.ESTABLISHED, State.CLOSE_WAIT))
@@ -56,6 +57,14 @@ class Owner(NamedTuple):
     def __str__(self) -> str:
         """As ss(8) has it: `python3 (pid 123, fd 7)`."""
         return f"{self.process.command} (pid {self.process.pid}, fd {self.fd})"
+
+
+OwnersOf = Callable[[int], tuple[Owner, ...]]  # of an inode
+
+
+def nobody(inode: int) -> tuple[Owner, ...]:
+    """The owners where nobody has looked for them."""
+    return ()
 
 
 class Options(NamedTuple):
@@ -110,7 +119,9 @@ class Socket(NamedTuple):
         if self.options is not None:
             return self.options.keepalive
         # In FIN-WAIT-2 the same timer limits the wait for the peer's FIN.
-        return BY_TIMER.get(self.timer.value) if self.state in MAY_PROBE else None
+        if self.state not in MAY_PROBE:
+            return None
+        return True if self.timer is ARMED else False if self.timer is DISARMED else None
 
 
 class Sighting(NamedTuple):

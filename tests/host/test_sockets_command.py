@@ -153,7 +153,7 @@ def test_elsewhere_than_on_linux_it_says_so(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_where_netlink_is_refused_proc_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(_: str) -> None:
+    def refused(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("analyzer.host.diag.read_sockets", refused)
