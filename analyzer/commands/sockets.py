@@ -23,6 +23,7 @@ from analyzer.model.findings import is_as_severe
 
 if TYPE_CHECKING:
     from analyzer.host import Snapshot
+    from analyzer.host.owners import Holders
     from analyzer.model.sockets import Look, Socket, Suspect
 
 
@@ -107,9 +108,10 @@ def sockets(
         take = partial(_snapshot, None, netns, options=options)
         watch_sockets(take, selection, asked, partial(_write_last, selection, color=color, limit=limit, full=verbose))
         return
+    holders = _holders() if source is None else None
     from analyzer.diagnose.sockets import find_suspects, narrowed
 
-    snapshot = _snapshot(source, netns, options=options)
+    snapshot = _snapshot(source, netns, options=options, holders=holders)
     shown = selection.of(snapshot.sockets)
     suspects = narrowed(find_suspects(snapshot.sockets, idle_after), shown)
     shown = _ordered(shown, suspects, selection)
@@ -130,12 +132,21 @@ def sockets(
         raise click.exceptions.Exit(EXIT_FINDING)
 
 
-def _snapshot(source: str | None, netns: str, *, options: bool) -> Snapshot:
+def _holders() -> Holders | None:
+    """Who looks for the owners while the rest is loaded and the sockets are listed; half of the time they take."""
+    if sys.platform != "linux":
+        return None
+    from analyzer.host.owners import Holders
+
+    return Holders(ahead=True)
+
+
+def _snapshot(source: str | None, netns: str, *, options: bool, holders: Holders | None = None) -> Snapshot:
     """Of this host, or of the one where a file was made."""
     from analyzer.host import take_snapshot
 
     if source is None:
-        return take_snapshot(netns, options=options)
+        return take_snapshot(netns, options=options, holders=holders)
     if netns or options:
         raise UsageError("--netns and --options ask this host's kernel: leave --from out")
     from analyzer.host.recorded import read_file, read_text

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.errors import UsageError
 from analyzer.model.sockets import Owner, OwnersOf, Socket, nobody
+
+if TYPE_CHECKING:
+    from analyzer.host.owners import Holders
 
 
 class Snapshot(NamedTuple):
@@ -18,8 +21,12 @@ class Snapshot(NamedTuple):
     idle_known: bool = True  # idle times; /proc/net/tcp has none
 
 
-def take_snapshot(netns: str = "", *, options: bool = False, owners: bool = True) -> Snapshot:
+def take_snapshot(
+    netns: str = "", *, options: bool = False, owners: bool = True, holders: Holders | None = None
+) -> Snapshot:
     """The sockets of this network namespace, of the one called `netns`, or of `all`; with `options` if wanted.
+
+    `holders` is for who has begun to look for the owners.
 
     What may not be seen is left out and counted: owners, and options. Raises UsageError where this system has no such
     list, and where another namespace may not be entered.
@@ -29,9 +36,10 @@ def take_snapshot(netns: str = "", *, options: bool = False, owners: bool = True
     if sys.platform != "linux":
         raise UsageError("the sockets of this host can be listed on Linux alone; read another's with --from FILE")
     now = time.time()
-    from analyzer.host.owners import Holders
+    if holders is None:
+        from analyzer.host.owners import Holders
 
-    holders = Holders()
+        holders = Holders()
     found, idle_known = _listed(netns, holders.of if owners else nobody)
     if options:
         found = [_with_options(one) for one in found]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -63,6 +64,9 @@ NO_CONNECTION = [number for number, state in enumerate(STATES) if state in LIFEL
 # net/ipv4/inet_diag.c inet_sk_diag_fill.
 TIMERS = (Timer.NONE, Timer.RETRANSMIT, Timer.KEEPALIVE, Timer.TIME_WAIT, Timer.PERSIST)
 Octets = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+# Named tuples from tuples of the right length, without Python in between: a third of the time.
+_as_socket: Callable[[Iterable[Any]], Socket] = partial(tuple.__new__, Socket)
+_as_endpoint: Callable[[Iterable[Any]], Endpoint] = partial(tuple.__new__, Endpoint)
 MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 2.5.5.2
 
 
@@ -193,13 +197,15 @@ def _of_one_shape(
         numbers(COOKIE, "=u8"),
         numbers(attributes[INET_DIAG_CGROUP_ID], "=u8") if INET_DIAG_CGROUP_ID in attributes else repeat(0),
     )
-    return map(Socket._make, zip(*columns, repeat(netns), repeat(None), map(owners_of, inodes), strict=False))
+    return map(_as_socket, zip(*columns, repeat(netns), repeat(None), map(owners_of, inodes), strict=False))
 
 
 def _ends(octets: Octets, starts: Column, place: int, port: int, family: int) -> Iterable[Endpoint]:
     width = 4 if family == socket.AF_INET else 16
     addresses = octets[(starts + place)[:, None] + np.arange(width)].tobytes()
-    return map(Endpoint, _texts(addresses, width, family), _listed(_words(octets, starts + port, ">u2")))
+    return map(
+        _as_endpoint, zip(_texts(addresses, width, family), _listed(_words(octets, starts + port, ">u2")), strict=True)
+    )
 
 
 def _listed(values: Column) -> list[int]:

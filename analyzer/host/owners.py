@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import threading
+from array import array
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from analyzer.host.runtimes import runtime_of
 from analyzer.model.sockets import Owner, Process
 
 PROC = Path("/proc")
+SOCKET = "socket:["  # what /proc/PID/fd/FD names, with the inode behind it
 # cgroups of container engines: docker-ID.scope, cri-containerd-ID.scope, crio-ID.scope, libpod-ID.scope, docker/ID.
 _CONTAINER = re.compile(r"(?:docker|cri-containerd|crio|libpod|containerd|lxc)[-/:]([0-9a-f]{12})[0-9a-f]{0,52}\b")
 # kubelet: kubepods-burstable-podUID.slice, with _ for -, or /podUID/.
@@ -24,65 +27,109 @@ class Holders:
     """Who holds which socket: descriptors of all processes, looked up at the first question; then who holds one.
 
     Of another user's processes the kernel shows descriptors only to root, or with CAP_SYS_PTRACE: `unseen` counts those
-    that it does not show.
+    that it does not show. With `ahead` a child process begins to look at once, while the caller prepares its questions.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ahead: bool = False) -> None:
         self._unseen = 0
-        self._held: dict[str, tuple[tuple[str, str], ...]] = {}  # by target: process and descriptor
-        self._processes: dict[str, Process | None] = {}
+        self._held: dict[int, tuple[tuple[int, int], ...]] = {}  # by inode: process and descriptor
+        self._processes: dict[int, Process | None] = {}
         self._looked = False
+        # A child of a process with threads may wait for ever for a lock that one of them held.
+        self._child = _begin_to_look() if ahead and threading.active_count() == 1 else None
 
     @property
     def unseen(self) -> int:
         """How many processes do not show their descriptors."""
-        if not self._looked:
-            self._look_at_all()
+        self._look()
         return self._unseen
 
-    def _look_at_all(self) -> None:
+    def _look(self) -> None:
+        if self._looked:
+            return
         self._looked = True
-        for folder in PROC.iterdir():
-            if folder.name.isdigit():
-                try:
-                    self._look(folder.name)
-                except PermissionError:
-                    self._unseen += 1
-                except (FileNotFoundError, ProcessLookupError):
-                    continue  # it has ended meanwhile
-
-    def _look(self, pid: str) -> None:
-        held, readlink = self._held, os.readlink
-        folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            for fd in os.listdir(folder):  # noqa: PTH208 - a descriptor is no path: half the time
-                try:
-                    target = readlink(fd, dir_fd=folder)
-                except FileNotFoundError:
-                    continue
-                held[target] = (*held[target], (pid, fd)) if target in held else ((pid, fd),)
-        finally:
-            os.close(folder)
+        found = _look_at_all() if self._child is None else _finish_to_look(*self._child)
+        self._unseen = found.pop()
+        held = self._held
+        each = iter(found)
+        for inode, pid, fd in zip(each, each, each, strict=True):
+            held[inode] = (*held[inode], (pid, fd)) if inode in held else ((pid, fd),)
 
     def of(self, inode: int) -> tuple[Owner, ...]:
         """The descriptors that name this inode."""
-        if not self._looked:
-            self._look_at_all()
+        self._look()
         found = []
-        for pid, fd in self._held.get(f"socket:[{inode}]", ()):
+        for pid, fd in self._held.get(inode, ()):
             if pid not in self._processes:
                 self._processes[pid] = self._described(pid)
             process = self._processes[pid]
             if process is not None:
-                found.append(Owner(process, int(fd)))
+                found.append(Owner(process, fd))
         return tuple(found)
 
     @staticmethod
-    def _described(pid: str) -> Process | None:
+    def _described(pid: int) -> Process | None:
         try:
-            return _process(int(pid))
+            return _process(pid)
         except OSError:
             return None  # it has ended meanwhile
+
+
+def _look_at_all(but: str = "") -> array[int]:
+    """Inode, process and descriptor of each socket that a process holds (`but` one); last, how many show none."""
+    found: array[int] = array("q")
+    unseen = 0
+    for folder in PROC.iterdir():
+        if folder.name.isdigit() and folder.name != but:
+            try:
+                _look_at(folder.name, found)
+            except PermissionError:
+                unseen += 1
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended meanwhile
+    found.append(unseen)
+    return found
+
+
+def _look_at(pid: str, found: array[int]) -> None:
+    readlink, process = os.readlink, int(pid)
+    folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for fd in os.listdir(folder):  # noqa: PTH208 - a descriptor is no path: half the time
+            try:
+                target = readlink(fd, dir_fd=folder)
+            except FileNotFoundError:
+                continue
+            if target.startswith(SOCKET):
+                found.extend((int(target[len(SOCKET) : -1]), process, int(fd)))
+    finally:
+        os.close(folder)
+
+
+def _begin_to_look() -> tuple[int, int]:
+    """A child process that looks, and where it will write what it found."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writes)
+        return child, reads
+    try:
+        with os.fdopen(writes, "wb") as out:
+            out.write(_look_at_all(but=str(os.getpid())))  # what it has itself, it has from its parent
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _finish_to_look(child: int, reads: int) -> array[int]:
+    """What it found; if it came to nothing, what this process finds."""
+    found: array[int] = array("q")
+    with os.fdopen(reads, "rb") as given:
+        octets = given.read()
+    if os.waitpid(child, 0)[1]:
+        return _look_at_all()
+    found.frombytes(octets)
+    return found
 
 
 def _process(pid: int) -> Process:

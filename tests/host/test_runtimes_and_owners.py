@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import struct
+from array import array
 from pathlib import Path
 
 import pytest
@@ -129,3 +133,30 @@ def test_where_a_process_runs_is_told_by_its_cgroup(
 def test_a_community_id_is_that_of_other_tools(one: tuple[str, int], other: tuple[str, int], known: str) -> None:
     """The vector is of github.com/corelight/community-id-spec."""
     assert community_id(Endpoint(*one), Endpoint(*other)) == known
+
+
+@pytest.mark.parametrize("fate", ["well", "dies", "fails"])
+def test_who_begins_to_look_ahead_finds_the_same(monkeypatch: pytest.MonkeyPatch, fate: str) -> None:
+    """A child process looks; where it comes to nothing, who asks looks."""
+    here, really = os.getpid(), owners._look_at_all
+
+    def looked(but: str = "") -> array[int]:
+        if os.getpid() != here and fate != "well":
+            if fate == "dies":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise MemoryError
+        return really(but)
+
+    monkeypatch.setattr(owners, "_look_at_all", looked)
+    monkeypatch.setattr("threading.active_count", lambda: 1)
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        shared = one.dup()
+        ahead, plain = owners.Holders(ahead=True), owners.Holders()
+        for held in (one, other):
+            inode = os.fstat(held.fileno()).st_ino
+            assert {(owner.process.pid, owner.fd) for owner in ahead.of(inode)} == {
+                (here, fd.fileno()) for fd in ((one, shared) if held is one else (other,))
+            }
+            assert sorted(ahead.of(inode)) == sorted(plain.of(inode))
+        assert ahead.unseen == plain.unseen
+        shared.close()
