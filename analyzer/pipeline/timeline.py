@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analyzer.capture import expand, open_capture
 from analyzer.capture.kept import Spool
 from analyzer.errors import CaptureError
 from analyzer.kernels import Kernels
-from analyzer.kernels.merge import LANE_AT, LANE_END, LANE_LATEST, LANE_SHIFT, LANE_SIZE
-from analyzer.kernels.turns import Turns
 from analyzer.model.captures import CaptureFacts, Problem
 from analyzer.model.columns import Packets, Records
 from analyzer.pipeline.lane import Lane
-from analyzer.tables.fields import PACKET_SIZE
+from analyzer.pipeline.merging import Merging
 
 if TYPE_CHECKING:
     from analyzer.pipeline.same_traffic.samples import Peek, Sample
@@ -61,10 +59,8 @@ class Timeline:
         self._join, self._translated = join, translated
         self._waiting: list[Peek] = []
         self._samples: list[Sample] = []
-        self._lanes: list[Lane] = []
         self._done = 0
-        self._pool: Any = kernels.ints(0)
-        self._merged = Turns(kernels, tables)
+        self._merging = Merging(kernels, self, tables)
         self._tables, self._larger = tables, larger
         named = [found for path in paths for found in named_by(path)]
         for one in named:
@@ -90,7 +86,7 @@ class Timeline:
 
         samples = [one.sample for one in self._waiting]
         find_places(samples, self.captures, join=self._join, translated=self._translated, whole=False)
-        if self._lanes:
+        if self._merging.lanes:
             return  # what comes through a pipe cannot be read again
         room = max(KEPT // len(samples), KEPT_OF_EACH)
         self._samples = [Sample(one.index, room) for one in self._waiting]
@@ -120,7 +116,7 @@ class Timeline:
     @property
     def octets_read(self) -> int:
         """Of `bytes`, how many have been read."""
-        return self._done + sum(lane.reader.octets_read for lane in self._lanes)
+        return self._done + sum(lane.reader.octets_read for lane in self._merging.lanes)
 
     @property
     def end(self) -> int:
@@ -130,28 +126,12 @@ class Timeline:
 
     def batches(self) -> Iterator[Packets]:
         """All packets in order of time; each batch is overwritten when all tables have been used."""
-        while self._have_packets() or self._waiting:
-            if self._open_due():
-                continue
-            first = self._lanes[0]
-            if len(self._lanes) == 1 and not first.shift and not first.row:
-                yield first.packets
-                first.row = first.packets.size
-            else:
-                yield self._merge()
-
-    def _have_packets(self) -> bool:
-        """Whether, now that every open capture has packets at hand or has been closed, there are any."""
-        self._lanes = [lane for lane in self._lanes if lane.row < lane.packets.size or self._advance(lane)]
-        return bool(self._lanes)
+        return self._merging.batches()
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
         self._kernels = kernels
-        self._pool = kernels.ints(0)
-        self._merged.use(kernels)
-        for lane in self._lanes:
-            lane.use(kernels)
+        self._merging.use(kernels)
 
     def _look_at(self, path: str | CaptureError, *, files: int, compare: bool) -> None:
         index = len(self.captures)
@@ -160,8 +140,9 @@ class Timeline:
             if isinstance(path, CaptureError):
                 raise path
             if files == 1 or not Path(path).is_file():  # a pipe cannot be looked at twice
-                self._start(index, path)
-                self.octets += self._lanes[-1].reader.size_hint
+                lane = self._opened(index, path)
+                self._merging.add(lane)
+                self.octets += lane.reader.size_hint
                 return
             from analyzer.pipeline.same_traffic.samples import PEEKED, PEEKED_OF_EACH, peek
 
@@ -176,22 +157,28 @@ class Timeline:
         self.captures[index].path = error.path
         self.captures[index].problems.append(Problem(error.offset, error.reason))
 
-    def _open_due(self) -> bool:
-        """Open the next capture if it begins before the end of what is at hand; return whether one was opened."""
-        if not self._waiting:
-            return False
+    def next_is_due(self, horizon: int | None) -> bool:
+        """Whether a capture begins before the end of what is at hand, or at all where nothing is."""
+        if not self._waiting or horizon is None:
+            return bool(self._waiting)
         # A file that goes on where another ended begins before its end, if packets are out of order where it was cut.
         disorder = max(facts.disorder for facts in self.captures)
-        if self._lanes and self._start_of(self._waiting[-1]) > max(lane.horizon for lane in self._lanes) - disorder:
-            return False
+        return self._start_of(self._waiting[-1]) <= horizon - disorder
+
+    def open_next(self) -> Lane | None:
+        """Open the capture that begins first."""
         due = self._waiting.pop()
         try:
-            self._start(due.index, due.path)
+            return self._opened(due.index, due.path)
         except CaptureError as error:
             self._fail(due.index, error)
-        return True
+            return None
 
-    def _start(self, index: int, path: str) -> None:
+    def has_ended(self, lane: Lane) -> None:
+        """Note that nothing is left of a capture."""
+        self._done += lane.reader.octets_read
+
+    def _opened(self, index: int, path: str) -> Lane:
         source = None if self._spool is None else self._spool.open(path)
         reader = open_capture(path, self._kernels, source=source, larger=self._larger)
         reader.facts.adopt(self.captures[index])
@@ -199,41 +186,7 @@ class Timeline:
         lane = Lane(index, reader, self._kernels, self._split_tunnels, self._tables)
         lane.keep = None if self._keep is None else partial(self._keep, index)
         lane.sample = next((sample for sample in self._samples if sample.index == index), None)
-        self._lanes.append(lane)
-        self._lanes.sort(key=lambda lane: lane.index)  # of packets with one time, those of the file named first
-
-    def _advance(self, lane: Lane) -> bool:
-        more = lane.advance()
-        if not more:
-            self._done += lane.reader.octets_read
-        return more
-
-    def _merge(self) -> Packets:
-        """The packets at hand in order of time, up to where one capture must be read on."""
-        table = self._kernels.ints(len(self._lanes) * LANE_SIZE)
-        total = sum(lane.packets.size - lane.row for lane in self._lanes)
-        if len(self._pool) < total * PACKET_SIZE:
-            self._pool = self._kernels.ints(total * PACKET_SIZE)
-        merged = self._merged.next(total * PACKET_SIZE)
-        start = 0
-        for number, lane in enumerate(self._lanes):
-            end = start + lane.packets.size - lane.row
-            self._pool[start * PACKET_SIZE : end * PACKET_SIZE] = lane.packets.rows[
-                lane.row * PACKET_SIZE : lane.packets.size * PACKET_SIZE
-            ]
-            for field, value in (
-                (LANE_AT, start),
-                (LANE_END, end),
-                (LANE_LATEST, lane.latest),
-                (LANE_SHIFT, lane.shift),
-            ):
-                table[number * LANE_SIZE + field] = value
-            start = end
-        count = self._kernels.merge(self._pool, table, merged)
-        for number, lane in enumerate(self._lanes):
-            lane.row = lane.packets.size - int(table[number * LANE_SIZE + LANE_END] - table[number * LANE_SIZE])
-            lane.latest = int(table[number * LANE_SIZE + LANE_LATEST])
-        return Packets(merged, count)
+        return lane
 
 
 def named_by(path: str) -> Sequence[str | CaptureError]:
