@@ -29,7 +29,7 @@ from analyzer.errors import CaptureError, OutputError, UsageError
 # In the order of the help, each with the module that it lies in.
 COMMANDS = {
     **{name: name for name in ("analyze", "chart", "report", "advise", "annotate", "extract", "live")},
-    **{name: name for name in ("sockets", "explain", "profiles", "crosscheck")},
+    **{name: name for name in ("sockets", "scan", "query", "explain", "profiles", "crosscheck")},
     **dict.fromkeys(("schema", "dashboard"), "shipped"),
 }
 

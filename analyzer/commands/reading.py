@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,6 +52,10 @@ class Reading(NamedTuple):
 
         With `spool` what comes through a pipe is kept, for packets that are read a second time.
         """
+        if len(captures) == 1 and os.path.isfile(os.path.join(captures[0], "scan.json")):  # noqa: PTH113, PTH118
+            from analyzer.fleet.scan import load
+
+            return load(captures[0], self.idle_after)
         from analyzer.pipeline.run import analyze
 
         note = noter(self.quiet)

@@ -7,7 +7,7 @@ connection and direction; of each column what the row before does not tell is ke
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -62,12 +62,11 @@ def pack(rows: Column) -> bytes:
     """Rows of PACKET_SIZE columns, their frames ascending, as bytes."""
     columns = np.ascontiguousarray(rows.T)
     columns = columns[:, np.lexsort((columns[FRAME], _directions(columns)))]
-    compress = _compressor()
     parts = [SIZE.pack(len(rows))]
     for field in CARRIED:
-        parts += _planes(_steps(columns[field]), compress)
+        parts += _planes(_steps(columns[field]))
     ahead = _steps(columns[SEQ]) - _moved_before(columns)
-    parts += _planes((ahead + HALF & MASK_32) - HALF, compress)
+    parts += _planes((ahead + HALF & MASK_32) - HALF)
     return b"".join(parts)
 
 
@@ -75,7 +74,7 @@ def unpack(packed: bytes) -> Column:
     """The rows again, in their order; of what is made later there are zeros."""
     size = SIZE.unpack_from(packed)[0]
     columns = np.zeros((PACKET_SIZE, size), np.int64)
-    decompress, place = _decompressor(), SIZE.size
+    place = SIZE.size
     for field in (*CARRIED, SEQ):
         width, length = PLANE.unpack_from(packed, place)
         place += PLANE.size
@@ -107,7 +106,7 @@ def _moved_before(columns: Column) -> Column:
     return moved
 
 
-def _planes(column: Column, compress: Callable[[bytes], bytes]) -> list[bytes]:
+def _planes(column: Column) -> list[bytes]:
     """A column of small numbers of either sign: first the lowest byte of each, then the next."""
     if not column.any():
         return [NOTHING]
@@ -125,16 +124,17 @@ def _whole(octets: bytes, width: int, size: int) -> Column:
     return np.asarray((folded >> 1 & HIGHEST) ^ -(folded & 1))
 
 
-def _compressor() -> Callable[[bytes], bytes]:
-    zstd = _zstd()
-    return lambda octets: bytes(zstd.compress(octets, LEVEL))
+def compress(octets: bytes) -> bytes:
+    """These bytes as one zstd frame."""
+    return bytes(_zstd().compress(octets, LEVEL))
 
 
-def _decompressor() -> Callable[[bytes], bytes]:
-    zstd = _zstd()
-    return lambda octets: bytes(zstd.decompress(octets))
+def decompress(octets: bytes) -> bytes:
+    """The bytes in a zstd frame."""
+    return bytes(_zstd().decompress(octets))
 
 
+@lru_cache(1)
 def _zstd() -> Any:
     try:
         from compression import zstd  # type: ignore[import-not-found,unused-ignore]

@@ -14,7 +14,7 @@ from analyzer.capture import expand, open_capture
 from analyzer.capture.kept import Spool
 from analyzer.errors import CaptureError
 from analyzer.kernels import Kernels
-from analyzer.model.captures import CaptureFacts, Problem
+from analyzer.model.captures import CaptureFacts, Problem, SameTraffic
 from analyzer.model.columns import Packets, Records
 from analyzer.pipeline.lane import Lane
 from analyzer.pipeline.merging import Merging
@@ -103,10 +103,11 @@ class Timeline:
         before = [(facts.same_traffic, facts.clock_shift) for facts in self.captures]
         samples, self._samples = self._samples, []
         find_places(samples, self.captures, join=self._join, translated=self._translated, whole=True)
-        return any(
-            facts.world or (facts.same_traffic is None) != (same is None) or abs(facts.clock_shift - shift) > RESET_NS
-            for facts, (same, shift) in zip(self.captures, before, strict=True)
-        )
+        if has_moved(self.captures, before):
+            return True
+        for facts, (_, shift) in zip(self.captures, before, strict=True):
+            facts.clock_shift = shift  # by which its packets were tracked
+        return False
 
     @property
     def same_traffic(self) -> bool:
@@ -187,6 +188,14 @@ class Timeline:
         lane.keep = None if self._keep is None else partial(self._keep, index)
         lane.sample = next((sample for sample in self._samples if sample.index == index), None)
         return lane
+
+
+def has_moved(captures: Sequence[CaptureFacts], before: Sequence[tuple[SameTraffic | None, int]]) -> bool:
+    """Whether captures are not where they were before: of other traffic, or by other clocks."""
+    return any(
+        facts.world or (facts.same_traffic is None) != (same is None) or abs(facts.clock_shift - shift) > RESET_NS
+        for facts, (same, shift) in zip(captures, before, strict=True)
+    )
 
 
 def named_by(path: str) -> Sequence[str | CaptureError]:

@@ -13,6 +13,7 @@ from analyzer.model.words import ProbeKind
 from analyzer.report.analysed import Analysed
 from analyzer.report.csv import COLUMNS, SETTING_COLUMNS, flow_row, setting_values
 from analyzer.tables.fields import ANSWER_FRAME, ANSWER_TIME, PROBE_FRAME, PROBE_TIME
+from analyzer.tables.frames import frame_text
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Schema, Table
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Row = tuple[object, ...] | list[object]
 ROWS = 1 << 15  # in a row group: what is in memory as objects at once
+SEVERAL = 2  # captures, or more: frames are told with their file
 NUMBER, DECIMAL, TEXT, TIME, FRAME = range(5)  # what a column holds
 NUMBERS, TEXTS, FRAMES = range(5, 8)  # lists of it
 KINDS = {
@@ -74,12 +76,15 @@ TABLES = {
 class Tables:
     """The tables named in TABLES, of all connections or of some: pyarrow Tables in memory, or written row by row."""
 
-    def __init__(self, analysis: Analysed, streams: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, analysis: Analysed, streams: Sequence[int] | None = None, *, frames_as_text: bool = False
+    ) -> None:
+        """With `frames_as_text` frames are as those of several captures."""
         self._analysis = analysis
         self._streams = range(len(analysis)) if streams is None else streams
         # A number for one capture, a string for several, as in the JSON.
-        self._one_capture = len(analysis.captures) == 1
-        self._frame: Callable[[int], object] = int if self._one_capture else analysis.frame_text
+        self._one_capture = len(analysis.captures) == 1 and not frames_as_text
+        self._frame: Callable[[int], object] = int if self._one_capture else _text_of_frame
 
     @property
     def flows(self) -> Table:
@@ -183,6 +188,10 @@ class Tables:
             what = (one.rule, one.severity, one.confidence, one.stream, streams, one.summary, one.remedy, frames)
             seen = one.evidence
             yield (*what, seen.observed, seen.expected, seen.source, seen.display_filter, list(one.notes))
+
+
+def _text_of_frame(frame: int) -> str:
+    return frame_text(frame, SEVERAL)
 
 
 def _prober(entry: Keepalive | None) -> Iterator[Any]:

@@ -63,6 +63,13 @@ class Sample:
         self._parts: list[Any] = []
         self._size = 0
 
+    @classmethod
+    def of(cls, index: int, rows: Column, below: int = EVERYTHING, *, goes_on: bool = False) -> Sample:
+        """A sample that was taken before: these are its rows."""
+        made = cls(index, max(len(rows), 1))
+        made.below, made.goes_on, made._parts, made._size = below, goes_on, [rows], len(rows)
+        return made
+
     def take(self, packets: Packets) -> None:
         """Keep what belongs in of this batch."""
         if not packets.size:

@@ -1,0 +1,126 @@
+"""What workers have read and tracked, put together: clocks set, connections numbered, one analysis of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from analyzer.analysis import Analysis
+from analyzer.fleet.parcels import Parcel, read_table
+from analyzer.fleet.places import Folder
+from analyzer.fleet.tracking import Blocks, Partition, Tracked, read_tracked, write_tracked
+from analyzer.measure import measure
+from analyzer.model.captures import CaptureFacts, running
+from analyzer.model.columns import Tracks
+from analyzer.pipeline.same_traffic.clocks import find_places
+from analyzer.pipeline.same_traffic.samples import AT, PEEKED, PEEKED_OF_EACH, SAMPLED, Sample
+from analyzer.pipeline.timeline import has_moved
+from analyzer.tables.arrays import Column
+from analyzer.tables.fields import FRAME_BITS, TIME
+from analyzer.track.joining import join
+from analyzer.track.roles import settle_roles
+
+ALL = "tracks/all.tracks"  # the tables of all connections
+
+
+def set_clocks(folder: Folder, parcels: Sequence[Parcel], same_traffic: str) -> None:
+    """Note in the facts of all captures which hold the same traffic, and how far their clocks are ahead.
+
+    As one machine does that reads them all: by how they begin, and again by all of each where that shows otherwise.
+    """
+    captures = [parcel.facts for parcel in parcels]
+    whole = [index for index, facts in enumerate(captures) if facts.first_time is not None]
+    if same_traffic == "no" or len(whole) < 2:
+        return
+    most = max(min(PEEKED // len(parcels), PEEKED_OF_EACH), 1)
+    beginnings, begun = [], [CaptureFacts(facts.path) for facts in captures]
+    for index in whole:
+        rows = read_table(folder, parcels[index], parcels[index].beginning)
+        rows = rows[rows[:, -1] <= most, : len(SAMPLED)]
+        first = captures[index].first_time
+        begun[index].first_time = first
+        begun[index].last_time = int(rows[:, AT[TIME]].max(initial=first or 0))
+        goes_on = captures[index].packets - captures[index].other_records >= most
+        beginnings.append(Sample.of(index, rows, goes_on=goes_on))
+    find_places(beginnings, begun, join=same_traffic, translated=False, whole=False)
+    samples = [
+        Sample.of(index, read_table(folder, parcels[index], parcels[index].sample), parcels[index].below)
+        for index in whole
+    ]
+    find_places(samples, captures, join=same_traffic, translated=False, whole=True)
+    if not has_moved(captures, [(facts.same_traffic, facts.clock_shift) for facts in begun]):
+        for facts, first_look in zip(captures, begun, strict=True):
+            facts.clock_shift = first_look.clock_shift
+
+
+def partitions_to_track(folder: Folder, parcels: Sequence[Parcel], count: int) -> list[Partition]:
+    """What there is to track, once clocks are set: each partition with where its packets lie."""
+    captures = [parcel.facts for parcel in parcels]
+    same_traffic = any(facts.same_traffic for facts in captures)
+    disorder = max((facts.disorder for facts in captures), default=0)
+    found: list[list[Blocks]] = [[] for _ in range(count)]
+    for index, parcel in enumerate(parcels):
+        facts = parcel.facts
+        for number in sorted({block.partition for block in parcel.blocks}):
+            mine = tuple(block for block in parcel.blocks if block.partition == number)
+            start = facts.first_time or 0
+            found[number].append(Blocks(index, parcel.name, start, facts.clock_shift, facts.world, mine))
+    return [
+        Partition(number, folder, tuple(mine), len(parcels), same_traffic, disorder)
+        for number, mine in enumerate(found)
+        if mine
+    ]
+
+
+def gather(folder: Folder, parcels: Sequence[Parcel], tracked: Sequence[str], idle_after: int) -> Analysis:
+    """The analysis of all; `tracked` names what came of the partitions."""
+    captures = [parcel.facts for parcel in parcels]
+    parts = [read_tracked(folder, name) for name in tracked]
+    for index, facts in enumerate(captures):
+        facts.duplicates, facts.shared = (sum(int(part.copies[index, kind]) for part in parts) for kind in (0, 1))
+    order = _Order(folder, parcels)
+    tracks = join([part.tracks for part in parts], order)
+    write_tracked(folder, ALL, Tracked(tracks, np.zeros((0, 2), np.int64)))
+    return _analysis(captures, tracks, idle_after)
+
+
+def gather_again(folder: Folder, captures: list[CaptureFacts], idle_after: int, split_tunnels: bool) -> Analysis:
+    """The same analysis, from what was kept; packets can be read again where the captures are files of this host."""
+    analysis = _analysis(captures, read_tracked(folder, ALL).tracks, idle_after)
+    paths = [facts.path for facts in captures]
+    if all(Path(path).is_file() for path in paths):
+        from analyzer.kernels import plain, ready
+        from analyzer.pipeline.second_reading import Again
+
+        analysis.again = Again(paths, captures, ready() or plain(), None, split_tunnels=split_tunnels)
+    return analysis
+
+
+def _analysis(captures: list[CaptureFacts], tracks: Tracks, idle_after: int) -> Analysis:
+    ends = [facts.last_time - facts.clock_shift for facts in captures if facts.last_time is not None]
+    return Analysis(captures, measure(settle_roles(tracks), max(ends, default=0), running(captures)), idle_after)
+
+
+class _Order:
+    """When packets were tracked: one that is older than another before it in its file came as late as that one."""
+
+    def __init__(self, folder: Folder, parcels: Sequence[Parcel]) -> None:
+        disordered = {
+            index: parcel for index, parcel in enumerate(parcels) if parcel.facts.disorder or parcel.facts.clock_steps
+        }
+        self._late = {index: read_table(folder, parcel, parcel.late) for index, parcel in disordered.items()}
+        self._shifts = {index: parcel.facts.clock_shift for index, parcel in disordered.items()}
+
+    def __call__(self, frames: Column, times: Column) -> Column:
+        when = times.copy()
+        files, numbers = frames >> FRAME_BITS, frames & ((1 << FRAME_BITS) - 1)
+        for index, late in self._late.items():
+            mine = np.flatnonzero(files == index)
+            if not len(late) or not len(mine):
+                continue
+            place = np.minimum(np.searchsorted(late[:, 0], numbers[mine]), len(late) - 1)
+            known = late[place, 0] == numbers[mine]
+            when[mine[known]] = late[place[known], 1] - self._shifts[index]
+        return when

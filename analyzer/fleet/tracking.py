@@ -1,0 +1,146 @@
+"""One partition tracked: packets of its connections from all captures, in order of time, by the usual tracker."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from analyzer.fleet.packing import compress, decompress
+from analyzer.fleet.parcels import Block, read_block
+from analyzer.fleet.places import Folder
+from analyzer.kernels import Kernels, plain, ready
+from analyzer.model.captures import CaptureFacts
+from analyzer.model.columns import Packets, Tracks
+from analyzer.pipeline.merging import Merging
+from analyzer.tables.arrays import Column
+from analyzer.tables.fields import FRAME, NEVER, PACKET_SIZE, TUNNEL, TUNNEL_SPLIT, WORLD
+from analyzer.tables.frames import in_file
+from analyzer.track import Tracker
+
+
+class Blocks(NamedTuple):
+    """What one capture holds of a partition, and what is known of that capture."""
+
+    file: int  # its index
+    name: str  # of its parcel
+    start: int  # by its own clock
+    shift: int  # nanoseconds that its clock is ahead
+    world: int
+    blocks: tuple[Block, ...]
+
+
+class Partition(NamedTuple):
+    """What is to be tracked together."""
+
+    number: int
+    folder: Folder
+    captures: tuple[Blocks, ...]
+    files: int  # in the whole scan
+    same_traffic: bool
+    disorder: int
+
+
+class Tracked(NamedTuple):
+    """The tables of a partition's connections, and of each capture: duplicates, those shared."""
+
+    tracks: Tracks
+    copies: Column
+
+
+def track_partition(partition: Partition) -> str:
+    """Track it, and write what came of it; return the name of that file."""
+    kernels = ready() or plain()
+    tracker = Tracker(kernels, files=partition.files, same_traffic=partition.same_traffic)
+    for packets in Merging(kernels, _Waiting(partition, kernels)).batches():
+        tracker.feed(packets)
+    name = f"tracks/{partition.number:05}.tracks"
+    counted = [CaptureFacts("") for _ in range(partition.files)]
+    tracker.note_copies(counted)
+    copies = np.array([(facts.duplicates, facts.shared) for facts in counted], np.int64)
+    write_tracked(partition.folder, name, Tracked(tracker.living(), copies))
+    return name
+
+
+def read_tracked(folder: Folder, name: str) -> Tracked:
+    """What came of tracking a partition."""
+    with io.BytesIO(decompress(folder.read(name))) as octets:
+        flows, probes, events, copies = (np.load(octets, allow_pickle=False) for _ in range(4))
+    return Tracked(Tracks(flows, probes, events), copies)
+
+
+def write_tracked(folder: Folder, name: str, tracked: Tracked) -> None:
+    """Keep what came of tracking."""
+    out = io.BytesIO()
+    for table in (*tracked.tracks, tracked.copies):
+        np.save(out, table, allow_pickle=False)
+    folder.write(name, compress(out.getvalue()))
+
+
+class _Waiting:
+    """Captures whose blocks of this partition have not been read, in order of their beginnings."""
+
+    def __init__(self, partition: Partition, kernels: Kernels) -> None:
+        self._folder, self._kernels, self._disorder = partition.folder, kernels, partition.disorder
+        self._captures = deque(sorted(partition.captures, key=_start_of))
+
+    def next_is_due(self, horizon: int | None) -> bool:
+        """Whether a capture begins before the end of what is at hand, or at all where nothing is."""
+        if not self._captures or horizon is None:
+            return bool(self._captures)
+        return _start_of(self._captures[0]) <= horizon - self._disorder
+
+    def open_next(self) -> _Lane:
+        """The one that begins first."""
+        return _Lane(self._folder, self._captures.popleft(), self._kernels)
+
+    def has_ended(self, lane: _Lane) -> None:
+        """Nothing is to be done."""
+
+
+def _start_of(capture: Blocks) -> int:
+    return capture.start - capture.shift
+
+
+class _Lane:
+    """What one capture holds of a partition, block by block."""
+
+    def __init__(self, folder: Folder, capture: Blocks, kernels: Kernels) -> None:
+        self.index, self.shift = capture.file, capture.shift
+        self.latest = NEVER
+        self.packets = Packets((), 0)
+        self.row = 0
+        self.horizon = NEVER
+        self._folder, self._capture, self._kernels = folder, capture, kernels
+        self._blocks = deque(capture.blocks)
+
+    def advance(self) -> bool:
+        """Read the next block; False when there is none."""
+        self.row = 0
+        if not self._blocks:
+            self.packets = Packets((), 0)
+            return False
+        block = self._blocks.popleft()
+        rows = read_block(self._folder, self._capture.name, block)
+        rows[:, FRAME] += in_file(self.index)
+        if self._capture.world:
+            rows[:, TUNNEL] |= TUNNEL_SPLIT | self._capture.world << WORLD
+        self.packets = Packets(_as_rows(rows, self._kernels), len(rows))
+        self.horizon = block.horizon - self.shift
+        return True
+
+    def use(self, kernels: Kernels) -> None:
+        """Go on with these kernels."""
+        self._kernels = kernels
+
+
+def _as_rows(rows: Column, kernels: Kernels) -> Any:
+    """A flat table as these kernels read it."""
+    flat: Any = kernels.ints(len(rows) * PACKET_SIZE)
+    if kernels.compiled:
+        np.asarray(flat)[:] = rows.ravel()
+    else:
+        flat[:] = rows.ravel().tolist()
+    return flat
