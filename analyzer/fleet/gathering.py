@@ -15,7 +15,7 @@ from analyzer.measure import measure
 from analyzer.model.captures import CaptureFacts, running
 from analyzer.model.columns import Tracks
 from analyzer.pipeline.same_traffic.clocks import find_places
-from analyzer.pipeline.same_traffic.samples import AT, PEEKED, PEEKED_OF_EACH, SAMPLED, Sample
+from analyzer.pipeline.same_traffic.samples import AT, PEEKED, PEEKED_OF_EACH, SAMPLED, Sample, room_of_each
 from analyzer.pipeline.timeline import has_moved
 from analyzer.tables.arrays import Column
 from analyzer.tables.fields import FRAME_BITS, TIME
@@ -45,10 +45,11 @@ def set_clocks(folder: Folder, parcels: Sequence[Parcel], same_traffic: str) -> 
         goes_on = captures[index].packets - captures[index].other_records >= most
         beginnings.append(Sample.of(index, rows, goes_on=goes_on))
     find_places(beginnings, begun, join=same_traffic, translated=False, whole=False)
-    samples = [
-        Sample.of(index, read_table(folder, parcels[index], parcels[index].sample), parcels[index].below)
-        for index in whole
-    ]
+    samples, room = [], room_of_each(sum(bool(facts.format) for facts in captures))
+    for index in whole:
+        sample = Sample.of(index, read_table(folder, parcels[index], parcels[index].sample), parcels[index].below)
+        sample.thin(room)
+        samples.append(sample)
     find_places(samples, captures, join=same_traffic, translated=False, whole=True)
     if not has_moved(captures, [(facts.same_traffic, facts.clock_shift) for facts in begun]):
         for facts, first_look in zip(captures, begun, strict=True):

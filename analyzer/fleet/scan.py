@@ -23,7 +23,7 @@ from analyzer.fleet.places import STALLED_S, Folder, Found, find_captures
 from analyzer.fleet.reading import Task, empty_parcel, read_capture
 from analyzer.fleet.tracking import track_partition
 from analyzer.pipeline.run import IDLE_AFTER_S, idle_nanoseconds
-from analyzer.pipeline.same_traffic.samples import KEPT, KEPT_OF_EACH
+from analyzer.pipeline.same_traffic.samples import room_of_each
 
 VERSION = 1
 STATE, CAPTURES = "scan.json", "captures.json"
@@ -33,6 +33,8 @@ OCTETS_OF_PARTITION = 1 << 28
 MOST_PARTITIONS = 1024
 PACKET_OCTETS = 208  # in memory
 SHARE = 8  # of a worker's memory, the part that packets wait in
+# Packets of the sample of each capture: of few at least what one machine would keep of each, whatever else is there.
+FEW, ROOM_OF_FEW, ROOM = 64, room_of_each(2), 4096
 One = TypeVar("One")
 Other = TypeVar("Other")
 
@@ -131,7 +133,7 @@ def scan(
     task = Task(
         folder,
         count,
-        max(KEPT // files, KEPT_OF_EACH),
+        ROOM_OF_FEW if files <= FEW else ROOM,
         workers.memory // SHARE // PACKET_OCTETS,
         settings.split_tunnels,
         stalled,

@@ -82,13 +82,13 @@ class Timeline:
     def _compare_beginnings(self) -> None:
         """Find captures that hold the same traffic by how they begin; samples of all are taken from now on."""
         from analyzer.pipeline.same_traffic.clocks import find_places
-        from analyzer.pipeline.same_traffic.samples import KEPT, KEPT_OF_EACH, Sample
+        from analyzer.pipeline.same_traffic.samples import Sample, room_of_each
 
         samples = [one.sample for one in self._waiting]
         find_places(samples, self.captures, join=self._join, translated=self._translated, whole=False)
         if self._merging.lanes:
             return  # what comes through a pipe cannot be read again
-        room = max(KEPT // len(samples), KEPT_OF_EACH)
+        room = room_of_each(len(samples))
         self._samples = [Sample(one.index, room) for one in self._waiting]
 
     def reconsider(self) -> bool:

@@ -104,11 +104,21 @@ class Sample:
             return
         self._parts.append(part)
         self._size += len(part)
+        self.thin(self._room)
+
+    def thin(self, room: int) -> None:
+        """Keep no more than so many packets: those that would have been kept, had there been no more room at first."""
+        self._room = room
         while self._size > self._room and self.below > 1:
             self.below >>= 1
             rows = self.rows()
             self._parts = [rows[keys(rows[:, AT[SEQ]], rows[:, AT[ACKNO]], rows[:, AT[TSVAL]]) < self.below]]
             self._size = len(self._parts[0])
+
+
+def room_of_each(captures: int) -> int:
+    """How many packets are kept of each of so many captures."""
+    return max(KEPT // captures, KEPT_OF_EACH)
 
 
 def keys(seq: Column, ackno: Column, tsval: Column) -> Column:
