@@ -1,0 +1,223 @@
+"""What goes wrong while captures are scanned: it is tried again, or named in the results, and nothing else is lost."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from commands import environment, keepalive
+from results import ROOT
+from scanned import differences, scanned
+
+from analyzer.errors import CaptureError, UsageError
+from analyzer.fleet import reading
+from analyzer.fleet.places import Folder, Streamed, find_captures, open_stream
+from analyzer.fleet.scan import Here, load, scan
+
+RECORDINGS = sorted(ROOT.glob("captures/*/capture.pcap"))
+
+
+@pytest.fixture
+def captures(tmp_path: Path) -> Path:
+    """A dozen captures of three hosts."""
+    folder = tmp_path / "captures"
+    for number, path in enumerate(RECORDINGS[:12]):
+        (folder / f"web-{number % 3}").mkdir(parents=True, exist_ok=True)
+        (folder / f"web-{number % 3}" / f"eth0-{number:04}.pcap").write_bytes(path.read_bytes())
+    return folder
+
+
+def problems_of(out: Path) -> dict[str, list[str]]:
+    """What the results say of captures that were not read whole, by the file's name."""
+    from pyarrow.dataset import dataset
+
+    table = dataset(out / "captures", format="parquet", partitioning="hive").to_table()
+    rows = zip(table["path"].to_pylist(), table["problems"].to_pylist(), strict=True)
+    return {Path(path).name: [one["reason"] for one in problems] for path, problems in rows if problems}
+
+
+def test_damaged_and_vanished_captures_are_named(captures: Path, tmp_path: Path) -> None:
+    """Each loses what is behind its damage, and nothing else is lost."""
+    cut, vanished, garbage, packed = sorted(captures.rglob("*.pcap"))[:4]
+    cut.write_bytes(cut.read_bytes()[:-7])
+    garbage.write_bytes(garbage.read_bytes()[:200] + b"\xff" * 400)
+    packed.write_bytes(gzip.compress(packed.read_bytes())[:-30])
+    report = scan([str(captures)], str(tmp_path / "out"), Here(), begun=vanished.unlink)
+    from analyzer.fleet.results import write_results
+
+    write_results(Folder(str(tmp_path / "out")), report.analysis)
+    problems = problems_of(tmp_path / "out")
+    assert set(problems) == {cut.name, vanished.name, garbage.name, packed.name}
+    assert problems[cut.name][0].startswith("cut short")
+    assert problems[vanished.name] == ["cannot be opened: No such file or directory"]
+    assert "ends before its end marker" in problems[packed.name][0]
+    assert report.captures == 12
+    # What vanished is tried again, and is known once it is back.
+    vanished.write_bytes(RECORDINGS[0].read_bytes())
+    again = scan([str(captures)], str(tmp_path / "out"), Here(), resume=True)
+    assert (again.read, again.captures) == (1, 12)
+
+
+def test_a_capture_that_is_written_to_is_named_and_read_anew(captures: Path, tmp_path: Path) -> None:
+    growing = sorted(captures.rglob("*.pcap"))[0]
+    whole = growing.read_bytes()
+    growing.write_bytes(whole[:-100])
+
+    def grow() -> None:
+        growing.write_bytes(whole)
+
+    report = scan([str(captures)], str(tmp_path / "out"), Here(), begun=grow)
+    facts = next(one for one in report.analysis.captures if one.path == str(growing))
+    assert "it changed while it was read" in facts.problems[-1].reason
+    again = scanned([captures], tmp_path / "out", resume=True)
+    assert again.read == 1
+    assert differences(again, tmp_path / "out") == []
+
+
+class Failing:
+    """An open file of a store that fails, or says nothing, after so many bytes."""
+
+    def __init__(self, octets: bytes, how: str, until: threading.Event) -> None:
+        self._octets, self._how, self._until = octets, how, until
+        self._sent = False
+
+    def read(self, size: int) -> bytes:
+        """Half of it, then nothing good."""
+        if not self._sent:
+            self._sent = True
+            return self._octets[: len(self._octets) // 2]
+        if self._how == "stalls":
+            self._until.wait(20)
+            return b""
+        raise RuntimeError("503 Slow Down")
+
+
+@pytest.mark.parametrize("how", ["stalls", "fails"])
+@pytest.mark.parametrize("times", [1, 9])
+def test_a_store_that_fails_is_asked_again(
+    captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, times: int
+) -> None:
+    """Where it fails for good the capture has a problem, and what came of it is kept."""
+    bad = sorted(captures.rglob("*.pcap"))[0]
+    left, ended = [times], threading.Event()
+
+    def opened(address: str, stalled: float) -> Streamed:
+        if address != str(bad) or not left[0]:
+            return open_stream(address, stalled)
+        left[0] -= 1
+        file: Any = Failing(bad.read_bytes(), how, ended)
+        return Streamed(file, stalled)
+
+    monkeypatch.setattr(reading, "open_stream", opened)
+    monkeypatch.setattr(reading, "WAIT_S", 0.01)
+    report = scanned([captures], tmp_path / "out", stalled=0.3)
+    ended.set()
+    facts = next(one for one in report.analysis.captures if one.path == str(bad))
+    if times == 1:
+        assert facts.problems == []
+        assert differences(report, tmp_path / "out") == []
+        return
+    said = "the store has said nothing for 0.3 s" if how == "stalls" else "503 Slow Down"
+    assert facts.problems[-1].reason == f"reading failed: {said}"
+    assert facts.packets > 0
+    left[0] = 0
+    again = scanned([captures], tmp_path / "out")
+    assert again.read == 1  # the next scan tries again
+    assert differences(again, tmp_path / "out") == []
+
+
+def test_what_lies_beside_captures_is_passed_over(captures: Path, tmp_path: Path) -> None:
+    (captures / "notes.txt").write_text("nothing")
+    (captures / "web-0" / "core").write_bytes(b"\x7fELF" + bytes(100))
+    os.mkfifo(captures / "web-0" / "pipe")
+    report = scanned([captures], tmp_path / "out")
+    assert (report.captures, report.others) == (12, 1)
+    assert scanned([captures], tmp_path / "out").read == 0
+
+
+def test_an_interrupted_scan_is_taken_up(captures: Path, tmp_path: Path) -> None:
+    """Killed when some captures have been read: without --resume it is refused, with it the rest is read."""
+    out = tmp_path / "out"
+    code = (
+        "import os, sys, analyzer.fleet.scan as s\n"
+        "def told(progress):\n"
+        "    if progress.files == 5: os.kill(os.getpid(), 9)\n"
+        "s.scan([sys.argv[1]], sys.argv[2], s.Here(), progress=told)\n"
+    )
+    killed = subprocess.run([sys.executable, "-P", "-c", code, captures, out], env=environment(), check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with pytest.raises(UsageError, match="interrupted scan"):
+        load(str(out))
+    with pytest.raises(UsageError, match="--resume takes it up"):
+        scan([str(captures)], str(out), Here())
+    report = scanned([captures], out, resume=True)
+    assert (report.read, report.captures) == (7, 12)
+    assert differences(report, out) == []
+
+
+def test_a_parcel_that_is_damaged_is_made_anew(captures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    scanned([captures], out)
+    damaged, cut = sorted((out / "rows").iterdir())[:2]
+    damaged.write_bytes(b"\0" * 300)
+    cut.write_bytes(cut.read_bytes()[:-3])
+    (out / "rows" / "notes").write_text("of somebody")
+    report = scanned([captures], out)
+    assert report.read == 2
+    assert differences(report, out) == []
+
+
+def test_what_cannot_be_scanned_is_refused(captures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match="no capture there"):
+        find_captures([str(tmp_path / "nothing")])
+    with pytest.raises(UsageError, match="nosuch"):
+        find_captures(["nosuch://bucket/x.pcap"])
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "x").write_text("no capture")
+    with pytest.raises(CaptureError, match="no capture there"):
+        scan([str(tmp_path / "notes")], str(tmp_path / "other"), Here())
+    scanned([captures], out)
+    from analyzer.fleet.scan import Settings
+
+    with pytest.raises(UsageError, match="other settings"):
+        scan([str(captures)], str(out), Here(), Settings(same_traffic="no"))
+    (out / "scan.json").write_text("{")
+    with pytest.raises(UsageError, match="cannot be understood"):
+        load(str(out))
+    with pytest.raises(UsageError, match="holds no results"):
+        load(str(captures))
+
+
+def test_results_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    folder.write("some/file", b"old")
+
+    def broken(out: IO[bytes]) -> None:
+        out.write(b"half of")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"), folder.written("some/file") as out:
+        broken(out)
+    assert folder.read("some/file") == b"old"
+    assert [path.name for path in (tmp_path / "some").iterdir()] == ["file"]
+
+
+def test_the_command_says_what_is_wrong(captures: Path, tmp_path: Path) -> None:
+    for arguments, status, said in (
+        (("scan", captures / "none", "-o", tmp_path / "x", "--workers", "1"), 2, "no capture there"),
+        (("scan", captures, "-o", tmp_path / "x", "--memory", "much"), 2, "--memory much"),
+        (("scan", captures, "-o", tmp_path / "x", "--host-pattern", "web"), 2, "has no group"),
+        (("scan", captures, "-o", tmp_path / "x", "--scheduler", "tcp://127.0.0.1:1", "--workers", "2"), 2, "leave"),
+        (("query", tmp_path, "lost-peers"), 2, "holds no results"),
+    ):
+        done = keepalive(*arguments)
+        assert (done.returncode, said in done.stderr.decode()) == (status, True), done.stderr
+        assert done.stdout == b""
