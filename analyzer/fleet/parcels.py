@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from analyzer.fleet.packing import compress, decompress, pack, unpack
+from analyzer.fleet.packing import compress, decompress
 from analyzer.fleet.places import Folder, Found
 from analyzer.model.captures import CaptureFacts, ClockStep, Problem, SameTraffic, Span
 from analyzer.tables.arrays import Column
@@ -82,10 +82,9 @@ class Packer:
         self._at = 0
         self._blocks: list[Block] = []
 
-    def add(self, partition: int, rows: Column, horizon: int) -> None:
-        """Packets of one partition, and until when the capture has been read."""
-        packed = pack(rows)
-        self._blocks.append(Block(partition, *self._write(packed), len(rows), horizon))
+    def add(self, partition: int, packed: bytes, packets: int, horizon: int) -> None:
+        """So many packets of one partition, and until when the capture has been read."""
+        self._blocks.append(Block(partition, *self._write(packed), packets, horizon))
 
     def _write(self, octets: bytes) -> tuple[int, int]:
         start = self._at
@@ -133,9 +132,9 @@ def read_parcel(folder: Folder, name: str) -> Parcel | None:
         return None
 
 
-def read_block(folder: Folder, name: str, block: Block) -> Column:
-    """The packets of a block."""
-    return unpack(folder.read(name, start=block.start, end=block.start + block.size))
+def read_block(folder: Folder, name: str, block: Block) -> bytes:
+    """The packets of a block, packed."""
+    return folder.read(name, start=block.start, end=block.start + block.size)
 
 
 def read_table(folder: Folder, parcel: Parcel, kept: Kept) -> Column:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from itertools import pairwise
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from analyzer.capture import Source, open_capture
 from analyzer.errors import CaptureError
-from analyzer.fleet.packing import partitions_of
+from analyzer.fleet.packing import Packing
 from analyzer.fleet.parcels import Packer, Parcel, name_of
 from analyzer.fleet.places import STALLED_S, Folder, Found, Streamed, look_again, open_stream
 from analyzer.kernels import plain, ready
@@ -22,7 +23,9 @@ from analyzer.tables.fields import FRAME, KIND, NEVER, PACKET_SIZE, TIME
 
 TRIES = 3  # of a store that fails
 WAIT_S = 1.0  # before the second, and twice as long before the third
-BLOCK = 1 << 15  # packets of a partition in a block: more hardly pack better
+# Packets of a partition in a block: more hardly pack better. No power of two, lest the columns of a block, which are
+# filled side by side, share a few lines of the processor's cache.
+BLOCK = 30_000
 LARGER = 4  # batches of the decoder: what is done per batch here takes longer than decoding it
 
 
@@ -76,9 +79,9 @@ class _Reading:
         self._facts = CaptureFacts(found.address)
         self._stream: Streamed | None = None
         self._failed = self._other = False
-        self._waiting: list[list[Column]] = [[] for _ in range(task.partitions)]
-        self._sizes = np.zeros(task.partitions, np.int64)
         self._block = max(min(BLOCK, task.held // task.partitions), 1)
+        self._waiting: list[Column] = [np.empty((0, PACKET_SIZE), np.int64)] * task.partitions
+        self._sizes = [0] * task.partitions
         self._sample = Sample(0, task.room)
         self._beginning: list[Column] = []
         self._latest = NEVER
@@ -107,43 +110,61 @@ class _Reading:
 
     def _read(self, stream: Streamed) -> None:
         kernels = ready() or plain()
+        packing = Packing(kernels)
         source = Source(self._found.address, stream)
         reader = open_capture(self._found.address, kernels, source=source, larger=LARGER)
         self._facts = reader.facts
         lane = Lane(0, reader, kernels, self._task.split_tunnels)
         lane.sample = self._sample
         while lane.advance():
-            if lane.packets.size:
-                self._take(_as_table(lane.packets.rows, lane.packets.size), lane.horizon)
-        for partition in np.flatnonzero(self._sizes).tolist():
-            self._pack(partition, lane.horizon)
+            size = lane.packets.size
+            if size:
+                rows = _as_table(lane.packets.rows, size)
+                self._note(rows)
+                self._take(
+                    rows, packing.partitions_of(lane.packets.rows, size, self._task.partitions), packing, lane.horizon
+                )
+        for partition in range(self._task.partitions):
+            self._pack(partition, packing, lane.horizon)
 
-    def _take(self, rows: Column, horizon: int) -> None:
-        """Put packets to their partitions, and into the tables that tell of the capture."""
+    def _note(self, rows: Column) -> None:
+        """Put packets into the tables that tell of the capture."""
         if rows[0, FRAME] <= PEEKED_OF_EACH:
             first = rows[(rows[:, FRAME] <= PEEKED_OF_EACH) & (rows[:, KIND] == 0)]
             self._beginning.append(first[:, [*SAMPLED, FRAME]])
-        latest = np.maximum.accumulate(np.maximum(rows[:, TIME], self._latest))
+        times = rows[:, TIME]
+        latest = np.maximum.accumulate(times)
+        np.maximum(latest, self._latest, out=latest)
         self._latest = int(latest[-1])
-        late = latest > rows[:, TIME]
+        late = latest > times
         if late.any():
             self._late.append(np.stack([rows[late, FRAME], latest[late]], axis=1))
-        partitions = partitions_of(rows, self._task.partitions)
-        order = np.argsort(partitions, kind="stable")
-        ends = np.cumsum(np.bincount(partitions, minlength=self._task.partitions))
-        begin = 0
-        for partition, end in enumerate(ends.tolist()):
-            if end > begin:
-                self._waiting[partition].append(rows[order[begin:end]])
-                self._sizes[partition] += end - begin
-                if self._sizes[partition] >= self._block:
-                    self._pack(partition, horizon)
-            begin = end
 
-    def _pack(self, partition: int, horizon: int) -> None:
-        parts, self._waiting[partition] = self._waiting[partition], []
-        self._sizes[partition] = 0
-        self._packer.add(partition, np.concatenate(parts), horizon)
+    def _take(self, rows: Column, partitions: Column, packing: Packing, horizon: int) -> None:
+        """Put packets to their partitions."""
+        order = np.argsort(partitions.astype(np.uint16), kind="stable")  # of 16 bits numpy sorts by counting
+        ends = np.cumsum(np.bincount(partitions, minlength=self._task.partitions)).tolist()
+        for partition, (begin, end) in enumerate(pairwise([0, *ends])):
+            while begin < end:
+                filled = self._sizes[partition]
+                count = min(end - begin, self._block - filled)
+                if filled + count > len(self._waiting[partition]):
+                    self._waiting[partition] = self._larger(self._waiting[partition], filled + count)
+                rows.take(order[begin : begin + count], axis=0, out=self._waiting[partition][filled : filled + count])
+                self._sizes[partition] = filled + count
+                begin += count
+                if self._sizes[partition] == self._block:
+                    self._pack(partition, packing, horizon)
+
+    def _larger(self, table: Column, rows: int) -> Column:
+        larger = np.empty((min(max(2 * len(table), rows), self._block), PACKET_SIZE), np.int64)
+        larger[: len(table)] = table
+        return larger
+
+    def _pack(self, partition: int, packing: Packing, horizon: int) -> None:
+        size, self._sizes[partition] = self._sizes[partition], 0
+        if size:
+            self._packer.add(partition, packing.pack(self._waiting[partition][:size]), size, horizon)
 
     def _note_change(self) -> None:
         """A capture that is written to, or removed, while it is read: what came too late waits for the next scan."""
@@ -170,4 +191,6 @@ class _Reading:
 
 
 def _as_table(rows: Any, size: int) -> Column:
-    return np.array(rows[: size * PACKET_SIZE], np.int64).reshape(-1, PACKET_SIZE)
+    """Packets as an array: of compiled kernels the same memory."""
+    flat = np.asarray(rows, np.int64)[: size * PACKET_SIZE]
+    return np.asarray(flat).reshape(-1, PACKET_SIZE)

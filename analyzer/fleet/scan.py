@@ -265,6 +265,8 @@ def _analysed(
     partitions = partitions_to_track(folder, parcels, count)
     tracked: list[str] = [""] * len(partitions)
     for place, name in workers.each(track_partition, partitions, "track"):
+        if isinstance(name, UsageError):
+            raise name
         if isinstance(name, Exception):
             which = f"partition {partitions[place].number} ended its workers ({name})"
             raise UsageError(f"{which}: give them more --memory, then --resume") from name

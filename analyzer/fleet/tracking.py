@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analyzer.fleet.packing import compress, decompress
+from analyzer.errors import UsageError
+from analyzer.fleet.packing import Packing, compress, decompress
 from analyzer.fleet.parcels import Block, read_block
 from analyzer.fleet.places import Folder
 from analyzer.kernels import Kernels, plain, ready
@@ -16,7 +17,7 @@ from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Packets, Tracks
 from analyzer.pipeline.merging import Merging
 from analyzer.tables.arrays import Column
-from analyzer.tables.fields import FRAME, NEVER, PACKET_SIZE, TUNNEL, TUNNEL_SPLIT, WORLD
+from analyzer.tables.fields import FRAME, NEVER, TUNNEL, TUNNEL_SPLIT, WORLD
 from analyzer.tables.frames import in_file
 from analyzer.track import Tracker
 
@@ -84,6 +85,7 @@ class _Waiting:
 
     def __init__(self, partition: Partition, kernels: Kernels) -> None:
         self._folder, self._kernels, self._disorder = partition.folder, kernels, partition.disorder
+        self._packing = Packing(kernels)
         self._captures = deque(sorted(partition.captures, key=_start_of))
 
     def next_is_due(self, horizon: int | None) -> bool:
@@ -94,7 +96,7 @@ class _Waiting:
 
     def open_next(self) -> _Lane:
         """The one that begins first."""
-        return _Lane(self._folder, self._captures.popleft(), self._kernels)
+        return _Lane(self._folder, self._captures.popleft(), self._kernels, self._packing)
 
     def has_ended(self, lane: _Lane) -> None:
         """Nothing is to be done."""
@@ -107,13 +109,14 @@ def _start_of(capture: Blocks) -> int:
 class _Lane:
     """What one capture holds of a partition, block by block."""
 
-    def __init__(self, folder: Folder, capture: Blocks, kernels: Kernels) -> None:
+    def __init__(self, folder: Folder, capture: Blocks, kernels: Kernels, packing: Packing) -> None:
         self.index, self.shift = capture.file, capture.shift
         self.latest = NEVER
         self.packets = Packets((), 0)
         self.row = 0
         self.horizon = NEVER
-        self._folder, self._capture, self._kernels = folder, capture, kernels
+        self._folder, self._capture, self._packing = folder, capture, packing
+        self._kernels, self._rows = kernels, kernels.ints(0)
         self._blocks = deque(capture.blocks)
 
     def advance(self) -> bool:
@@ -123,24 +126,29 @@ class _Lane:
             self.packets = Packets((), 0)
             return False
         block = self._blocks.popleft()
-        rows = read_block(self._folder, self._capture.name, block)
+        name = self._capture.name
+        try:
+            rows = self._packing.unpack(read_block(self._folder, name, block))
+        except ValueError as error:
+            raise UsageError(f"{self._folder.at(name)} is damaged ({error}): remove it, and --resume") from error
         rows[:, FRAME] += in_file(self.index)
         if self._capture.world:
             rows[:, TUNNEL] |= TUNNEL_SPLIT | self._capture.world << WORLD
-        self.packets = Packets(_as_rows(rows, self._kernels), len(rows))
+        self.packets = Packets(self._filled(rows), len(rows))
         self.horizon = block.horizon - self.shift
         return True
 
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
-        self._kernels = kernels
+        self._kernels, self._rows = kernels, kernels.ints(0)
 
-
-def _as_rows(rows: Column, kernels: Kernels) -> Any:
-    """A flat table as these kernels read it."""
-    flat: Any = kernels.ints(len(rows) * PACKET_SIZE)
-    if kernels.compiled:
-        np.asarray(flat)[:] = rows.ravel()
-    else:
-        flat[:] = rows.ravel().tolist()
-    return flat
+    def _filled(self, rows: Column) -> Any:
+        """A flat table as these kernels read it, which the next block overwrites."""
+        if len(self._rows) < rows.size:
+            self._rows = self._kernels.ints(rows.size)
+        flat: Any = self._rows
+        if self._kernels.compiled:
+            np.asarray(flat)[: rows.size] = rows.ravel()
+        else:
+            flat[: rows.size] = rows.ravel().tolist()
+        return flat

@@ -42,6 +42,9 @@ class Kernels(NamedTuple):
     sift: Callable[..., int]
     track: Callable[..., int]
     rehash: Callable[..., int]
+    spread: Callable[..., int]
+    pack: Callable[..., int]
+    unpack: Callable[..., int]
 
     def ints(self, size: int) -> Ints:
         """A table of `size` zeros."""

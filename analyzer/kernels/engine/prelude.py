@@ -47,7 +47,9 @@ INLINE word {name}(const uint8_t *buf_, word buf_size, word at_) {{
     return {order}({bits}, number);
 }}
 """
-LOADS = {"be16": ("BIG", 16), "be32": ("BIG", 32), "le32": ("LITTLE", 32)}
+# ... and what a machine does by itself.
+WRAPPED = "INLINE word wrapped(word number_) { return number_; }\n"
+LOADS = {"be16": ("BIG", 16), "be32": ("BIG", 32), "le32": ("LITTLE", 32), "wrapped": ("", 64)}
 # Seldom run and large: inlining them would only make the frequent path longer.
 SELDOM = frozenset(
     {"on_reset", "on_icmp", "on_syn", "on_fin", "end_resending", "on_handshake_ack", "new_flow", "icmp", "renumber"}
@@ -77,6 +79,8 @@ OPERATORS = {
 
 def load(name: str) -> str:
     """One of LOADS as a function of C."""
+    if name == "wrapped":
+        return WRAPPED
     order, bits = LOADS[name]
     return LOAD.format(name=name, order=order, bits=bits, size=bits // 8)
 

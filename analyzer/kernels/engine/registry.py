@@ -9,7 +9,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 KERNELS: dict[str, Callable[..., Any]] = {}
 # Those that Python calls; the others are called by these.
-ENTRY_POINTS = ("scan_records", "scan_pcapng", "decode", "merge", "sift", "track", "rehash")
+ENTRY_POINTS = ("scan_records", "scan_pcapng", "decode", "merge", "sift", "track", "rehash", "spread", "pack", "unpack")
 # With this behind it the name of an entry point is that of a string: what kind each of its arguments is.
 TAKES = "_takes"
 # What an entry point returns that went out of bounds, where the library was compiled with -DCHECKED.
