@@ -54,33 +54,37 @@ class Flows(Sequence[Flow]):
 class Analysis:
     """What one or several captures show: `captures`, `flows`, `findings`."""
 
-    def __init__(self, captures: list[CaptureFacts], facts: Facts, idle_after: int) -> None:
+    def __init__(
+        self, captures: list[CaptureFacts], facts: Facts, idle_after: int, judged: Narrow | None = None
+    ) -> None:
+        """`judged` are the verdicts, where they are known: as their places among all."""
         self.captures = captures
         self.facts = facts
         self.idle_after = idle_after
         self.apart: Sequence[Apart] = ()  # what only one of two captures of a path holds
         self.dissected: dict[tuple[int, int], Heartbeat] = {}  # by stream and side, what dissectors say of heartbeats
         self.again: SecondReading | None = None  # the packets themselves, where they can be read a second time
+        self._judged = judged
 
     @cached_property
-    def _places(self) -> Narrow:
+    def judged(self) -> Narrow:
         """The verdict of each connection, as its place among all."""
         from analyzer.diagnose import judge
 
-        return judge(self.facts, self.idle_after)
+        return self._judged if self._judged is not None else judge(self.facts, self.idle_after)
 
     @cached_property
     def verdicts(self) -> list[str]:
         """The verdict of each connection, by stream."""
         words = list(self.severities)
-        return [words[place] for place in self._places.tolist()]
+        return [words[place] for place in self.judged.tolist()]
 
     def by_verdict(self, streams: Sequence[int] | Column) -> dict[str, Column]:
         """These streams, in their order, by verdict: the most urgent first, and those alone that some have."""
         import numpy as np
 
         chosen = np.asarray(streams, np.int64)
-        places, words = self._places[chosen], list(self.severities)
+        places, words = self.judged[chosen], list(self.severities)
         urgent = sorted(range(len(words)), key=lambda place: -SEVERITIES.index(self.severities[words[place]]))
         parts = ((words[place], chosen[places == place]) for place in urgent)
         return {word: some for word, some in parts if len(some)}
@@ -119,7 +123,7 @@ class Analysis:
         from analyzer.measure import make_flows
 
         chosen, words = np.asarray(streams, np.int64), list(self.severities)
-        verdicts = [words[place] for place in self._places[chosen].tolist()]
+        verdicts = [words[place] for place in self.judged[chosen].tolist()]
         made = make_flows(self.facts, self._keepalives, chosen, verdicts, matcher)
         return map(self._with_dissected, made) if self.dissected else made
 
@@ -185,7 +189,7 @@ class Analysis:
         """How urgent the verdict of a connection is."""
         from analyzer.diagnose import VERDICTS
 
-        severity: str = VERDICTS[self._places[stream]].severity
+        severity: str = VERDICTS[self.judged[stream]].severity
         return severity
 
     def by_service(self, streams: Column) -> list[Column]:
@@ -258,7 +262,7 @@ class Analysis:
         return Context(
             captures=self.captures,
             facts=self.facts,
-            verdicts=self._places,
+            verdicts=self.judged,
             idle_after=self.idle_after,
             flow=lru_cache(FLOWS_AT_HAND)(self.flow),
             ends=self.ends,

@@ -108,7 +108,7 @@ def scan(
             notify=note,
             progress=_teller(advance),
         )
-        write_results(Folder(output), report.analysis, host_pattern)
+        write_results(Folder(output), report.analysis, at_work, host_pattern)
         finish(output)
     tell_captures(report.analysis.captures, note, verbose=verbose)
     click.echo(_summary(report, output))

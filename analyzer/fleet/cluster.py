@@ -36,6 +36,10 @@ class Cluster:
         """Where Dask shows what its workers do; empty where it cannot (bokeh is not installed)."""
         return str(self._client.dashboard_link or "")
 
+    def peaks(self) -> list[int]:
+        """The highest resident set of each worker so far, in bytes."""
+        return list(self._client.run(_peak).values())
+
     def each(
         self, work: Callable[[One], Other], tasks: Sequence[One], name: str
     ) -> Iterator[tuple[int, Other | Exception]]:
@@ -60,6 +64,13 @@ class Cluster:
             raise UsageError(
                 f"{folder.address} is not the same directory on {', '.join(blind)}: name one that all workers see"
             )
+
+
+def _peak() -> int:
+    import resource
+    import sys
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _exists(folder: Folder, name: str) -> bool:

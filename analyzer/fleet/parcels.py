@@ -16,6 +16,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from analyzer.errors import UsageError
 from analyzer.fleet.packing import compress, decompress
 from analyzer.fleet.places import Folder, Found
 from analyzer.model.captures import CaptureFacts, ClockStep, Problem, SameTraffic, Span
@@ -140,6 +141,26 @@ def read_block(folder: Folder, name: str, block: Block) -> bytes:
 def read_table(folder: Folder, parcel: Parcel, kept: Kept) -> Column:
     """A table of a parcel."""
     return _from_bytes(folder.read(parcel.name, start=kept.start, end=kept.start + kept.size))
+
+
+def write_tables(folder: Folder, name: str, *tables: Column) -> None:
+    """Tables as one file."""
+    out = io.BytesIO()
+    for table in tables:
+        np.save(out, table, allow_pickle=False)
+    folder.write(name, compress(out.getvalue()))
+
+
+def read_tables(folder: Folder, name: str) -> list[Column]:
+    """The tables in a file; raises UsageError where they cannot be read."""
+    try:
+        octets = io.BytesIO(decompress(folder.read(name)))
+        tables = []
+        while octets.tell() < len(octets.getbuffer()):
+            tables.append(np.asarray(np.load(octets, allow_pickle=False)))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder.at(name)} cannot be read: {error}") from error
+    return tables
 
 
 def _as_bytes(table: Column) -> bytes:

@@ -5,84 +5,161 @@ from __future__ import annotations
 import io
 import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from analyzer.analysis import Analysis
+from analyzer.errors import UsageError
 from analyzer.fleet.hosts import hosts_of
+from analyzer.fleet.parcels import read_tables, write_tables
 from analyzer.fleet.places import Folder
-from analyzer.model.captures import CaptureFacts
+from analyzer.measure import KEY_SIZE, endpoints_of, measure
+from analyzer.model.captures import CaptureFacts, Span
+from analyzer.model.columns import Tracks
 from analyzer.model.community_id import community_id
 from analyzer.model.flows import Endpoint
 from analyzer.report.arrow import Tables
-from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME, FRAME_BITS
+from analyzer.tables.arrays import Column
+from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME, FLOW_SIZE, FRAME_BITS
 from analyzer.tcp import SECOND
+from analyzer.track.renumber import extract
 
 if TYPE_CHECKING:
     from pyarrow import Table
+
+    from analyzer.fleet.scan import Workers
 
 TABLES = ("flows", "probes", "episodes", "findings", "captures")
 PARTITIONED = ["day", "host"]
 NO_DAY, NO_HOST = "1970-01-01", "unknown"
 MOST_DIRECTORIES = 1 << 16
+SLICES = "slices"
+OF_SLICE = 20_000  # connections, whose rows take some 200 MB on their way
+DAY_S = 86_400
 
 
-def write_results(folder: Folder, analysis: Analysis, pattern: str | None = None) -> dict[str, int]:
-    """Write all tables anew; return how many rows each has. `pattern` is as in `hosts_of`."""
-    hosts = hosts_of([facts.path for facts in analysis.captures], pattern)
-    made = Tables(analysis, frames_as_text=True)
-    where = _Where(analysis, hosts)
-    tables = {
-        "flows": where.of_flows(made.flows),
-        "probes": where.of_streams(made.probes),
-        "episodes": where.of_streams(made.episodes),
-        "findings": where.of_findings(made.findings),
-        "captures": _captures(analysis.captures, hosts),
-    }
-    for name, table in tables.items():
-        _write(folder, name, table)
-    return {name: len(table) for name, table in tables.items()}
+class Slice(NamedTuple):
+    """Some connections of an analysis, whose rows one worker writes."""
+
+    folder: Folder
+    number: int
+    first: int  # stream
+    end: int  # of all captures
+    spans: tuple[tuple[int, int], ...]  # in which they ran
+    idle_after: int
+    paths: tuple[str, ...]  # of the captures, each with its host
+    hosts: tuple[str, ...]
+    digits: int
+
+
+def write_results(folder: Folder, analysis: Analysis, workers: Workers, pattern: str | None = None) -> None:
+    """Write all tables anew: those with a row for each connection by workers. `pattern` is as in `hosts_of`."""
+    paths = tuple(facts.path for facts in analysis.captures)
+    hosts = tuple(hosts_of(paths, pattern))
+    for name in TABLES:
+        folder.remove(name)
+    slices = list(_slices(folder, analysis, paths, hosts))
+    for _, done in workers.each(write_slice, slices, "write"):
+        if isinstance(done, Exception):
+            raise UsageError(f"the results cannot be written: {done}") from done
+    folder.remove(SLICES)
+    findings = Tables(analysis, frames_as_text=True).findings
+    _write(folder, "findings", _Where(analysis, paths, hosts).of_findings(findings))
+    _write(folder, "captures", _captures(analysis.captures, hosts))
+
+
+def _slices(folder: Folder, analysis: Analysis, paths: tuple[str, ...], hosts: tuple[str, ...]) -> Iterator[Slice]:
+    """All connections in parts: each is written for its worker to read."""
+    facts = analysis.facts
+    for number, first in enumerate(range(0, max(len(analysis), 1), OF_SLICE)):
+        streams = np.arange(first, min(first + OF_SLICE, len(analysis)))
+        tracks, _ = extract(facts.tracks, streams)
+        write_tables(folder, f"{SLICES}/{number:05}.tables", *tracks, analysis.judged[streams].astype(np.int64))
+        what = (facts.end, facts.spans, analysis.idle_after)
+        yield Slice(folder, number, first, *what, paths, hosts, analysis.digits)
+
+
+def write_slice(part: Slice) -> None:
+    """Write the rows of some connections."""
+    flows, probes, events, judged = read_tables(part.folder, f"{SLICES}/{part.number:05}.tables")
+    facts = measure(Tracks(flows, probes, events), part.end, [Span(*one) for one in part.spans])
+    captures = [CaptureFacts(path, digits=part.digits) for path in part.paths]
+    analysis = Analysis(captures, facts, part.idle_after, np.asarray(judged, np.int8))
+    made, where = Tables(analysis, frames_as_text=True), _Where(analysis, part.paths, part.hosts)
+    for name, table in (
+        ("flows", where.of_flows(made.flows)),
+        ("probes", where.of_streams(made.probes)),
+        ("episodes", where.of_streams(made.episodes)),
+    ):
+        _write(part.folder, name, _numbered(table, part.first), part.number)
+
+
+def _numbered(table: Table, first: int) -> Table:
+    """With streams as they are among all."""
+    from pyarrow.compute import add
+
+    place = table.column_names.index("stream")
+    return table.set_column(place, "stream", add(table["stream"], first))
 
 
 class _Where:
     """When and where connections began: the day of the first packet, and the host whose capture holds it."""
 
-    def __init__(self, analysis: Analysis, hosts: Sequence[str]) -> None:
-        flows = analysis.facts.tracks.flows
-        self._days = [_day(time) for time in flows[:, FIRST_TIME].tolist()]
-        self._hosts = [hosts[file] for file in (flows[:, FIRST_FRAME] >> FRAME_BITS).tolist()]
-        self._paths = [analysis.captures[file].path for file in (flows[:, FIRST_FRAME] >> FRAME_BITS).tolist()]
-        times = [facts.first_time for facts in analysis.captures if facts.first_time is not None]
-        self._first_day = _day(min(times, default=None))
-        self._ends = [analysis.ends(stream) for stream in range(len(flows))]
-        self._ids = [community_id(*ends) for ends in self._ends]
+    def __init__(self, analysis: Analysis, paths: Sequence[str], hosts: Sequence[str]) -> None:
+        self._flows = analysis.facts.tracks.flows
+        self._captures, self._paths, self._hosts = analysis.captures, paths, hosts
+        self._ends = lru_cache(OF_SLICE)(self._ends_of)
+        self._id = lru_cache(OF_SLICE)(self._id_of)
+
+    def _ends_of(self, stream: int) -> tuple[Endpoint, Endpoint]:
+        return endpoints_of(self._flows[stream, :KEY_SIZE].tolist())
+
+    def _id_of(self, stream: int) -> str:
+        return community_id(*self._ends(stream))
 
     def of_flows(self, table: Table) -> Table:
         """With what addresses connections by: a Community ID, sortable addresses, the capture that shows it first."""
-        sides = zip(*(map(_sortable, ends) for ends in self._ends), strict=True) if self._ends else ((), ())
-        clients, servers = sides
-        table = table.append_column("community_id", _texts(self._ids))
-        table = table.append_column("client_sortable", _texts(clients))
-        table = table.append_column("server_sortable", _texts(servers))
-        return self._placed(table.append_column("capture", _texts(self._paths)), range(len(self._ends)))
+        streams = range(len(self._flows))
+        ends = [self._ends(stream) for stream in streams]
+        paths = (self._paths[file] for file in (self._flows[:, FIRST_FRAME] >> FRAME_BITS).tolist())
+        table = table.append_column("community_id", _texts(map(self._id, streams)))
+        table = table.append_column("client_sortable", _texts(_sortable(client.address) for client, _ in ends))
+        table = table.append_column("server_sortable", _texts(_sortable(server.address) for _, server in ends))
+        return self._placed(table.append_column("capture", _texts(paths)), list(streams))
 
     def of_streams(self, table: Table) -> Table:
         """Rows about one connection each."""
         streams = table["stream"].to_pylist()
-        table = table.append_column("community_id", _texts(self._ids[stream] for stream in streams))
+        table = table.append_column("community_id", _texts(map(self._id, streams)))
         return self._placed(table, streams)
 
     def of_findings(self, table: Table) -> Table:
-        """By the first connection that each is about."""
+        """By the first connection that each is about; about captures, by their first packet."""
         of = table["streams"].to_pylist()
-        ids = _lists([[self._ids[stream] for stream in streams] for streams in of])
+        ids = _lists([[self._id(stream) for stream in streams] for streams in of])
         return self._placed(table.append_column("community_ids", ids), [next(iter(some), None) for some in of])
 
     def _placed(self, table: Table, streams: Sequence[int | None]) -> Table:
-        days = _texts(self._first_day if stream is None else self._days[stream] for stream in streams)
-        hosts = _texts(NO_HOST if stream is None else self._hosts[stream] or NO_HOST for stream in streams)
-        return _in_microseconds(table).append_column("day", days).append_column("host", hosts)
+        """With the day and the host on which each of these began."""
+        times = [facts.first_time for facts in self._captures if facts.first_time is not None]
+        first = _day(min(times, default=None)), NO_HOST
+        rows = np.array([-1 if stream is None else stream for stream in streams], np.int64)
+        began = self._flows[np.maximum(rows, 0)] if len(self._flows) else np.zeros((len(rows), FLOW_SIZE), np.int64)
+        places = [
+            (day, self._hosts[file] or NO_HOST) if row >= 0 else first
+            for row, day, file in zip(
+                rows.tolist(),
+                _days(began[:, FIRST_TIME]),
+                (began[:, FIRST_FRAME] >> FRAME_BITS).tolist(),
+                strict=True,
+            )
+        ]
+        table = _in_microseconds(table).append_column("day", _texts(day for day, _ in places))
+        return table.append_column("host", _texts(host for _, host in places))
 
 
 def _captures(captures: Sequence[CaptureFacts], hosts: Sequence[str]) -> Table:
@@ -118,26 +195,26 @@ def _captures(captures: Sequence[CaptureFacts], hosts: Sequence[str]) -> Table:
     return pyarrow.Table.from_arrays(arrays, list(columns))
 
 
-def _write(folder: Folder, name: str, table: Table) -> None:
-    """A table in place of an older one."""
+def _write(folder: Folder, name: str, table: Table, part: int = 0) -> None:
+    """Rows of a table, each to its day and host; the first part has a file without any, too."""
     from pyarrow.dataset import ParquetFileFormat, write_dataset
 
-    folder.remove(name)
-    if not len(table):
+    if len(table):
+        write_dataset(
+            table,
+            folder.at(name),
+            filesystem=folder.filesystem,
+            format="parquet",
+            partitioning=PARTITIONED,
+            partitioning_flavor="hive",
+            basename_template=f"part-{part:05}-{{i}}.parquet",
+            existing_data_behavior="overwrite_or_ignore",
+            use_threads=False,  # rows stay in their order
+            max_partitions=MOST_DIRECTORIES,
+            file_options=ParquetFileFormat().make_write_options(compression="zstd"),
+        )
+    elif part == 0:
         _write_empty(folder, name, table)
-        return
-    write_dataset(
-        table,
-        folder.at(name),
-        filesystem=folder.filesystem,
-        format="parquet",
-        partitioning=PARTITIONED,
-        partitioning_flavor="hive",
-        basename_template="part-{i}.parquet",
-        use_threads=False,  # rows stay in their order
-        max_partitions=MOST_DIRECTORIES,
-        file_options=ParquetFileFormat().make_write_options(compression="zstd"),
-    )
 
 
 def _write_empty(folder: Folder, name: str, table: Table) -> None:
@@ -146,7 +223,7 @@ def _write_empty(folder: Folder, name: str, table: Table) -> None:
 
     out = io.BytesIO()
     write_table(table.drop_columns(PARTITIONED), out)
-    folder.write(f"{name}/day={NO_DAY}/host={NO_HOST}/part-0.parquet", out.getvalue())
+    folder.write(f"{name}/day={NO_DAY}/host={NO_HOST}/part-00000-0.parquet", out.getvalue())
 
 
 def _in_microseconds(table: Table) -> Table:
@@ -172,6 +249,13 @@ def _lists(values: list[list[str]]) -> Any:
     return pyarrow.array(values, pyarrow.list_(pyarrow.string()))
 
 
+def _days(times: Column) -> list[str]:
+    """The day of each time: few days, of many times."""
+    numbers = times // (DAY_S * SECOND)
+    names = {number: _day(number * DAY_S * SECOND) for number in np.unique(numbers).tolist()}
+    return [names[number] for number in numbers.tolist()]
+
+
 def _day(time: int | None) -> str:
     """The day of a time, in UTC."""
     if time is None:
@@ -183,8 +267,9 @@ def _microseconds(time: int | None) -> int | None:
     return None if time is None else time // 1000
 
 
-def _sortable(end: Endpoint) -> str:
+@lru_cache(1 << 16)
+def _sortable(address: str) -> str:
     """An address as 32 hexadecimal digits, IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2): text in the order of numbers."""
-    if ":" in end.address:
-        return socket.inet_pton(socket.AF_INET6, end.address).hex()
-    return f"{0xFFFF:024x}{socket.inet_pton(socket.AF_INET, end.address).hex()}"
+    if ":" in address:
+        return socket.inet_pton(socket.AF_INET6, address).hex()
+    return f"{0xFFFF:024x}{socket.inet_pton(socket.AF_INET, address).hex()}"

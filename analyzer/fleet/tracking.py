@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from analyzer.errors import UsageError
-from analyzer.fleet.packing import Packing, compress, decompress
-from analyzer.fleet.parcels import Block, read_block
+from analyzer.fleet.packing import Packing
+from analyzer.fleet.parcels import Block, read_block, read_tables, write_tables
 from analyzer.fleet.places import Folder
 from analyzer.kernels import Kernels, plain, ready
 from analyzer.model.captures import CaptureFacts
@@ -67,17 +66,13 @@ def track_partition(partition: Partition) -> str:
 
 def read_tracked(folder: Folder, name: str) -> Tracked:
     """What came of tracking a partition."""
-    with io.BytesIO(decompress(folder.read(name))) as octets:
-        flows, probes, events, copies = (np.load(octets, allow_pickle=False) for _ in range(4))
+    flows, probes, events, copies = read_tables(folder, name)
     return Tracked(Tracks(flows, probes, events), copies)
 
 
 def write_tracked(folder: Folder, name: str, tracked: Tracked) -> None:
     """Keep what came of tracking."""
-    out = io.BytesIO()
-    for table in (*tracked.tracks, tracked.copies):
-        np.save(out, table, allow_pickle=False)
-    folder.write(name, compress(out.getvalue()))
+    write_tables(folder, name, *tracked.tracks, tracked.copies)
 
 
 class _Waiting:

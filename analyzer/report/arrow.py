@@ -151,7 +151,9 @@ class Tables:
             beating = {beats.sender: beats for beats in flow.heartbeats}
             row = flow_row(flow, int, lambda nanoseconds: nanoseconds / 1e9)
             for side in SIDES:
-                row += [*_prober(probers.get(side)), *self._heartbeat(beating.get(side))]
+                entry = probers.get(side)
+                row += NO_PROBER if entry is None else _prober(entry)
+                row += self._heartbeat(beating.get(side))
             yield row
 
     def _heartbeat(self, beats: Heartbeat | None) -> Row:
@@ -200,3 +202,6 @@ def _prober(entry: Keepalive | None) -> Iterator[Any]:
     yield from setting_values(entry)
     yield from (None, None) if entry is None or entry.user_timeout_s is None else entry.user_timeout_s
     yield [] if entry is None else list(entry.profiles)
+
+
+NO_PROBER = tuple(_prober(None))  # of most connections

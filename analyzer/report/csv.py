@@ -35,6 +35,7 @@ COLUMNS = (
 )
 ESTIMATES = (*SETTINGS, "former_tcp_keepalive_time")
 BOUNDS = ("value", "low", "high")
+NO_BOUNDS = (None,) * len(BOUNDS)
 SETTING_COLUMNS = tuple(f"{setting}_{bound}" for setting in ESTIMATES for bound in BOUNDS)
 
 
@@ -83,4 +84,7 @@ def setting_values(entry: Keepalive | None) -> Iterator[float | None]:
     """A prober's values in the order of SETTING_COLUMNS, None for what is not known."""
     for setting in ESTIMATES:
         estimate: Estimate | None = getattr(entry, setting, None)
-        yield from (getattr(estimate, bound, None) for bound in BOUNDS)
+        if estimate is None:
+            yield from NO_BOUNDS
+        else:
+            yield from (estimate.value, estimate.low, estimate.high)

@@ -52,7 +52,7 @@ def test_damaged_and_vanished_captures_are_named(captures: Path, tmp_path: Path)
     report = scan([str(captures)], str(tmp_path / "out"), Here(), begun=vanished.unlink)
     from analyzer.fleet.results import write_results
 
-    write_results(Folder(str(tmp_path / "out")), report.analysis)
+    write_results(Folder(str(tmp_path / "out")), report.analysis, Here())
     problems = problems_of(tmp_path / "out")
     assert set(problems) == {cut.name, vanished.name, garbage.name, packed.name}
     assert problems[cut.name][0].startswith("cut short")

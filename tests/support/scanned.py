@@ -25,7 +25,7 @@ ADDED = {
 def scanned(sources: Sequence[str | Path], out: Path, **how: Any) -> Report:
     """A whole scan, with its results."""
     report = scan([str(source) for source in sources], str(out), Here(), **how)
-    write_results(Folder(str(out)), report.analysis)
+    write_results(Folder(str(out)), report.analysis, Here())
     finish(str(out))
     return report
 
