@@ -94,6 +94,11 @@ class Reader:
         self._octets = kernels.view(self._buffer)
         self._format.use(kernels)
 
+    def shorten(self, batch: int) -> None:
+        """Have batches of at most so many records from now on, or of one."""
+        self._batch = max(batch, 1)
+        self._records = self._kernels.ints(self._batch * RECORD_SIZE)
+
     @property
     def size_hint(self) -> int:
         """Bytes in the file as it lies on disk; 0 where nobody can say."""

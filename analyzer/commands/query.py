@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -41,12 +43,15 @@ def query(results: str, question: str | None, form: AnswerFormat, sql: bool, out
     The tables are flows, probes, episodes, findings and captures, each with day and host. DuckDB answers.
     """
     from analyzer.fleet.asking import Answer, ask, named_queries
+    from analyzer.fleet.folder import Folder
+    from analyzer.fleet.state import whole_state
 
+    whole_state(Folder(results))
     named = named_queries()
     if question is None:
         answer = Answer(["query", "answers"], [(one.name, one.answers) for one in named.values()])
     elif sql and question in named:
-        answer = Answer(["sql"], [(named[question].sql,)])
+        answer = Answer([], [])
     else:
         answer = ask(results, question)
     with open_output(output) as out:
@@ -67,7 +72,7 @@ def write_answer(answer: Answer, form: AnswerFormat, out: TextIO) -> None:
         import csv
 
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(answer.columns)
+        writer.writerow(map(_cell, answer.columns))
         writer.writerows([_cell(value) for value in row] for row in answer.rows)
     else:
         from analyzer.report.layout import Table, printable
@@ -86,22 +91,29 @@ def write_answer(answer: Answer, form: AnswerFormat, out: TextIO) -> None:
 
 def _cell(value: Any) -> str:
     """A value as CSV has it: text that a spreadsheet would take for a formula is marked as text."""
-    text = "" if value is None else _told(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    if value is None:
+        return ""
+    text = repr(value) if isinstance(value, float) else _told(value, "microseconds")
+    is_number = isinstance(value, (int, float))
+    return f"'{text}" if not is_number and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it."""
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
         return value
+    if isinstance(value, Decimal):
+        return float(value)
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
     if isinstance(value, dict):
         return {str(name): _plain(one) for name, one in value.items()}
-    return _told(value)
+    return _told(value, "microseconds")
 
 
-def _told(value: Any) -> str:
+def _told(value: Any, resolution: str = "milliseconds") -> str:
     """A value as text has it; times in UTC."""
     from datetime import UTC, datetime
 
@@ -111,7 +123,7 @@ def _told(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, datetime):
         moment = value.astimezone(UTC) if value.tzinfo else value
-        return moment.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", "Z")
+        return moment.isoformat(sep=" ", timespec=resolution).replace("+00:00", "Z")
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_told, value))
+        return ", ".join(_told(one, resolution) for one in value)
     return str(value)

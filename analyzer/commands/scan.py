@@ -84,11 +84,10 @@ def scan(
         raise UsageError("--workers and --memory are for workers on this machine: leave --scheduler out")
     gc.enable()  # this goes on for long
     from analyzer.fleet import cluster as clusters
+    from analyzer.fleet.folder import Folder
     from analyzer.fleet.hosts import hosts_of
-    from analyzer.fleet.places import Folder
-    from analyzer.fleet.results import write_results
-    from analyzer.fleet.scan import STATE, Settings, finish
     from analyzer.fleet.scan import scan as scan_captures
+    from analyzer.fleet.state import STATE, Settings
 
     hosts_of(["/host/file"], host_pattern)
     note = noter(quiet)
@@ -104,12 +103,11 @@ def scan(
             resume=resume,
             idle_after_s=idle_after,
             stalled=stalled,
+            pattern=host_pattern,
             begun=lambda: at_work.check_sees(Folder(output), STATE),
             notify=note,
             progress=_teller(advance),
         )
-        write_results(Folder(output), report.analysis, at_work, host_pattern)
-        finish(output)
     tell_captures(report.analysis.captures, note, verbose=verbose)
     click.echo(_summary(report, output))
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from analyzer.errors import UsageError
-from analyzer.fleet.places import NEEDED, Folder
+from analyzer.fleet.folder import Folder
+from analyzer.fleet.places import NEEDED
 from analyzer.fleet.results import TABLES
-from analyzer.fleet.scan import read_state
+from analyzer.fleet.state import whole_state
 
 
 class Named(NamedTuple):
@@ -49,13 +51,9 @@ def ask(out: str, question: str) -> Answer:
     except ImportError as error:
         raise UsageError(NEEDED) from error
     folder = Folder(out)
-    state = read_state(folder)
-    if state is None:
-        raise UsageError(f"{out} holds no results of `keepalive scan`")
-    if not state["done"]:
-        raise UsageError(f"{out} holds an interrupted scan: `keepalive scan ... -o {out} --resume` takes it up")
+    whole_state(folder)
     named = named_queries().get(question)
-    if named is None and " " not in question.strip():
+    if named is None and len(question.split()) == 1:
         raise UsageError(f"no query is called {question}: `keepalive query {out}` lists those that there are")
     with duckdb.connect() as connection:
         if not folder.local:
@@ -71,10 +69,22 @@ def ask(out: str, question: str) -> Answer:
 
 
 def _view(folder: Folder, table: str) -> str:
-    """The view of a table: its files, with the day and the host that their directories name."""
-    place = (
-        folder.at(f"{table}/*/*/*.parquet") if folder.local else f"{folder.address.rstrip('/')}/{table}/*/*/*.parquet"
-    )
-    quoted = place.replace("'", "''")
-    hive = "hive_partitioning = true, hive_types = {'day': DATE, 'host': VARCHAR}"
-    return f"CREATE VIEW {table} AS SELECT * FROM read_parquet('{quoted}', {hive}, union_by_name = true)"
+    """The view of a table: its files, with the day and the host that their directories name.
+
+    Where the directory of results itself lies must have no say, so DuckDB is not to look for patterns, nor for names of
+    columns in whole paths.
+    """
+    paths = [path if folder.local else folder.filesystem.unstrip_protocol(path) for path in folder.files(table)]
+    listed = ", ".join(map(_literal, paths))
+    start = len(paths[0].rsplit(f"/{table}/", 1)[0]) + 1 if paths else 1
+    below = f"substr(filename, {start})"
+    day = f"CAST(regexp_extract({below}, '/day=([^/]*)/', 1) AS DATE) AS day"
+    host = f"url_decode(regexp_extract({below}, '/host=([^/]*)/', 1)) AS host"
+    read = f"read_parquet([{listed}], hive_partitioning = false, filename = true, union_by_name = true)"
+    return f"CREATE VIEW {table} AS SELECT * EXCLUDE (filename), {day}, {host} FROM {read}"
+
+
+def _literal(path: str) -> str:
+    """A path for SQL, and no pattern."""
+    plain = re.sub(r"[*?\[]", lambda match: f"[{match[0]}]", path)
+    return "'" + plain.replace("'", "''") + "'"

@@ -5,24 +5,24 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from analyzer.errors import UsageError
-from analyzer.fleet.places import NEEDED, Folder
+from analyzer.fleet.folder import Folder
+from analyzer.fleet.places import NEEDED
+from analyzer.fleet.work import One, Other
 from analyzer.pipeline.run import processors
 
 if TYPE_CHECKING:
     from distributed import Client
 
-One = TypeVar("One")
-Other = TypeVar("Other")
 CONNECT_S = 15  # a scheduler that is there answers sooner
 MEMORY = 1 << 30
 DASHBOARD = "127.0.0.1:0"  # for this machine alone, on whatever port is free
 
 
 class Cluster:
-    """The workers of a scheduler; see `scan.Workers`."""
+    """The workers of a scheduler; see `work.Workers`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -43,7 +43,7 @@ class Cluster:
     def each(
         self, work: Callable[[One], Other], tasks: Sequence[One], name: str
     ) -> Iterator[tuple[int, Other | Exception]]:
-        """See `scan.Workers`; what a worker that died had to do, another one does."""
+        """See `work.Workers`; what a worker that died had to do, another one does."""
         from distributed import as_completed
         from distributed.client import Future
 

@@ -2,94 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from analyzer.analysis import Analysis
-from analyzer.fleet.parcels import Parcel, read_table
-from analyzer.fleet.places import Folder
-from analyzer.fleet.tracking import Blocks, Partition, Tracked, read_tracked, write_tracked
+from analyzer.fleet.folder import Folder
+from analyzer.fleet.parcels import Block, Parcel, read_table
+from analyzer.fleet.tracking import TRACKS, Blocks, Partition, Tracked, read_tracked, write_tracked
 from analyzer.measure import measure
 from analyzer.model.captures import CaptureFacts, running
 from analyzer.model.columns import Tracks
 from analyzer.pipeline.same_traffic.clocks import find_places
-from analyzer.pipeline.same_traffic.samples import AT, PEEKED, PEEKED_OF_EACH, SAMPLED, Sample, room_of_each
+from analyzer.pipeline.same_traffic.samples import PEEKED, PEEKED_OF_EACH, SAMPLED, Sample, room_of_each
 from analyzer.pipeline.timeline import has_moved
 from analyzer.tables.arrays import Column
-from analyzer.tables.fields import FRAME_BITS, TIME
+from analyzer.tables.fields import FRAME_BITS
 from analyzer.track.joining import join
 from analyzer.track.roles import settle_roles
 
-ALL = "tracks/all.tracks"  # the tables of all connections
+REQUESTS = 16  # to a store at one time
+One = TypeVar("One")
+Other = TypeVar("Other")
+ALL = f"{TRACKS}/all.tracks"  # the tables of all connections
 
 
 def set_clocks(folder: Folder, parcels: Sequence[Parcel], same_traffic: str) -> None:
     """Note in the facts of all captures which hold the same traffic, and how far their clocks are ahead.
 
     As one machine does that reads them all: by how they begin, and again by all of each where that shows otherwise.
+    Raises Damaged for a parcel that does not hold what it says.
     """
     captures = [parcel.facts for parcel in parcels]
-    whole = [index for index, facts in enumerate(captures) if facts.first_time is not None]
-    if same_traffic == "no" or len(whole) < 2:
+    there = [index for index, facts in enumerate(captures) if facts.first_time is not None]
+    if same_traffic == "no" or len(there) < 2:
         return
     most = max(min(PEEKED // len(parcels), PEEKED_OF_EACH), 1)
-    beginnings, begun = [], [CaptureFacts(facts.path) for facts in captures]
-    for index in whole:
-        rows = read_table(folder, parcels[index], parcels[index].beginning)
-        rows = rows[rows[:, -1] <= most, : len(SAMPLED)]
-        first = captures[index].first_time
-        begun[index].first_time = first
-        begun[index].last_time = int(rows[:, AT[TIME]].max(initial=first or 0))
-        goes_on = captures[index].packets - captures[index].other_records >= most
-        beginnings.append(Sample.of(index, rows, goes_on=goes_on))
-    find_places(beginnings, begun, join=same_traffic, translated=False, whole=False)
-    samples, room = [], room_of_each(sum(bool(facts.format) for facts in captures))
-    for index in whole:
-        sample = Sample.of(index, read_table(folder, parcels[index], parcels[index].sample), parcels[index].below)
+    begun = [CaptureFacts(facts.path) for facts in captures]
+    room = room_of_each(sum(bool(facts.format) for facts in captures))
+    beginnings, samples = [], []
+    for index, (beginning, times, whole) in zip(there, at_once(partial(_kept, folder, parcels), there), strict=True):
+        facts = captures[index]
+        begun[index].first_time = facts.first_time
+        begun[index].last_time = int(times[times[:, 0] <= most, 1].max(initial=facts.first_time or 0))
+        rows = beginning[beginning[:, -1] <= most, : len(SAMPLED)]
+        beginnings.append(Sample.of(index, rows, goes_on=facts.packets >= most))
+        sample = Sample.of(index, whole, parcels[index].below)
         sample.thin(room)
         samples.append(sample)
+    find_places(beginnings, begun, join=same_traffic, translated=False, whole=False)
     find_places(samples, captures, join=same_traffic, translated=False, whole=True)
     if not has_moved(captures, [(facts.same_traffic, facts.clock_shift) for facts in begun]):
         for facts, first_look in zip(captures, begun, strict=True):
             facts.clock_shift = first_look.clock_shift
 
 
+def _kept(folder: Folder, parcels: Sequence[Parcel], index: int) -> tuple[Column, Column, Column]:
+    """The first packets of a capture, when its first frames were captured, and its sample."""
+    name, beside = parcels[index].name, parcels[index].beside
+    return (
+        read_table(folder, name, beside.beginning, len(SAMPLED) + 1),
+        read_table(folder, name, beside.times, 2),
+        read_table(folder, name, beside.sample, len(SAMPLED)),
+    )
+
+
+def at_once(work: Callable[[One], Other], tasks: Iterable[One]) -> list[Other]:
+    """What comes of each of these, which wait for a store most of the time."""
+    with ThreadPoolExecutor(REQUESTS) as threads:
+        return list(threads.map(work, tasks))
+
+
 def partitions_to_track(folder: Folder, parcels: Sequence[Parcel], count: int) -> list[Partition]:
     """What there is to track, once clocks are set: each partition with where its packets lie."""
-    captures = [parcel.facts for parcel in parcels]
-    same_traffic = any(facts.same_traffic for facts in captures)
-    disorder = max((facts.disorder for facts in captures), default=0)
+    same_traffic = any(parcel.facts.same_traffic for parcel in parcels)
     found: list[list[Blocks]] = [[] for _ in range(count)]
-    for index, parcel in enumerate(parcels):
-        facts = parcel.facts
-        for number in sorted({block.partition for block in parcel.blocks}):
-            mine = tuple(block for block in parcel.blocks if block.partition == number)
-            start = facts.first_time or 0
-            found[number].append(Blocks(index, parcel.name, start, facts.clock_shift, facts.world, mine))
+    disorder = 0
+    for start, index in sorted((_start_of(parcel.facts), index) for index, parcel in enumerate(parcels)):
+        parcel, facts = parcels[index], parcels[index].facts
+        by_partition: dict[int, list[Block]] = {}
+        for block in parcel.blocks:
+            by_partition.setdefault(block.partition, []).append(block)
+        what = (start + facts.clock_shift, facts.clock_shift, facts.world, disorder, parcel.beside.late)
+        for number, mine in by_partition.items():
+            found[number].append(Blocks(index, parcel.name, *what, tuple(mine)))
+        disorder = max(disorder, facts.disorder)
     return [
-        Partition(number, folder, tuple(mine), len(parcels), same_traffic, disorder)
-        for number, mine in enumerate(found)
-        if mine
+        Partition(number, folder, tuple(mine), len(parcels), same_traffic) for number, mine in enumerate(found) if mine
     ]
+
+
+def _start_of(facts: CaptureFacts) -> int:
+    return (facts.first_time or 0) - facts.clock_shift
 
 
 def gather(folder: Folder, parcels: Sequence[Parcel], tracked: Sequence[str], idle_after: int) -> Analysis:
     """The analysis of all; `tracked` names what came of the partitions."""
     captures = [parcel.facts for parcel in parcels]
     parts = [read_tracked(folder, name) for name in tracked]
-    for index, facts in enumerate(captures):
-        facts.duplicates, facts.shared = (sum(int(part.copies[index, kind]) for part in parts) for kind in (0, 1))
+    copies = (
+        np.sum([part.copies for part in parts], axis=0, dtype=np.int64)
+        if parts
+        else np.zeros((len(captures), 2), np.int64)
+    )
+    for facts, (duplicates, shared) in zip(captures, copies.tolist(), strict=True):
+        facts.duplicates, facts.shared = duplicates, shared
     order = _Order(folder, parcels)
     tracks = join([part.tracks for part in parts], order)
-    write_tracked(folder, ALL, Tracked(tracks, np.zeros((0, 2), np.int64)))
+    write_tracked(folder, ALL, Tracked(settle_roles(tracks), np.zeros((0, 2), np.int64)))
     return _analysis(captures, tracks, idle_after)
+
+
+def tracks_of_all(folder: Folder) -> Tracks:
+    """The tables of all connections, as they are before anything is measured."""
+    return read_tracked(folder, ALL).tracks
 
 
 def gather_again(folder: Folder, captures: list[CaptureFacts], idle_after: int, split_tunnels: bool) -> Analysis:
     """The same analysis, from what was kept; packets can be read again where the captures are files of this host."""
-    analysis = _analysis(captures, read_tracked(folder, ALL).tracks, idle_after)
+    analysis = _analysis(captures, tracks_of_all(folder), idle_after)
     paths = [facts.path for facts in captures]
     if all(Path(path).is_file() for path in paths):
         from analyzer.kernels import plain, ready
@@ -101,18 +136,16 @@ def gather_again(folder: Folder, captures: list[CaptureFacts], idle_after: int, 
 
 def _analysis(captures: list[CaptureFacts], tracks: Tracks, idle_after: int) -> Analysis:
     ends = [facts.last_time - facts.clock_shift for facts in captures if facts.last_time is not None]
-    return Analysis(captures, measure(settle_roles(tracks), max(ends, default=0), running(captures)), idle_after)
+    return Analysis(captures, measure(tracks, max(ends, default=0), running(captures)), idle_after)
 
 
 class _Order:
     """When packets were tracked: one that is older than another before it in its file came as late as that one."""
 
     def __init__(self, folder: Folder, parcels: Sequence[Parcel]) -> None:
-        disordered = {
-            index: parcel for index, parcel in enumerate(parcels) if parcel.facts.disorder or parcel.facts.clock_steps
-        }
-        self._late = {index: read_table(folder, parcel, parcel.late) for index, parcel in disordered.items()}
-        self._shifts = {index: parcel.facts.clock_shift for index, parcel in disordered.items()}
+        disordered = [(index, parcel) for index, parcel in enumerate(parcels) if parcel.beside.late.rows]
+        self._late = {index: read_table(folder, parcel.name, parcel.beside.late, 2) for index, parcel in disordered}
+        self._shifts = {index: parcel.facts.clock_shift for index, parcel in disordered}
 
     def __call__(self, frames: Column, times: Column) -> Column:
         when = times.copy()

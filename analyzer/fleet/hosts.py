@@ -10,7 +10,8 @@ from analyzer.errors import UsageError
 
 # What rotation adds: numbers, a time, endings of formats and compressions, and the numbers that tcpdump -C puts last.
 _ENDINGS = re.compile(r"(\.(?:pcap|pcapng|cap|snoop|dmp|gz|zst|lz4|xz|bz2))*\d*$", re.IGNORECASE)
-_ROTATED = re.compile(r"(?:[-_.]\d{4,}[\dT:Z]*|(?<=\d{4})[-_.]\d+)+$")
+_NUMBERS = re.compile(r"[-_.]\d[\dT:Z]*$")
+_LONG = re.compile(r"\d{4}")  # a date, a time, a counter: not the number of a host
 
 
 def hosts_of(addresses: Sequence[str], pattern: str | None = None) -> list[str]:
@@ -44,6 +45,12 @@ def _found(pattern: str, address: str) -> str:
 
 
 def _stem(address: str) -> str:
+    """`web-03` of `web-03-20261130-0001.pcap.gz`, and of `web-03-20261130-1.pcap`."""
     name = PurePosixPath(address).name
     bare = _ENDINGS.sub("", name) or name
-    return _ROTATED.sub("", bare) or bare
+    stem, long = bare, bare
+    while match := _NUMBERS.search(stem):
+        stem = stem[: match.start()]
+        if _LONG.search(match[0]):
+            long = stem
+    return long or bare

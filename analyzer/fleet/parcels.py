@@ -1,31 +1,37 @@
 """What a scan keeps of one capture: its packets packed by partition, what it is and holds, a sample to compare.
 
-A parcel is one file: blocks of packets, the samples, then a table of contents and its size. A partition's blocks are
-read without the others; a capture that was read needs not be read again.
+A parcel is one file: blocks of packets, tables, then a table of contents and its size. A partition's blocks are read
+without the others; a capture that was read needs not be read again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+import os
 import struct
-from collections.abc import Sequence
+import zlib
 from dataclasses import asdict
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from analyzer.errors import UsageError
+from analyzer.fleet.folder import Folder
 from analyzer.fleet.packing import compress, decompress
-from analyzer.fleet.places import Folder, Found
+from analyzer.fleet.places import Found
+from analyzer.fleet.tables import as_bytes, as_tables
 from analyzer.model.captures import CaptureFacts, ClockStep, Problem, SameTraffic, Span
 from analyzer.tables.arrays import Column
 
-VERSION = 1
+VERSION = 2
+ROWS = "rows"
 FOOTER = struct.Struct("<QI")  # bytes of the table of contents, and VERSION
 DIGEST = 16  # hexadecimal digits of a parcel's name
 TAIL = 1 << 16  # bytes at the end that nearly always hold the table of contents
+
+
+class Damaged(Exception):
+    """A parcel does not hold what it says: its capture is to be read anew."""
 
 
 class Block(NamedTuple):
@@ -36,28 +42,45 @@ class Block(NamedTuple):
     size: int
     packets: int
     horizon: int
+    digest: int  # CRC-32 of its bytes
 
 
 class Kept(NamedTuple):
-    """Where a table lies in a parcel."""
+    """Where a table lies in a parcel, and how many rows it has."""
 
-    start: int
-    size: int
+    start: int = 0
+    size: int = 0
+    rows: int = 0
+
+
+class Beside(NamedTuple):
+    """The tables of a parcel."""
+
+    beginning: Kept = Kept()  # its first packets: SAMPLED and FRAME
+    times: Kept = Kept()  # of its first frames, of any kind: frame and time
+    sample: Kept = Kept()  # of all its packets: SAMPLED
+    late: Kept = Kept()  # frames that are older than one before them, each with the latest time before it
+
+
+class Manner(NamedTuple):
+    """How packets were read: a parcel that was made otherwise is made anew."""
+
+    partitions: int
+    split_tunnels: bool
 
 
 class Parcel(NamedTuple):
     """The table of contents of one capture's parcel."""
 
     found: Found
+    manner: Manner
     facts: CaptureFacts
-    blocks: tuple[Block, ...]
-    beginning: Kept  # its first packets: SAMPLED and FRAME
-    sample: Kept  # of all its packets: SAMPLED
-    below: int  # of that sample
-    late: Kept  # frames that are older than one before them
-    failed: bool  # its store failed: the next scan tries again
-    other: bool  # it is no capture, and nobody said that it is
-    seconds: float  # that its reading took
+    blocks: tuple[Block, ...] = ()
+    beside: Beside = Beside()
+    below: int = 0  # of the sample
+    failed: bool = False  # its store failed: the next scan tries again
+    other: bool = False  # it is no capture, and nobody said that it is
+    seconds: float = 0.0  # that its reading took
 
     @property
     def name(self) -> str:
@@ -72,20 +95,32 @@ class Parcel(NamedTuple):
 
 def name_of(address: str) -> str:
     """The file of the parcel of the capture at this address."""
-    return f"rows/{hashlib.sha256(address.encode()).hexdigest()[:DIGEST]}.rows"
+    return f"{ROWS}/{hashlib.sha256(os.fsencode(address)).hexdigest()[:DIGEST]}.rows"
 
 
 class Packer:
     """Writes a parcel: packets first, as they come, then the rest."""
 
     def __init__(self, out: IO[bytes]) -> None:
+        self.blocks: list[Block] = []
         self._out = out
         self._at = 0
-        self._blocks: list[Block] = []
 
     def add(self, partition: int, packed: bytes, packets: int, horizon: int) -> None:
         """So many packets of one partition, and until when the capture has been read."""
-        self._blocks.append(Block(partition, *self._write(packed), packets, horizon))
+        self.blocks.append(Block(partition, *self._write(packed), packets, horizon, zlib.crc32(packed)))
+
+    def keep(self, table: Column) -> Kept:
+        """Write a table beside the packets."""
+        return Kept(*self._write(as_bytes(table)), len(table))
+
+    def finish(self, parcel: Parcel) -> Parcel:
+        """Write the table of contents, with the blocks that were added."""
+        parcel = parcel._replace(blocks=tuple(self.blocks))
+        contents = compress(json.dumps(parcel._replace(facts=asdict(parcel.facts))).encode())  # type: ignore[arg-type]
+        self._write(contents)
+        self._write(FOOTER.pack(len(contents), VERSION))
+        return parcel
 
     def _write(self, octets: bytes) -> tuple[int, int]:
         start = self._at
@@ -93,92 +128,56 @@ class Packer:
         self._at += len(octets)
         return start, len(octets)
 
-    def keep(self, table: Column) -> Kept:
-        """Write a table beside the packets."""
-        return Kept(*self._write(_as_bytes(table)))
-
-    def finish(
-        self,
-        found: Found,
-        facts: CaptureFacts,
-        kept: Sequence[Kept],
-        below: int,
-        *,
-        failed: bool,
-        other: bool,
-        seconds: float,
-    ) -> Parcel:
-        """Write the table of contents; `kept` are the beginning, the sample, and late frames, as a Parcel has them."""
-        beginning, sample, late = kept
-        parcel = Parcel(found, facts, tuple(self._blocks), beginning, sample, below, late, failed, other, seconds)
-        contents = compress(json.dumps(parcel._replace(facts=asdict(facts))).encode())  # type: ignore[arg-type]
-        self._write(contents)
-        self._write(FOOTER.pack(len(contents), VERSION))
-        return parcel
-
 
 def read_parcel(folder: Folder, name: str) -> Parcel | None:
-    """The table of contents of a parcel; None where it is of another version, or no parcel."""
-    tail = folder.read(name, start=-TAIL)
-    if len(tail) < FOOTER.size:
-        return None
-    size, version = FOOTER.unpack(tail[-FOOTER.size :])
-    if version != VERSION:
-        return None
-    if size + FOOTER.size > len(tail):
-        tail = folder.read(name, start=-(size + FOOTER.size))
+    """The table of contents of a parcel; None where it is of another version, or none."""
     try:
-        return _parcel(json.loads(decompress(tail[-FOOTER.size - size : -FOOTER.size])))
-    except (ValueError, TypeError, KeyError, IndexError):
+        tail = folder.read(name, start=-TAIL)
+        size, version = FOOTER.unpack(tail[-FOOTER.size :])
+        if version != VERSION:
+            return None
+        if size + FOOTER.size > len(tail):
+            tail = folder.read(name, start=-(size + FOOTER.size))
+        parcel = _parcel(json.loads(decompress(tail[-FOOTER.size - size : -FOOTER.size])))
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, struct.error):
         return None
+    return parcel if parcel.name == name else None
 
 
 def read_block(folder: Folder, name: str, block: Block) -> bytes:
-    """The packets of a block, packed."""
-    return folder.read(name, start=block.start, end=block.start + block.size)
+    """The packets of a block, packed; raises Damaged where they are not there as they were written."""
+    octets = _read(folder, name, block.start, block.size)
+    if zlib.crc32(octets) != block.digest:
+        raise Damaged(name)
+    return octets
 
 
-def read_table(folder: Folder, parcel: Parcel, kept: Kept) -> Column:
-    """A table of a parcel."""
-    return _from_bytes(folder.read(parcel.name, start=kept.start, end=kept.start + kept.size))
-
-
-def write_tables(folder: Folder, name: str, *tables: Column) -> None:
-    """Tables as one file."""
-    out = io.BytesIO()
-    for table in tables:
-        np.save(out, table, allow_pickle=False)
-    folder.write(name, compress(out.getvalue()))
-
-
-def read_tables(folder: Folder, name: str) -> list[Column]:
-    """The tables in a file; raises UsageError where they cannot be read."""
+def read_table(folder: Folder, name: str, kept: Kept, columns: int) -> Column:
+    """A table of a parcel, with so many columns; raises Damaged where it is not there as it was written."""
+    if not kept.rows:
+        return np.zeros((0, columns), np.int64)
     try:
-        octets = io.BytesIO(decompress(folder.read(name)))
-        tables = []
-        while octets.tell() < len(octets.getbuffer()):
-            tables.append(np.asarray(np.load(octets, allow_pickle=False)))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{folder.at(name)} cannot be read: {error}") from error
-    return tables
+        (table,) = as_tables(_read(folder, name, kept.start, kept.size))
+        return table.reshape(-1, columns)
+    except ValueError as error:
+        raise Damaged(name) from error
 
 
-def _as_bytes(table: Column) -> bytes:
-    out = io.BytesIO()
-    np.save(out, table, allow_pickle=False)
-    return compress(out.getvalue())
-
-
-def _from_bytes(octets: bytes) -> Column:
-    return np.asarray(np.load(io.BytesIO(decompress(octets)), allow_pickle=False))
+def _read(folder: Folder, name: str, start: int, size: int) -> bytes:
+    try:
+        octets = folder.read(name, start=start, end=start + size)
+    except FileNotFoundError as error:
+        raise Damaged(name) from error
+    if len(octets) != size:
+        raise Damaged(name)
+    return octets
 
 
 def _parcel(read: list[Any]) -> Parcel:
-    found, facts, blocks, beginning, sample, below, late, failed, other, seconds = read
+    found, manner, facts, blocks, beside, below, failed, other, seconds = read
+    kept = Beside(*(Kept(*one) for one in beside))
     places = tuple(Block(*one) for one in blocks)
-    kept = (Kept(*one) for one in (beginning, sample, late))
-    first, whole, behind = kept
-    return Parcel(Found(*found), facts_of(facts), places, first, whole, below, behind, failed, other, seconds)
+    return Parcel(Found(*found), Manner(*manner), facts_of(facts), places, kept, below, failed, other, seconds)
 
 
 def facts_of(read: dict[str, Any]) -> CaptureFacts:

@@ -1,28 +1,26 @@
-"""Where captures lie and results go: a path, or an address that fsspec knows (`s3://`, `gs://`, `sftp://`, `http://`)."""
+"""Where captures lie: a path, or an address that fsspec knows (`s3://`, `gs://`, `sftp://`, `http://`)."""
 
 from __future__ import annotations
 
-import contextlib
-import io
+import glob
 import os
-import queue
-import threading
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from analyzer.errors import CaptureError, UsageError
+from analyzer.errors import UsageError
 
-PIECE = 1 << 22  # bytes that one request fetches
-PIECES_AHEAD = 3  # fetched before anybody has asked for them
-STALLED_S = 60.0  # a store that says nothing for so long is asked again
 NEEDED = "scan and query need more than is installed: pip install 'tcp-keepalive-analyzer[fleet]'"
+# What lies beside captures, and nobody would take for one.
 OTHERS = frozenset((".rows", ".tracks", ".tmp", ".parquet", ".json", ".ndjson", ".csv", ".html", ".txt", ".md", ".log"))
-STAMPS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")  # what changes with a file's contents
+STAMPS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created", "Last-Modified")  # change with contents
+LISTED_WHOLE = frozenset(("file", "s3", "s3a", "gs", "gcs", "abfs", "az"))  # a listing says what `info` would
+Notify = Callable[[str], None]
 
 
 class Found(NamedTuple):
-    """A capture as its store lists it; `stamp` changes when the file does."""
+    """A capture as its store lists it; `stamp` changes when the file does, and is empty where nothing says that."""
 
     address: str
     size: int
@@ -30,38 +28,98 @@ class Found(NamedTuple):
     named: bool = False  # itself, not a directory or a pattern: then it is meant to be a capture
 
 
-def find_captures(sources: Iterable[str]) -> list[Found]:
+def find_captures(sources: Iterable[str], notify: Notify = lambda text: None) -> list[Found]:
     """The captures that these name - a file, a pattern, a directory with all below it - in order of their addresses.
 
-    Raises UsageError where a store cannot be asked, or a source names nothing.
+    `notify` is told what cannot be looked into. Raises UsageError where a store cannot be asked, or a source names
+    nothing.
     """
     found: dict[str, Found] = {}
     for source in sources:
-        mine = list(_find(source))
+        mine = list(_in_store(source) if is_address(source) else _in_files(source, notify))
         if not mine:
             raise UsageError(f"{source}: no capture there")
-        found |= {one.address: one for one in mine}
+        for one in mine:
+            if one.named or one.address not in found:
+                found[one.address] = one
     return [found[address] for address in sorted(found)]
 
 
-def _find(source: str) -> Iterator[Found]:
-    filesystem, path = _at(source)
+def is_address(source: str) -> bool:
+    """Whether this is the address of a store, and no path."""
+    return "://" in source
+
+
+def _in_files(source: str, notify: Notify) -> Iterator[Found]:
+    path = Path(source)
+    if path.is_dir():
+        yield from _below(source, notify)
+    elif os.path.lexists(source):
+        yield _file(source, named=True)
+    elif glob.has_magic(source):
+        for name in glob.iglob(source, recursive=True):  # noqa: PTH207
+            if Path(name).is_file() and not _is_other(name):
+                yield _file(name)
+
+
+def _below(folder: str, notify: Notify) -> Iterator[Found]:
+    """All files below a directory, behind links, too; of what has been looked at once nothing again."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        try:
+            status = os.stat(here)  # noqa: PTH116
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
+        except OSError as error:
+            notify(f"{here}: cannot be looked into: {error.strerror or error}")
+            continue
+        for entry in entries:
+            if entry.is_dir():
+                waiting.append(entry.path)
+            elif entry.is_file() and not _is_other(entry.name):
+                yield _file(entry.path)
+            elif entry.is_symlink() and not entry.is_file():
+                notify(f"{entry.path}: leads nowhere")
+
+
+def _file(path: str, *, named: bool = False) -> Found:
     try:
-        if any(letter in path for letter in "*?["):
-            listed = filesystem.glob(path, detail=True)
-        elif filesystem.isdir(path):
-            listed = filesystem.find(path, detail=True)
-        else:
-            listed = {path: filesystem.info(path)}
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:  # a link that leads nowhere, which is told when it is read
+        return Found(os.path.abspath(path), 0, "", named)  # noqa: PTH100
+    return Found(os.path.abspath(path), status.st_size, str(status.st_mtime_ns), named)  # noqa: PTH100
+
+
+def _in_store(source: str) -> Iterator[Found]:
+    filesystem, path = store_of(source)
+    try:
+        listed = _listed(filesystem, path, source)
     except FileNotFoundError:
         return
-    except OSError as error:
-        raise UsageError(f"{source}: {error.strerror or error}") from error
     except Exception as error:  # each store has errors of its own
-        raise UsageError(f"{source}: {error}") from error
+        raise UsageError(f"{source}: {getattr(error, 'strerror', None) or error or type(error).__name__}") from error
+    whole = not LISTED_WHOLE.isdisjoint(protocols_of(filesystem))
     for name, info in sorted(listed.items()):
         if info.get("type") == "file" and (name == path or not _is_other(name)):
-            yield Found(_address(filesystem, name), int(info.get("size") or 0), _stamp(info), name == path)
+            told = info if whole else filesystem.info(name)
+            address = str(filesystem.unstrip_protocol(name))
+            yield Found(address, int(told.get("size") or 0), _stamp(told), name == path)
+
+
+def _listed(filesystem: Any, path: str, source: str) -> dict[str, dict[str, Any]]:
+    if any(letter in path for letter in "*?["):
+        found: dict[str, dict[str, Any]] = filesystem.glob(path, detail=True)
+        return found
+    # Of a file some stores would send the whole, were they asked whether it is a directory.
+    info = {} if source.endswith("/") else filesystem.info(path)
+    if info.get("type") == "file":
+        return {path: info}
+    below: dict[str, dict[str, Any]] = filesystem.find(path, detail=True)
+    return below
 
 
 def _is_other(name: str) -> bool:
@@ -70,190 +128,57 @@ def _is_other(name: str) -> bool:
 
 
 def look_again(found: Found) -> Found | None:
-    """What a store says of this capture now; None where it is gone, or cannot be asked."""
-    filesystem, path = _at(found.address)
+    """What a store says of this capture now; None where it is gone. Raises OSError where it cannot be asked."""
+    if not is_address(found.address):
+        return _file(found.address, named=found.named) if Path(found.address).exists() else None
+    filesystem, path = store_of(found.address)
+    filesystem.invalidate_cache()
     try:
-        filesystem.invalidate_cache()
         info = filesystem.info(path)
-    except Exception:
+    except FileNotFoundError:
         return None
+    except Exception as error:
+        raise OSError(str(error) or type(error).__name__) from error
     return found._replace(size=int(info.get("size") or 0), stamp=_stamp(info))
 
 
 def _stamp(info: dict[str, Any]) -> str:
-    for name in STAMPS:
-        if info.get(name):
-            return str(info[name]).strip('"')
-    return str(info.get("size") or 0)
+    return next((str(info[name]).strip('"') for name in STAMPS if info.get(name)), "")
 
 
-class Streamed(io.RawIOBase):
-    """A file of a store, read once from front to back by a thread that is ahead: nothing of it is kept.
-
-    Raises OSError where the store fails, or says nothing for `stalled` seconds.
-    """
-
-    def __init__(self, file: IO[bytes], stalled: float = STALLED_S) -> None:
-        super().__init__()
-        self.failed = False
-        self._file, self._stalled = file, stalled
-        self._pieces: queue.Queue[bytes | Exception] = queue.Queue(PIECES_AHEAD)
-        self._piece = memoryview(b"")
-        self._ended = self._stop = False
-        threading.Thread(target=self._fetch, daemon=True).start()
-
-    def _fetch(self) -> None:
-        try:
-            while not self._stop:
-                piece = self._file.read(PIECE)
-                self._put(piece)
-                if not piece:
-                    return
-        except Exception as error:  # whatever a store's library raises
-            self._put(error)
-
-    def _put(self, piece: bytes | Exception) -> None:
-        while not self._stop:
-            with contextlib.suppress(queue.Full):
-                self._pieces.put(piece, timeout=0.1)
-                return
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill some of the buffer; 0 at the end."""
-        if not self._piece and not self._ended:
-            self._piece = memoryview(self._next())
-            self._ended = not self._piece
-        view = memoryview(buffer)
-        count = min(len(view), len(self._piece))
-        view[:count] = self._piece[:count]
-        self._piece = self._piece[count:]
-        return count
-
-    def _next(self) -> bytes:
-        try:
-            piece = self._pieces.get(timeout=self._stalled)
-        except queue.Empty:
-            self.failed = self._ended = True
-            raise OSError(f"the store has said nothing for {self._stalled:g} s") from None
-        if isinstance(piece, Exception):
-            self.failed = self._ended = True
-            raise OSError(str(piece) or type(piece).__name__) from piece
-        return piece
-
-    def close(self) -> None:
-        """Read no more."""
-        self._stop = True
-        super().close()
-
-
-def open_stream(address: str, stalled: float = STALLED_S) -> Streamed:
-    """A capture's bytes; raises CaptureError when it cannot be opened."""
-    filesystem, path = _at(address)
-    try:
-        return Streamed(filesystem.open(path, "rb", block_size=PIECE, cache_type="none"), stalled)
-    except FileNotFoundError as error:
-        raise CaptureError("cannot be opened: No such file or directory", path=address) from error
-    except Exception as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise CaptureError(f"cannot be opened: {reason}", path=address) from error
-
-
-class Folder:
-    """A directory of results, in whatever store; each file in it is whole or not there."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.filesystem, self._path = _at(address)
-
-    def __reduce__(self) -> tuple[type[Folder], tuple[str]]:
-        return Folder, (self.address,)
-
-    def at(self, name: str) -> str:
-        """The path of a file in it, as its store has it."""
-        return f"{self._path.rstrip('/')}/{name}"
-
-    @property
-    def local(self) -> bool:
-        """Whether it lies in this machine's own file system, which other machines may not see."""
-        return "file" in _protocols(self.filesystem)
-
-    def write(self, name: str, octets: bytes) -> None:
-        """Write a file."""
-        with self.written(name) as out:
-            out.write(octets)
-
-    @contextlib.contextmanager
-    def written(self, name: str) -> Iterator[IO[bytes]]:
-        """A file to write: made beside, and renamed once it is whole; most stores do so by themselves."""
-        path = self.at(name)
-        if not self.local:
-            with self.filesystem.open(path, "wb") as out:
-                try:
-                    yield out
-                except BaseException:
-                    with contextlib.suppress(Exception):
-                        out.discard()
-                    raise
-            return
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        try:
-            with beside.open("wb") as out:
-                yield out
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
-
-    def read(self, name: str, start: int | None = None, end: int | None = None) -> bytes:
-        """A file's bytes, or some of them: from its end where `start` is negative. Raises FileNotFoundError."""
-        octets: bytes = self.filesystem.cat_file(self.at(name), start=start, end=end)
-        return octets
-
-    def names(self, below: str) -> list[str]:
-        """The files directly in a directory of it, in order of name; none where it is not there."""
-        self.filesystem.invalidate_cache()
-        try:
-            listed = self.filesystem.ls(self.at(below), detail=False)
-        except FileNotFoundError:
-            return []
-        return sorted(str(name).rsplit("/", 1)[-1] for name in listed)
-
-    def exists(self, name: str) -> bool:
-        """Whether there is such a file."""
-        self.filesystem.invalidate_cache()
-        return bool(self.filesystem.exists(self.at(name)))
-
-    def remove(self, below: str) -> None:
-        """Remove a directory of it with all in it, if it is there."""
-        self.filesystem.invalidate_cache()
-        if self.filesystem.exists(self.at(below)):
-            self.filesystem.rm(self.at(below), recursive=True)
-
-
-def _at(address: str) -> tuple[Any, str]:
-    """The file system of an address, and the path in it."""
+def store_of(address: str) -> tuple[Any, str]:
+    """The file system of an address, and the path in it; raises UsageError where there is no such."""
     try:
         import fsspec
     except ImportError as error:
         raise UsageError(NEEDED) from error
+    if not is_address(address):
+        return fsspec.filesystem("file"), os.path.abspath(address)  # noqa: PTH100
+    if "::" in address:
+        raise UsageError(f"{address}: name a file of a store, not one inside another")
     try:
         filesystem, path = fsspec.core.url_to_fs(address)
-    except ImportError as error:  # the store's own library
-        raise UsageError(f"{address}: {error}") from error
-    except ValueError as error:
+    except (ImportError, ValueError) as error:  # the store's own library lacks, or nobody knows such a store
         raise UsageError(f"{address}: {error}") from error
     return filesystem, path
 
 
-def _protocols(filesystem: Any) -> tuple[str, ...]:
+def protocols_of(filesystem: Any) -> tuple[str, ...]:
+    """By which names a file system is known."""
     protocol = filesystem.protocol
     return (protocol,) if isinstance(protocol, str) else tuple(protocol)
 
 
-def _address(filesystem: Any, name: str) -> str:
-    return name if "file" in _protocols(filesystem) else str(filesystem.unstrip_protocol(name))
+def open_file(address: str) -> Any:
+    """A capture, to be read from front to back; raises whatever its store raises.
+
+    What is no file of this machine - a pipe that took its place - is refused, for it might never say anything.
+    """
+    if not is_address(address):
+        descriptor = os.open(address, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError("no regular file")
+        return open(descriptor, "rb", buffering=0)  # noqa: PTH123
+    filesystem, path = store_of(address)
+    return filesystem.open(path, "rb", cache_type="none")

@@ -14,9 +14,11 @@ import numpy as np
 
 from analyzer.analysis import Analysis
 from analyzer.errors import UsageError
+from analyzer.fleet.folder import Folder
+from analyzer.fleet.gathering import tracks_of_all
 from analyzer.fleet.hosts import hosts_of
-from analyzer.fleet.parcels import read_tables, write_tables
-from analyzer.fleet.places import Folder
+from analyzer.fleet.tables import read_tables, write_tables
+from analyzer.fleet.work import Workers
 from analyzer.measure import KEY_SIZE, endpoints_of, measure
 from analyzer.model.captures import CaptureFacts, Span
 from analyzer.model.columns import Tracks
@@ -31,12 +33,11 @@ from analyzer.track.renumber import extract
 if TYPE_CHECKING:
     from pyarrow import Table
 
-    from analyzer.fleet.scan import Workers
 
 TABLES = ("flows", "probes", "episodes", "findings", "captures")
 PARTITIONED = ["day", "host"]
 NO_DAY, NO_HOST = "1970-01-01", "unknown"
-MOST_DIRECTORIES = 1 << 16
+MOST_DIRECTORIES = 1 << 30
 SLICES = "slices"
 OF_SLICE = 20_000  # connections, whose rows take some 200 MB on their way
 DAY_S = 86_400
@@ -58,7 +59,7 @@ class Slice(NamedTuple):
 
 def write_results(folder: Folder, analysis: Analysis, workers: Workers, pattern: str | None = None) -> None:
     """Write all tables anew: those with a row for each connection by workers. `pattern` is as in `hosts_of`."""
-    paths = tuple(facts.path for facts in analysis.captures)
+    paths = tuple(_readable(facts.path) for facts in analysis.captures)
     hosts = tuple(hosts_of(paths, pattern))
     for name in TABLES:
         folder.remove(name)
@@ -74,10 +75,10 @@ def write_results(folder: Folder, analysis: Analysis, workers: Workers, pattern:
 
 def _slices(folder: Folder, analysis: Analysis, paths: tuple[str, ...], hosts: tuple[str, ...]) -> Iterator[Slice]:
     """All connections in parts: each is written for its worker to read."""
-    facts = analysis.facts
+    facts, whole = analysis.facts, tracks_of_all(folder)
     for number, first in enumerate(range(0, max(len(analysis), 1), OF_SLICE)):
         streams = np.arange(first, min(first + OF_SLICE, len(analysis)))
-        tracks, _ = extract(facts.tracks, streams)
+        tracks, _ = extract(whole, streams)
         write_tables(folder, f"{SLICES}/{number:05}.tables", *tracks, analysis.judged[streams].astype(np.int64))
         what = (facts.end, facts.spans, analysis.idle_after)
         yield Slice(folder, number, first, *what, paths, hosts, analysis.digits)
@@ -170,7 +171,7 @@ def _captures(captures: Sequence[CaptureFacts], hosts: Sequence[str]) -> Table:
     problem = pyarrow.struct([("offset", pyarrow.int64()), ("reason", pyarrow.string())])
     columns: dict[str, tuple[Any, list[Any]]] = {
         "capture": (pyarrow.int64(), list(range(len(captures)))),
-        "path": (pyarrow.string(), [facts.path for facts in captures]),
+        "path": (pyarrow.string(), [_readable(facts.path) for facts in captures]),
         "format": (pyarrow.string(), [facts.format for facts in captures]),
         "packets": (pyarrow.int64(), [facts.packets for facts in captures]),
         "tcp_packets": (pyarrow.int64(), [facts.tcp_packets for facts in captures]),
@@ -265,6 +266,11 @@ def _day(time: int | None) -> str:
 
 def _microseconds(time: int | None) -> int | None:
     return None if time is None else time // 1000
+
+
+def _readable(path: str) -> str:
+    """A path as text: names of files need not be any."""
+    return path.encode(errors="backslashreplace").decode()
 
 
 @lru_cache(1 << 16)

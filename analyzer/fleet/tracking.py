@@ -7,18 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analyzer.errors import UsageError
+from analyzer.fleet.folder import Folder
 from analyzer.fleet.packing import Packing
-from analyzer.fleet.parcels import Block, read_block, read_tables, write_tables
-from analyzer.fleet.places import Folder
+from analyzer.fleet.parcels import Block, Damaged, Kept, read_block, read_table
+from analyzer.fleet.tables import read_tables, write_tables
 from analyzer.kernels import Kernels, plain, ready
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Packets, Tracks
 from analyzer.pipeline.merging import Merging
 from analyzer.tables.arrays import Column
-from analyzer.tables.fields import FRAME, NEVER, TUNNEL, TUNNEL_SPLIT, WORLD
+from analyzer.tables.fields import FRAME, NEVER, PACKET_SIZE, TIME, TUNNEL, TUNNEL_SPLIT, WORLD
 from analyzer.tables.frames import in_file
 from analyzer.track import Tracker
+
+TRACKS = "tracks"
 
 
 class Blocks(NamedTuple):
@@ -29,6 +31,8 @@ class Blocks(NamedTuple):
     start: int  # by its own clock
     shift: int  # nanoseconds that its clock is ahead
     world: int
+    disorder: int  # nanoseconds by which packets of captures that began no later are out of order
+    late: Kept
     blocks: tuple[Block, ...]
 
 
@@ -40,7 +44,6 @@ class Partition(NamedTuple):
     captures: tuple[Blocks, ...]
     files: int  # in the whole scan
     same_traffic: bool
-    disorder: int
 
 
 class Tracked(NamedTuple):
@@ -50,18 +53,28 @@ class Tracked(NamedTuple):
     copies: Column
 
 
-def track_partition(partition: Partition) -> str:
-    """Track it, and write what came of it; return the name of that file."""
+class Done(NamedTuple):
+    """A partition that was tracked: the file that says what came of it; or a parcel that is damaged."""
+
+    name: str = ""
+    damaged: str = ""
+
+
+def track_partition(partition: Partition) -> Done:
+    """Track it, and write what came of it."""
     kernels = ready() or plain()
     tracker = Tracker(kernels, files=partition.files, same_traffic=partition.same_traffic)
-    for packets in Merging(kernels, _Waiting(partition, kernels)).batches():
-        tracker.feed(packets)
-    name = f"tracks/{partition.number:05}.tracks"
+    try:
+        for packets in Merging(kernels, _Waiting(partition, kernels)).batches():
+            tracker.feed(packets)
+    except Damaged as error:
+        return Done(damaged=str(error))
     counted = [CaptureFacts("") for _ in range(partition.files)]
     tracker.note_copies(counted)
     copies = np.array([(facts.duplicates, facts.shared) for facts in counted], np.int64)
+    name = f"{TRACKS}/{partition.number:05}.tracks"
     write_tracked(partition.folder, name, Tracked(tracker.living(), copies))
-    return name
+    return Done(name)
 
 
 def read_tracked(folder: Folder, name: str) -> Tracked:
@@ -79,7 +92,7 @@ class _Waiting:
     """Captures whose blocks of this partition have not been read, in order of their beginnings."""
 
     def __init__(self, partition: Partition, kernels: Kernels) -> None:
-        self._folder, self._kernels, self._disorder = partition.folder, kernels, partition.disorder
+        self._folder, self._kernels = partition.folder, kernels
         self._packing = Packing(kernels)
         self._captures = deque(sorted(partition.captures, key=_start_of))
 
@@ -87,7 +100,7 @@ class _Waiting:
         """Whether a capture begins before the end of what is at hand, or at all where nothing is."""
         if not self._captures or horizon is None:
             return bool(self._captures)
-        return _start_of(self._captures[0]) <= horizon - self._disorder
+        return _start_of(self._captures[0])[0] <= horizon - self._captures[0].disorder
 
     def open_next(self) -> _Lane:
         """The one that begins first."""
@@ -97,12 +110,16 @@ class _Waiting:
         """Nothing is to be done."""
 
 
-def _start_of(capture: Blocks) -> int:
-    return capture.start - capture.shift
+def _start_of(capture: Blocks) -> tuple[int, int]:
+    return capture.start - capture.shift, capture.file
 
 
 class _Lane:
-    """What one capture holds of a partition, block by block."""
+    """What one capture holds of a partition: some at a time, none of which is older than one of its file before it.
+
+    A packet that is older comes as late as the latest before it. Where that one is of another partition, the packets
+    of a block are handed out in parts, and `latest` is raised between them.
+    """
 
     def __init__(self, folder: Folder, capture: Blocks, kernels: Kernels, packing: Packing) -> None:
         self.index, self.shift = capture.file, capture.shift
@@ -111,37 +128,66 @@ class _Lane:
         self.row = 0
         self.horizon = NEVER
         self._folder, self._capture, self._packing = folder, capture, packing
-        self._kernels, self._rows = kernels, kernels.ints(0)
+        self._kernels, self._table = kernels, kernels.ints(0)
         self._blocks = deque(capture.blocks)
+        self._late = read_table(folder, capture.name, capture.late, 2)
+        self._rows = np.zeros((0, PACKET_SIZE), np.int64)
+        self._parts: deque[tuple[int, int, int]] = deque()  # from which row to which, not before which time
 
     def advance(self) -> bool:
-        """Read the next block; False when there is none."""
+        """Have the next packets; False when there are none."""
         self.row = 0
-        if not self._blocks:
+        if not self._parts and not self._read_block():
             self.packets = Packets((), 0)
             return False
+        start, stop, since = self._parts.popleft()
+        if since != NEVER:
+            self.latest = max(self.latest, since - self.shift)
+        rows = self._rows[start:stop]
+        self.packets = Packets(self._filled(rows), len(rows))
+        return True
+
+    def _read_block(self) -> bool:
+        if not self._blocks:
+            return False
         block = self._blocks.popleft()
-        name = self._capture.name
         try:
-            rows = self._packing.unpack(read_block(self._folder, name, block))
+            rows = self._packing.unpack(read_block(self._folder, self._capture.name, block))
         except ValueError as error:
-            raise UsageError(f"{self._folder.at(name)} is damaged ({error}): remove it, and --resume") from error
+            raise Damaged(self._capture.name) from error
+        self._parts.extend(self._in_parts(rows))
         rows[:, FRAME] += in_file(self.index)
         if self._capture.world:
             rows[:, TUNNEL] |= TUNNEL_SPLIT | self._capture.world << WORLD
-        self.packets = Packets(self._filled(rows), len(rows))
+        self._rows = rows
         self.horizon = block.horizon - self.shift
         return True
 
+    def _in_parts(self, rows: Column) -> list[tuple[int, int, int]]:
+        times = rows[:, TIME]
+        latest = times.copy()
+        if len(self._late):
+            place = np.minimum(np.searchsorted(self._late[:, 0], rows[:, FRAME]), len(self._late) - 1)
+            known = self._late[place, 0] == rows[:, FRAME]
+            latest[known] = self._late[place[known], 1]
+        later = np.ones(len(rows), bool)
+        later[1:] = latest[1:] > latest[:-1]
+        raised = latest > times
+        starts = np.flatnonzero(later & raised).tolist()
+        if not starts or starts[0]:
+            starts.insert(0, 0)
+        since = np.where(raised, latest, NEVER).tolist()
+        return [(start, stop, since[start]) for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True)]
+
     def use(self, kernels: Kernels) -> None:
         """Go on with these kernels."""
-        self._kernels, self._rows = kernels, kernels.ints(0)
+        self._kernels, self._table = kernels, kernels.ints(0)
 
     def _filled(self, rows: Column) -> Any:
-        """A flat table as these kernels read it, which the next block overwrites."""
-        if len(self._rows) < rows.size:
-            self._rows = self._kernels.ints(rows.size)
-        flat: Any = self._rows
+        """A flat table as these kernels read it, which the next packets overwrite."""
+        if len(self._table) < rows.size:
+            self._table = self._kernels.ints(rows.size)
+        flat: Any = self._table
         if self._kernels.compiled:
             np.asarray(flat)[: rows.size] = rows.ravel()
         else:

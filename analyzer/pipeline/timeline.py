@@ -69,7 +69,7 @@ class Timeline:
             self._adopt(known)
         elif join != "no" and len(self._waiting) > 1:
             self._compare_beginnings()
-        self._waiting.sort(key=self._start_of, reverse=True)
+        self._waiting.sort(key=lambda one: (self._start_of(one), one.index), reverse=True)
 
     def _start_of(self, one: Peek) -> int:
         return one.start - self.captures[one.index].clock_shift

@@ -17,9 +17,7 @@ import numpy as np
 
 from analyzer import analyze
 from analyzer.fleet.cluster import Cluster, cluster
-from analyzer.fleet.places import Folder
-from analyzer.fleet.results import write_results
-from analyzer.fleet.scan import Report, finish, scan
+from analyzer.fleet.scan import Report, scan
 
 MOST_RATIO = 1 / 1.7  # two workers of one
 MOST_BULK, MOST_IDLE = 12, 100  # bytes of a packet from reading to tracking
@@ -97,8 +95,6 @@ def scan_once(captures: Path, workers: Cluster) -> Run:
     with tempfile.TemporaryDirectory() as out:
         begun = time.perf_counter()
         report = scan([str(captures)], out, workers)
-        write_results(Folder(out), report.analysis, workers)
-        finish(out)
         seconds = time.perf_counter() - begun
     return Run(seconds, report, max(workers.peaks()))
 

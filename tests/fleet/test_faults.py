@@ -18,8 +18,12 @@ from scanned import differences, scanned
 
 from analyzer.errors import CaptureError, UsageError
 from analyzer.fleet import reading
-from analyzer.fleet.places import Folder, Streamed, find_captures, open_stream
-from analyzer.fleet.scan import Here, load, scan
+from analyzer.fleet.folder import Folder
+from analyzer.fleet.places import find_captures
+from analyzer.fleet.scan import load, scan
+from analyzer.fleet.state import Settings
+from analyzer.fleet.streaming import Streamed, open_stream
+from analyzer.fleet.work import Here
 
 RECORDINGS = sorted(ROOT.glob("captures/*/capture.pcap"))
 
@@ -50,9 +54,6 @@ def test_damaged_and_vanished_captures_are_named(captures: Path, tmp_path: Path)
     garbage.write_bytes(garbage.read_bytes()[:200] + b"\xff" * 400)
     packed.write_bytes(gzip.compress(packed.read_bytes())[:-30])
     report = scan([str(captures)], str(tmp_path / "out"), Here(), begun=vanished.unlink)
-    from analyzer.fleet.results import write_results
-
-    write_results(Folder(str(tmp_path / "out")), report.analysis, Here())
     problems = problems_of(tmp_path / "out")
     assert set(problems) == {cut.name, vanished.name, garbage.name, packed.name}
     assert problems[cut.name][0].startswith("cut short")
@@ -61,7 +62,7 @@ def test_damaged_and_vanished_captures_are_named(captures: Path, tmp_path: Path)
     assert report.captures == 12
     # What vanished is tried again, and is known once it is back.
     vanished.write_bytes(RECORDINGS[0].read_bytes())
-    again = scan([str(captures)], str(tmp_path / "out"), Here(), resume=True)
+    again = scan([str(captures)], str(tmp_path / "out"), Here())
     assert (again.read, again.captures) == (1, 12)
 
 
@@ -76,7 +77,7 @@ def test_a_capture_that_is_written_to_is_named_and_read_anew(captures: Path, tmp
     report = scan([str(captures)], str(tmp_path / "out"), Here(), begun=grow)
     facts = next(one for one in report.analysis.captures if one.path == str(growing))
     assert "it changed while it was read" in facts.problems[-1].reason
-    again = scanned([captures], tmp_path / "out", resume=True)
+    again = scanned([captures], tmp_path / "out")
     assert again.read == 1
     assert differences(again, tmp_path / "out") == []
 
@@ -98,6 +99,9 @@ class Failing:
             return b""
         raise RuntimeError("503 Slow Down")
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
 
 @pytest.mark.parametrize("how", ["stalls", "fails"])
 @pytest.mark.parametrize("times", [1, 9])
@@ -113,7 +117,7 @@ def test_a_store_that_fails_is_asked_again(
             return open_stream(address, stalled)
         left[0] -= 1
         file: Any = Failing(bad.read_bytes(), how, ended)
-        return Streamed(file, stalled)
+        return Streamed(lambda: file, stalled)
 
     monkeypatch.setattr(reading, "open_stream", opened)
     monkeypatch.setattr(reading, "WAIT_S", 0.01)
@@ -149,7 +153,8 @@ def test_an_interrupted_scan_is_taken_up(captures: Path, tmp_path: Path) -> None
         "import os, sys, analyzer.fleet.scan as s\n"
         "def told(progress):\n"
         "    if progress.files == 5: os.kill(os.getpid(), 9)\n"
-        "s.scan([sys.argv[1]], sys.argv[2], s.Here(), progress=told)\n"
+        "from analyzer.fleet.work import Here\n"
+        "s.scan([sys.argv[1]], sys.argv[2], Here(), progress=told)\n"
     )
     killed = subprocess.run([sys.executable, "-P", "-c", code, captures, out], env=environment(), check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -185,8 +190,6 @@ def test_what_cannot_be_scanned_is_refused(captures: Path, tmp_path: Path) -> No
     with pytest.raises(CaptureError, match="no capture there"):
         scan([str(tmp_path / "notes")], str(tmp_path / "other"), Here())
     scanned([captures], out)
-    from analyzer.fleet.scan import Settings
-
     with pytest.raises(UsageError, match="other settings"):
         scan([str(captures)], str(out), Here(), Settings(same_traffic="no"))
     (out / "scan.json").write_text("{")

@@ -9,9 +9,9 @@ from typing import Any
 
 from analyzer import analyze
 from analyzer.analysis import Analysis
-from analyzer.fleet.places import Folder
-from analyzer.fleet.results import TABLES, write_results
-from analyzer.fleet.scan import Here, Report, finish, load, scan
+from analyzer.fleet.results import TABLES
+from analyzer.fleet.scan import Report, load, scan
+from analyzer.fleet.work import Here
 
 # What scans add to the tables of `analyze`.
 ADDED = {
@@ -24,10 +24,7 @@ ADDED = {
 
 def scanned(sources: Sequence[str | Path], out: Path, **how: Any) -> Report:
     """A whole scan, with its results."""
-    report = scan([str(source) for source in sources], str(out), Here(), **how)
-    write_results(Folder(str(out)), report.analysis, Here())
-    finish(str(out))
-    return report
+    return scan([str(source) for source in sources], str(out), Here(), **how)
 
 
 def differences(report: Report, out: Path, **how: Any) -> list[str]:

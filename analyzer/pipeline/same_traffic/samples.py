@@ -44,6 +44,7 @@ AT = {field: place for place, field in enumerate(SAMPLED)}
 # Packets that are kept of all captures together (8 MB), and of each at least: more captures, sparser samples.
 KEPT = 1 << 16
 KEPT_OF_EACH = 256
+KEPT_AT_MOST = 1 << 13  # of one, of however few
 PEEKED = 3200  # packets at the start of all files together that are compared before anything is read
 PEEKED_OF_EACH = 400
 # Odd numbers below 2**31 that mix what makes a packet distinct into 32 bits (Knuth, TAOCP 6.4).
@@ -118,7 +119,7 @@ class Sample:
 
 def room_of_each(captures: int) -> int:
     """How many packets are kept of each of so many captures."""
-    return max(KEPT // captures, KEPT_OF_EACH)
+    return max(min(KEPT // captures, KEPT_AT_MOST), KEPT_OF_EACH)
 
 
 def keys(seq: Column, ackno: Column, tsval: Column) -> Column:
@@ -146,7 +147,9 @@ def peek(index: int, path: str, packets: int) -> tuple[Peek, CaptureFacts]:
     reader = open_capture(path, kernels, batch=packets)
     lane = Lane(index, reader, kernels, split_tunnels=False)
     sample = lane.sample = Sample(index, KEPT)
-    if lane.advance():
-        sample.goes_on = reader.facts.packets - reader.facts.other_records == packets
+    # As many frames as that, whether they came at once or, as what is unpacked does, in pieces.
+    while reader.facts.packets < packets and lane.advance():
+        reader.shorten(packets - reader.facts.packets)
+    sample.goes_on = reader.facts.packets >= packets
     reader.close()
     return Peek(index, path, reader.facts.first_time or 0, sample), reader.facts
