@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from analyzer.analysis import Analysis
+from analyzer.diagnose.silence import Silence
 from analyzer.fleet.hosts import hosts_of
 from analyzer.fleet.places import Folder
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.community_id import community_id
 from analyzer.model.flows import Endpoint
 from analyzer.report.arrow import Tables
-from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME, FRAME_BITS
+from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME, FRAME_BITS, LONGEST_GAP
 from analyzer.tcp import SECOND
 
 if TYPE_CHECKING:
@@ -57,14 +58,21 @@ class _Where:
         self._first_day = _day(min(times, default=None))
         self._ends = [analysis.ends(stream) for stream in range(len(flows))]
         self._ids = [community_id(*ends) for ends in self._ends]
+        self._survived = flows[:, LONGEST_GAP].tolist()
+        self._fatal = Silence(analysis.facts).last_gap.tolist()
 
     def of_flows(self, table: Table) -> Table:
-        """With what addresses connections by: a Community ID, sortable addresses, the capture that shows it first."""
+        """With what addresses connections by: a Community ID, sortable addresses, the capture that shows it first.
+
+        And with the longest silence after which both ends spoke, and the last one if only one end did.
+        """
         sides = zip(*(map(_sortable, ends) for ends in self._ends), strict=True) if self._ends else ((), ())
         clients, servers = sides
         table = table.append_column("community_id", _texts(self._ids))
         table = table.append_column("client_sortable", _texts(clients))
         table = table.append_column("server_sortable", _texts(servers))
+        table = table.append_column("survived_silence_s", _spans(self._survived))
+        table = table.append_column("last_silence_s", _spans(self._fatal))
         return self._placed(table.append_column("capture", _texts(self._paths)), range(len(self._ends)))
 
     def of_streams(self, table: Table) -> Table:
@@ -164,6 +172,13 @@ def _texts(values: Any) -> Any:
     import pyarrow
 
     return pyarrow.array(list(values), pyarrow.string())
+
+
+def _spans(nanoseconds: list[int]) -> Any:
+    """Seconds; null where there is no such time."""
+    import pyarrow
+
+    return pyarrow.array([one / SECOND if one > 0 else None for one in nanoseconds], pyarrow.float64())
 
 
 def _lists(values: list[list[str]]) -> Any:
