@@ -104,13 +104,8 @@ def gather(folder: Folder, parcels: Sequence[Parcel], tracked: Sequence[str], id
     """The analysis of all; `tracked` names what came of the partitions."""
     captures = [parcel.facts for parcel in parcels]
     parts = [read_tracked(folder, name) for name in tracked]
-    copies = (
-        np.sum([part.copies for part in parts], axis=0, dtype=np.int64)
-        if parts
-        else np.zeros((len(captures), 2), np.int64)
-    )
-    for facts, (duplicates, shared) in zip(captures, copies.tolist(), strict=True):
-        facts.duplicates, facts.shared = duplicates, shared
+    for index, facts in enumerate(captures):
+        facts.duplicates, facts.shared = (sum(int(part.copies[index, kind]) for part in parts) for kind in (0, 1))
     order = _Order(folder, parcels)
     tracks = join([part.tracks for part in parts], order)
     write_tracked(folder, ALL, Tracked(settle_roles(tracks), np.zeros((0, 2), np.int64)))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from analyzer.analysis import Analysis
+from analyzer.diagnose.silence import Silence
 from analyzer.errors import UsageError
 from analyzer.fleet.folder import Folder
 from analyzer.fleet.gathering import tracks_of_all
@@ -26,7 +27,7 @@ from analyzer.model.community_id import community_id
 from analyzer.model.flows import Endpoint
 from analyzer.report.arrow import Tables
 from analyzer.tables.arrays import Column
-from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME, FLOW_SIZE, FRAME_BITS
+from analyzer.tables.fields import FIRST_FRAME, FIRST_TIME, FLOW_SIZE, FRAME_BITS, LONGEST_GAP
 from analyzer.tcp import SECOND
 from analyzer.track.renumber import extract
 
@@ -111,7 +112,7 @@ class _Where:
     """When and where connections began: the day of the first packet, and the host whose capture holds it."""
 
     def __init__(self, analysis: Analysis, paths: Sequence[str], hosts: Sequence[str]) -> None:
-        self._flows = analysis.facts.tracks.flows
+        self._facts, self._flows = analysis.facts, analysis.facts.tracks.flows
         self._captures, self._paths, self._hosts = analysis.captures, paths, hosts
         self._ends = lru_cache(OF_SLICE)(self._ends_of)
         self._id = lru_cache(OF_SLICE)(self._id_of)
@@ -123,13 +124,18 @@ class _Where:
         return community_id(*self._ends(stream))
 
     def of_flows(self, table: Table) -> Table:
-        """With what addresses connections by: a Community ID, sortable addresses, the capture that shows it first."""
+        """With what addresses connections by: a Community ID, sortable addresses, the capture that shows it first.
+
+        And with the longest silence after which both ends spoke, and the last one if only one end did.
+        """
         streams = range(len(self._flows))
         ends = [self._ends(stream) for stream in streams]
         paths = (self._paths[file] for file in (self._flows[:, FIRST_FRAME] >> FRAME_BITS).tolist())
         table = table.append_column("community_id", _texts(map(self._id, streams)))
         table = table.append_column("client_sortable", _texts(_sortable(client.address) for client, _ in ends))
         table = table.append_column("server_sortable", _texts(_sortable(server.address) for _, server in ends))
+        table = table.append_column("survived_silence_s", _spans(self._flows[:, LONGEST_GAP]))
+        table = table.append_column("last_silence_s", _spans(Silence(self._facts).last_gap))
         return self._placed(table.append_column("capture", _texts(paths)), list(streams))
 
     def of_streams(self, table: Table) -> Table:
@@ -242,6 +248,14 @@ def _texts(values: Any) -> Any:
     import pyarrow
 
     return pyarrow.array(list(values), pyarrow.string())
+
+
+def _spans(nanoseconds: Column) -> Any:
+    """Spans of time in seconds, null where there is none."""
+    import pyarrow
+
+    spans = np.asarray(nanoseconds)
+    return pyarrow.array(spans / SECOND, pyarrow.float64(), mask=spans <= 0)
 
 
 def _lists(values: list[list[str]]) -> Any:

@@ -16,6 +16,7 @@ SAID = {
         "keepalive-at-two-hour-default",
         "healthy",
     ),
+    "fleet": ("forgetful-devices", "198.51.100.20", "app-08", "2026-03-02 00:02:29"),
     "close_wait_leak": ("1 close_wait_leak", "CLOSE-WAIT", "half_closed", "Fix: "),
 }
 MOST = 400_000  # bytes: they are kept in the repository

@@ -6,6 +6,7 @@ import random
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pytest
 from captures_in_bytes import SECOND
 from commands import inside
@@ -13,6 +14,7 @@ from cut_captures import story
 from places_in_bytes import BARE, FAR, NEAR, NUMBERED, Kind, Traffic, rotated, shaken, written
 
 from analyzer import analyze
+from analyzer.pipeline.same_traffic.samples import MASK_32, keys
 from analyzer.pipeline.timeline import Timeline
 
 AHEAD = [0, 34.65, -7200]
@@ -282,3 +284,14 @@ def test_segments_that_a_network_card_cut(tmp_path: Path, kind: Kind, ahead: flo
     near = written(sent.at(NEAR), tmp_path / "near.pcap")
     far = written(cut.at(FAR, way=0.001, ahead=ahead), tmp_path / "far.pcap")
     assert counted(near, far)[2] == ["far.pcap"]
+
+
+@pytest.mark.parametrize("pace", [15_005, 30_005, 60_005, 75_008])
+def test_of_probes_at_an_even_pace_a_sample_holds_a_part(pace: int) -> None:
+    """Not all or none: with packets of one direction alone a clock is set wrong by their way."""
+    same = np.ones(24, np.int64)
+    for start in range(0, MASK_32, 1 << 26):
+        stamps = start + pace * np.arange(24) & MASK_32
+        chosen = keys(7_000_001 * same, 9_000_401 * same, stamps) <= MASK_32 >> 1
+        assert chosen.any()
+        assert not chosen.all()

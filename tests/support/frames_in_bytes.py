@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+from functools import cache
 
 CLIENT, SERVER = "192.0.2.10", "198.51.100.20"
 CLIENT6, SERVER6 = "2001:db8::10", "2001:db8:ffff:1::20"
@@ -122,6 +123,7 @@ def sack(*blocks: tuple[int, int]) -> bytes:
     return bytes([5, 2 + 8 * len(blocks)]) + b"".join(struct.pack("!II", *edges) for edges in blocks)
 
 
+@cache
 def packed(address: str) -> bytes:
     """An address as its bytes."""
     return ipaddress.ip_address(address).packed

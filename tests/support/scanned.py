@@ -15,7 +15,10 @@ from analyzer.fleet.work import Here
 
 # What scans add to the tables of `analyze`.
 ADDED = {
-    "flows": {"community_id", "client_sortable", "server_sortable", "capture"},
+    "flows": {
+        *("community_id", "client_sortable", "server_sortable", "capture"),
+        *("survived_silence_s", "last_silence_s"),
+    },
     "probes": {"community_id"},
     "episodes": {"community_id"},
     "findings": {"community_ids"},

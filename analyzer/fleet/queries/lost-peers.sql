@@ -1,7 +1,13 @@
--- Which services lost peers, and when: dead peers by server, the first and the last
-SELECT server_address, server_port, count(*) AS dead, count(DISTINCT client_address) AS clients,
-       min(ending_time) AS first_given_up, max(ending_time) AS last_given_up
+-- Which services lost peers: dead peers by server, who gave them up, the first and the last
+SELECT
+    flows.server_address,
+    flows.server_port,
+    coalesce(flows.ending_by, 'nobody yet') AS given_up_by,
+    count(*) AS connections,
+    count(DISTINCT flows.client_address) AS clients,
+    min(flows.ending_time) AS first_given_up,
+    max(flows.ending_time) AS last_given_up
 FROM flows
-WHERE verdict = 'dead_peer'
+WHERE flows.verdict = 'dead_peer'
 GROUP BY ALL
-ORDER BY dead DESC, server_address, server_port
+ORDER BY connections DESC, flows.server_address, flows.server_port, given_up_by

@@ -49,6 +49,7 @@ PEEKED = 3200  # packets at the start of all files together that are compared be
 PEEKED_OF_EACH = 400
 # Odd numbers below 2**31 that mix what makes a packet distinct into 32 bits (Knuth, TAOCP 6.4).
 MIX_SEQ, MIX_ACK, MIX_TSVAL = 0x9E3779B1 >> 1 | 1, 0x85EBCA6B >> 1 | 1, 0xC2B2AE35 >> 1 | 1
+MIX_SUM = 0x045D9F3B  # odd, and its product with 32 bits is within 63
 MASK_32 = 0xFFFFFFFF
 EVERYTHING = 1 << 32
 
@@ -96,7 +97,7 @@ class Sample:
         for row in range(0, size * PACKET_SIZE, PACKET_SIZE):
             if rows[row + KIND] == 0:
                 key = rows[row + SEQ] * MIX_SEQ + rows[row + ACKNO] * MIX_ACK + rows[row + TSVAL] * MIX_TSVAL
-                if key & MASK_32 < self.below:
+                if _spread(key) < self.below:
                     chosen.append([rows[row + field] for field in SAMPLED])
         return chosen
 
@@ -125,7 +126,18 @@ def room_of_each(captures: int) -> int:
 def keys(seq: Column, ackno: Column, tsval: Column) -> Column:
     """A number below 2**32 for each packet that is the same wherever it was captured."""
     with np.errstate(over="ignore"):
-        return np.asarray((seq * MIX_SEQ + ackno * MIX_ACK + tsval * MIX_TSVAL) & MASK_32)
+        return np.asarray(_spread(seq * MIX_SEQ + ackno * MIX_ACK + tsval * MIX_TSVAL))
+
+
+def _spread(key: Any) -> Any:
+    """A sum of products, or a column of them, as 32 bits of which the high ones depend on all.
+
+    Sums alone move on evenly with the timestamps of probes at an even pace: all of one end's probes would be in, or
+    none, and a clock that packets of one direction set is wrong by their way.
+    """
+    key = key & MASK_32
+    key = (key ^ key >> 16) * MIX_SUM & MASK_32
+    return key ^ key >> 15
 
 
 @dataclass
