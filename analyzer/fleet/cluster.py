@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,10 @@ class Cluster:
     def dashboard(self) -> str:
         """Where Dask shows what its workers do; empty where it cannot (bokeh is not installed)."""
         return str(self._client.dashboard_link or "")
+
+    def pids(self) -> list[int]:
+        """The process of each worker."""
+        return list(self._client.run(os.getpid).values())
 
     def peaks(self) -> list[int]:
         """The highest resident set of each worker so far, in bytes."""

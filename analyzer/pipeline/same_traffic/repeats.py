@@ -22,23 +22,33 @@ def find_repeats(
 
     `linked` are the pairs, by index, that have been decided.
     """
-    overlapping = [
-        (one, other)
-        for one, other in combinations(range(len(samples)), 2)
-        if (samples[one].index, samples[other].index) not in linked
-        and min(spans[one].last, spans[other].last) - max(spans[one].first, spans[other].first) > 2 * PATH_NS
-    ]
     same: list[Link] = []
     perhaps: list[Link] = []
-    if not overlapping:
-        return same, perhaps
     rows = Rows(samples, translated=False)
-    for one, other in overlapping:
+    for one, other in _meeting(rows, len(samples)):
+        if (samples[one].index, samples[other].index) in linked:
+            continue
+        if min(spans[one].last, spans[other].last) - max(spans[one].first, spans[other].first) <= 2 * PATH_NS:
+            continue
         link, decided = _compared(rows, one, other, spans)
         if link is not None:
             named = link._replace(one=samples[one].index, other=samples[other].index)
             (same if decided else perhaps).append(named)
     return same, perhaps
+
+
+def _meeting(rows: Rows, captures: int) -> list[tuple[int, int]]:
+    """The pairs of captures that have a connection in common: of thousands of captures few of all pairs."""
+    both = np.unique(np.stack([rows.connection, rows.place], axis=1), axis=0)
+    another = np.ones(len(both), bool)
+    another[1:] = both[1:, 0] != both[:-1, 0]
+    begins = np.flatnonzero(another)
+    pairs: set[int] = set()
+    for start, end in zip(begins.tolist(), [*begins[1:].tolist(), len(both)], strict=True):
+        if end - start > 1:
+            places = both[start:end, 1].tolist()
+            pairs.update(one * captures + other for one, other in combinations(places, 2))
+    return [divmod(pair, captures) for pair in sorted(pairs)]
 
 
 def _compared(rows: Rows, one: int, other: int, spans: Sequence[Span]) -> tuple[Link | None, bool]:
