@@ -27,6 +27,7 @@ class Source:
     def __init__(self, path: str, raw: Any) -> None:
         self.path = path
         self.damage: str | None = None  # why the bytes ended early, if they did
+        self.failed = False  # they did because reading failed, and not because of what was read
         self.octets_read = 0  # of the file as it lies on disk
         self._raw = raw
         self.room = _widen(raw)  # bytes that the pipe they come through holds; 0 where it is none
@@ -56,7 +57,7 @@ class Source:
             self.octets_read += count or 0
             return count
         except OSError as error:
-            self.damage = f"reading failed: {error.strerror or error}"
+            self.damage, self.failed = f"reading failed: {error.strerror or error}", True
         except EOFError as error:
             self.damage = str(error)
         return 0
@@ -102,7 +103,7 @@ class Source:
                     break
                 head += more
         except OSError as error:
-            self.damage = f"reading failed: {error.strerror or error}"
+            self.damage, self.failed = f"reading failed: {error.strerror or error}", True
         self.octets_read = len(head)
         return head
 

@@ -16,7 +16,7 @@ from analyzer.fleet.folder import Folder
 from analyzer.fleet.packing import Packing
 from analyzer.fleet.parcels import Beside, Manner, Packer, Parcel, name_of
 from analyzer.fleet.places import Found, look_again
-from analyzer.fleet.streaming import STALLED_S, Streamed, Unopened, open_stream, within
+from analyzer.fleet.streaming import STALLED_S, Unopened, open_stream, within
 from analyzer.kernels import plain, ready
 from analyzer.model.captures import CaptureFacts, Problem
 from analyzer.model.columns import Records
@@ -102,23 +102,23 @@ class _Reading:
             self._facts.problems.append(Problem(0, error.reason))
             self._failed, self.final = True, error.final
             return
-        with contextlib.closing(stream):
+        source = Source(self._found.address, stream)
+        with contextlib.closing(source):
             try:
-                self._decode(stream, packer)
+                self._decode(source, packer)
             except CaptureError as error:
                 self._facts.problems.append(Problem(error.offset, error.reason))
-                self._other = self._is_other(error.reason) and not stream.failed
-            self._failed = stream.failed
+                self._other = self._is_other(error.reason) and not source.failed
+        self._failed = source.failed
         self._note_change()
 
     def _is_other(self, reason: str) -> bool:
         """Whether it is no capture, and neither its name nor whoever named it says that it is one."""
         return not self._found.named and not CAPTURE.search(self._found.address) and bool(PACKED.match(reason))
 
-    def _decode(self, stream: Streamed, packer: Packer) -> None:
+    def _decode(self, source: Source, packer: Packer) -> None:
         kernels = ready() or plain()
         packing, manner = Packing(kernels), self._task.manner
-        source = Source(self._found.address, stream)
         reader = open_capture(self._found.address, kernels, source=source, larger=LARGER)
         self._facts = reader.facts
         lane = Lane(0, reader, kernels, manner.split_tunnels)

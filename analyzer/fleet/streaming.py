@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from analyzer.errors import CaptureError
-from analyzer.fleet.places import open_file
+from analyzer.fleet.places import is_address, open_file
 
 PIECE = 1 << 22  # bytes that one request fetches
 PIECES_AHEAD = 3  # fetched before anybody has asked for them
@@ -28,12 +28,11 @@ class Stalled(OSError):
 class Streamed(io.RawIOBase):
     """The bytes of a file, of which nothing is kept: `opened` gives it, in the thread that reads it.
 
-    Raises OSError where the store fails, or says nothing for `stalled` seconds; then `failed` is set.
+    Raises OSError where the store fails, or says nothing for `stalled` seconds.
     """
 
     def __init__(self, opened: Callable[[], Any], stalled: float = STALLED_S) -> None:
         super().__init__()
-        self.failed = False
         self._opened, self._stalled = opened, stalled
         self._pieces: queue.Queue[bytes | Exception] = queue.Queue(PIECES_AHEAD)
         self._piece = memoryview(b"")
@@ -76,10 +75,10 @@ class Streamed(io.RawIOBase):
         try:
             piece = self._pieces.get(timeout=self._stalled)
         except queue.Empty:
-            self.failed = self._ended = True
+            self._ended = True
             raise Stalled(errno.ETIMEDOUT, f"the store has said nothing for {self._stalled:g} s") from None
         if isinstance(piece, Exception):
-            self.failed = self._ended = True
+            self._ended = True
             number = getattr(piece, "errno", None) or errno.EIO
             raise OSError(number, getattr(piece, "strerror", None) or str(piece) or type(piece).__name__) from piece
         self._piece = memoryview(piece)
@@ -99,10 +98,10 @@ class Unopened(CaptureError):
         self.final = error.errno in FINAL
 
 
-def open_stream(address: str, stalled: float = STALLED_S) -> Streamed:
-    """A capture's bytes; raises Unopened when it cannot be opened."""
+def open_stream(address: str, stalled: float = STALLED_S) -> Any:
+    """A capture's bytes, of a file or of a store; raises Unopened when it cannot be opened."""
     try:
-        return Streamed(lambda: open_file(address), stalled)
+        return Streamed(lambda: open_file(address), stalled) if is_address(address) else open_file(address)
     except OSError as error:
         raise Unopened(address, error) from error
 

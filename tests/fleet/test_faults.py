@@ -112,7 +112,7 @@ def test_a_store_that_fails_is_asked_again(
     bad = sorted(captures.rglob("*.pcap"))[0]
     left, ended = [times], threading.Event()
 
-    def opened(address: str, stalled: float) -> Streamed:
+    def opened(address: str, stalled: float) -> Any:
         if address != str(bad) or not left[0]:
             return open_stream(address, stalled)
         left[0] -= 1
