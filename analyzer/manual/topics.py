@@ -20,6 +20,7 @@ ORDER = (
     "advise",
     "live",
     "sockets",
+    "scan",
     "privileges",
     "report",
     "charts",

@@ -46,7 +46,11 @@ HOMES = {
     "multiprocessing": [],
     "matplotlib": [f"report/charts/{name}.py" for name in CHARTS],
     "jinja2": ["report/incident/html.py"],
-    "pyarrow": ["report/arrow.py", "report/socket_records.py"],
+    "pyarrow": ["fleet/results.py", "report/arrow.py", "report/socket_records.py"],
+    "dask": ["fleet/cluster.py"],
+    "distributed": ["fleet/cluster.py"],
+    "duckdb": ["fleet/asking.py"],
+    "fsspec": ["fleet/places.py"],
     "pandas": [],
     "polars": [],
     "scapy": ["capture/interface/scapy_sniffer.py", "decode/scapy_links.py"],
@@ -107,6 +111,7 @@ def test_a_library_is_imported_at_home_alone(library: str) -> None:
 
 def test_nothing_heavy_is_imported_when_a_module_is() -> None:
     heavy = {"scapy", "pyshark", "matplotlib", "pandas", "polars", "pyarrow", "jinja2", "prometheus_client"}
+    heavy |= {"dask", "distributed", "duckdb", "fsspec"}
     for path in SOURCES:
         top = [node for node in tree_of(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
         names = {ast.unparse(node).split()[1].partition(".")[0] for node in top}
