@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from analyzer.commands import options
-from analyzer.commands.console import noter, progress_bar, tell_captures
+from analyzer.commands.console import noter, tell_captures
 from analyzer.commands.declared import command, option
 from analyzer.commands.options import Join
+from analyzer.commands.scan_progress import scan_bar
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
-    from analyzer.fleet.scan import Progress, Report
+    from analyzer.fleet.scan import Report
 
 
 @command
@@ -92,7 +93,7 @@ def scan(
     hosts_of(["/host/file"], host_pattern)
     note = noter(quiet)
     settings = Settings(split_tunnels, same_traffic.value)
-    with clusters.cluster(scheduler, workers, memory) as at_work, progress_bar(progress, quiet) as advance:
+    with clusters.cluster(scheduler, workers, memory) as at_work, scan_bar(progress, quiet) as tell:
         if verbose and at_work.dashboard:
             note(f"what the workers do: {at_work.dashboard}")
         report = scan_captures(
@@ -106,14 +107,10 @@ def scan(
             pattern=host_pattern,
             begun=lambda: at_work.check_sees(Folder(output), STATE),
             notify=note,
-            progress=_teller(advance),
+            progress=tell,
         )
     tell_captures(report.analysis.captures, note, verbose=verbose)
     click.echo(_summary(report, output))
-
-
-def _teller(advance: Callable[[int, int], None]) -> Callable[[Progress], None]:
-    return lambda progress: advance(progress.octets, progress.of_octets)
 
 
 def _summary(report: Report, output: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -104,17 +106,31 @@ def cluster(scheduler: str | None, workers: int | None, memory: str | None) -> I
                 limit: Any = MEMORY if memory is None else parse_bytes(memory)
             except ValueError as error:
                 raise UsageError(f"--memory {memory}: {error}") from error
-            made = LocalCluster(
-                n_workers=workers or processors(),
-                threads_per_worker=1,
-                memory_limit=limit,
-                dashboard_address=DASHBOARD,
-                silence_logs=logging.CRITICAL,
-                protocol="tcp",
-                host="127.0.0.1",
-            )
+            with _not_interrupted():
+                made = LocalCluster(
+                    n_workers=workers or processors(),
+                    threads_per_worker=1,
+                    memory_limit=limit,
+                    dashboard_address=DASHBOARD,
+                    silence_logs=logging.CRITICAL,
+                    protocol="tcp",
+                    host="127.0.0.1",
+                )
             client = stack.enter_context(Client(stack.enter_context(made), set_as_default=False))
         ours = Cluster(client)
         if not ours.count:
             raise UsageError(f"--scheduler {scheduler}: it has no worker")
         yield ours
+
+
+@contextlib.contextmanager
+def _not_interrupted() -> Iterator[None]:
+    """Processes that are started meanwhile leave Ctrl-C to this one, which ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

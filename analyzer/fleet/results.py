@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +19,7 @@ from analyzer.fleet.folder import Folder
 from analyzer.fleet.gathering import tracks_of_all
 from analyzer.fleet.hosts import hosts_of
 from analyzer.fleet.tables import read_tables, write_tables
-from analyzer.fleet.work import Workers
+from analyzer.fleet.work import Tell, Workers, in_stage
 from analyzer.measure import KEY_SIZE, endpoints_of, measure
 from analyzer.model.captures import CaptureFacts, Span
 from analyzer.model.columns import Tracks
@@ -58,14 +58,20 @@ class Slice(NamedTuple):
     digits: int
 
 
-def write_results(folder: Folder, analysis: Analysis, workers: Workers, pattern: str | None = None) -> None:
+def write_results(
+    folder: Folder,
+    analysis: Analysis,
+    workers: Workers,
+    pattern: str | None = None,
+    progress: Tell = lambda progress: None,
+) -> None:
     """Write all tables anew: those with a row for each connection by workers. `pattern` is as in `hosts_of`."""
     paths = tuple(_readable(facts.path) for facts in analysis.captures)
     hosts = tuple(hosts_of(paths, pattern))
     for name in TABLES:
         folder.remove(name)
     slices = list(_slices(folder, analysis, paths, hosts))
-    for _, done in workers.each(write_slice, slices, "write"):
+    for _, done in in_stage("writing", workers.each(write_slice, slices, "write"), len(slices), progress):
         if isinstance(done, Exception):
             raise UsageError(f"the results cannot be written: {done}") from done
     folder.remove(SLICES)
@@ -156,15 +162,8 @@ class _Where:
         first = _day(min(times, default=None)), NO_HOST
         rows = np.array([-1 if stream is None else stream for stream in streams], np.int64)
         began = self._flows[np.maximum(rows, 0)] if len(self._flows) else np.zeros((len(rows), FLOW_SIZE), np.int64)
-        places = [
-            (day, self._hosts[file] or NO_HOST) if row >= 0 else first
-            for row, day, file in zip(
-                rows.tolist(),
-                _days(began[:, FIRST_TIME]),
-                (began[:, FIRST_FRAME] >> FRAME_BITS).tolist(),
-                strict=True,
-            )
-        ]
+        each = zip(rows.tolist(), _days(began[:, FIRST_TIME]), began[:, FIRST_FRAME].tolist(), strict=True)
+        places = [(day, self._hosts[frame >> FRAME_BITS] or NO_HOST) if row >= 0 else first for row, day, frame in each]
         table = _in_microseconds(table).append_column("day", _texts(day for day, _ in places))
         return table.append_column("host", _texts(host for _, host in places))
 
@@ -244,10 +243,10 @@ def _in_microseconds(table: Table) -> Table:
     return table.cast(pyarrow.schema(fields), safe=False)
 
 
-def _texts(values: Any) -> Any:
+def _texts(values: Iterable[str]) -> Any:
     import pyarrow
 
-    return pyarrow.array(list(values), pyarrow.string())
+    return pyarrow.array(values, pyarrow.string())
 
 
 def _spans(nanoseconds: Column) -> Any:

@@ -36,7 +36,7 @@ from analyzer.fleet.state import (
 )
 from analyzer.fleet.streaming import STALLED_S
 from analyzer.fleet.tracking import track_partition
-from analyzer.fleet.work import Workers
+from analyzer.fleet.work import Progress, Tell, Workers, in_stage
 from analyzer.pipeline.run import IDLE_AFTER_S, idle_nanoseconds
 
 # A partition is tracked in one worker's memory; of bulk data it is a fiftieth of the captures, of idle connections a
@@ -45,17 +45,6 @@ OCTETS_OF_PARTITION = 1 << 28
 PACKET_OCTETS = 208  # in memory
 SHARE = 8  # of a worker's memory, the part that packets wait in
 ATTEMPTS = 5  # to put parcels together, of which some are damaged
-
-
-class Progress(NamedTuple):
-    """How far a scan has come."""
-
-    files: int
-    of_files: int
-    octets: int
-    of_octets: int
-    packets: int
-    seconds: float
 
 
 class Report(NamedTuple):
@@ -85,7 +74,7 @@ def scan(
     pattern: str | None = None,
     begun: Callable[[], None] = lambda: None,
     notify: Notify = lambda text: None,
-    progress: Callable[[Progress], None] = lambda progress: None,
+    progress: Tell = lambda progress: None,
 ) -> Report:
     """Read what is new in `sources`, analyse it with all that was read into `out` before, and write the results.
 
@@ -113,8 +102,8 @@ def scan(
         parcels = [parcel for _, parcel in sorted(every.items()) if not parcel.other]
         _check_read(parcels, sources)
         write_state(folder, state._replace(whole=False))
-        analysis, again = _analysed(task, parcels, workers, settings, idle_after, notify)
-        write_results(folder, analysis, workers, pattern)
+        analysis, again = _analysed(task, parcels, workers, settings, idle_after, notify, progress)
+        write_results(folder, analysis, workers, pattern, progress)
         write_state(folder, state._replace(whole=True))
     new = [parcel for parcel in read.values() if not parcel.other] + again
     return Report(
@@ -189,13 +178,13 @@ def _read(
     todo: Sequence[Found],
     workers: Workers,
     notify: Notify,
-    progress: Callable[[Progress], None],
+    progress: Tell,
 ) -> dict[str, Parcel]:
     """The parcels of these captures, by address: of one that ended its workers, too."""
     began, read = time.monotonic(), {}
     octets = packets = 0
     of_octets = sum(one.size for one in todo)
-    progress(Progress(0, len(todo), 0, of_octets, 0, 0))
+    progress(Progress("reading", 0, len(todo), 0, of_octets))
     for place, parcel in workers.each(partial(read_capture, task), todo, "read"):
         found = todo[place]
         if isinstance(parcel, OSError):
@@ -206,7 +195,7 @@ def _read(
             parcel = empty_parcel(task, found, reason)
         read[found.address] = parcel
         octets, packets = octets + found.size, packets + parcel.facts.packets
-        progress(Progress(len(read), len(todo), octets, of_octets, packets, time.monotonic() - began))
+        progress(Progress("reading", len(read), len(todo), octets, of_octets, packets, time.monotonic() - began))
     return read
 
 
@@ -224,14 +213,20 @@ def _check_read(parcels: Sequence[Parcel], sources: Sequence[str]) -> None:
 
 
 def _analysed(
-    task: Task, parcels: list[Parcel], workers: Workers, settings: Settings, idle_after: int, notify: Notify
+    task: Task,
+    parcels: list[Parcel],
+    workers: Workers,
+    settings: Settings,
+    idle_after: int,
+    notify: Notify,
+    progress: Tell,
 ) -> tuple[Analysis, list[Parcel]]:
     """The analysis, and what had to be read once more for it: captures of which the parcel is damaged."""
     folder, again = task.folder, []
     for _ in range(ATTEMPTS):
         try:
             set_clocks(folder, parcels, settings.same_traffic)
-            tracked = _tracked(folder, parcels, workers, task.manner.partitions)
+            tracked = _tracked(folder, parcels, workers, task.manner.partitions, progress)
             analysis = gather(folder, parcels, tracked, idle_after)
         except Damaged as error:
             place = next(place for place, parcel in enumerate(parcels) if parcel.name == str(error))
@@ -244,11 +239,13 @@ def _analysed(
     raise UsageError(f"{folder.address}: what is written there cannot be read again")
 
 
-def _tracked(folder: Folder, parcels: Sequence[Parcel], workers: Workers, count: int) -> list[str]:
+def _tracked(folder: Folder, parcels: Sequence[Parcel], workers: Workers, count: int, progress: Tell) -> list[str]:
     """The files that say what came of all partitions; raises Damaged for a parcel that is."""
     partitions = partitions_to_track(folder, parcels, count)
     tracked: list[str] = [""] * len(partitions)
-    for place, done in workers.each(track_partition, partitions, "track"):
+    for place, done in in_stage(
+        "tracking", workers.each(track_partition, partitions, "track"), len(partitions), progress
+    ):
         if isinstance(done, Exception):
             which = f"partition {partitions[place].number} ended its workers ({done})"
             raise UsageError(f"{which}: give them more --memory, then --resume") from done

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
+
+class Progress(NamedTuple):
+    """How far a scan has come: in its stage, and of what is read."""
+
+    stage: str  # reading, tracking, writing
+    done: int
+    of: int
+    octets: int = 0
+    of_octets: int = 0
+    packets: int = 0
+    seconds: float = 0.0
+
+
+Tell = Callable[[Progress], None]
 One = TypeVar("One")
 Other = TypeVar("Other")
 
@@ -33,3 +47,11 @@ class Here:
         """See Workers."""
         for place, task in enumerate(tasks):
             yield place, work(task)
+
+
+def in_stage(stage: str, results: Iterator[One], count: int, progress: Tell) -> Iterator[One]:
+    """The same results; how many there have been is told."""
+    progress(Progress(stage, 0, count))
+    for done, result in enumerate(results, 1):
+        progress(Progress(stage, done, count))
+        yield result

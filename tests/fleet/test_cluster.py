@@ -18,7 +18,8 @@ from synthetic_fleet import write_fleet
 from analyzer import analyze
 from analyzer.errors import UsageError
 from analyzer.fleet.cluster import Cluster, cluster
-from analyzer.fleet.scan import Progress, load, scan
+from analyzer.fleet.scan import load, scan
+from analyzer.fleet.work import Progress
 
 BUCKET = "captures"
 
@@ -76,7 +77,7 @@ def test_what_a_worker_that_is_killed_had_to_do_another_does(
         victims = workers.pids()
 
         def kill(progress: Progress) -> None:
-            if progress.files == 20:
+            if progress.stage == "reading" and progress.done == 20:
                 os.kill(victims[0], signal.SIGKILL)
 
         report = scan([f"s3://{BUCKET}/"], str(tmp_path / "out"), workers, progress=kill)
@@ -92,7 +93,7 @@ def test_a_scan_that_is_interrupted_is_taken_up(stored: Stored, expected: dict[s
         pass
 
     def interrupt(progress: Progress) -> None:
-        if progress.files == 60:
+        if progress.stage == "reading" and progress.done == 60:
             raise Interrupted
 
     with cluster(None, 2, None) as workers:

@@ -152,7 +152,7 @@ def test_an_interrupted_scan_is_taken_up(captures: Path, tmp_path: Path) -> None
     code = (
         "import os, sys, analyzer.fleet.scan as s\n"
         "def told(progress):\n"
-        "    if progress.files == 5: os.kill(os.getpid(), 9)\n"
+        "    if progress.done == 5: os.kill(os.getpid(), 9)\n"
         "from analyzer.fleet.work import Here\n"
         "s.scan([sys.argv[1]], sys.argv[2], Here(), progress=told)\n"
     )
