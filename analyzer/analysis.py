@@ -7,6 +7,7 @@ from copy import copy
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, overload
 
+from analyzer.errors import UsageError
 from analyzer.model.findings import SEVERITIES
 from analyzer.model.flows import SIDES, Endpoint, Flow
 from analyzer.tables.frames import frame_text
@@ -65,6 +66,13 @@ class Analysis:
         self.dissected: dict[tuple[int, int], Heartbeat] = {}  # by stream and side, what dissectors say of heartbeats
         self.again: SecondReading | None = None  # the packets themselves, where they can be read a second time
         self._judged = judged
+
+    @property
+    def packets(self) -> SecondReading:
+        """The packets, to be read again; raises UsageError where they are not at hand."""
+        if self.again is None:
+            raise UsageError("the packets are not at hand: these are results of a scan of captures in a store")
+        return self.again
 
     @cached_property
     def judged(self) -> Narrow:

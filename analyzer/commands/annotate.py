@@ -50,7 +50,7 @@ def write_annotated(analysis: Analysis, streams: list[int], out: IO[bytes]) -> N
     from analyzer.report.annotations import remarks_on
     from analyzer.tables.frames import file_of, number_of
 
-    assert analysis.again is not None
+    packets = analysis.packets
     remarks = remarks_on(analysis, streams)
     by_capture: dict[int, dict[int, list[str]]] = {}
     for frame, texts in remarks.items():
@@ -61,4 +61,4 @@ def write_annotated(analysis: Analysis, streams: list[int], out: IO[bytes]) -> N
     def take(facts: CaptureFacts, index: int, records: Records) -> None:
         out.write(writer.records(records, facts.path, facts.digits, by_capture.get(index)))
 
-    analysis.again.records(take)
+    packets.records(take)

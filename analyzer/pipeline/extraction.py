@@ -25,10 +25,10 @@ class Sent(NamedTuple):
 
 def write_packets(analysis: Analysis, streams: Sequence[int], out: IO[bytes]) -> Iterator[Sent]:
     """Write the packets of these connections as a pcapng file, and yield what each is."""
-    assert analysis.again is not None
+    packets = analysis.packets
     writer = PcapngWriter()
     out.write(writer.begin())
-    for batch in analysis.again.batches(streams):
+    for batch in packets.batches(streams):
         rows = batch.rows[:, [FRAME, TIME, STREAM]].tolist()
         sides = by_server(batch.rows, analysis.facts.tracks.flows).tolist()
         for (frame, time, stream), side, raw in zip(rows, sides, batch.raw(), strict=True):

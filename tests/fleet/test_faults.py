@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -224,3 +225,16 @@ def test_the_command_says_what_is_wrong(captures: Path, tmp_path: Path) -> None:
         done = keepalive(*arguments)
         assert (done.returncode, said in done.stderr.decode()) == (status, True), done.stderr
         assert done.stdout == b""
+
+
+def test_what_needs_packets_says_that_they_are_not_there(captures: Path, tmp_path: Path) -> None:
+    """Of a scan's results the packets are read again where the captures are files; otherwise that is said."""
+    out = tmp_path / "out"
+    scanned([captures], out)
+    assert keepalive("extract", out, "--stream", "0", "-o", tmp_path / "there.pcapng").returncode == 0
+    assert (tmp_path / "there.pcapng").stat().st_size > 100
+    shutil.rmtree(captures)
+    for command in ("extract", "annotate"):
+        done = keepalive(command, out, "--stream", "0", "-o", tmp_path / "gone.pcapng")
+        assert (done.returncode, b"the packets are not at hand" in done.stderr) == (2, True), done.stderr
+    assert keepalive("report", out, "-o", tmp_path / "report.html").returncode == 0
