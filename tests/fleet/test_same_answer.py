@@ -122,3 +122,19 @@ def test_a_capture_that_has_grown_is_read_anew(tmp_path: Path) -> None:
     report = scanned([growing.parent], tmp_path / "out")
     assert (report.captures, report.read) == (1, 1)
     assert differences(report, tmp_path / "out") == []
+
+
+def test_captures_without_tcp_are_captures(tmp_path: Path) -> None:
+    """Two that hold one packet of something else each, and one that holds none."""
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    packet = packets_in(ROOT / "captures" / "dead-peer" / "capture.pcap")[0]
+    arp = packet._replace(octets=packet.octets[:12] + b"\x08\x06" + bytes(28))
+    for number, packets in enumerate(([arp], [arp._replace(time=arp.time + 5_000_000_000)], [])):
+        (folder / f"eth{number}.pcap").write_bytes(pcap(packets, link=packet.link))
+    for same_traffic in ("auto", "yes"):
+        out = tmp_path / same_traffic
+        report = scanned([folder], out, settings=Settings(same_traffic=same_traffic))
+        assert (report.captures, len(report.analysis)) == (3, 0)
+        given = differences(report, out, same_traffic=same_traffic)
+        assert given == []

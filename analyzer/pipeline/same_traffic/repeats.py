@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def _meeting(rows: Rows, captures: int) -> list[tuple[int, int]]:
     another[1:] = both[1:, 0] != both[:-1, 0]
     begins = np.flatnonzero(another)
     pairs: set[int] = set()
-    for start, end in zip(begins.tolist(), [*begins[1:].tolist(), len(both)], strict=True):
+    for start, end in pairwise([*begins.tolist(), len(both)]):
         if end - start > 1:
             places = both[start:end, 1].tolist()
             pairs.update(one * captures + other for one, other in combinations(places, 2))
