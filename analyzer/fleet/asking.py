@@ -53,7 +53,7 @@ def ask(out: str, question: str) -> Answer:
     folder = Folder(out)
     whole_state(folder)
     named = named_queries().get(question)
-    if named is None and len(question.split()) == 1:
+    if named is None and len(question.split()) < 2:
         raise UsageError(f"no query is called {question}: `keepalive query {out}` lists those that there are")
     with duckdb.connect() as connection:
         if not folder.local:
@@ -62,7 +62,7 @@ def ask(out: str, question: str) -> Answer:
             for table in TABLES:
                 connection.execute(_view(folder, table))
             answer = connection.execute(question if named is None else named.sql)
-            rows = answer.fetchall()
+            rows = answer.fetchall() if answer is not None else []
         except duckdb.Error as error:
             raise UsageError(f"the query cannot be answered: {error}") from error
         return Answer([column[0] for column in answer.description or []], rows)

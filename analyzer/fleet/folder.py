@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,18 +83,28 @@ class Folder:
     def files(self, below: str) -> list[str]:
         """The paths of all files below a directory of it, as its store has them, in order."""
         self.filesystem.invalidate_cache()
-        return sorted(self.filesystem.find(self.at(below)))
+        try:
+            return sorted(self.filesystem.find(self.at(below)))
+        except FileNotFoundError:
+            return []
 
     def exists(self, name: str) -> bool:
         """Whether there is such a file."""
         self.filesystem.invalidate_cache()
         return bool(self.filesystem.exists(self.at(name)))
 
-    def remove(self, below: str) -> None:
-        """Remove a file or a directory of it with all in it, if it is there."""
-        self.filesystem.invalidate_cache()
-        with contextlib.suppress(FileNotFoundError):
-            self.filesystem.rm(self.at(below), recursive=True)
+    def remove(self, below: str, ours: re.Pattern[str]) -> None:
+        """Remove the files below a directory of it that are called so, and directories in which nothing is left."""
+        start = len(self.at(below)) + 1
+        gone = [path for path in self.files(below) if ours.fullmatch(path[start:])]
+        for path in gone:
+            with contextlib.suppress(FileNotFoundError):
+                self.filesystem.rm_file(path)
+        if self.local:
+            emptied = {str(folder) for path in gone for folder in Path(path).parents if len(str(folder)) >= start - 1}
+            for folder in sorted(emptied, key=len, reverse=True):
+                with contextlib.suppress(OSError):  # something else is in it
+                    Path(folder).rmdir()
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -45,7 +45,9 @@ def set_clocks(folder: Folder, parcels: Sequence[Parcel], same_traffic: str) -> 
     begun = [CaptureFacts(facts.path) for facts in captures]
     room = room_of_each(sum(bool(facts.format) for facts in captures))
     beginnings, samples = [], []
-    for index, (beginning, times, whole) in zip(there, at_once(partial(_kept, folder, parcels), there), strict=True):
+    for index, (beginning, times, whole) in zip(
+        there, at_once(partial(_samples_of, folder, parcels), there), strict=True
+    ):
         facts = captures[index]
         begun[index].first_time = facts.first_time
         begun[index].last_time = int(times[times[:, 0] <= most, 1].max(initial=facts.first_time or 0))
@@ -61,7 +63,7 @@ def set_clocks(folder: Folder, parcels: Sequence[Parcel], same_traffic: str) -> 
             facts.clock_shift = first_look.clock_shift
 
 
-def _kept(folder: Folder, parcels: Sequence[Parcel], index: int) -> tuple[Column, Column, Column]:
+def _samples_of(folder: Folder, parcels: Sequence[Parcel], index: int) -> tuple[Column, Column, Column]:
     """The first packets of a capture, when its first frames were captured, and its sample."""
     name, beside = parcels[index].name, parcels[index].beside
     return (
@@ -81,23 +83,17 @@ def partitions_to_track(folder: Folder, parcels: Sequence[Parcel], count: int) -
     """What there is to track, once clocks are set: each partition with where its packets lie."""
     same_traffic = any(parcel.facts.same_traffic for parcel in parcels)
     found: list[list[Blocks]] = [[] for _ in range(count)]
-    disorder = 0
-    for start, index in sorted((_start_of(parcel.facts), index) for index, parcel in enumerate(parcels)):
-        parcel, facts = parcels[index], parcels[index].facts
+    for index, parcel in enumerate(parcels):
+        facts = parcel.facts
         by_partition: dict[int, list[Block]] = {}
         for block in parcel.blocks:
             by_partition.setdefault(block.partition, []).append(block)
-        what = (start + facts.clock_shift, facts.clock_shift, facts.world, disorder, parcel.beside.late)
+        what = (facts.first_time or 0, facts.clock_shift, facts.world, parcel.beside.late)
         for number, mine in by_partition.items():
             found[number].append(Blocks(index, parcel.name, *what, tuple(mine)))
-        disorder = max(disorder, facts.disorder)
     return [
         Partition(number, folder, tuple(mine), len(parcels), same_traffic) for number, mine in enumerate(found) if mine
     ]
-
-
-def _start_of(facts: CaptureFacts) -> int:
-    return (facts.first_time or 0) - facts.clock_shift
 
 
 def gather(folder: Folder, parcels: Sequence[Parcel], tracked: Sequence[str], idle_after: int) -> Analysis:

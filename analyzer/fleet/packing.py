@@ -119,8 +119,10 @@ def _words_of(size: int) -> int:
 
 
 def compress(octets: bytes) -> bytes:
-    """These bytes as one zstd frame."""
-    return bytes(_zstd().compress(octets, LEVEL))
+    """These bytes as one zstd frame, with a checksum."""
+    zstd = _zstd()
+    options = {zstd.CompressionParameter.compression_level: LEVEL, zstd.CompressionParameter.checksum_flag: 1}
+    return bytes(zstd.compress(octets, options=options))
 
 
 def decompress(octets: bytes) -> bytes:

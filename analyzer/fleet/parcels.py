@@ -23,7 +23,7 @@ from analyzer.fleet.tables import as_bytes, as_tables
 from analyzer.model.captures import CaptureFacts, ClockStep, Problem, SameTraffic, Span
 from analyzer.tables.arrays import Column
 
-VERSION = 2
+VERSION = 3
 ROWS = "rows"
 FOOTER = struct.Struct("<QI")  # bytes of the table of contents, and VERSION
 DIGEST = 16  # hexadecimal digits of a parcel's name
@@ -45,7 +45,7 @@ class Block(NamedTuple):
     digest: int  # CRC-32 of its bytes
 
 
-class Kept(NamedTuple):
+class Place(NamedTuple):
     """Where a table lies in a parcel, and how many rows it has."""
 
     start: int = 0
@@ -56,10 +56,10 @@ class Kept(NamedTuple):
 class Beside(NamedTuple):
     """The tables of a parcel."""
 
-    beginning: Kept = Kept()  # its first packets: SAMPLED and FRAME
-    times: Kept = Kept()  # of its first frames, of any kind: frame and time
-    sample: Kept = Kept()  # of all its packets: SAMPLED
-    late: Kept = Kept()  # frames that are older than one before them, each with the latest time before it
+    beginning: Place = Place()  # its first packets: SAMPLED and FRAME
+    times: Place = Place()  # of its first frames, of any kind: frame and time
+    sample: Place = Place()  # of all its packets: SAMPLED
+    late: Place = Place()  # frames that are older than one before them, each with the latest time before it
 
 
 class Manner(NamedTuple):
@@ -110,9 +110,9 @@ class Packer:
         """So many packets of one partition, and until when the capture has been read."""
         self.blocks.append(Block(partition, *self._write(packed), packets, horizon, zlib.crc32(packed)))
 
-    def keep(self, table: Column) -> Kept:
+    def keep(self, table: Column) -> Place:
         """Write a table beside the packets."""
-        return Kept(*self._write(as_bytes(table)), len(table))
+        return Place(*self._write(as_bytes(table)), len(table))
 
     def finish(self, parcel: Parcel) -> Parcel:
         """Write the table of contents, with the blocks that were added."""
@@ -152,15 +152,17 @@ def read_block(folder: Folder, name: str, block: Block) -> bytes:
     return octets
 
 
-def read_table(folder: Folder, name: str, kept: Kept, columns: int) -> Column:
+def read_table(folder: Folder, name: str, kept: Place, columns: int) -> Column:
     """A table of a parcel, with so many columns; raises Damaged where it is not there as it was written."""
     if not kept.rows:
         return np.zeros((0, columns), np.int64)
     try:
         (table,) = as_tables(_read(folder, name, kept.start, kept.size))
-        return table.reshape(-1, columns)
     except ValueError as error:
         raise Damaged(name) from error
+    if table.shape != (kept.rows, columns):
+        raise Damaged(name)
+    return table
 
 
 def _read(folder: Folder, name: str, start: int, size: int) -> bytes:
@@ -175,7 +177,7 @@ def _read(folder: Folder, name: str, start: int, size: int) -> bytes:
 
 def _parcel(read: list[Any]) -> Parcel:
     found, manner, facts, blocks, beside, below, failed, other, seconds = read
-    kept = Beside(*(Kept(*one) for one in beside))
+    kept = Beside(*(Place(*one) for one in beside))
     places = tuple(Block(*one) for one in blocks)
     return Parcel(Found(*found), Manner(*manner), facts_of(facts), places, kept, below, failed, other, seconds)
 

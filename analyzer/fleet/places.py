@@ -98,8 +98,8 @@ def _in_store(source: str) -> Iterator[Found]:
     filesystem, path = store_of(source)
     try:
         listed = _listed(filesystem, path, source)
-    except FileNotFoundError:
-        return
+    except FileNotFoundError as error:
+        raise UsageError(f"{source}: no capture there, or no store ({error})") from error
     except Exception as error:  # each store has errors of its own
         raise UsageError(f"{source}: {getattr(error, 'strerror', None) or error or type(error).__name__}") from error
     whole = not LISTED_WHOLE.isdisjoint(protocols_of(filesystem))

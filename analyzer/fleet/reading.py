@@ -33,7 +33,7 @@ BLOCK = 30_000
 LARGER = 4  # batches of the decoder: what is done per batch here takes longer than decoding it
 # A file that is called so is meant to be a capture, whatever is in it.
 CAPTURE = re.compile(r"\.(pcap|pcapng|cap|snoop|dmp)\d*(\.(gz|zst|lz4|xz|bz2))?$", re.IGNORECASE)
-PACKED = re.compile(r"^(the file is empty|only \d+ bytes|no capture of a known format)")
+NO_CAPTURE = re.compile(r"^(the file is empty|only \d+ bytes|no capture of a known format)")
 
 
 class Task(NamedTuple):
@@ -114,7 +114,7 @@ class _Reading:
 
     def _is_other(self, reason: str) -> bool:
         """Whether it is no capture, and neither its name nor whoever named it says that it is one."""
-        return not self._found.named and not CAPTURE.search(self._found.address) and bool(PACKED.match(reason))
+        return not self._found.named and not CAPTURE.search(self._found.address) and bool(NO_CAPTURE.match(reason))
 
     def _decode(self, source: Source, packer: Packer) -> None:
         kernels = ready() or plain()

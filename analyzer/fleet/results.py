@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -38,8 +39,13 @@ if TYPE_CHECKING:
 TABLES = ("flows", "probes", "episodes", "findings", "captures")
 PARTITIONED = ["day", "host"]
 NO_DAY, NO_HOST = "1970-01-01", "unknown"
-MOST_DIRECTORIES = 1 << 30
+MOST_DIRECTORIES = 1 << 30  # pyarrow's own limit is 1024
 SLICES = "slices"
+# What is removed before it is written anew: files that are called so, and nothing else that lies there.
+OURS = {
+    **dict.fromkeys(TABLES, re.compile(r"day=[^/]*/host=[^/]*/part-\d{5}-\d+\.parquet")),
+    SLICES: re.compile(r"\d{5}\.tables"),
+}
 OF_SLICE = 20_000  # connections, whose rows take some 200 MB on their way
 DAY_S = 86_400
 
@@ -68,13 +74,13 @@ def write_results(
     """Write all tables anew: those with a row for each connection by workers. `pattern` is as in `hosts_of`."""
     paths = tuple(_readable(facts.path) for facts in analysis.captures)
     hosts = tuple(hosts_of(paths, pattern))
-    for name in TABLES:
-        folder.remove(name)
+    for name, ours in OURS.items():
+        folder.remove(name, ours)
     slices = list(_slices(folder, analysis, paths, hosts))
     for _, done in in_stage("writing", workers.each(write_slice, slices, "write"), len(slices), progress):
         if isinstance(done, Exception):
             raise UsageError(f"the results cannot be written: {done}") from done
-    folder.remove(SLICES)
+    folder.remove(SLICES, OURS[SLICES])
     findings = Tables(analysis, frames_as_text=True).findings
     _write(folder, "findings", _Where(analysis, paths, hosts).of_findings(findings))
     _write(folder, "captures", _captures(analysis.captures, hosts))
@@ -86,7 +92,9 @@ def _slices(folder: Folder, analysis: Analysis, paths: tuple[str, ...], hosts: t
     for number, first in enumerate(range(0, max(len(analysis), 1), OF_SLICE)):
         streams = np.arange(first, min(first + OF_SLICE, len(analysis)))
         tracks, _ = extract(whole, streams)
-        write_tables(folder, f"{SLICES}/{number:05}.tables", *tracks, analysis.judged[streams].astype(np.int64))
+        write_tables(
+            folder, f"{SLICES}/{number:05}.tables", *tracks, analysis.judged[streams].astype(np.int64)[:, None]
+        )
         what = (facts.end, facts.spans, analysis.idle_after)
         yield Slice(folder, number, first, *what, paths, hosts, analysis.digits)
 
@@ -96,7 +104,7 @@ def write_slice(part: Slice) -> None:
     flows, probes, events, judged = read_tables(part.folder, f"{SLICES}/{part.number:05}.tables")
     facts = measure(Tracks(flows, probes, events), part.end, [Span(*one) for one in part.spans])
     captures = [CaptureFacts(path, digits=part.digits) for path in part.paths]
-    analysis = Analysis(captures, facts, part.idle_after, np.asarray(judged, np.int8))
+    analysis = Analysis(captures, facts, part.idle_after, judged[:, 0].astype(np.int8))
     made, where = Tables(analysis, frames_as_text=True), _Where(analysis, part.paths, part.hosts)
     for name, table in (
         ("flows", where.of_flows(made.flows)),

@@ -10,6 +10,7 @@ OUT/flows/ probes/ episodes/ findings/ captures/    Parquet, by day and host
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -27,6 +28,7 @@ from analyzer.fleet.results import write_results
 from analyzer.fleet.state import (
     CAPTURES,
     MOST_PARTITIONS,
+    STATE,
     VERSION,
     Settings,
     State,
@@ -44,6 +46,7 @@ from analyzer.pipeline.run import IDLE_AFTER_S, idle_nanoseconds
 OCTETS_OF_PARTITION = 1 << 28
 PACKET_OCTETS = 208  # in memory
 SHARE = 8  # of a worker's memory, the part that packets wait in
+UNFINISHED = re.compile(r"[0-9a-f]{16}\.rows\.[0-9a-f]{32}\.tmp")  # of a worker that was killed
 ATTEMPTS = 5  # to put parcels together, of which some are damaged
 
 
@@ -84,10 +87,15 @@ def scan(
     """
     began = time.monotonic()
     idle_after = idle_nanoseconds(idle_after_s)
+    if not out:
+        raise UsageError("name a directory for the results")
     folder = Folder(out)
+    _checked(folder, settings, resume=resume)  # what is refused is left as it is
     with folder.held():
         state = _checked(folder, settings, resume=resume)
+        folder.remove(ROWS, UNFINISHED)
         found = find_captures(sources, notify)
+        fresh = state is None
         if state is None:
             count = partitions or partitions_for(found, workers.count)
             state = State(VERSION, count, settings, False)
@@ -95,12 +103,17 @@ def scan(
         begun()
         manner = Manner(state.partitions, settings.split_tunnels)
         task = Task(folder, manner, workers.memory // SHARE // PACKET_OCTETS, stalled)
-        known = {parcel.found.address: parcel for parcel in _kept(folder) if parcel.manner == manner}
+        known = {parcel.found.address: parcel for parcel in _parcels_in(folder) if parcel.manner == manner}
         todo = [_wanted(one, known.get(one.address)) for one in found]
         read = _read(task, [one for one in todo if one is not None], workers, notify, progress)
         every = known | read
         parcels = [parcel for _, parcel in sorted(every.items()) if not parcel.other]
-        _check_read(parcels, sources)
+        try:
+            _check_read(parcels, sources)
+        except CaptureError:
+            if fresh:
+                folder.remove("", re.compile(STATE))
+            raise
         write_state(folder, state._replace(whole=False))
         analysis, again = _analysed(task, parcels, workers, settings, idle_after, notify, progress)
         write_results(folder, analysis, workers, pattern, progress)
@@ -141,7 +154,7 @@ def _checked(folder: Folder, settings: Settings, *, resume: bool) -> State | Non
     """What is noted of earlier scans; raises UsageError where this one must not go on with them."""
     state = read_state(folder)
     if state is None:
-        there = [name for name in folder.names() if name != LOCK]
+        there = set(folder.names()) - {LOCK, ROWS}
         if there:
             raise UsageError(f"{folder.address} is not empty, and holds no results of scans: name another directory")
         return None
@@ -150,13 +163,10 @@ def _checked(folder: Folder, settings: Settings, *, resume: bool) -> State | Non
         raise UsageError(f"{folder.address} was scanned with other settings ({told}): name another directory")
     if not state.whole and not resume:
         raise UsageError(f"{folder.address} holds an interrupted scan: --resume takes it up, or name another directory")
-    for name in folder.names(ROWS):
-        if name.endswith(".tmp"):  # of a worker that was killed
-            folder.remove(f"{ROWS}/{name}")
     return state
 
 
-def _kept(folder: Folder) -> list[Parcel]:
+def _parcels_in(folder: Folder) -> list[Parcel]:
     """What earlier scans have read; a parcel of another version is made anew."""
     names = [f"{ROWS}/{name}" for name in folder.names(ROWS) if name.endswith(".rows")]
     return [parcel for parcel in at_once(partial(read_parcel, folder), names) if parcel is not None]

@@ -9,14 +9,14 @@ import numpy as np
 
 from analyzer.fleet.folder import Folder
 from analyzer.fleet.packing import Packing
-from analyzer.fleet.parcels import Block, Damaged, Kept, read_block, read_table
+from analyzer.fleet.parcels import Block, Damaged, Place, read_block, read_table
 from analyzer.fleet.tables import read_tables, write_tables
 from analyzer.kernels import Kernels, plain, ready
 from analyzer.model.captures import CaptureFacts
 from analyzer.model.columns import Packets, Tracks
 from analyzer.pipeline.merging import Merging
 from analyzer.tables.arrays import Column
-from analyzer.tables.fields import FRAME, NEVER, PACKET_SIZE, TIME, TUNNEL, TUNNEL_SPLIT, WORLD
+from analyzer.tables.fields import FRAME, HASH, NEVER, PACKET_SIZE, TIME, TUNNEL, TUNNEL_SPLIT, WORLD
 from analyzer.tables.frames import in_file
 from analyzer.track import Tracker
 
@@ -31,8 +31,7 @@ class Blocks(NamedTuple):
     start: int  # by its own clock
     shift: int  # nanoseconds that its clock is ahead
     world: int
-    disorder: int  # nanoseconds by which packets of captures that began no later are out of order
-    late: Kept
+    late: Place
     blocks: tuple[Block, ...]
 
 
@@ -84,8 +83,10 @@ def read_tracked(folder: Folder, name: str) -> Tracked:
 
 
 def write_tracked(folder: Folder, name: str, tracked: Tracked) -> None:
-    """Keep what came of tracking."""
-    write_tables(folder, name, *tracked.tracks, tracked.copies)
+    """Keep what came of tracking, without what depends on chance: by which hashes connections were found."""
+    flows = tracked.tracks.flows.copy()
+    flows[:, HASH] = 0
+    write_tables(folder, name, flows, tracked.tracks.probes, tracked.tracks.events, tracked.copies)
 
 
 class _Waiting:
@@ -94,13 +95,13 @@ class _Waiting:
     def __init__(self, partition: Partition, kernels: Kernels) -> None:
         self._folder, self._kernels = partition.folder, kernels
         self._packing = Packing(kernels)
-        self._captures = deque(sorted(partition.captures, key=_start_of))
+        self._captures = deque(sorted(partition.captures, key=_by_start))
 
     def next_is_due(self, horizon: int | None) -> bool:
         """Whether a capture begins before the end of what is at hand, or at all where nothing is."""
         if not self._captures or horizon is None:
             return bool(self._captures)
-        return _start_of(self._captures[0])[0] <= horizon - self._captures[0].disorder
+        return _by_start(self._captures[0])[0] <= horizon
 
     def open_next(self) -> _Lane:
         """The one that begins first."""
@@ -110,7 +111,7 @@ class _Waiting:
         """Nothing is to be done."""
 
 
-def _start_of(capture: Blocks) -> tuple[int, int]:
+def _by_start(capture: Blocks) -> tuple[int, int]:
     return capture.start - capture.shift, capture.file
 
 

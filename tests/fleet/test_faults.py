@@ -19,6 +19,8 @@ from scanned import differences, scanned
 
 from analyzer.errors import CaptureError, UsageError
 from analyzer.fleet import reading
+from analyzer.fleet.asking import ask
+from analyzer.fleet.cluster import cluster
 from analyzer.fleet.folder import Folder
 from analyzer.fleet.places import find_captures
 from analyzer.fleet.scan import load, scan
@@ -238,3 +240,80 @@ def test_what_needs_packets_says_that_they_are_not_there(captures: Path, tmp_pat
         done = keepalive(command, out, "--stream", "0", "-o", tmp_path / "gone.pcapng")
         assert (done.returncode, b"the packets are not at hand" in done.stderr) == (2, True), done.stderr
     assert keepalive("report", out, "-o", tmp_path / "report.html").returncode == 0
+
+
+@pytest.mark.parametrize("library", ["fsspec", "distributed", "duckdb"])
+def test_what_is_not_installed_is_named(
+    captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    scanned([captures], tmp_path / "out")
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UsageError, match=r"pip install 'tcp-keepalive-analyzer\[fleet\]'"):
+        if library == "duckdb":
+            ask(str(tmp_path / "out"), "lost-peers")
+        else:
+            with cluster(None, 1, None) as workers:
+                scan([str(captures)], str(tmp_path / "other"), workers)
+
+
+def test_a_directory_that_is_not_ours_is_left_alone(captures: Path, tmp_path: Path) -> None:
+    """Nothing that a user has is removed, whatever it is called."""
+    theirs = tmp_path / "theirs" / "captures" / "notes.md"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("mine")
+    with pytest.raises(UsageError, match="is not empty, and holds no results of scans"):
+        scan([str(captures)], str(tmp_path / "theirs"), Here())
+    assert theirs.read_text() == "mine"
+
+
+def test_one_scan_at_a_time_writes_to_a_directory(captures: Path, tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path / "out"))
+    with folder.held(), pytest.raises(UsageError, match="another scan writes there now"):
+        scan([str(captures)], str(tmp_path / "out"), Here())
+    scanned([captures], tmp_path / "out")
+
+
+def test_a_failing_scan_leaves_earlier_results_as_they_are(captures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    scanned([captures], out)
+    with pytest.raises(UsageError, match="no capture there"):
+        scan([str(tmp_path / "nothing")], str(out), Here())
+    assert len(load(str(out))) == len(ask(str(out), "SELECT stream FROM flows").rows) > 0
+
+
+@pytest.mark.parametrize("name", ["day=2001-01-01", "host=zz", "q[1]", "a*b", "what?", "it's", "a::b"])
+def test_where_results_lie_has_no_say_in_them(captures: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / name / "out"
+    scanned([captures], out)
+    answer = ask(str(out), "SELECT DISTINCT host, day FROM flows ORDER BY 1")
+    assert {host for host, _ in answer.rows} == {"web-0", "web-1", "web-2"}
+    assert {day.year for _, day in answer.rows} == {2026}
+
+
+def test_names_of_files_need_not_be_text(captures: Path, tmp_path: Path) -> None:
+    odd = os.fsencode(captures) + b"/web-0/b\xffd #?%[1]::x.pcap"
+    Path(os.fsdecode(odd)).write_bytes(RECORDINGS[0].read_bytes())
+    report = scanned([captures], tmp_path / "out")
+    assert report.captures == 13
+    assert ask(str(tmp_path / "out"), "SELECT count(*) FROM captures WHERE path LIKE '%b\\udcffd #?%'").rows == [(1,)]
+
+
+def test_what_is_called_a_capture_is_never_passed_over(captures: Path, tmp_path: Path) -> None:
+    for name, octets in (("empty.pcap", b""), ("zeros.pcap", bytes(100)), ("cut.pcap.gz", b"\x1f\x8b\x08\0\0")):
+        (captures / "web-1" / name).write_bytes(octets)
+    report = scanned([captures], tmp_path / "out")
+    assert (report.captures, report.others) == (15, 0)
+    assert set(problems_of(tmp_path / "out")) == {"empty.pcap", "zeros.pcap", "cut.pcap.gz"}
+    # What was a capture once is one, whatever has become of it.
+    gone = sorted(captures.rglob("eth0*.pcap"))[0]
+    bare = gone.with_name("eth0-ring")
+    gone.rename(bare)
+    scanned([captures], tmp_path / "second")
+    bare.write_bytes(b"")
+    assert "eth0-ring" in problems_of(scanned_into(captures, tmp_path / "second"))
+
+
+def scanned_into(captures: Path, out: Path) -> Path:
+    """Scan once more, and say where the results are."""
+    scanned([captures], out)
+    return out
