@@ -45,16 +45,14 @@ def set_clocks(folder: Folder, parcels: Sequence[Parcel], same_traffic: str) -> 
     begun = [CaptureFacts(facts.path) for facts in captures]
     room = room_of_each(sum(bool(facts.format) for facts in captures))
     beginnings, samples = [], []
-    for index, (beginning, times, whole) in zip(
-        there, at_once(partial(_samples_of, folder, parcels), there), strict=True
+    for index, (beginning, times, sample) in zip(
+        there, at_once(partial(_samples_of, folder, parcels, room), there), strict=True
     ):
         facts = captures[index]
         begun[index].first_time = facts.first_time
         begun[index].last_time = int(times[times[:, 0] <= most, 1].max(initial=facts.first_time or 0))
         rows = beginning[beginning[:, -1] <= most, : len(SAMPLED)]
         beginnings.append(Sample.of(index, rows, goes_on=facts.packets >= most))
-        sample = Sample.of(index, whole, parcels[index].below)
-        sample.thin(room)
         samples.append(sample)
     find_places(beginnings, begun, join=same_traffic, translated=False, whole=False)
     find_places(samples, captures, join=same_traffic, translated=False, whole=True)
@@ -63,14 +61,13 @@ def set_clocks(folder: Folder, parcels: Sequence[Parcel], same_traffic: str) -> 
             facts.clock_shift = first_look.clock_shift
 
 
-def _samples_of(folder: Folder, parcels: Sequence[Parcel], index: int) -> tuple[Column, Column, Column]:
-    """The first packets of a capture, when its first frames were captured, and its sample."""
+def _samples_of(folder: Folder, parcels: Sequence[Parcel], room: int, index: int) -> tuple[Column, Column, Sample]:
+    """The first packets of a capture, when its first frames were captured, and so many packets of all."""
     name, beside = parcels[index].name, parcels[index].beside
-    return (
-        read_table(folder, name, beside.beginning, len(SAMPLED) + 1),
-        read_table(folder, name, beside.times, 2),
-        read_table(folder, name, beside.sample, len(SAMPLED)),
-    )
+    sample = Sample.of(index, read_table(folder, name, beside.sample, len(SAMPLED)), parcels[index].below)
+    sample.thin(room)
+    beginning = read_table(folder, name, beside.beginning, len(SAMPLED) + 1)
+    return beginning, read_table(folder, name, beside.times, 2), sample
 
 
 def at_once(work: Callable[[One], Other], tasks: Iterable[One]) -> list[Other]:

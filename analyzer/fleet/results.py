@@ -160,8 +160,11 @@ class _Where:
 
     def of_findings(self, table: Table) -> Table:
         """By the first connection that each is about; about captures, by their first packet."""
+        import pyarrow
+
         of = table["streams"].to_pylist()
-        ids = _lists([[self._id(stream) for stream in streams] for streams in of])
+        ids = [[self._id(stream) for stream in streams] for streams in of]
+        ids = pyarrow.array(ids, pyarrow.list_(pyarrow.string()))
         return self._placed(table.append_column("community_ids", ids), [next(iter(some), None) for some in of])
 
     def _placed(self, table: Table, streams: Sequence[int | None]) -> Table:
@@ -263,12 +266,6 @@ def _spans(nanoseconds: Column) -> Any:
 
     spans = np.asarray(nanoseconds)
     return pyarrow.array(spans / SECOND, pyarrow.float64(), mask=spans <= 0)
-
-
-def _lists(values: list[list[str]]) -> Any:
-    import pyarrow
-
-    return pyarrow.array(values, pyarrow.list_(pyarrow.string()))
 
 
 def _days(times: Column) -> list[str]:
