@@ -119,17 +119,13 @@ def scan(
         write_results(folder, analysis, workers, pattern, progress)
         write_state(folder, state._replace(whole=True))
     new = [parcel for parcel in read.values() if not parcel.other] + again
-    return Report(
-        analysis,
-        len(parcels),
-        len(every) - len(parcels),
-        len(new),
-        sum(one.facts.packets for one in new),
-        sum(one.found.size for one in new),
-        sum(one.packed for one in new),
-        time.monotonic() - began,
-        sum(one.seconds for one in new),
-    )
+    return _report(analysis, len(parcels), len(every) - len(parcels), new, time.monotonic() - began)
+
+
+def _report(analysis: Analysis, captures: int, others: int, new: Sequence[Parcel], seconds: float) -> Report:
+    packets, octets = sum(one.facts.packets for one in new), sum(one.found.size for one in new)
+    packed, worked = sum(one.packed for one in new), sum(one.seconds for one in new)
+    return Report(analysis, captures, others, len(new), packets, octets, packed, seconds, worked)
 
 
 def load(out: str, idle_after_s: float = IDLE_AFTER_S) -> Analysis:
