@@ -73,6 +73,12 @@ idle_after = option(
 split_tunnels = option(
     "--split-tunnels", is_flag=True, help="Treat equal addresses in different tunnels as different connections"
 )
+same_traffic = option(
+    "--same-traffic",
+    type=click.Choice(Join),
+    default=Join.auto,
+    help="Whether copies of one packet in several captures count once; auto: where the packets prove it",
+)
 quiet = option("-q", "--quiet", is_flag=True, help="Print no notes on standard error")
 verbose = option(
     "-v",

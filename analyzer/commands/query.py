@@ -51,14 +51,13 @@ def query(results: str, question: str | None, form: AnswerFormat, sql: bool, out
     if question is None:
         answer = Answer(["query", "answers"], [(one.name, one.answers) for one in named.values()])
     elif sql and question in named:
-        answer = Answer([], [])
+        with open_output(output) as out:
+            out.write(named[question].sql)
+        return
     else:
         answer = ask(results, question)
     with open_output(output) as out:
-        if sql and question in named:
-            out.write(named[question].sql)
-        else:
-            write_answer(answer, form, out)
+        write_answer(answer, form, out)
 
 
 def write_answer(answer: Answer, form: AnswerFormat, out: TextIO) -> None:

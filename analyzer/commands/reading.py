@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 @group(
     options.idle_after,
     options.split_tunnels,
-    option(
-        "--same-traffic",
-        type=click.Choice(Join),
-        default=Join.auto,
-        help="Whether copies of one packet in several captures count once; auto: where the packets prove it",
-    ),
+    options.same_traffic,
     option(
         "--threads",
         type=click.IntRange(min=1),

@@ -50,12 +50,7 @@ if TYPE_CHECKING:
 @option("--host-pattern", metavar="REGEX", help="Which part of a capture's address names its host: the first group")
 @options.idle_after
 @options.split_tunnels
-@option(
-    "--same-traffic",
-    type=click.Choice(Join),
-    default=Join.auto,
-    help="Whether copies of one packet in several captures count once; auto: where the packets prove it",
-)
+@options.same_traffic
 @option("--progress/--no-progress", default=None, help="Show a progress bar on standard error")
 @options.quiet
 @options.verbose

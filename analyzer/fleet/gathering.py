@@ -13,7 +13,7 @@ import numpy as np
 from analyzer.analysis import Analysis
 from analyzer.fleet.folder import Folder
 from analyzer.fleet.parcels import Block, Parcel, read_table
-from analyzer.fleet.tracking import TRACKS, Blocks, Partition, Tracked, read_tracked, write_tracked
+from analyzer.fleet.tracking import TRACKS, Blocks, Partition, Tracked, latest_of, read_tracked, write_tracked
 from analyzer.measure import measure
 from analyzer.model.captures import CaptureFacts, running
 from analyzer.model.columns import Tracks
@@ -140,9 +140,6 @@ class _Order:
         files, numbers = frames >> FRAME_BITS, frames & ((1 << FRAME_BITS) - 1)
         for index, late in self._late.items():
             mine = np.flatnonzero(files == index)
-            if not len(late) or not len(mine):
-                continue
-            place = np.minimum(np.searchsorted(late[:, 0], numbers[mine]), len(late) - 1)
-            known = late[place, 0] == numbers[mine]
-            when[mine[known]] = late[place[known], 1] - self._shifts[index]
+            shift = self._shifts[index]
+            when[mine] = latest_of(late, numbers[mine], times[mine] + shift) - shift
         return when

@@ -26,6 +26,15 @@ SMALLEST = SIZE.size + 2 * FIELDS * PLANES.size
 MOST = 1 << 20  # packets of a block
 
 
+def fill(kernels: Kernels, table: Any, numbers: Column) -> Any:
+    """The table, which has room for them, with these numbers at its beginning."""
+    if kernels.compiled:
+        np.asarray(table)[: numbers.size] = numbers.ravel()
+    else:
+        table[: numbers.size] = numbers.ravel().tolist()
+    return table
+
+
 class Packing:
     """Packs and unpacks, with tables that are used again: memory that is new takes longer than what is done in it."""
 
@@ -95,12 +104,7 @@ class Packing:
 
     def _filled(self, name: str, numbers: Column) -> Any:
         """A table that begins with these numbers."""
-        table = self._room(name, numbers.size)
-        if self._kernels.compiled:
-            np.asarray(table)[: numbers.size] = numbers.ravel()
-        else:
-            table[: numbers.size] = numbers.ravel().tolist()
-        return table
+        return fill(self._kernels, self._room(name, numbers.size), numbers)
 
     def _column(self, table: Any, size: int) -> Column:
         return np.asarray(np.asarray(table)[:size] if self._kernels.compiled else table[:size], np.int64)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from analyzer.analysis import Analysis
 from analyzer.errors import CaptureError, UsageError
 from analyzer.fleet.folder import LOCK, Folder
-from analyzer.fleet.gathering import at_once, gather, partitions_to_track, set_clocks
+from analyzer.fleet.gathering import at_once, gather, gather_again, partitions_to_track, set_clocks
 from analyzer.fleet.parcels import ROWS, Damaged, Manner, Parcel, facts_of, read_parcel
 from analyzer.fleet.places import Found, Notify, find_captures
 from analyzer.fleet.reading import Task, empty_parcel, read_capture
@@ -130,8 +130,6 @@ def _report(analysis: Analysis, captures: int, others: int, new: Sequence[Parcel
 
 def load(out: str, idle_after_s: float = IDLE_AFTER_S) -> Analysis:
     """The analysis whose results these are; raises UsageError where they are not whole, or none."""
-    from analyzer.fleet.gathering import gather_again
-
     folder = Folder(out)
     state = whole_state(folder)
     try:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analyzer.fleet.folder import Folder
-from analyzer.fleet.packing import Packing
+from analyzer.fleet.packing import Packing, fill
 from analyzer.fleet.parcels import Block, Damaged, Place, read_block, read_table
 from analyzer.fleet.tables import read_tables, write_tables
 from analyzer.kernels import Kernels, plain, ready
@@ -89,6 +89,16 @@ def write_tracked(folder: Folder, name: str, tracked: Tracked) -> None:
     write_tables(folder, name, flows, tracked.tracks.probes, tracked.tracks.events, tracked.copies)
 
 
+def latest_of(late: Column, numbers: Column, times: Column) -> Column:
+    """When frames of a capture came, by `late` as in a parcel: one that is older than another before it, with that."""
+    latest = times.copy()
+    if len(late):
+        place = np.minimum(np.searchsorted(late[:, 0], numbers), len(late) - 1)
+        known = late[place, 0] == numbers
+        latest[known] = late[place[known], 1]
+    return latest
+
+
 class _Waiting:
     """Captures whose blocks of this partition have not been read, in order of their beginnings."""
 
@@ -166,11 +176,7 @@ class _Lane:
 
     def _in_parts(self, rows: Column) -> list[tuple[int, int, int]]:
         times = rows[:, TIME]
-        latest = times.copy()
-        if len(self._late):
-            place = np.minimum(np.searchsorted(self._late[:, 0], rows[:, FRAME]), len(self._late) - 1)
-            known = self._late[place, 0] == rows[:, FRAME]
-            latest[known] = self._late[place[known], 1]
+        latest = latest_of(self._late, rows[:, FRAME], times)
         later = np.ones(len(rows), bool)
         later[1:] = latest[1:] > latest[:-1]
         raised = latest > times
@@ -188,9 +194,4 @@ class _Lane:
         """A flat table as these kernels read it, which the next packets overwrite."""
         if len(self._table) < rows.size:
             self._table = self._kernels.ints(rows.size)
-        flat: Any = self._table
-        if self._kernels.compiled:
-            np.asarray(flat)[: rows.size] = rows.ravel()
-        else:
-            flat[: rows.size] = rows.ravel().tolist()
-        return flat
+        return fill(self._kernels, self._table, rows)
